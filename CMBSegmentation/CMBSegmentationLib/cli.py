@@ -1,0 +1,161 @@
+"""The command `cmb`: microbleeds from the shell."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from . import __version__
+from .cli_options import add_detect_options, request_from
+from .devices import open_session
+from .errors import Cancelled, CMBError
+from .lesions import Lesion
+from .manifest import Manifest
+from .model import DEFAULT_MODEL, read_manifest
+from .outputs import NOTICE
+from .resources import bundled_models
+from .run import Outcome, run
+from .summary import summarise
+
+MOST_ROWS = 40
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse, run, and turn every error into a message and an exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The command line without the program's name.
+
+    Returns
+    -------
+    int
+        0 done, 2 the input or the call is wrong, 3 the model is wrong, 4 the machine failed,
+        130 cancelled.
+    """
+    parser = _parser()
+    parsed = parser.parse_args(arguments)
+    screen = Console(stderr=True)
+    try:
+        return int(parsed.command(parsed, screen))
+    except KeyboardInterrupt:
+        error: CMBError = Cancelled()
+    except CMBError as caught:
+        if parsed.debug:
+            screen.print_exception()
+        error = caught
+    except Exception as caught:  # a traceback never reaches a user unasked
+        if parsed.debug:
+            raise
+        error = CMBError(f"Unexpected: {type(caught).__name__}: {caught}", "Run again with --debug and report it.")
+        error.exit_code = 4
+    screen.print(f"[bold red]Error:[/] {_plain(error.message)}", highlight=False, soft_wrap=True)
+    if error.hint:
+        screen.print(f"       {_plain(error.hint)}", highlight=False, soft_wrap=True)
+    return error.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="cmb", description="Find cerebral microbleeds in T2*-weighted and SWI scans.", epilog=NOTICE
+    )
+    parser.add_argument("--version", action="version", version=f"slicer-cmb {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True)
+
+    detect = commands.add_parser(
+        "detect",
+        help="find the microbleeds of one scan",
+        description="Find the microbleeds of one scan; write a list, a segmentation and a report.",
+        epilog="example: cmb detect sub-01_T2starw.nii.gz -o results/",
+    )
+    add_detect_options(detect)
+    detect.set_defaults(command=_detect)
+
+    models = commands.add_parser(
+        "models",
+        help="list the models and what is known of them",
+        description="List the bundled models, or the given files, with their manifests.",
+        epilog="example: cmb models --json",
+    )
+    models.add_argument("files", metavar="FILE", nargs="*", type=Path, help="model files (default: the bundled ones)")
+    models.add_argument("--json", action="store_true", help="whole manifests as JSON")
+    models.set_defaults(command=_models)
+    for command in (detect, models):
+        command.add_argument("--debug", action="store_true", help="show tracebacks")
+    return parser
+
+
+def _detect(arguments: argparse.Namespace, screen: Console) -> int:
+    request = request_from(arguments)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=screen, transient=True) as bar:
+        task = bar.add_task("Starting", total=1.0)
+        outcome = run(request, lambda fraction, message: bar.update(task, completed=fraction, description=message))
+    _print_outcome(outcome, Console())
+    return 0
+
+
+def _print_outcome(outcome: Outcome, page: Console) -> None:
+    detection = outcome.detection
+    for note in outcome.notes:
+        page.print(f"Note: {_plain(note)}", highlight=False, soft_wrap=True)
+    if detection.accepted:
+        page.print(_lesion_table(detection.accepted[:MOST_ROWS]))
+    if len(detection.accepted) > MOST_ROWS:
+        page.print(f"… and {len(detection.accepted) - MOST_ROWS} more, see the list.")
+    page.print(summarise(detection.lesions)["sentence"], highlight=False, soft_wrap=True)
+    page.print(f"Model: {detection.provenance['model']['name']}, on {detection.provenance['device']}.", highlight=False)
+    training = detection.provenance["model"]["training"].get("statement")
+    if training:
+        page.print(_plain(training), highlight=False, soft_wrap=True)
+    page.print(NOTICE, highlight=False, soft_wrap=True)
+    for kind in ("report", "table", "labels"):
+        page.print(f"{kind.capitalize():>7}: {outcome.files[kind]}", highlight=False, soft_wrap=True)
+
+
+def _lesion_table(lesions: Sequence[Lesion]) -> Table:
+    table = Table(title="Microbleeds (positions: patient RAS, mm)", title_justify="left")
+    for heading in ("id", "R", "A", "S", "diameter mm", "volume mm³", "contrast", "probability"):
+        table.add_column(heading, justify="right")
+    for row in lesions:
+        position = (f"{row.r_mm:.1f}", f"{row.a_mm:.1f}", f"{row.s_mm:.1f}")
+        size = (f"{row.diameter_mm:.1f}", f"{row.volume_mm3:.1f}")
+        table.add_row(str(row.id), *position, *size, f"{row.contrast:.2f}", f"{row.probability:.2f}")
+    return table
+
+
+def _models(arguments: argparse.Namespace, screen: Console) -> int:
+    manifests: dict[str, Manifest] = {}
+    for path in arguments.files or bundled_models():
+        session, _ = open_session(path, "cpu")
+        manifests[path.name] = read_manifest(session, path.name)
+    page = Console()
+    if arguments.json:
+        page.print_json(json.dumps({name: json.loads(m.to_json()) for name, m in manifests.items()}))
+        return 0
+    for name, manifest in manifests.items():
+        default = " (default)" if manifest.name == DEFAULT_MODEL else ""
+        page.print(f"[bold]{name}[/]{default}  {manifest.task}, version {manifest.version}, {manifest.license}")
+        spacing = " x ".join(f"{s:g}" for s in manifest.spacing_mm)
+        page.print(
+            f"  sequences {', '.join(manifest.sequences)}; voxels {spacing} mm; threshold {manifest.threshold:g}"
+        )
+        page.print(f"  {_plain(manifest.intended_use)}", highlight=False, soft_wrap=True)
+    return 0
+
+
+def _plain(text: str) -> str:
+    """Keep square brackets in a message from being read as markup."""
+    return text.replace("[", "\\[")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""The options of a detection, the same for the shell and the worker."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .detection import Settings
+from .devices import DEVICES
+from .run import Request
+
+
+def add_detect_options(parser: argparse.ArgumentParser) -> None:
+    """Add SCAN, -o and the rest to a parser."""
+    parser.add_argument("scan", metavar="SCAN", type=Path, help="NIfTI, NRRD or MetaImage file, or a DICOM folder")
+    parser.add_argument("-o", "--out", metavar="OUT", type=Path, required=True, help="folder for the results")
+    parser.add_argument(
+        "--model", metavar="MODEL", help="an .onnx file or the name of a bundled model (see: cmb models)"
+    )
+    parser.add_argument(
+        "--threshold",
+        metavar="P",
+        type=float,
+        help="probability from which a voxel counts, 0 to 1 (default: the model's)",
+    )
+    parser.add_argument(
+        "--overlap", metavar="SHARE", type=float, help="of neighbouring patches, 0 to 0.9 (default: the model's)"
+    )
+    parser.add_argument("--blending", default=Settings.blending, help="sum (the paper's) or gaussian (default)")
+    parser.add_argument("--device", default="auto", help=f"{', '.join(DEVICES)} (default: auto, the first that works)")
+    parser.add_argument("--mask", metavar="FILE", type=Path, help="brain mask on the scan's grid (default: found)")
+    parser.add_argument(
+        "--save-probability", action="store_true", help="also write the probability image and the brain mask"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace earlier results of the same scan")
+
+
+def request_from(arguments: argparse.Namespace) -> Request:
+    """Build the request; `InputError` where a value is out of range."""
+    return Request(
+        scan=arguments.scan,
+        out=arguments.out,
+        model=arguments.model,
+        device=arguments.device,
+        settings=Settings(threshold=arguments.threshold, overlap=arguments.overlap, blending=arguments.blending),
+        mask=arguments.mask,
+        save_probability=arguments.save_probability,
+        overwrite=arguments.overwrite,
+    )

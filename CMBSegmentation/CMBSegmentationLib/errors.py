@@ -1,0 +1,52 @@
+"""Errors that reach a user: what was wrong, and what to do about it."""
+
+from __future__ import annotations
+
+
+class CMBError(Exception):
+    """A problem stated for the user.
+
+    Parameters
+    ----------
+    message : str
+        What was wrong, naming the file or the value.
+    hint : str
+        What the user can do about it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class InputError(CMBError):
+    """The scan, the output folder or the call is wrong."""
+
+    exit_code = 2
+
+
+class ModelError(CMBError):
+    """The model file is wrong."""
+
+    exit_code = 3
+
+
+class MachineError(CMBError):
+    """The machine failed: memory, disk or device."""
+
+    exit_code = 4
+
+
+class Cancelled(CMBError):
+    """The user stopped the run."""
+
+    exit_code = 130
+
+    def __init__(self) -> None:
+        super().__init__("Cancelled.", "Nothing was written.")

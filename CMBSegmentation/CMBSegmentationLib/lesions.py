@@ -1,0 +1,230 @@
+"""From a probability image to a list of microbleeds: components, measurements, reasons for dropping."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+from scipy import ndimage
+
+COLUMNS = (
+    "id", "status", "r_mm", "a_mm", "s_mm", "volume_mm3", "diameter_mm", "elongation", "contrast",
+    "probability", "verifier", "region", "side", "dropped_because",
+)  # fmt: skip
+CANDIDATE_PROBABILITY = 0.1  # below this nothing is kept, not even as a dropped candidate
+LARGEST_DIAMETER_MM = 10.0  # paper-spec.md, "Words": a microbleed measures 2-10 mm
+SURROUND_MM = 3.0  # width of the shell that contrast is measured against
+MOST_CANDIDATES = 500  # of the dropped ones, the most probable are listed
+
+ACCEPTED, DROPPED = "accepted", "dropped"
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """One candidate, accepted or dropped.
+
+    Attributes
+    ----------
+    id : int
+        Accepted lesions come first, the most probable first.
+    status : {"accepted", "dropped"}
+    r_mm, a_mm, s_mm : float
+        Centre of mass, patient RAS.
+    volume_mm3 : float
+    diameter_mm : float
+        Of the sphere of that volume.
+    elongation : float
+        Longest over shortest principal extent, voxel size included; 1 is a ball.
+    contrast : float
+        Signal loss against the tissue around: 0 none, 1 black.
+    probability : float
+        Highest in the lesion.
+    verifier : float or None
+        Second stage's score; None where no verifier ran.
+    region, side : str
+        Empty where they were not assessed.
+    dropped_because : str
+        Empty if accepted.
+    """
+
+    id: int
+    status: str
+    r_mm: float
+    a_mm: float
+    s_mm: float
+    volume_mm3: float
+    diameter_mm: float
+    elongation: float
+    contrast: float
+    probability: float
+    verifier: float | None = None
+    region: str = ""
+    side: str = ""
+    dropped_because: str = ""
+
+    def as_row(self) -> dict[str, Any]:
+        """Values by column name, in the order of `COLUMNS`."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class LesionRules:
+    """What makes a candidate a lesion."""
+
+    threshold: float
+    min_volume_mm3: float = 0.0
+    max_diameter_mm: float = LARGEST_DIAMETER_MM
+
+
+def find_lesions(
+    probability: sitk.Image, scan: sitk.Image, brain: sitk.Image, rules: LesionRules
+) -> tuple[list[Lesion], sitk.Image]:
+    """List the candidates of a probability image, and label the accepted ones.
+
+    Components are 26-connected. Above the threshold each is a lesion unless a rule drops it; what
+    stays below the threshold everywhere is listed as dropped too, so that an empty result is never
+    unexplained. Needs no network: call it again with another threshold at any time.
+
+    Parameters
+    ----------
+    probability : SimpleITK.Image
+        Float, 0 to 1, on the scan's grid.
+    scan : SimpleITK.Image
+        Intensities, for contrast.
+    brain : SimpleITK.Image
+        UInt8 mask on the scan's grid.
+    rules : LesionRules
+
+    Returns
+    -------
+    lesions : list of Lesion
+        Accepted first, then dropped, each from the most probable down.
+    labels : SimpleITK.Image
+        UInt16 on the scan's grid; label k is the accepted lesion with id k.
+    """
+    p = sitk.GetArrayViewFromImage(probability)
+    found = _Candidates(p, sitk.GetArrayViewFromImage(scan), sitk.GetArrayViewFromImage(brain), probability)
+    rows = found.above(rules) + found.below(rules)
+    accepted = sorted((r for r in rows if not r[1].dropped_because), key=_by_probability)
+    dropped = sorted((r for r in rows if r[1].dropped_because), key=_by_probability)[:MOST_CANDIDATES]
+
+    labels = np.zeros(p.shape, np.uint16)
+    lesions = []
+    for number, (voxels, lesion) in enumerate(accepted + dropped, start=1):
+        status = DROPPED if lesion.dropped_because else ACCEPTED
+        lesions.append(Lesion(**{**asdict(lesion), "id": number, "status": status}))
+        if status == ACCEPTED:
+            labels[voxels] = number
+    image = sitk.GetImageFromArray(labels)
+    image.CopyInformation(probability)
+    return lesions, image
+
+
+Voxels = tuple[NDArray[np.intp], ...]
+
+
+def _by_probability(row: tuple[Voxels, Lesion]) -> tuple[float, float]:
+    return (-row[1].probability, -row[1].volume_mm3)
+
+
+class _Candidates:
+    """Components of one probability image and what can be measured on them."""
+
+    def __init__(self, p: NDArray, scan: NDArray, brain: NDArray, geometry: sitk.Image) -> None:
+        self.p, self.scan, self.brain, self.geometry = p, scan, brain, geometry
+        self.spacing = np.array(geometry.GetSpacing())
+        self.voxel_mm3 = float(np.prod(self.spacing))
+        self.any_candidate = p >= CANDIDATE_PROBABILITY
+
+    def above(self, rules: LesionRules) -> list[tuple[Voxels, Lesion]]:
+        """Components at the threshold, with the rule that drops them if one does."""
+        rows = []
+        for voxels in _components(self.p >= rules.threshold):
+            lesion = self._measured(voxels)
+            rows.append((voxels, _with_reason(lesion, self._reason(voxels, lesion, rules))))
+        return rows
+
+    def below(self, rules: LesionRules) -> list[tuple[Voxels, Lesion]]:
+        """Components at the candidate level that never reach the threshold."""
+        if rules.threshold <= CANDIDATE_PROBABILITY:
+            return []
+        rows = []
+        for voxels in _components(self.any_candidate):
+            peak = float(self.p[voxels].max())
+            if peak < rules.threshold:
+                reason = f"probability {peak:.2f} is below the threshold {rules.threshold:.2f}"
+                rows.append((voxels, _with_reason(self._measured(voxels), reason)))
+        return rows
+
+    def _reason(self, voxels: Voxels, lesion: Lesion, rules: LesionRules) -> str:
+        if not self.brain[voxels].any():
+            return "outside the brain mask"
+        if lesion.volume_mm3 < rules.min_volume_mm3:
+            return f"{lesion.volume_mm3:.1f} mm³ is below the smallest volume {rules.min_volume_mm3:.1f} mm³"
+        if lesion.diameter_mm > rules.max_diameter_mm:
+            return f"{lesion.diameter_mm:.1f} mm is larger than a microbleed ({rules.max_diameter_mm:.0f} mm)"
+        return ""
+
+    def _measured(self, voxels: Voxels) -> Lesion:
+        index = np.column_stack(voxels[::-1]).astype(np.float64)  # x, y, z
+        left, posterior, superior = self.geometry.TransformContinuousIndexToPhysicalPoint(index.mean(axis=0).tolist())
+        volume = len(index) * self.voxel_mm3
+        return Lesion(
+            id=0,
+            status=ACCEPTED,
+            r_mm=round(-left, 2),
+            a_mm=round(-posterior, 2),
+            s_mm=round(superior, 2),
+            volume_mm3=round(volume, 2),
+            diameter_mm=round(2 * (3 * volume / (4 * np.pi)) ** (1 / 3), 2),
+            elongation=round(self._elongation(index), 2),
+            contrast=round(self._contrast(voxels), 3),
+            probability=round(float(self.p[voxels].max()), 4),
+        )
+
+    def _elongation(self, index: NDArray[np.float64]) -> float:
+        offsets = (index - index.mean(axis=0)) * self.spacing
+        inertia = offsets.T @ offsets / len(index) + np.diag(self.spacing**2 / 12)  # a voxel's own extent
+        extent = np.sqrt(np.linalg.eigvalsh(inertia))
+        return float(extent[-1] / extent[0])
+
+    def _contrast(self, voxels: Voxels) -> float:
+        margin = np.ceil(SURROUND_MM / self.spacing[::-1]).astype(int) + 1
+        low = [max(0, int(v.min()) - m) for v, m in zip(voxels, margin, strict=True)]
+        high = [int(v.max()) + m + 1 for v, m in zip(voxels, margin, strict=True)]
+        box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+        values = self.scan[box].astype(np.float64)
+        lesion = np.zeros(values.shape, bool)
+        lesion[tuple(v - a for v, a in zip(voxels, low, strict=True))] = True
+        distance = ndimage.distance_transform_edt(~lesion, sampling=self.spacing[::-1])
+        one_voxel = float(self.spacing.min())
+        around = (distance > one_voxel) & (distance <= SURROUND_MM + one_voxel) & ~self.any_candidate[box]
+        if not around.any():
+            around = ~lesion
+        surround = float(np.median(values[around])) if around.any() else 0.0
+        if surround <= 0:
+            return 0.0
+        return float(np.clip(1 - values[lesion].mean() / surround, -1, 1))
+
+
+def _components(mask: NDArray[np.bool_]) -> list[Voxels]:
+    """Split a mask into its 26-connected components, each as index arrays (z, y, x)."""
+    labels, _ = ndimage.label(mask, np.ones((3, 3, 3)))
+    parts: list[Voxels] = []
+    for number, box in enumerate(ndimage.find_objects(labels), start=1):
+        inside = np.nonzero(labels[box] == number)
+        parts.append(tuple(i + s.start for i, s in zip(inside, box, strict=True)))
+    return parts
+
+
+def _with_reason(lesion: Lesion, reason: str) -> Lesion:
+    return Lesion(**{**asdict(lesion), "dropped_because": reason})
+
+
+def accepted_only(lesions: Sequence[Lesion]) -> list[Lesion]:
+    """Those that count."""
+    return [lesion for lesion in lesions if lesion.status == ACCEPTED]

@@ -1,0 +1,173 @@
+"""A model file: found, checked against its manifest, and run by ONNX Runtime."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .devices import open_session
+from .errors import MachineError, ModelError
+from .manifest import METADATA_KEY, Manifest, parse_manifest
+from .resources import bundled_models, resource_folder
+
+BUNDLED_SHA256: dict[str, str] = {}
+DEFAULT_MODEL = "cmb-detector-simulated"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network ready to run.
+
+    Attributes
+    ----------
+    path : Path
+    manifest : Manifest
+    sha256 : str
+        Of the whole file.
+    device : str
+        What it runs on: cuda, openvino, coreml or cpu.
+    """
+
+    path: Path
+    manifest: Manifest
+    sha256: str
+    device: str
+    _session: Any
+
+    def logits(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Run the network.
+
+        Parameters
+        ----------
+        patches : float32 array (batch, i, j, k, 1)
+
+        Returns
+        -------
+        float32 array (batch, i, j, k, classes)
+
+        Raises
+        ------
+        MachineError
+            The device ran out of memory or failed.
+        """
+        try:
+            (output,) = self._session.run(None, {self._session.get_inputs()[0].name: patches})
+        except Exception as error:  # onnxruntime raises classes of its own, per provider
+            raise MachineError(
+                f"The network failed on device {self.device} ({_last_line(error)}).",
+                "Try --device cpu, or close other programs to free memory.",
+            ) from error
+        return output
+
+
+def find_model(name: str | Path | None) -> Path:
+    """Find a model file by path, or a bundled one by name.
+
+    Parameters
+    ----------
+    name : str, Path or None
+        None takes the bundled default.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ModelError
+        There is none.
+    """
+    if name is None:
+        name = DEFAULT_MODEL
+    for path in (Path(name), resource_folder() / "Models" / f"{name}.onnx"):
+        if path.is_file():
+            return path
+    known = ", ".join(p.stem for p in bundled_models()) or "none"
+    raise ModelError(f"There is no model {str(name)!r}.", f"Give an .onnx file, or a bundled model: {known}.")
+
+
+def load_model(path: Path, device: str = "auto", task: str = "detect") -> Model:
+    """Open a model file and check that its graph fits its manifest.
+
+    Parameters
+    ----------
+    path : Path
+        An .onnx file with a manifest inside.
+    device : {"auto", "cuda", "openvino", "coreml", "cpu"}
+    task : str
+        What it is needed for.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ModelError
+        The file is not ONNX, has no valid manifest, is for another task, its graph does not fit the
+        manifest, or a bundled file is not the one that was shipped.
+    MachineError
+        The device that was asked for is not there.
+    """
+    digest = _sha256(path)
+    expected = BUNDLED_SHA256.get(path.name)
+    bundled = path.resolve().parent == (resource_folder() / "Models").resolve()
+    if bundled and expected is not None and digest != expected:
+        raise ModelError(
+            f"{path.name} is not the file that was shipped (SHA-256 {digest[:12]}…, expected {expected[:12]}…).",
+            "It was changed or damaged: install the program again.",
+        )
+    session, used = open_session(path, device)
+    manifest = read_manifest(session, path.name)
+    if manifest.task != task:
+        raise ModelError(f"{path.name} is a model for the task {manifest.task!r}, not {task!r}.", "Give another model.")
+    _check_graph(session, manifest, path.name)
+    return Model(path, manifest, digest, used, session)
+
+
+def read_manifest(session: Any, source: str) -> Manifest:
+    """Read the manifest of an open session; `ModelError` if there is none."""
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if text is None:
+        raise ModelError(
+            f"{source} has no manifest ({METADATA_KEY}).", "Give a model made by training/export.py of this project."
+        )
+    return parse_manifest(text, source)
+
+
+def _check_graph(session: Any, manifest: Manifest, source: str) -> None:
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    if len(inputs) != 1 or len(outputs) != 1 or inputs[0].type != "tensor(float)":
+        raise ModelError(
+            f"{source} has {len(inputs)} inputs and {len(outputs)} outputs, one float tensor each was expected.",
+            "Export the model again with training/export.py.",
+        )
+    wanted = {
+        "input": (inputs[0].shape, [None, *manifest.patch_size, 1]),
+        "output": (outputs[0].shape, [None, *manifest.patch_size, len(manifest.classes)]),
+    }
+    for what, (shape, expected) in wanted.items():
+        fits = len(shape) == len(expected) and all(
+            e is None or not isinstance(s, int) or s == e for s, e in zip(shape, expected, strict=True)
+        )
+        if not fits:
+            raise ModelError(
+                f"The {what} of {source} has shape {shape}, its manifest says {expected}.",
+                "The file was put together wrongly: export it again with training/export.py.",
+            )
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror}).", "Check the path and its permissions.") from error
+
+
+def _last_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[-1][:200] if str(error).strip() else type(error).__name__

@@ -1,0 +1,110 @@
+"""One run from a scan on disk to a folder of results; the shell and the worker both call this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from .detection import Detection, Settings, detect
+from .errors import InputError, MachineError
+from .model import find_model, load_model
+from .outputs import check_output_folder, write_results
+from .progress import Clock, Progress, no_progress, part_of
+from .read import read_scan, scan_stem
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asked for.
+
+    Attributes
+    ----------
+    scan : Path
+        File or DICOM folder.
+    out : Path
+        Folder for the results.
+    model : str or None
+        Path or bundled name; None takes the default.
+    device : str
+    settings : Settings
+    mask : Path or None
+        Brain mask on the scan's grid.
+    save_probability, overwrite : bool
+    """
+
+    scan: Path
+    out: Path
+    model: str | None = None
+    device: str = "auto"
+    settings: Settings = field(default_factory=Settings)
+    mask: Path | None = None
+    save_probability: bool = False
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished run: the detection, its files by kind, and notes for the user."""
+
+    detection: Detection
+    files: dict[str, Path]
+    notes: tuple[str, ...]
+
+
+def run(request: Request, progress: Progress = no_progress) -> Outcome:
+    """Read, detect, write.
+
+    Parameters
+    ----------
+    request : Request
+    progress : Progress, optional
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    CMBError
+        Of the kind that says who can help: the input, the model or the machine.
+    """
+    stem = scan_stem(request.scan)
+    if not request.scan.exists():
+        raise InputError(f"{request.scan} does not exist.", "Check the path and its spelling.")
+    check_output_folder(request.out, stem, request.overwrite)
+    clock = Clock()
+    progress(0.0, "Loading the model")
+    model = load_model(find_model(request.model), request.device)
+    clock.lap("model")
+    progress(0.02, "Reading the scan")
+    scan = read_scan(request.scan)
+    mask = None if request.mask is None else read_scan(request.mask).image
+    clock.lap("read")
+    try:
+        detection = detect(
+            scan.image, model=model, settings=request.settings, progress=part_of(progress, 0.05, 0.95), mask=mask
+        )
+        clock.lap("detect")
+        progress(0.95, "Writing the results")
+        detection.provenance["input"]["file"] = request.scan.resolve().name
+        detection.provenance["date"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        detection.provenance["timings_s"] |= {"model": clock.laps["model"], "read": clock.laps["read"]}
+        files = write_results(detection, request.out, stem, notes=scan.notes, save_probability=request.save_probability)
+    except MemoryError as error:
+        raise _out_of_memory(scan.image) from error
+    except RuntimeError as error:
+        if "memory" in str(error).lower() or "bad alloc" in str(error).lower():
+            raise _out_of_memory(scan.image) from error
+        raise
+    progress(1.0, "Done")
+    return Outcome(detection, files, scan.notes)
+
+
+def _out_of_memory(image: sitk.Image) -> MachineError:
+    size = " x ".join(str(n) for n in image.GetSize())
+    return MachineError(
+        f"There is not enough memory for a scan of {size} voxels.", "Close other programs and try again."
+    )

@@ -1,0 +1,184 @@
+"""The lesion list in the scene: one segment, one table row and one point a lesion."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import slicer
+import slicer.util
+import vtk
+from numpy.typing import NDArray
+from vtk.util import numpy_support
+
+from ..lesions import ACCEPTED, COLUMNS
+
+Row = Mapping[str, Any]
+"""A lesion's values by column name, as `Lesion.as_row` gives them."""
+
+INTEGER_COLUMNS = ("id",)
+TEXT_COLUMNS = ("status", "region", "side", "dropped_because")
+LESION_COLOUR = (1.0, 0.35, 0.2)  # warm against grey, and told from black lesions and white vessels
+FILL_OPACITY_2D = 0.0  # outlines only: a filled segment would hide the few voxels it marks
+TEXT_SCALE = 2.5
+
+
+def lesion_name(lesion_id: int) -> str:
+    """Name a lesion as its segment and its point are named."""
+    return f"CMB {lesion_id}"
+
+
+def fill_table(table_node: slicer.vtkMRMLTableNode, rows: Sequence[Row]) -> None:
+    """Write all lesions, accepted and dropped, to a table.
+
+    Parameters
+    ----------
+    table_node : vtkMRMLTableNode
+        Its columns are replaced by `lesions.COLUMNS`: int (id), text, and double; what was not
+        assessed is NaN.
+    rows : sequence of Row
+    """
+    with slicer.util.NodeModify(table_node):
+        table_node.SetLocked(False)
+        table_node.RemoveAllColumns()
+        for name in COLUMNS:
+            column = _new_column(name)
+            column.SetName(name)
+            for row in rows:
+                column.InsertNextValue(_cell(name, row[name]))
+            table_node.AddColumn(column)
+        table_node.SetUseColumnTitleAsColumnHeader(True)  # else a view shows the names as a first row
+        table_node.SetLocked(True)
+
+
+def lesion_rows(table_node: slicer.vtkMRMLTableNode) -> list[dict[str, Any]]:
+    """Read the lesions back from a table.
+
+    Parameters
+    ----------
+    table_node : vtkMRMLTableNode
+        As `fill_table` left it, or as read from a saved scene.
+
+    Returns
+    -------
+    list of dict
+        Values by column name, in the table's order; None where not assessed.
+    """
+    table = table_node.GetTable()
+    columns = {name: table.GetColumnByName(name) for name in COLUMNS}
+    return [
+        {name: _value(name, column.GetValue(number)) for name, column in columns.items() if column is not None}
+        for number in range(table.GetNumberOfRows())
+    ]
+
+
+def fill_points(points_node: slicer.vtkMRMLMarkupsFiducialNode, rows: Sequence[Row], scan_id: str) -> None:
+    """Set one locked point on each accepted lesion.
+
+    Parameters
+    ----------
+    points_node : vtkMRMLMarkupsFiducialNode
+        Its points are replaced.
+    rows : sequence of Row
+    scan_id : str
+        Node ID of the scan on which the points lie.
+    """
+    with slicer.util.NodeModify(points_node):
+        points_node.SetLocked(False)
+        points_node.SetAndObserveTransformNodeID(None)  # positions are world RAS
+        points_node.RemoveAllControlPoints()
+        for row in accepted(rows):
+            position = vtk.vtkVector3d(row["r_mm"], row["a_mm"], row["s_mm"])
+            number = points_node.AddControlPoint(position, lesion_name(row["id"]))
+            points_node.SetNthControlPointAssociatedNodeID(number, scan_id)
+        points_node.SetLocked(True)
+
+
+def style_points(points_node: slicer.vtkMRMLMarkupsFiducialNode) -> None:
+    """Give new points their looks; later changes by the user are left alone."""
+    points_node.CreateDefaultDisplayNodes()
+    display = points_node.GetDisplayNode()
+    display.SetSelectedColor(*LESION_COLOUR)
+    display.SetTextScale(TEXT_SCALE)
+
+
+def fill_segmentation(
+    segmentation_node: slicer.vtkMRMLSegmentationNode,
+    scan_node: slicer.vtkMRMLScalarVolumeNode,
+    rows: Sequence[Row],
+    labels: NDArray[np.generic],
+    ijk_to_ras: NDArray[np.float64],
+) -> None:
+    """Make one segment of each accepted lesion.
+
+    Parameters
+    ----------
+    segmentation_node : vtkMRMLSegmentationNode
+        Its segments are replaced.
+    scan_node : vtkMRMLScalarVolumeNode
+        Gives the reference geometry.
+    rows : sequence of Row
+    labels : integer array (k, j, i)
+        Value = lesion id, on the scan's grid.
+    ijk_to_ras : float64 array (4, 4)
+        From indices of `labels` to world RAS.
+    """
+    segmentation_node.SetAndObserveTransformNodeID(None)
+    segmentation = segmentation_node.GetSegmentation()
+    segmentation.RemoveAllSegments()
+    segmentation_node.SetReferenceImageGeometryParameterFromVolumeNode(scan_node)
+    if not labels.any():
+        return
+    labelmap = _oriented_labels(labels, ijk_to_ras)
+    binary = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
+    for row in accepted(rows):
+        segment = slicer.vtkSegment()
+        segment.SetName(lesion_name(row["id"]))
+        segment.SetColor(*LESION_COLOUR)
+        segment.SetLabelValue(row["id"])
+        segment.AddRepresentation(binary, labelmap)  # one layer for all: lesions never overlap
+        segmentation.AddSegment(segment, f"CMB_{row['id']}")
+
+
+def style_segmentation(segmentation_node: slicer.vtkMRMLSegmentationNode) -> None:
+    """Give a new segmentation its looks; later changes by the user are left alone."""
+    segmentation_node.CreateDefaultDisplayNodes()
+    segmentation_node.GetDisplayNode().SetOpacity2DFill(FILL_OPACITY_2D)
+
+
+def accepted(rows: Sequence[Row]) -> list[Row]:
+    """Those that count."""
+    return [row for row in rows if row["status"] == ACCEPTED]
+
+
+def _oriented_labels(labels: NDArray[np.generic], ijk_to_ras: NDArray[np.float64]) -> slicer.vtkOrientedImageData:
+    """Copy the box around the labels; outside it a labelmap only costs memory."""
+    low = [int(index.min()) for index in np.nonzero(labels)]
+    high = [int(index.max()) for index in np.nonzero(labels)]
+    box = labels[tuple(slice(a, b + 1) for a, b in zip(low, high, strict=True))]
+    labelmap = slicer.vtkOrientedImageData()
+    labelmap.SetExtent(low[2], high[2], low[1], high[1], low[0], high[0])
+    scalars = numpy_support.numpy_to_vtk(np.ascontiguousarray(box, np.uint16).ravel(), deep=True)
+    labelmap.GetPointData().SetScalars(scalars)
+    labelmap.SetImageToWorldMatrix(slicer.util.vtkMatrixFromArray(ijk_to_ras))
+    return labelmap
+
+
+def _new_column(name: str) -> vtk.vtkAbstractArray:
+    if name in INTEGER_COLUMNS:
+        return vtk.vtkIntArray()
+    return vtk.vtkStringArray() if name in TEXT_COLUMNS else vtk.vtkDoubleArray()
+
+
+def _cell(name: str, value: Any) -> Any:
+    if name in INTEGER_COLUMNS:
+        return int(value)
+    if name in TEXT_COLUMNS:
+        return str(value or "")
+    return math.nan if value is None else float(value)
+
+
+def _value(name: str, cell: Any) -> Any:
+    return None if isinstance(cell, float) and math.isnan(cell) else cell

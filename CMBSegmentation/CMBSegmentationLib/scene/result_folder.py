@@ -1,0 +1,95 @@
+"""The folder that a detection left on disk, read for the scene."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import SimpleITK as sitk
+
+from ..errors import InputError
+from ..lesions import COLUMNS
+
+SCHEMA_VERSION = 1
+LIST_ENDING = "_desc-cmb_lesions.json"
+LABELS_ENDING = "_desc-cmb_dseg.nii.gz"
+PROBABILITY_ENDING = "_desc-cmb_probseg.nii.gz"
+BRAIN_ENDING = "_desc-brain_mask.nii.gz"
+
+
+@dataclass(frozen=True)
+class ResultFolder:
+    """The results of one scan.
+
+    Attributes
+    ----------
+    rows : list of dict
+        Lesions by column name, accepted and dropped, in the order of the list.
+    provenance : dict
+    labels : SimpleITK.Image
+        Value = lesion id.
+    probability, brain : SimpleITK.Image or None
+        None if they were not stored.
+    """
+
+    rows: list[dict[str, Any]]
+    provenance: dict[str, Any]
+    labels: sitk.Image
+    probability: sitk.Image | None
+    brain: sitk.Image | None
+
+
+def read_result_folder(folder: Path) -> ResultFolder:
+    """Read what `outputs.write_results` wrote.
+
+    Parameters
+    ----------
+    folder : Path
+        With the results of one scan.
+
+    Returns
+    -------
+    ResultFolder
+
+    Raises
+    ------
+    InputError
+        There is no list or more than one, or a file is damaged, missing or of another version.
+    """
+    lists = sorted(folder.glob(f"*{LIST_ENDING}"))
+    if len(lists) != 1:
+        what = "no result list" if not lists else f"the results of {len(lists)} scans"
+        raise InputError(f"{folder} holds {what}.", "Run the detection again, into a folder of its own.")
+    stem = lists[0].name.removesuffix(LIST_ENDING)
+    try:
+        content = json.loads(lists[0].read_text(encoding="utf-8"))
+        version = content["schema_version"]
+        rows = [{name: row[name] for name in COLUMNS} for row in content["lesions"]]
+        provenance = dict(content["provenance"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{lists[0].name} is damaged ({error!r}).", "Run the detection again.") from error
+    if version != SCHEMA_VERSION:
+        raise InputError(
+            f"{lists[0].name} has schema version {version}, this program reads {SCHEMA_VERSION}.",
+            "Update this program, or run the detection again.",
+        )
+    return ResultFolder(
+        rows=rows,
+        provenance=provenance,
+        labels=_read_image(folder / f"{stem}{LABELS_ENDING}"),
+        probability=_read_image_if_there(folder / f"{stem}{PROBABILITY_ENDING}"),
+        brain=_read_image_if_there(folder / f"{stem}{BRAIN_ENDING}"),
+    )
+
+
+def _read_image(path: Path) -> sitk.Image:
+    try:
+        return sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        raise InputError(f"{path.name} is missing or damaged.", "Run the detection again.") from error
+
+
+def _read_image_if_there(path: Path) -> sitk.Image | None:
+    return _read_image(path) if path.exists() else None

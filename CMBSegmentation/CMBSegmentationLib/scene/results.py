@@ -1,0 +1,252 @@
+"""The results of a detection in the scene: loaded, found again, re-listed at another threshold, removed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+import slicer
+import slicer.util
+from numpy.typing import NDArray
+
+from ..detection import Settings
+from ..errors import InputError
+from ..lesions import CANDIDATE_PROBABILITY, LesionRules, find_lesions
+from ..read import checked_scan
+from . import names
+from .lesion_nodes import Row, fill_points, fill_segmentation, fill_table, style_points, style_segmentation
+from .result_folder import read_result_folder
+from .volumes import fill_volume, geometry_of, image_from_volume, set_geometry, world_ijk_to_ras
+
+SAME_GRID_VOXELS = 0.1  # NIfTI rounds geometry to float32; a scan that was moved is further off
+
+NODE_KINDS = {  # kind: node class, and what follows the scan's name in the node's
+    names.SEGMENTATION: ("vtkMRMLSegmentationNode", "CMB"),
+    names.TABLE: ("vtkMRMLTableNode", "CMB lesions"),
+    names.POINTS: ("vtkMRMLMarkupsFiducialNode", "CMB points"),
+    names.PROBABILITY: ("vtkMRMLScalarVolumeNode", "CMB probability"),
+    names.BRAIN: ("vtkMRMLLabelMapVolumeNode", "brain mask"),
+}
+
+
+@dataclass(frozen=True)
+class ResultNodes:
+    """The nodes of one detection; all reference the node of the scan.
+
+    Attributes
+    ----------
+    scan : vtkMRMLScalarVolumeNode
+    segmentation : vtkMRMLSegmentationNode
+        One segment an accepted lesion, "CMB 3" for id 3.
+    table : vtkMRMLTableNode
+        All lesions, accepted and dropped, in the columns `lesions.COLUMNS`.
+    points : vtkMRMLMarkupsFiducialNode
+        One locked point an accepted lesion, world RAS.
+    probability : vtkMRMLScalarVolumeNode or None
+    brain : vtkMRMLLabelMapVolumeNode or None
+        Where the detector looked. None, like `probability`, if it was not stored.
+    """
+
+    scan: slicer.vtkMRMLScalarVolumeNode
+    segmentation: slicer.vtkMRMLSegmentationNode
+    table: slicer.vtkMRMLTableNode
+    points: slicer.vtkMRMLMarkupsFiducialNode
+    probability: slicer.vtkMRMLScalarVolumeNode | None = None
+    brain: slicer.vtkMRMLLabelMapVolumeNode | None = None
+
+
+def load_results(folder: Path, scan_node: slicer.vtkMRMLScalarVolumeNode) -> ResultNodes:
+    """Bring a detection's result folder into the scan's scene.
+
+    Results that the scan has already are replaced, in the same nodes.
+
+    Parameters
+    ----------
+    folder : Path
+        As `outputs.write_results` left it, with the results of one scan.
+    scan_node : vtkMRMLScalarVolumeNode
+        The scan that was searched.
+
+    Returns
+    -------
+    ResultNodes
+
+    Raises
+    ------
+    InputError
+        A file is missing, damaged or of another version, or the scan was moved or changed since it
+        was searched; the scene is as it was.
+    """
+    found = read_result_folder(folder)
+    ijk_to_ras = world_ijk_to_ras(scan_node)
+    for image in (found.labels, found.probability, found.brain):
+        if image is not None:
+            _check_grid(image, scan_node, ijk_to_ras)
+    volumes = {names.PROBABILITY: found.probability, names.BRAIN: found.brain}
+    for kind in NODE_KINDS:
+        node, image = _node_of(scan_node, kind), volumes.get(kind)
+        if kind in volumes and image is None:
+            _remove(node)  # of an earlier detection
+            continue
+        node = node or _add_node(scan_node, kind)
+        if image is not None:
+            fill_volume(node, sitk.GetArrayViewFromImage(image), ijk_to_ras)
+    return _filled(scan_node, found.rows, sitk.GetArrayViewFromImage(found.labels), ijk_to_ras, found.provenance)
+
+
+def find_results(scan_node: slicer.vtkMRMLScalarVolumeNode | None) -> ResultNodes | None:
+    """Find the results of a scan, also after its scene was saved and opened again.
+
+    Parameters
+    ----------
+    scan_node : vtkMRMLScalarVolumeNode or None
+
+    Returns
+    -------
+    ResultNodes or None
+        None if the scan was not searched, or if the list, the segments or the points were deleted.
+    """
+    if scan_node is None or scan_node.GetScene() is None:
+        return None
+    nodes = {kind: _node_of(scan_node, kind) for kind in NODE_KINDS}
+    needed = (names.SEGMENTATION, names.TABLE, names.POINTS)
+    return ResultNodes(scan=scan_node, **nodes) if all(nodes[kind] for kind in needed) else None
+
+
+def rethreshold(scan_node: slicer.vtkMRMLScalarVolumeNode, threshold: float) -> ResultNodes:
+    """List the lesions anew from the stored probability; the network does not run.
+
+    Parameters
+    ----------
+    scan_node : vtkMRMLScalarVolumeNode
+        A scan with results.
+    threshold : float
+        Above 0 and below 1.
+
+    Returns
+    -------
+    ResultNodes
+        The same nodes, updated.
+
+    Raises
+    ------
+    InputError
+        The threshold is out of range, there is no stored probability, or the scan was moved or
+        changed since it was searched.
+    """
+    Settings(threshold=threshold)  # checks the value
+    nodes = find_results(scan_node)
+    if nodes is None or nodes.probability is None or nodes.brain is None:
+        raise InputError(
+            f"{scan_node.GetName()} has no stored probability to apply a threshold to.", "Run the detection again."
+        )
+    scan = checked_scan(image_from_volume(scan_node)[0], Path(scan_node.GetName())).image
+    probability, brain = _result_image(nodes.probability), _result_image(nodes.brain)
+    for image in (probability, brain):
+        _check_grid(image, scan_node, world_ijk_to_ras(scan_node))
+    provenance = provenance_of(nodes)
+    settings = provenance.get("settings", {})
+    kept = {name: settings[name] for name in ("min_volume_mm3", "max_diameter_mm") if name in settings}
+    lesions, labels = find_lesions(probability, scan, brain, LesionRules(threshold, **kept))
+    provenance = {**provenance, "settings": {**settings, "threshold": threshold}}
+    rows = [lesion.as_row() for lesion in lesions]
+    return _filled(scan_node, rows, sitk.GetArrayViewFromImage(labels), geometry_of(probability), provenance)
+
+
+def provenance_of(nodes: ResultNodes) -> dict[str, Any]:
+    """Tell how the lesions were found: model, settings, device, as in `Detection.provenance`."""
+    return dict(json.loads(nodes.table.GetAttribute(names.PROVENANCE_ATTRIBUTE) or "{}"))
+
+
+def remove_results(scan_node: slicer.vtkMRMLScalarVolumeNode) -> None:
+    """Take a scan's results out of its scene; the scan stays."""
+    for kind in NODE_KINDS:
+        _remove(_node_of(scan_node, kind))
+
+
+def _check_grid(image: sitk.Image, scan_node: slicer.vtkMRMLScalarVolumeNode, ijk_to_ras: NDArray[np.float64]) -> None:
+    size = scan_node.GetImageData().GetDimensions()
+    difference = (geometry_of(image) - ijk_to_ras) * [*size, 1]
+    furthest_mm = float(np.linalg.norm(difference, axis=0).sum())  # no voxel is further off than this
+    if image.GetSize() != size or furthest_mm > SAME_GRID_VOXELS * min(image.GetSpacing()):
+        raise InputError(
+            f"The results do not lie on the grid of {scan_node.GetName()}: it was moved or changed since.",
+            "Run the detection again.",
+        )
+
+
+def _filled(
+    scan_node: slicer.vtkMRMLScalarVolumeNode,
+    rows: Sequence[Row],
+    labels: NDArray[np.generic],
+    ijk_to_ras: NDArray[np.float64],
+    provenance: dict[str, Any],
+) -> ResultNodes:
+    nodes = find_results(scan_node)
+    assert nodes is not None  # the callers made or found them
+    fill_segmentation(nodes.segmentation, scan_node, rows, labels, ijk_to_ras)
+    fill_table(nodes.table, rows)
+    fill_points(nodes.points, rows, scan_node.GetID())
+    nodes.table.SetAttribute(names.PROVENANCE_ATTRIBUTE, json.dumps(provenance))
+    return nodes
+
+
+def _result_image(node: slicer.vtkMRMLScalarVolumeNode) -> sitk.Image:
+    """Copy a result's volume, which unlike a scan's is never under a warp nor of another kind."""
+    image = sitk.GetImageFromArray(slicer.util.arrayFromVolume(node))
+    set_geometry(image, world_ijk_to_ras(node))
+    return image
+
+
+def _node_of(scan_node: slicer.vtkMRMLScalarVolumeNode, kind: str) -> slicer.vtkMRMLNode | None:
+    scene, node_class = scan_node.GetScene(), NODE_KINDS[kind][0]
+    for number in range(scene.GetNumberOfNodesByClass(node_class)):
+        node = scene.GetNthNodeByClass(number, node_class)
+        is_kind = node.GetAttribute(names.RESULT_ATTRIBUTE) == kind
+        if is_kind and node.GetNodeReferenceID(names.SCAN_ROLE) == scan_node.GetID():
+            return node
+    return None
+
+
+def _add_node(scan_node: slicer.vtkMRMLScalarVolumeNode, kind: str) -> slicer.vtkMRMLNode:
+    node_class, ending = NODE_KINDS[kind]
+    node = scan_node.GetScene().AddNewNodeByClass(node_class, f"{scan_node.GetName()} {ending}")
+    node.SetAttribute(names.RESULT_ATTRIBUTE, kind)
+    node.SetNodeReferenceID(names.SCAN_ROLE, scan_node.GetID())
+    if kind == names.SEGMENTATION:
+        style_segmentation(node)
+    elif kind == names.POINTS:
+        style_points(node)
+    elif kind != names.TABLE:
+        node.CreateDefaultDisplayNodes()
+    if kind == names.PROBABILITY:
+        _style_probability(node.GetDisplayNode())
+    return node
+
+
+def _style_probability(display_node: slicer.vtkMRMLScalarVolumeDisplayNode) -> None:
+    """Show it as an overlay: transparent where nothing is even a candidate."""
+    display_node.SetAutoWindowLevel(False)
+    display_node.SetWindowLevelMinMax(0.0, 1.0)
+    display_node.SetThreshold(CANDIDATE_PROBABILITY, 1.0)
+    display_node.SetApplyThreshold(True)
+    display_node.SetAndObserveColorNodeID("vtkMRMLColorTableNodeIron")
+
+
+def _remove(node: slicer.vtkMRMLNode | None) -> None:
+    """Take a node out of the scene, and what only it uses."""
+    if node is None:
+        return
+    scene = node.GetScene()
+    owned = [node.GetStorageNode()]
+    if node.IsA("vtkMRMLDisplayableNode"):
+        owned.append(node.GetDisplayNode())
+    scene.RemoveNode(node)
+    for other in owned:
+        if other is not None:
+            scene.RemoveNode(other)

@@ -1,0 +1,484 @@
+"""The scene: a scan goes out with its geometry, lesions come back where they are, and stay there when saved."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import slicer
+import slicer.util
+import vtk
+from oblique_scan import (
+    LESION_PEAKS,
+    SCAN_NAME,
+    oblique_ijk_to_ras,
+    probability_blobs,
+    scan_voxels,
+    write_detection,
+)
+
+from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.lesions import COLUMNS
+from CMBSegmentationLib.read import read_scan
+from CMBSegmentationLib.scene import (
+    export_scan,
+    find_results,
+    image_from_volume,
+    jump_to,
+    lesion_rows,
+    load_results,
+    provenance_of,
+    remove_results,
+    rethreshold,
+)
+
+RESULT_CLASSES = (
+    "vtkMRMLSegmentationNode",
+    "vtkMRMLTableNode",
+    "vtkMRMLMarkupsFiducialNode",
+    "vtkMRMLScalarVolumeNode",
+    "vtkMRMLLabelMapVolumeNode",
+)
+
+
+def node_counts(scene):
+    return {name: scene.GetNumberOfNodesByClass(name) for name in (*RESULT_CLASSES, "vtkMRMLDisplayNode")}
+
+
+def segment_names(segmentation_node):
+    segmentation = segmentation_node.GetSegmentation()
+    return [segmentation.GetNthSegment(n).GetName() for n in range(segmentation.GetNumberOfSegments())]
+
+
+def segment_centroid_ras(segmentation_node, name):
+    """Centre of mass of a segment's own voxels, by the geometry that the segmentation stores."""
+    labelmap = slicer.vtkOrientedImageData()
+    segment_id = segmentation_node.GetSegmentation().GetSegmentIdBySegmentName(name)
+    assert segmentation_node.GetBinaryLabelmapRepresentation(segment_id, labelmap)
+    first = labelmap.GetExtent()[::2]
+    shape = labelmap.GetDimensions()[::-1]
+    voxels = vtk.util.numpy_support.vtk_to_numpy(labelmap.GetPointData().GetScalars()).reshape(shape)
+    index = np.argwhere(voxels)[:, ::-1].mean(axis=0) + first
+    matrix = vtk.vtkMatrix4x4()
+    labelmap.GetImageToWorldMatrix(matrix)
+    return (slicer.util.arrayFromVTKMatrix(matrix) @ [*index, 1])[:3]
+
+
+def point_positions(points_node):
+    return {
+        points_node.GetNthControlPointLabel(n): np.array(points_node.GetNthControlPointPositionWorld(n))
+        for n in range(points_node.GetNumberOfControlPoints())
+    }
+
+
+def value_at(volume_node, position_ras):
+    """Voxel value at a position; Slicer reads a left-handed volume back with one axis flipped."""
+    matrix = vtk.vtkMatrix4x4()
+    volume_node.GetRASToIJKMatrix(matrix)
+    i, j, k = np.rint(slicer.util.arrayFromVTKMatrix(matrix) @ [*position_ras, 1]).astype(int)[:3]
+    return slicer.util.arrayFromVolume(volume_node)[k, j, i]
+
+
+def turned(scene, degrees=20.0, move_mm=(5.0, -3.0, 8.0)):
+    transform = vtk.vtkTransform()
+    transform.Translate(*move_mm)
+    transform.RotateX(degrees)
+    node = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "to atlas")
+    node.SetMatrixTransformToParent(transform.GetMatrix())
+    return node
+
+
+# out of the scene
+
+
+def test_an_exported_scan_has_the_voxels_and_the_oblique_geometry_of_its_node(a_scan, tmp_path):
+    scan = read_scan(export_scan(a_scan, tmp_path).path)
+    assert np.array_equal(sitk.GetArrayFromImage(scan.image), scan_voxels())
+    for index in [(0, 0, 0), (47, 43, 19), (10, 0, 5)]:
+        left, posterior, superior = scan.image.TransformIndexToPhysicalPoint(index)
+        expected = (oblique_ijk_to_ras() @ [*index, 1])[:3]
+        assert (-left, -posterior, superior) == pytest.approx(expected, abs=1e-6)
+
+
+def test_an_exported_scan_is_named_after_its_node(a_scan, tmp_path):
+    assert export_scan(a_scan, tmp_path).path.name == "sub-01_swi.nrrd"
+    a_scan.SetName("7: Größe/*")
+    assert export_scan(a_scan, tmp_path).path.name == "7_Gr_e.nrrd"
+    a_scan.SetName("磁化率")
+    assert export_scan(a_scan, tmp_path).path.name == "scan.nrrd"
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.int32, np.float32, np.float64])
+def test_voxels_of_any_type_are_exported_as_they_are(a_scan, dtype):
+    slicer.util.updateVolumeFromArray(a_scan, (scan_voxels() // 4).astype(dtype))
+    image, _ = image_from_volume(a_scan)
+    assert sitk.GetArrayViewFromImage(image).dtype == dtype
+    assert np.array_equal(sitk.GetArrayViewFromImage(image), scan_voxels() // 4)
+
+
+def test_a_scan_under_a_transform_is_exported_where_it_is_shown_and_the_user_is_told(a_scene, a_scan, tmp_path):
+    transform = turned(a_scene)
+    a_scan.SetAndObserveTransformNodeID(transform.GetID())
+    exported = export_scan(a_scan, tmp_path)
+    left, posterior, superior = read_scan(exported.path).image.TransformIndexToPhysicalPoint((3, 5, 7))
+    to_world = vtk.vtkMatrix4x4()
+    transform.GetMatrixTransformToWorld(to_world)
+    expected = slicer.util.arrayFromVTKMatrix(to_world) @ oblique_ijk_to_ras() @ [3, 5, 7, 1]
+    assert (-left, -posterior, superior) == pytest.approx(expected[:3], abs=1e-6)
+    assert "to atlas" in exported.notes[0]
+
+
+def test_a_scan_without_a_transform_needs_no_note(a_scan, tmp_path):
+    assert export_scan(a_scan, tmp_path).notes == ()
+
+
+def test_a_cropped_image_whose_indices_do_not_start_at_zero_keeps_its_place(a_scan):
+    cropped = vtk.vtkImageData()
+    cropped.DeepCopy(a_scan.GetImageData())
+    cropped.Crop([4, 40, 6, 40, 2, 18])
+    a_scan.SetAndObserveImageData(cropped)
+    image, _ = image_from_volume(a_scan)
+    left, posterior, superior = image.GetOrigin()
+    assert (-left, -posterior, superior) == pytest.approx((oblique_ijk_to_ras() @ [4, 6, 2, 1])[:3])
+    assert np.array_equal(sitk.GetArrayViewFromImage(image), scan_voxels()[2:19, 6:41, 4:41])
+
+
+@pytest.mark.parametrize(
+    ("node_class", "what"),
+    [
+        ("vtkMRMLLabelMapVolumeNode", "label map"),
+        ("vtkMRMLVectorVolumeNode", "vector"),
+        ("vtkMRMLDiffusionTensorVolumeNode", "diffusion"),
+        ("vtkMRMLStreamingVolumeNode", "stream"),
+    ],
+)
+def test_another_kind_of_volume_is_refused_by_its_name(a_scene, node_class, what, tmp_path):
+    node = a_scene.AddNewNodeByClass(node_class, "other")
+    with pytest.raises(InputError, match=what) as caught:
+        export_scan(node, tmp_path)
+    assert "other" in caught.value.message
+    assert caught.value.hint
+    assert not list(tmp_path.glob("*.nrrd"))
+
+
+def test_a_volume_with_several_values_a_voxel_is_refused(a_scan):
+    image_data = vtk.vtkImageData()
+    image_data.SetDimensions(8, 8, 8)
+    image_data.AllocateScalars(vtk.VTK_SHORT, 3)
+    a_scan.SetAndObserveImageData(image_data)
+    with pytest.raises(InputError, match="3 values a voxel"):
+        image_from_volume(a_scan)
+
+
+def test_an_empty_volume_is_refused(a_scene):
+    with pytest.raises(InputError, match="no voxels"):
+        image_from_volume(a_scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "empty"))
+
+
+def test_no_volume_at_all_is_refused():
+    with pytest.raises(InputError, match="No scan"):
+        image_from_volume(None)
+
+
+def test_a_sheared_volume_is_refused(a_scan):
+    sheared = oblique_ijk_to_ras()
+    sheared[:3, 2] += 0.5 * sheared[:3, 1]
+    a_scan.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(sheared))
+    with pytest.raises(InputError, match="right angles"):
+        image_from_volume(a_scan)
+
+
+def test_rounded_direction_cosines_are_no_shear(a_scan):
+    rounded = oblique_ijk_to_ras()
+    rounded[:3, :3] = np.round(rounded[:3, :3] / (0.8, 0.8, 3.0), 5) * (0.8, 0.8, 3.0)
+    a_scan.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(rounded))
+    direction = np.array(image_from_volume(a_scan)[0].GetDirection()).reshape(3, 3)
+    assert direction.T @ direction == pytest.approx(np.eye(3), abs=1e-12)
+
+
+def test_a_volume_under_a_warp_is_refused(a_scene, a_scan):
+    warp = vtk.vtkThinPlateSplineTransform()
+    node = a_scene.AddNewNodeByClass("vtkMRMLTransformNode", "warp")
+    node.SetAndObserveTransformToParent(warp)
+    a_scan.SetAndObserveTransformNodeID(node.GetID())
+    with pytest.raises(InputError, match="warp"):
+        image_from_volume(a_scan)
+
+
+# into the scene
+
+
+def test_each_accepted_lesion_is_a_segment_a_row_and_a_point(a_scan, a_result_folder):
+    nodes = load_results(a_result_folder, a_scan)
+    assert segment_names(nodes.segmentation) == ["CMB 1", "CMB 2", "CMB 3"]
+    assert sorted(point_positions(nodes.points)) == ["CMB 1", "CMB 2", "CMB 3"]
+    statuses = [row["status"] for row in lesion_rows(nodes.table)]
+    assert statuses == ["accepted"] * 3 + ["dropped"]
+
+
+def test_on_an_oblique_anisotropic_scan_segment_point_and_row_lie_on_the_lesion(a_scan, a_result_folder):
+    nodes = load_results(a_result_folder, a_scan)
+    points = point_positions(nodes.points)
+    by_probability = sorted(LESION_PEAKS, key=LESION_PEAKS.get, reverse=True)
+    for row, (k, j, i) in zip(lesion_rows(nodes.table)[:3], by_probability, strict=False):
+        name = f"CMB {row['id']}"
+        true = (oblique_ijk_to_ras() @ [i, j, k, 1])[:3]
+        assert points[name] == pytest.approx(true, abs=0.02)
+        assert (row["r_mm"], row["a_mm"], row["s_mm"]) == pytest.approx(true, abs=0.02)
+        assert segment_centroid_ras(nodes.segmentation, name) == pytest.approx(true, abs=0.02)
+
+
+def test_the_segments_have_the_scans_grid(a_scan, a_result_folder):
+    nodes = load_results(a_result_folder, a_scan)
+    role = nodes.segmentation.GetReferenceImageGeometryReferenceRole()
+    assert nodes.segmentation.GetNodeReference(role) is a_scan
+    labelmap = slicer.vtkOrientedImageData()
+    nodes.segmentation.GetBinaryLabelmapRepresentation("CMB_1", labelmap)
+    matrix = vtk.vtkMatrix4x4()
+    labelmap.GetImageToWorldMatrix(matrix)
+    assert slicer.util.arrayFromVTKMatrix(matrix) == pytest.approx(oblique_ijk_to_ras(), abs=1e-9)
+
+
+def test_lesions_share_one_layer_and_each_segment_holds_its_own_voxels(a_scan, a_result_folder):
+    nodes = load_results(a_result_folder, a_scan)
+    assert nodes.segmentation.GetSegmentation().GetNumberOfLayers() == 1
+    labelmap = slicer.vtkOrientedImageData()
+    nodes.segmentation.GetBinaryLabelmapRepresentation("CMB_2", labelmap)
+    voxels = vtk.util.numpy_support.vtk_to_numpy(labelmap.GetPointData().GetScalars())
+    assert np.count_nonzero(voxels) == np.count_nonzero(probability_blobs() == np.float32(0.85))
+
+
+def test_the_table_has_the_lesion_columns_with_their_types(a_scan, a_result_folder):
+    table = load_results(a_result_folder, a_scan).table.GetTable()
+    columns = [table.GetColumn(n) for n in range(table.GetNumberOfColumns())]
+    assert tuple(column.GetName() for column in columns) == COLUMNS
+    types = {column.GetName(): column.GetDataType() for column in columns}
+    assert types["id"] == vtk.VTK_INT
+    assert {types[name] for name in ("r_mm", "volume_mm3", "probability", "verifier")} == {vtk.VTK_DOUBLE}
+    assert {types[name] for name in ("status", "region", "dropped_because")} == {vtk.VTK_STRING}
+
+
+def test_the_table_says_what_the_list_on_disk_says(a_scan, a_result_folder):
+    on_disk = json.loads(next(a_result_folder.glob("*.json")).read_text(encoding="utf-8"))["lesions"]
+    assert lesion_rows(load_results(a_result_folder, a_scan).table) == on_disk
+
+
+def test_points_and_table_cannot_be_changed_by_accident(a_scan, a_result_folder):
+    nodes = load_results(a_result_folder, a_scan)
+    assert nodes.points.GetLocked()
+    assert nodes.table.GetLocked()
+
+
+def test_the_probability_lies_on_the_scan(a_scan, a_result_folder):
+    probability = load_results(a_result_folder, a_scan).probability
+    assert np.array_equal(slicer.util.arrayFromVolume(probability), probability_blobs())
+    matrix = vtk.vtkMatrix4x4()
+    probability.GetIJKToRASMatrix(matrix)
+    assert slicer.util.arrayFromVTKMatrix(matrix) == pytest.approx(oblique_ijk_to_ras(), abs=1e-9)
+
+
+def test_without_a_stored_probability_the_lesions_still_load(a_scan, a_result_folder):
+    for name in ("probseg", "brain_mask"):
+        next(a_result_folder.glob(f"*{name}.nii.gz")).unlink()
+    nodes = load_results(a_result_folder, a_scan)
+    assert nodes.probability is None
+    assert nodes.brain is None
+    assert len(segment_names(nodes.segmentation)) == 3
+    with pytest.raises(InputError, match="no stored probability"):
+        rethreshold(a_scan, 0.4)
+
+
+def test_a_scan_without_lesions_gets_an_empty_segmentation_and_an_explained_table(a_scan, a_result_folder):
+    load_results(a_result_folder, a_scan)
+    nodes = rethreshold(a_scan, 0.99)
+    assert segment_names(nodes.segmentation) == []
+    assert point_positions(nodes.points) == {}
+    assert all("below the threshold 0.99" in row["dropped_because"] for row in lesion_rows(nodes.table))
+
+
+def test_results_of_a_scan_under_a_transform_lie_where_the_scan_is_shown(a_scene, a_scan, tmp_path):
+    a_scan.SetAndObserveTransformNodeID(turned(a_scene).GetID())
+    folder = write_detection(export_scan(a_scan, tmp_path).path, tmp_path / "results")
+    nodes = load_results(folder, a_scan)
+    to_world = vtk.vtkMatrix4x4()
+    a_scan.GetParentTransformNode().GetMatrixTransformToWorld(to_world)
+    k, j, i = max(LESION_PEAKS, key=LESION_PEAKS.get)
+    true = slicer.util.arrayFromVTKMatrix(to_world) @ oblique_ijk_to_ras() @ [i, j, k, 1]
+    assert point_positions(nodes.points)["CMB 1"] == pytest.approx(true[:3], abs=0.02)
+    assert segment_centroid_ras(nodes.segmentation, "CMB 1") == pytest.approx(true[:3], abs=0.02)
+    assert len(lesion_rows(rethreshold(a_scan, 0.2).table)) == 4
+
+
+# refusals leave the scene alone
+
+
+def test_a_scan_that_was_moved_meanwhile_is_refused(a_scene, a_scan, a_result_folder):
+    before = node_counts(a_scene)
+    a_scan.SetAndObserveTransformNodeID(turned(a_scene).GetID())
+    with pytest.raises(InputError, match="moved or changed"):
+        load_results(a_result_folder, a_scan)
+    assert node_counts(a_scene) == before
+
+
+@pytest.mark.parametrize("ending", ["lesions.json", "dseg.nii.gz"])
+def test_a_missing_file_is_named_or_told(a_scene, a_scan, a_result_folder, ending):
+    before = node_counts(a_scene)
+    next(a_result_folder.glob(f"*{ending}")).unlink()
+    with pytest.raises(InputError, match=r"dseg\.nii\.gz is missing|no result list"):
+        load_results(a_result_folder, a_scan)
+    assert node_counts(a_scene) == before
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema_version": 1, "lesions": [{}], "provenance": {}}'])
+def test_a_damaged_list_is_told(a_scan, a_result_folder, text):
+    next(a_result_folder.glob("*.json")).write_text(text)
+    with pytest.raises(InputError, match="is damaged"):
+        load_results(a_result_folder, a_scan)
+
+
+def test_a_list_of_another_version_is_told(a_scan, a_result_folder):
+    file = next(a_result_folder.glob("*.json"))
+    file.write_text(json.dumps({**json.loads(file.read_text(encoding="utf-8")), "schema_version": 2}))
+    with pytest.raises(InputError, match="schema version 2"):
+        load_results(a_result_folder, a_scan)
+
+
+# found again
+
+
+def test_results_are_found_from_the_scan_and_only_from_this_scan(a_scene, a_scan, a_result_folder):
+    other = slicer.util.addVolumeFromArray(scan_voxels(), name="another")
+    nodes = load_results(a_result_folder, a_scan)
+    assert find_results(a_scan) == nodes
+    assert find_results(other) is None
+    assert find_results(None) is None
+
+
+def test_a_saved_scene_reopens_with_everything_to_be_found_from_the_scan(a_scene, a_scan, a_result_folder, reopened):
+    nodes = load_results(a_result_folder, a_scan)
+    rows, provenance, points = lesion_rows(nodes.table), provenance_of(nodes), point_positions(nodes.points)
+    centroid = segment_centroid_ras(nodes.segmentation, "CMB 2")
+
+    opened = reopened(a_scene)
+    scan = opened.GetFirstNodeByName(SCAN_NAME)
+    again = find_results(scan)
+
+    assert again is not None
+    assert lesion_rows(again.table) == rows
+    assert provenance_of(again) == provenance
+    assert segment_names(again.segmentation) == ["CMB 1", "CMB 2", "CMB 3"]
+    assert segment_centroid_ras(again.segmentation, "CMB 2") == pytest.approx(centroid, abs=1e-3)
+    assert point_positions(again.points) == {name: pytest.approx(at, abs=1e-3) for name, at in points.items()}
+    assert again.points.GetLocked()
+    for (k, j, i), peak in LESION_PEAKS.items():
+        assert value_at(again.probability, (oblique_ijk_to_ras() @ [i, j, k, 1])[:3]) == pytest.approx(peak)
+
+
+def test_a_reopened_scene_takes_another_threshold(a_scene, a_scan, a_result_folder, reopened):
+    load_results(a_result_folder, a_scan)
+    scan = reopened(a_scene).GetFirstNodeByName(SCAN_NAME)
+    nodes = rethreshold(scan, 0.2)
+    assert segment_names(nodes.segmentation) == ["CMB 1", "CMB 2", "CMB 3", "CMB 4"]
+
+
+def test_results_are_gone_once_the_scan_is(a_scene, a_scan, a_result_folder):
+    load_results(a_result_folder, a_scan)
+    a_scene.RemoveNode(a_scan)
+    assert find_results(a_scan) is None
+    assert find_results(slicer.util.addVolumeFromArray(scan_voxels(), name="new")) is None
+
+
+# replaced, re-listed, removed
+
+
+def test_a_second_detection_replaces_the_first_in_the_same_nodes(a_scene, a_scan, a_result_folder, tmp_path):
+    first = load_results(a_result_folder, a_scan)
+    before = node_counts(a_scene)
+    folder = write_detection(export_scan(a_scan, tmp_path).path, tmp_path / "second", threshold=0.8)
+    second = load_results(folder, a_scan)
+    assert second == first
+    assert node_counts(a_scene) == before
+    assert segment_names(second.segmentation) == ["CMB 1", "CMB 2"]
+    assert sorted(point_positions(second.points)) == ["CMB 1", "CMB 2"]
+    assert provenance_of(second)["settings"]["threshold"] == 0.8
+
+
+def test_a_detection_without_probability_takes_the_old_one_away(a_scene, a_scan, a_result_folder):
+    load_results(a_result_folder, a_scan)
+    next(a_result_folder.glob("*probseg.nii.gz")).unlink()
+    before = node_counts(a_scene)
+    assert load_results(a_result_folder, a_scan).probability is None
+    after = node_counts(a_scene)
+    assert before["vtkMRMLScalarVolumeNode"] - after["vtkMRMLScalarVolumeNode"] == 1
+
+
+@pytest.mark.parametrize(("threshold", "count"), [(0.2, 4), (0.5, 3), (0.8, 2), (0.9, 1)])
+def test_another_threshold_lists_the_lesions_anew(a_scan, a_result_folder, threshold, count):
+    load_results(a_result_folder, a_scan)
+    nodes = rethreshold(a_scan, threshold)
+    assert len(segment_names(nodes.segmentation)) == count
+    assert len(point_positions(nodes.points)) == count
+    assert [row["status"] for row in lesion_rows(nodes.table)] == ["accepted"] * count + ["dropped"] * (4 - count)
+    assert provenance_of(nodes)["settings"]["threshold"] == threshold
+
+
+def test_going_back_to_a_threshold_gives_the_list_that_the_detector_gave(a_scan, a_result_folder):
+    before = lesion_rows(load_results(a_result_folder, a_scan).table)
+    rethreshold(a_scan, 0.2)
+    assert lesion_rows(rethreshold(a_scan, 0.5).table) == before
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.0, -1.0, float("nan")])
+def test_a_threshold_out_of_range_is_refused(a_scan, a_result_folder, threshold):
+    load_results(a_result_folder, a_scan)
+    with pytest.raises(InputError, match="Threshold"):
+        rethreshold(a_scan, threshold)
+
+
+def test_a_scan_that_got_other_voxels_since_cannot_be_relisted(a_scan, a_result_folder):
+    load_results(a_result_folder, a_scan)
+    slicer.util.updateVolumeFromArray(a_scan, scan_voxels()[:15])
+    with pytest.raises(InputError, match="moved or changed"):
+        rethreshold(a_scan, 0.4)
+
+
+def test_a_scan_that_was_moved_since_cannot_be_relisted(a_scene, a_scan, a_result_folder):
+    load_results(a_result_folder, a_scan)
+    a_scan.SetAndObserveTransformNodeID(turned(a_scene).GetID())
+    with pytest.raises(InputError, match="moved or changed"):
+        rethreshold(a_scan, 0.4)
+
+
+def test_removed_results_leave_the_scan_and_nothing_else(a_scene, a_scan, a_result_folder):
+    before = node_counts(a_scene)
+    load_results(a_result_folder, a_scan)
+    remove_results(a_scan)
+    assert find_results(a_scan) is None
+    assert node_counts(a_scene) == before
+
+
+def test_a_result_is_no_scan_to_search(a_scan, a_result_folder):
+    nodes = load_results(a_result_folder, a_scan)
+    with pytest.raises(InputError, match="result of a detection"):
+        image_from_volume(nodes.probability)
+
+
+def test_the_views_jump_to_a_lesion(a_scene, a_scan, a_result_folder):
+    slice_node = slicer.vtkMRMLSliceNode()
+    slice_node.SetLayoutName("Red")
+    a_scene.AddNode(slice_node)
+    row = lesion_rows(load_results(a_result_folder, a_scan).table)[0]
+    position = (row["r_mm"], row["a_mm"], row["s_mm"])
+    jump_to(a_scene, position)
+    centre = [slice_node.GetSliceToRAS().GetElement(axis, 3) for axis in range(3)]
+    assert centre == pytest.approx(position)
+
+
+def test_a_result_folder_of_two_scans_is_refused(a_scan, a_result_folder):
+    list_file = next(Path(a_result_folder).glob("*.json"))
+    (a_result_folder / "other_desc-cmb_lesions.json").write_bytes(list_file.read_bytes())
+    with pytest.raises(InputError, match="2 scans"):
+        load_results(a_result_folder, a_scan)

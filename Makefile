@@ -1,0 +1,47 @@
+# `make demo` and `make test` set up all they need by themselves: Python packages go into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SAMPLE := Resources/SampleData/cmb-sample_T2starw.nii.gz
+
+.PHONY: demo test lint benchmark clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.ready-demo
+	$(BIN)/cmb detect $(SAMPLE) -o out/demo --overwrite
+
+test: $(VENV)/.ready-test lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.ready-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+benchmark: $(VENV)/.ready-test
+	$(BIN)/python Testing/benchmark.py
+
+# Debian's and Ubuntu's python3 comes without venv: install it where that is allowed, else say how.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
+	    { echo "Python 3.10 to 3.13 is needed; give one with: make PYTHON=python3.12 ..."; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "Installing python3-venv"; \
+	    SUDO=; [ "$$(id -u)" = 0 ] || SUDO="sudo -n"; \
+	    { $$SUDO apt-get update -qq && $$SUDO apt-get install -qq -y python3-venv; } || \
+	    { echo "Please install the package python3-venv and call make again."; exit 2; }; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+
+$(VENV)/.ready-demo: pyproject.toml | $(BIN)/python
+	@echo "Setting up Python packages in $(VENV) (once, about a minute)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.ready-test: pyproject.toml | $(BIN)/python
+	@echo "Setting up Python packages for tests in $(VENV) (once, a few minutes)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.ready-demo
+
+clean:
+	rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,165 @@
+"""A training run's configuration: YAML in, typed and checked values out."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+class ConfigError(ValueError):
+    """The configuration is wrong; the message names the key."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """How scans are prepared: see `CMBSegmentationLib.preprocess.InputSpec`."""
+
+    axes: str = "RAS"
+    spacing_mm: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    normalization: str = "zscore-brain"
+    sequences: tuple[str, ...] = ("T2S",)
+
+
+@dataclass(frozen=True)
+class Network:
+    """Of `cmbtraining.network.build_unet`."""
+
+    filters: tuple[int, ...] = (32, 64, 128, 256)
+    patch_size: tuple[int, int, int] = (80, 80, 80)
+    l2: float = 1e-4
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Of `cmbtraining.losses.CombinedLoss`."""
+
+    alpha: float = 0.5
+    beta: float = 0.5
+    gamma: float = 3.0
+    class_weights: tuple[float, float] = (0.1, 5.0)
+    tversky_share: float = 1.0
+    entropy_share: float = 0.1
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Patches a subject and epoch, and the share of them that hold a lesion."""
+
+    patches_per_subject: int = 16
+    lesion_share: float = 0.9
+    flip: bool = False
+
+
+@dataclass(frozen=True)
+class Training:
+    """Length of training and the optimiser; `learning_rate_decay` is "none" or "cosine"."""
+
+    epochs: int = 5000
+    steps_per_epoch: int = 100
+    validation_steps: int = 50
+    batch_size: int = 4
+    learning_rate: float = 5e-5
+    learning_rate_decay: str = "none"
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What the exported model's manifest says of its use."""
+
+    patch_size: tuple[int, int, int] | None = None
+    overlap: float = 0.2
+    threshold: float = 0.5
+    min_volume_mm3: float = 0.0
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole run."""
+
+    name: str = "cmb-detector"
+    data: Data = field(default_factory=Data)
+    network: Network = field(default_factory=Network)
+    loss: Loss = field(default_factory=Loss)
+    sampling: Sampling = field(default_factory=Sampling)
+    training: Training = field(default_factory=Training)
+    detection: Detection = field(default_factory=Detection)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON or YAML."""
+        return dataclasses.asdict(self)
+
+
+SECTIONS = {
+    "data": Data,
+    "network": Network,
+    "loss": Loss,
+    "sampling": Sampling,
+    "training": Training,
+    "detection": Detection,
+}
+
+
+def load_config(path: Path) -> Config:
+    """Read a YAML configuration.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    Config
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, or a key or value in it is not known.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: cannot be read as YAML ({error}).") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: must hold keys and values.")
+    return config_from_dict(content, str(path))
+
+
+def config_from_dict(content: dict[str, Any], source: str = "configuration") -> Config:
+    """Build a `Config` from nested plain values; unknown keys are refused."""
+    values: dict[str, Any] = {}
+    for key, value in content.items():
+        if key == "name":
+            values[key] = str(value)
+        elif key in SECTIONS:
+            values[key] = _section(SECTIONS[key], value, f"{source}: {key}")
+        else:
+            raise ConfigError(f"{source}: unknown key {key!r}; known are name, {', '.join(SECTIONS)}.")
+    return Config(**values)
+
+
+def _section(kind: Any, content: Any, source: str) -> Any:
+    if not isinstance(content, dict):
+        raise ConfigError(f"{source}: must hold keys and values.")
+    known = {f.name: f for f in dataclasses.fields(kind)}
+    values = {}
+    for key, value in content.items():
+        if key not in known:
+            raise ConfigError(f"{source}: unknown key {key!r}; known are {', '.join(known)}.")
+        values[key] = _checked(value, known[key].default, f"{source}.{key}")
+    return kind(**values)
+
+
+def _checked(value: Any, default: Any, source: str) -> Any:
+    """Turn lists into tuples and refuse another type than the default's."""
+    if isinstance(value, list):
+        value = tuple(value)
+    if isinstance(default, float) and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if default is not None and type(value) is not type(default):
+        raise ConfigError(f"{source}: {value!r} is not a {type(default).__name__}.")
+    return value

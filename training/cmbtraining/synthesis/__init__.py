@@ -1,0 +1,1 @@
+"""Scans with known microbleeds, simulated from label maps by the physics of gradient-echo imaging."""

@@ -1,0 +1,213 @@
+"""One simulated scan with its truth, from a label map and a seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from .acquisition import PROTOCOLS, add_noise, draw_grid, draw_sequence, shading, swi_magnitude
+from .anatomy import Anatomy, read_anatomy
+from .contrast import BRAIN_LABELS, VENOUS_BLOOD, Sequence, ernst_signal, signal_map, susceptibility_map
+from .grid import Grid
+from .lesions import block_mean, draw_lesions, imprint
+from .susceptibility import dipole_field
+from .vessels import draw_veins, filled_fraction
+
+FINE_IN_PLANE_MM, FINE_THROUGH_MM = 0.65, 0.8  # acquired voxels are split down to about this
+B0_LPS = np.array([0.0, 0.0, 1.0])
+HEAD_MARGIN_MM = 15.0
+
+
+@dataclass(frozen=True)
+class SimulatedScan:
+    """A scan, its truth and how it was made.
+
+    Attributes
+    ----------
+    image : SimpleITK.Image
+        Int16 magnitude.
+    mask : SimpleITK.Image
+        UInt8, label k = lesion k, on the grid of `image`.
+    lesions : list of dict
+        ``r_mm, a_mm, s_mm, diameter_mm`` (sphere of the mask's volume), in the order of the labels.
+    settings : dict
+        Label map, seed, protocol, sequence, stripped or not.
+    """
+
+    image: sitk.Image
+    mask: sitk.Image
+    lesions: list[dict[str, float]]
+    settings: dict[str, Any]
+
+
+def simulate(
+    label_map: Path,
+    seed: int,
+    *,
+    protocol: str | None = None,
+    lesions: int | None = None,
+    skull_stripped: bool | None = None,
+    highest: float | None = None,
+    slice_mm: float | None = None,
+) -> SimulatedScan:
+    """Simulate a T2*-weighted or SWI scan; the same arguments give the same scan.
+
+    Parameters
+    ----------
+    label_map : Path
+        FreeSurfer label values, whole head.
+    seed : int
+    protocol : str, optional
+        A key of `acquisition.PROTOCOLS`; drawn if not given.
+    lesions : int, optional
+        Lesions to place (those too faint to see are left out of the truth); drawn if not given.
+    skull_stripped : bool, optional
+        As VALDO's images are; drawn if not given.
+    highest : float, optional
+        Largest intensity of the image; drawn between 255 and 30,000 if not given.
+    slice_mm : float, optional
+        Slice thickness; drawn from the protocol's range if not given.
+
+    Returns
+    -------
+    SimulatedScan
+    """
+    rng = np.random.default_rng(seed)
+    name = protocol or str(rng.choice(list(PROTOCOLS)))
+    chosen = PROTOCOLS[name]
+    if slice_mm is not None:
+        chosen = replace(chosen, slice_mm=(slice_mm, slice_mm))
+    stripped = bool(rng.random() < 0.5) if skull_stripped is None else skull_stripped
+    count = int(rng.integers(0, 40)) if lesions is None else lesions
+    top = float(np.exp(rng.uniform(np.log(255), np.log(30000)))) if highest is None else highest
+
+    anatomy = read_anatomy(label_map, rng)
+    sequence = draw_sequence(chosen, rng)
+    brain = np.isin(anatomy.labels, BRAIN_LABELS)
+    tissue = brain & (anatomy.labels != 24)  # label 24, CSF, runs down the spinal canal
+    grid = draw_grid(chosen, anatomy.points(tissue), rng)
+    part, start = _imaged_part(grid, anatomy, brain if stripped else anatomy.labels > 0)
+
+    factors = np.maximum(1, np.rint(part.spacing / [FINE_IN_PLANE_MM, FINE_IN_PLANE_MM, FINE_THROUGH_MM])).astype(int)
+    fine = part.subdivided(factors)
+    fine_signal = _signal_without_lesions(anatomy, fine, sequence, rng)
+    acquired = block_mean(fine_signal, factors)
+
+    truth = np.zeros(part.shape, np.uint8)
+    drawn = draw_lesions(anatomy, count, rng)
+    changes = [imprint(lesion, fine_signal, fine, factors, sequence, B0_LPS) for lesion in drawn]
+    del fine_signal
+    label = 0
+    inside_brain = part.sample(anatomy.image_of(brain.astype(np.uint8)), 0.0) > 0.5
+    for change in changes:
+        if change is None:
+            continue
+        where, delta, visible = change
+        acquired[where] += delta
+        visible = visible & inside_brain[where] & (truth[where] == 0)
+        if visible.any():
+            label += 1
+            truth[where][visible] = label
+
+    magnitude = _received(acquired, chosen.swi, inside_brain if stripped else None, rng)
+    magnitude *= top / np.percentile(magnitude[magnitude > 0], 99.9)
+    image, mask = _on_whole_grid(np.clip(magnitude, 0, top), truth, grid, start)
+    settings = {
+        "label_map": label_map.name,
+        "seed": seed,
+        "protocol": name,
+        "skull_stripped": stripped,
+        "b0_t": sequence.b0_t,
+        "te_ms": round(1e3 * sequence.te_s, 2),
+        "tr_ms": round(1e3 * sequence.tr_s, 1),
+        "flip_deg": round(sequence.flip_deg, 1),
+        "swi": chosen.swi,
+    }
+    return SimulatedScan(image, mask, lesion_table(mask), settings)
+
+
+def lesion_table(mask: sitk.Image) -> list[dict[str, float]]:
+    """List the lesions of a label image: RAS centre and the diameter of the sphere of equal volume (mm)."""
+    statistics = sitk.LabelShapeStatisticsImageFilter()
+    statistics.Execute(mask)
+    rows = []
+    for label in statistics.GetLabels():
+        left, posterior, superior = statistics.GetCentroid(label)
+        diameter = 2 * (3 * statistics.GetPhysicalSize(label) / (4 * np.pi)) ** (1 / 3)
+        values = (-left, -posterior, superior, diameter)
+        rows.append({k: round(v, 2) for k, v in zip(("r_mm", "a_mm", "s_mm", "diameter_mm"), values, strict=True)})
+    return rows
+
+
+def _box_mm(anatomy: Anatomy, where: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    ranges = [np.flatnonzero(where.any(axis=tuple(k for k in range(3) if k != axis))) for axis in (2, 1, 0)]
+    return (
+        anatomy.origin_mm + [r[0] for r in ranges],
+        anatomy.origin_mm + [r[-1] for r in ranges],
+    )
+
+
+def _imaged_part(grid: Grid, anatomy: Anatomy, where: NDArray[np.bool_]) -> tuple[Grid, NDArray[np.intp]]:
+    """Cut the grid to what holds anything: the rest of the matrix is air."""
+    low_mm, high_mm = _box_mm(anatomy, where)
+    corners = np.array(np.meshgrid(*zip(low_mm, high_mm, strict=True))).reshape(3, -1).T
+    index = grid.to_index(corners)
+    size = np.array(grid.size)
+    start = np.clip(np.floor(index.min(axis=0)).astype(int) - 2, 0, size - 1)
+    stop = np.clip(np.ceil(index.max(axis=0)).astype(int) + 3, start + 1, size)
+    return grid.part(start, stop), start
+
+
+def _signal_without_lesions(
+    anatomy: Anatomy, fine: Grid, sequence: Sequence, rng: np.random.Generator
+) -> NDArray[np.complex64]:
+    """Magnitude and phase of tissue and veins on the fine grid."""
+    magnitude = fine.sample(anatomy.image_of(signal_map(anatomy.labels, sequence, rng)), 0.0)
+    large = dipole_field(susceptibility_map(anatomy.labels, rng), (1.0, 1.0, 1.0), B0_LPS, pad=32)
+    shift = fine.sample(anatomy.image_of(large), 0.0)
+
+    veins = filled_fraction(draw_veins(anatomy, rng), fine, rng)
+    blood = ernst_signal(VENOUS_BLOOD, sequence) * rng.uniform(0.5, 1.1)
+    magnitude += veins * (np.float32(blood) - magnitude)
+    veins *= np.float32(VENOUS_BLOOD.ppm * rng.uniform(0.8, 1.25))
+    shift += dipole_field(veins, fine.spacing, fine.direction.T @ B0_LPS)
+
+    shift *= np.float32(sequence.radians_per_ppm)
+    signal = np.empty(magnitude.shape, np.complex64)
+    np.cos(shift, out=signal.real)
+    np.sin(shift, out=signal.imag)
+    signal *= magnitude
+    return signal
+
+
+def _received(
+    acquired: NDArray[np.complex64], swi: bool, keep: NDArray[np.bool_] | None, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Shade, add noise, take the magnitude or SWI, and strip the skull if asked."""
+    signal = acquired * shading(acquired.shape, rng)
+    tissue = np.abs(signal)
+    reference = float(np.median(tissue[tissue > 0.3 * tissue.max()]))
+    signal = add_noise(signal, reference / rng.uniform(15, 60), rng)
+    magnitude = swi_magnitude(signal) if swi else np.abs(signal)
+    if keep is not None:
+        magnitude = magnitude * ndimage.binary_dilation(ndimage.binary_closing(keep, iterations=2))
+    return magnitude.astype(np.float32)
+
+
+def _on_whole_grid(
+    magnitude: NDArray[np.float32], truth: NDArray[np.uint8], grid: Grid, start: NDArray[np.intp]
+) -> tuple[sitk.Image, sitk.Image]:
+    x, y, z = start
+    nz, ny, nx = magnitude.shape
+    where = (slice(z, z + nz), slice(y, y + ny), slice(x, x + nx))
+    whole = np.zeros(grid.shape, np.int16)
+    whole[where] = np.rint(magnitude)
+    labels = np.zeros(grid.shape, np.uint8)
+    labels[where] = truth
+    return grid.image(whole), grid.image(labels)

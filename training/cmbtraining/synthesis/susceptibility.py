@@ -1,0 +1,82 @@
+"""From susceptibility to field: the dipole kernel in k-space, and the closed form for a sphere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+# field-notes.md: D(k) = 1/3 - (k.B)^2 / |k|^2
+
+
+def dipole_field(
+    ppm: NDArray[np.float32],
+    spacing_mm: Sequence[float] | NDArray[np.float64],
+    b0_direction: NDArray[np.floating],
+    pad: int = 0,
+) -> NDArray[np.float32]:
+    """Field shift caused by a susceptibility map, the sphere of Lorentz taken off.
+
+    Parameters
+    ----------
+    ppm : float32 array (z, y, x)
+        Susceptibility, ppm.
+    spacing_mm : sequence of float
+        Voxel size (x, y, z).
+    b0_direction : array (3,)
+        Unit vector of the main field along the array's axes (x, y, z).
+    pad : int
+        Voxels of wrap-around room added at each far side; the map's corner value is continued.
+
+    Returns
+    -------
+    float32 array (z, y, x)
+        Field shift in ppm of the main field.
+    """
+    shape = [fft.next_fast_len(n + pad, real=True) for n in ppm.shape]
+    rest = float(ppm[0, 0, 0])
+    spectrum = fft.rfftn(ppm - rest, shape, workers=1)
+    kz = np.fft.fftfreq(shape[0], spacing_mm[2]).astype(np.float32)[:, None, None]
+    ky = np.fft.fftfreq(shape[1], spacing_mm[1]).astype(np.float32)[None, :, None]
+    kx = np.fft.rfftfreq(shape[2], spacing_mm[0]).astype(np.float32)[None, None, :]
+    along = kx * np.float32(b0_direction[0]) + ky * np.float32(b0_direction[1]) + kz * np.float32(b0_direction[2])
+    squared = kx * kx + ky * ky + kz * kz
+    squared[0, 0, 0] = 1.0
+    along *= along
+    along /= squared
+    spectrum *= np.float32(1 / 3) - along
+    spectrum[0, 0, 0] = 0.0
+    field = fft.irfftn(spectrum, shape, workers=1)
+    return field[tuple(slice(n) for n in ppm.shape)]
+
+
+def sphere_field(
+    offsets_mm: NDArray[np.floating], radius_mm: float, ppm: float, b0_direction: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """Field shift (ppm) of a uniform sphere: zero inside, the dipole's outside.
+
+    Parameters
+    ----------
+    offsets_mm : array (..., 3)
+        Positions relative to the sphere's centre, in the frame of `b0_direction`.
+    radius_mm, ppm : float
+        The sphere's radius and susceptibility.
+    b0_direction : array (3,)
+        Unit vector of the main field.
+
+    Returns
+    -------
+    float32 array (...)
+
+    References
+    ----------
+    Haacke et al., Magnetic Resonance Imaging: Physical Principles and Sequence Design, 2014, ch. 25.
+    """
+    squared = np.einsum("...i,...i->...", offsets_mm, offsets_mm)
+    along = offsets_mm @ np.asarray(b0_direction)
+    outside = squared > radius_mm**2
+    safe = np.where(outside, squared, 1.0)
+    field = (ppm / 3) * radius_mm**3 * safe**-1.5 * (3 * along**2 / safe - 1)
+    return np.where(outside, field, 0.0).astype(np.float32)

@@ -1,0 +1,91 @@
+"""Simulate a data set of scans with known microbleeds, in VALDO's file layout.
+
+    python training/synthesize.py --label-maps LABELS/ --out simulated/ --count 60 --seed 1
+
+Writes, per subject, ``sub-XNN/sub-XNN_space-T2S_desc-masked_T2S.nii.gz``, ``..._space-T2S_CMB.nii.gz``
+(0/1) and ``sub-XNN_truth.json``. X tells the protocol: 1 SABRE, 2 RSS, 3 ALFA (VALDO's cohorts),
+4 clinical T2*, 5 clinical SWI, 6 UK Biobank SWI.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from rich.progress import track
+
+from cmbtraining.synthesis.acquisition import PROTOCOLS
+from cmbtraining.synthesis.scan import simulate
+
+
+@dataclass(frozen=True)
+class Job:
+    """One scan to simulate."""
+
+    label_map: Path
+    seed: int
+    protocol: str
+    subject: str
+    out: Path
+
+
+def main() -> None:
+    """Plan the subjects and simulate them, one process a core."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--label-maps", type=Path, required=True, help="folder of label maps (*.nii.gz)")
+    parser.add_argument("--maps", default="", help="use these maps only, counted from 1, such as 1-12")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--protocols", nargs="+", choices=list(PROTOCOLS), default=list(PROTOCOLS))
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
+    arguments = parser.parse_args()
+
+    maps = sorted(arguments.label_maps.glob("*.nii*"))
+    if arguments.maps:
+        first, _, last = arguments.maps.partition("-")
+        maps = maps[int(first) - 1 : int(last or first)]
+    if not maps:
+        parser.error(f"no label maps (*.nii.gz) in {arguments.label_maps}")
+    jobs = plan(maps, arguments.protocols, arguments.count, arguments.seed, arguments.out)
+    todo = [job for job in jobs if not (job.out / job.subject / f"{job.subject}_truth.json").exists()]
+    with multiprocessing.Pool(arguments.processes, initializer=_one_thread) as pool:
+        for _ in track(pool.imap_unordered(run, todo), "Simulating", total=len(todo)):
+            pass
+
+
+def plan(maps: list[Path], protocols: list[str], count: int, seed: int, out: Path) -> list[Job]:
+    """Give every subject a label map, a protocol and a seed; the same call plans the same."""
+    rng = np.random.default_rng(seed)
+    jobs = []
+    for number in range(count):
+        protocol = protocols[number % len(protocols)]
+        subject = f"sub-{list(PROTOCOLS).index(protocol) + 1}{number + 1:02d}"
+        label_map = maps[int(rng.integers(len(maps)))]
+        jobs.append(Job(label_map, int(rng.integers(2**31)), protocol, subject, out))
+    return jobs
+
+
+def run(job: Job) -> None:
+    """Simulate one subject; its truth file is written last and marks it done."""
+    scan = simulate(job.label_map, job.seed, protocol=job.protocol)
+    folder = job.out / job.subject
+    folder.mkdir(parents=True, exist_ok=True)
+    sitk.WriteImage(scan.image, folder / f"{job.subject}_space-T2S_desc-masked_T2S.nii.gz", True)
+    sitk.WriteImage(scan.mask > 0, folder / f"{job.subject}_space-T2S_CMB.nii.gz", True)
+    truth = {"lesions": scan.lesions, "simulation": scan.settings}
+    (folder / f"{job.subject}_truth.json").write_text(json.dumps(truth, indent=1))
+
+
+def _one_thread() -> None:
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+
+
+if __name__ == "__main__":
+    main()
