@@ -32,7 +32,7 @@ def brain_mask(image: sitk.Image) -> sitk.Image:
     Tustison et al., IEEE Trans Med Imaging 29:1310, 2010: N4 shading correction.
     """
     coarse = _resample_to(image, WORKING_SPACING_MM)
-    coarse = sitk.DiscreteGaussian(coarse, variance=WORKING_SPACING_MM**2)
+    coarse = sitk.DiscreteGaussian(coarse, variance=[WORKING_SPACING_MM**2] * 3)
     tissue = sitk.OtsuThreshold(_without_shading(coarse), 0, 1)
     brain = _largest_component(_erode(tissue, SCALP_GAP_MM))
     if not _any(brain):  # a very small or thin object: keep what the threshold gave

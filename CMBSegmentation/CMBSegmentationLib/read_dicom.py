@@ -132,10 +132,11 @@ def _read_files(files: list[DicomFile], folder: Path) -> sitk.Image:
 
 def _in_order(files: list[DicomFile], folder: Path) -> list[DicomFile]:
     """Sort slices along their normal, and refuse gaps and doubles."""
-    if any(f.position is None or f.normal is None for f in files):
+    positions = [f.position for f in files if f.position is not None]
+    if len(positions) < len(files) or files[0].normal is None:
         raise InputError(f"Slices in {folder.name} do not say where they lie.", "Export the original series.")
     normal = np.array(files[0].normal)
-    along = [float(np.dot(normal, f.position)) for f in files]
+    along = [float(np.dot(normal, position)) for position in positions]
     order = np.argsort(along)
     steps = np.diff(np.array(along)[order])
     if steps.size and (steps.min() < 1e-3 or np.ptp(steps) > UNEVEN_SHARE * np.median(steps)):

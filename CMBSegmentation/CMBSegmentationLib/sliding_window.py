@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from .progress import Progress, no_progress
 
@@ -79,7 +80,7 @@ def predict(
     progress(1.0, f"{len(starts)} patches")
     seen = weights > 0
     np.divide(total, weights, out=total, where=seen)
-    probability = 1.0 / (1.0 + np.exp(-np.clip(total, -60, 60)))
+    probability: NDArray[np.float32] = expit(total)
     probability[~seen] = 0.0
     return probability
 
@@ -106,7 +107,8 @@ def patch_starts(brain: NDArray[np.bool_], patch_size: Sequence[int], overlap: f
     for axis in range(3):
         used = np.flatnonzero(brain.any(axis=tuple(a for a in range(3) if a != axis)))
         along.append(_starts_on_axis(int(used[0]), int(used[-1]) + 1, patch_size[axis], overlap))
-    for start in itertools.product(*along):
+    for i, j, k in itertools.product(*along):
+        start = (i, j, k)
         where, _ = _overlap(start, patch_size, brain.shape)
         if brain[where].any():
             yield start

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -15,7 +14,7 @@ import slicer.util
 from oblique_scan import LESION_PEAKS, scan_voxels, write_detection
 
 from CMBSegmentationLib.errors import InputError, MachineError, ModelError
-from CMBSegmentationLib.scene import find_results, lesion_rows
+from CMBSegmentationLib.scene import find_results, lesion_rows, load_results
 from CMBSegmentationLib.session import DetectionSession, State
 from CMBSegmentationLib.worker_process import Subprocess
 
@@ -220,8 +219,6 @@ def test_changed_parameters_are_told_once(a_session):
 
 
 def test_choosing_a_scan_shows_the_results_it_has(a_session, a_scan, a_result_folder):
-    from CMBSegmentationLib.scene import load_results
-
     nodes = load_results(a_result_folder, a_scan)
     told = []
     a_session.results_changed.connect(told.append)
@@ -483,5 +480,4 @@ def test_a_killed_worker_takes_its_children_along():
     while process.exit_code() is None:  # stays None as long as a child holds the pipe
         process.wait(0.1)
     assert process.exit_code() == -signal.SIGKILL
-    with contextlib.suppress(ProcessLookupError):
-        process.kill()  # once more does no harm
+    process.kill()  # once more does no harm

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -36,7 +37,7 @@ class Anatomy:
         image.SetOrigin(self.origin_mm.tolist())
         return image
 
-    def lookup(self, points_mm: NDArray[np.floating], values: NDArray[np.generic]) -> NDArray[np.generic]:
+    def lookup(self, points_mm: NDArray[np.floating], values: NDArray[Any]) -> NDArray[Any]:
         """Read an array (z, y, x, ...) on this grid at LPS points (n, 3), nearest voxel, clamped to the border."""
         index = np.rint(points_mm - self.origin_mm).astype(np.intp)
         shape = np.array(self.labels.shape[::-1])

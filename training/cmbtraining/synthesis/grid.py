@@ -27,7 +27,7 @@ class Grid:
         """Continuous voxel index (x, y, z) of LPS points (..., 3)."""
         return ((points_mm - self.origin) @ self.direction) / self.spacing
 
-    def to_points(self, index: NDArray[np.floating]) -> NDArray[np.float64]:
+    def to_points(self, index: NDArray[np.floating] | NDArray[np.integer]) -> NDArray[np.float64]:
         """LPS points of voxel indices (..., 3) given as x, y, z."""
         return (index * self.spacing) @ self.direction.T + self.origin
 
