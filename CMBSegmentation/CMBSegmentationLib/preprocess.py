@@ -19,6 +19,7 @@ from .brain_mask import brain_mask
 from .errors import InputError
 
 NORMALIZATIONS = ("zscore", "zscore-brain")
+SPACING_DECIMALS = 4
 CROP_MARGIN_MM = 4.0  # context kept around the brain's bounding box
 
 
@@ -84,7 +85,7 @@ class PreparedScan:
             Float32, with the geometry of the scan.
         """
         canonical = sitk.DICOMOrient(_geometry_of(self._scan), self.spec.axes)
-        spacing = canonical.GetSpacing()
+        spacing = _without_position(canonical).GetSpacing()
         fine = [max(1, round(s / m)) for s, m in zip(spacing, self.spec.spacing_mm, strict=True)]
         moving = _index_space_image(values, self.spec.spacing_mm)
         box_mm = [n * s for n, s in zip(self._crop_size, spacing, strict=True)]
@@ -203,6 +204,7 @@ def _without_position(image: sitk.Image) -> sitk.Image:
     """Keep voxels and spacing, drop origin and direction: what follows is in index space."""
     plain = sitk.Image(image)
     plain.SetOrigin((0.0, 0.0, 0.0))
+    plain.SetSpacing([round(s, SPACING_DECIMALS) for s in plain.GetSpacing()])  # formats round differently
     plain.SetDirection(np.eye(3).ravel().tolist())
     return plain
 

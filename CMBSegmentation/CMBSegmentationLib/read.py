@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import SimpleITK as sitk
 
 from .errors import InputError, MachineError
 from .read_dicom import read_dicom_folder
+from .read_nifti import read_nifti
 
 FILE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 SMALLEST_SIDE_MM, LARGEST_SIDE_MM = 20.0, 600.0
@@ -112,44 +111,10 @@ def checked_scan(image: sitk.Image, source: Path) -> Scan:
 def _read_file(path: Path) -> sitk.Image:
     if path.stat().st_size == 0:
         raise InputError(f"{path.name} is an empty file.", "Export or copy the scan again.")
-    if path.name.lower().endswith(".gz"):
-        _check_gzip(path)
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
     try:
-        reader.ReadImageInformation()
-        _check_declared_spacing(reader, path.name)
-        return reader.Execute()
+        return read_nifti(path) if path.name.lower().endswith((".nii", ".nii.gz")) else sitk.ReadImage(str(path))
     except RuntimeError as error:
         raise _unreadable(path, error) from error
-
-
-def _check_gzip(path: Path) -> None:
-    """Read a .gz to its end once: a truncated file would give silent zeros instead of the scan."""
-    try:
-        with gzip.open(path) as stream:
-            while stream.read(1 << 24):
-                pass
-    except (EOFError, zlib.error) as error:
-        raise InputError(
-            f"{path.name} is cut off or damaged (its compressed data ends early).", "Copy or download it again."
-        ) from error
-    except gzip.BadGzipFile as error:
-        raise InputError(
-            f"{path.name} is not a gzip file, whatever its name says.",
-            "If it is not compressed, rename it to end in .nii; else export it again.",
-        ) from error
-
-
-def _check_declared_spacing(reader: sitk.ImageFileReader, name: str) -> None:
-    """Look at NIfTI's own pixdim, which the reader silently repairs."""
-    for axis in (1, 2, 3):
-        key = f"pixdim[{axis}]"
-        if reader.HasMetaDataKey(key) and not float(reader.GetMetaData(key)) > 0:
-            raise InputError(
-                f"{name} says its voxels are {reader.GetMetaData(key)} mm wide along axis {axis}.",
-                "Voxel sizes must be above zero: correct the header or export the scan again.",
-            )
 
 
 def _unreadable(path: Path, error: RuntimeError) -> InputError:

@@ -14,7 +14,9 @@ import slicer
 
 from .announce import Signal
 from .errors import CMBError, InputError, MachineError
-from .scene import ResultNodes, export_scan, find_results, load_results, rethreshold
+from .lesions import ACCEPTED, DROPPED
+from .scene import ResultNodes, export_scan, find_results, lesion_rows, load_results, provenance_of, rethreshold
+from .summary import counted
 from .worker_process import (
     Process,
     ProcessRunner,
@@ -289,7 +291,8 @@ class DetectionSession:
             self._fail(error)
             return
         self._stop_worker()
-        self._tell(replace(self._status, state=State.DONE, fraction=1.0, message="Done"))
+        notes = (*self._status.notes, *provenance_of(results)["notes"])
+        self._tell(Status(State.DONE, 1.0, _count(results), notes))
         if self.scan is results.scan:  # the user may have chosen another scan meanwhile
             self.results_changed(results)
 
@@ -305,3 +308,9 @@ class DetectionSession:
     def _tell(self, status: Status) -> None:
         self._status = status
         self.status_changed(status)
+
+
+def _count(results: ResultNodes) -> str:
+    statuses = [row["status"] for row in lesion_rows(results.table)]
+    accepted, dropped = statuses.count(ACCEPTED), statuses.count(DROPPED)
+    return f"Done: {counted(accepted, 'microbleed')}, {counted(dropped, 'candidate')} dropped."

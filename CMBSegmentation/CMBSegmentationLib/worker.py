@@ -11,30 +11,33 @@ The exit codes are those of the command `cmb`. Terminate the process to cancel.
 
 from __future__ import annotations
 
+import argparse
 import json
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from .cli_options import add_detect_options, request_from
 from .errors import Cancelled, CMBError, InputError
 from .run import run
 
 
+class _Parser(argparse.ArgumentParser):
+    """Tells a wrong call as an error event, too."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"The call is wrong: {message}.", "See --help.")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one detection and tell how it goes."""
-    import argparse
-
     signal.signal(signal.SIGTERM, _stop)
-    parser = argparse.ArgumentParser(prog="python -m CMBSegmentationLib.worker", exit_on_error=False)
+    parser = _Parser(prog="python -m CMBSegmentationLib.worker")
     add_detect_options(parser)
     try:
-        try:
-            parsed = parser.parse_args(arguments)
-        except argparse.ArgumentError as error:
-            raise InputError(str(error), "See --help.") from error
-        outcome = run(request_from(parsed), _tell_progress)
+        outcome = run(request_from(parser.parse_args(arguments)), _tell_progress)
         _tell(event="result", folder=str(outcome.files["json"].parent))
         return 0
     except (KeyboardInterrupt, Cancelled):
@@ -45,8 +48,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _tell(event="error", message=error.message, hint=error.hint)
         return error.exit_code
     except Exception as error:  # the front end must hear of everything
-        import traceback
-
         traceback.print_exc()
         _tell(event="error", message=f"Unexpected: {type(error).__name__}: {error}", hint="Please report this.")
         return 4

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import SimpleITK as sitk
 import slicer
 import slicer.util
+from dark_spots import ball_brain, write_dark_voxel_model
 from oblique_scan import SCAN_NAME, oblique_ijk_to_ras, scan_voxels, write_detection
 
 from CMBSegmentationLib.scene import export_scan
@@ -88,3 +90,16 @@ def a_scan(a_scene: Any) -> Any:
 def a_result_folder(a_scan: Any, tmp_path: Path) -> Path:
     """What a worker left after searching `a_scan`."""
     return write_detection(export_scan(a_scan, tmp_path).path, tmp_path / "results")
+
+
+@pytest.fixture
+def dark_model(tmp_path: Path) -> Path:
+    return write_dark_voxel_model(tmp_path / "dark.onnx")
+
+
+@pytest.fixture
+def scan_file(tmp_path: Path) -> Path:
+    """A ball of a brain with two dark spots."""
+    path = tmp_path / "head_T2starw.nii.gz"
+    sitk.WriteImage(ball_brain()[0], str(path))
+    return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from oblique_scan import (
     write_detection,
 )
 
-from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.errors import InputError, MachineError
 from CMBSegmentationLib.lesions import COLUMNS
 from CMBSegmentationLib.read import read_scan
 from CMBSegmentationLib.scene import (
@@ -449,6 +450,15 @@ def test_a_scan_that_was_moved_since_cannot_be_relisted(a_scene, a_scan, a_resul
     load_results(a_result_folder, a_scan)
     a_scan.SetAndObserveTransformNodeID(turned(a_scene).GetID())
     with pytest.raises(InputError, match="moved or changed"):
+        rethreshold(a_scan, 0.4)
+
+
+def test_a_package_that_is_missing_is_named(a_scan, a_result_folder, monkeypatch):
+    load_results(a_result_folder, a_scan)
+    for name in ("read", "read_nifti"):
+        monkeypatch.delitem(sys.modules, f"CMBSegmentationLib.{name}")
+    monkeypatch.setitem(sys.modules, "nibabel", None)
+    with pytest.raises(MachineError, match="nibabel is missing"):
         rethreshold(a_scan, 0.4)
 
 

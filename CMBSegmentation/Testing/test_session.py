@@ -8,6 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import slicer
 import slicer.util
@@ -143,7 +144,7 @@ def test_a_detection_goes_from_idle_over_running_to_done(a_session, a_worker, a_
     assert told == [
         (State.RUNNING, 0.0, "Starting the detector"),
         (State.RUNNING, 0.4, "Searching, patch 8 of 20"),
-        (State.DONE, 1.0, "Done"),
+        (State.DONE, 1.0, "Done: 3 microbleeds, 1 candidate dropped."),
     ]
     assert not a_session.is_running
 
@@ -179,6 +180,18 @@ def test_the_user_hears_that_a_transform_was_applied(a_scene, a_session, a_scan)
     a_scan.SetAndObserveTransformNodeID(transform.GetID())
     a_session.start(a_scan)
     assert "to atlas" in a_session.status.notes[0]
+
+
+def test_the_user_hears_what_was_repaired_in_the_scan(a_session, a_worker, a_scan):
+    voxels = scan_voxels().astype(np.float32)
+    voxels[0, 0, :5] = np.nan
+    slicer.util.updateVolumeFromArray(a_scan, voxels)
+    a_session.start(a_scan)
+    a_worker.finds_the_lesions()
+    a_session.poll()
+    assert "5 of" in a_session.status.notes[0]
+    a_session.rethreshold(0.2)
+    assert all(row["contrast"] > 0.5 for row in lesion_rows(a_session.results.table))
 
 
 def test_polling_without_a_worker_does_nothing(a_session):

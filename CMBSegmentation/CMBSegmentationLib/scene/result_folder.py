@@ -28,6 +28,7 @@ class ResultFolder:
     rows : list of dict
         Lesions by column name, accepted and dropped, in the order of the list.
     provenance : dict
+        As in `Detection.provenance`, and ``notes``: what was repaired on reading, worded for the user.
     labels : SimpleITK.Image
         Value = lesion id.
     probability, brain : SimpleITK.Image or None
@@ -67,7 +68,7 @@ def read_result_folder(folder: Path) -> ResultFolder:
         content = json.loads(lists[0].read_text(encoding="utf-8"))
         version = content["schema_version"]
         rows = [{name: row[name] for name in COLUMNS} for row in content["lesions"]]
-        provenance = dict(content["provenance"])
+        provenance = {**content["provenance"], "notes": list(content.get("notes", ()))}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{lists[0].name} is damaged ({error!r}).", "Run the detection again.") from error
     if version != SCHEMA_VERSION:

@@ -15,9 +15,8 @@ import slicer.util
 from numpy.typing import NDArray
 
 from ..detection import Settings
-from ..errors import InputError
+from ..errors import InputError, MachineError
 from ..lesions import CANDIDATE_PROBABILITY, LesionRules, find_lesions
-from ..read import checked_scan
 from . import names
 from .lesion_nodes import Row, fill_points, fill_segmentation, fill_table, style_points, style_segmentation
 from .result_folder import read_result_folder
@@ -138,6 +137,8 @@ def rethreshold(scan_node: slicer.vtkMRMLScalarVolumeNode, threshold: float) -> 
     InputError
         The threshold is out of range, there is no stored probability, or the scan was moved or
         changed since it was searched.
+    MachineError
+        A Python package for reading scans is missing.
     """
     Settings(threshold=threshold)  # checks the value
     nodes = find_results(scan_node)
@@ -145,7 +146,7 @@ def rethreshold(scan_node: slicer.vtkMRMLScalarVolumeNode, threshold: float) -> 
         raise InputError(
             f"{scan_node.GetName()} has no stored probability to apply a threshold to.", "Run the detection again."
         )
-    scan = checked_scan(image_from_volume(scan_node)[0], Path(scan_node.GetName())).image
+    scan = _checked_scan(scan_node)
     probability, brain = _result_image(nodes.probability), _result_image(nodes.brain)
     for image in (probability, brain):
         _check_grid(image, scan_node, world_ijk_to_ras(scan_node))
@@ -159,7 +160,7 @@ def rethreshold(scan_node: slicer.vtkMRMLScalarVolumeNode, threshold: float) -> 
 
 
 def provenance_of(nodes: ResultNodes) -> dict[str, Any]:
-    """Tell how the lesions were found: model, settings, device, as in `Detection.provenance`."""
+    """Tell how the lesions were found, as `ResultFolder.provenance`: model, settings, device, notes."""
     return dict(json.loads(nodes.table.GetAttribute(names.PROVENANCE_ATTRIBUTE) or "{}"))
 
 
@@ -194,6 +195,17 @@ def _filled(
     fill_points(nodes.points, rows, scan_node.GetID())
     nodes.table.SetAttribute(names.PROVENANCE_ATTRIBUTE, json.dumps(provenance))
     return nodes
+
+
+def _checked_scan(scan_node: slicer.vtkMRMLScalarVolumeNode) -> sitk.Image:
+    """Copy the scan, cleaned as the detector cleaned it when it read it."""
+    try:  # here, because it may need a package that Slicer lacks until the first detection
+        from ..read import checked_scan
+    except ImportError as error:
+        raise MachineError(
+            f"The Python package {error.name} is missing.", "Click Detect once and allow the installation."
+        ) from error
+    return checked_scan(image_from_volume(scan_node)[0], Path(scan_node.GetName())).image
 
 
 def _result_image(node: slicer.vtkMRMLScalarVolumeNode) -> sitk.Image:

@@ -1,0 +1,94 @@
+"""Python packages that the detector needs and Slicer does not bring; installed on the user's click only."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+
+from .errors import MachineError
+
+REQUESTER = "CMB Segmentation"
+REQUIREMENTS = {  # import name: what pip installs; numpy, scipy, SimpleITK and pydicom are Slicer's own
+    "onnxruntime": "onnxruntime>=1.18",
+    "nibabel": "nibabel>=5.2",
+    "jinja2": "jinja2>=3.1",
+    "PIL": "pillow>=10",
+}
+GPU_RUNTIME = "onnxruntime-gpu[cuda,cudnn]>=1.21"  # the first whose extras bring CUDA and cuDNN along
+
+
+def missing_requirements() -> list[str]:
+    """List what has to be installed before a detection, as pip takes it.
+
+    Returns
+    -------
+    list of str
+        Empty if all is there. On a machine with an NVIDIA GPU, ONNX Runtime is the build for it.
+    """
+    return [
+        GPU_RUNTIME if name == "onnxruntime" and has_nvidia_gpu() else requirement
+        for name, requirement in REQUIREMENTS.items()
+        if importlib.util.find_spec(name) is None
+    ]
+
+
+def has_nvidia_gpu() -> bool:
+    """Tell whether an NVIDIA driver is installed on a system that ONNX Runtime's GPU build is made for."""
+    return sys.platform != "darwin" and shutil.which("nvidia-smi") is not None
+
+
+def ensure_installed(install: Callable[[Sequence[str]], object]) -> None:
+    """Install what is missing.
+
+    Parameters
+    ----------
+    install : callable
+        Called with the requirements if there are any; asks the user, and raises if that is refused
+        or fails.
+
+    Raises
+    ------
+    MachineError
+        It was refused or failed, or packages are missing still.
+    """
+    missing = missing_requirements()
+    if not missing:
+        return
+    names = ", ".join(missing)
+    try:
+        install(missing)
+    except Exception as error:  # a refusal is a RuntimeError in Slicer, pip's failure a CalledProcessError
+        raise MachineError(
+            f"The detector needs {names}, which could not be installed ({error}).",
+            "Click Detect again and allow it; an internet connection is needed.",
+        ) from error
+    importlib.invalidate_caches()
+    if missing_requirements():
+        raise MachineError(f"The detector needs {names}, which are not installed.", "Restart Slicer and try again.")
+
+
+def install_in_slicer(requirements: Sequence[str]) -> None:
+    """Ask the user and install into Slicer's Python.
+
+    Parameters
+    ----------
+    requirements : sequence of str
+
+    Raises
+    ------
+    RuntimeError
+        The user declined.
+    """
+    try:
+        from slicer.packaging import pip_ensure
+    except ImportError:  # Slicer 5.10
+        import slicer.util
+
+        question = "These Python packages will be installed into Slicer:\n\n" + "\n".join(requirements)
+        if not slicer.util.confirmOkCancelDisplay(question, f"{REQUESTER} - Install Python Packages"):
+            raise RuntimeError("it was declined") from None
+        slicer.util.pip_install(list(requirements))
+    else:
+        pip_ensure(list(requirements), requester=REQUESTER)

@@ -1,0 +1,108 @@
+"""From probability to list."""
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from dark_spots import OBLIQUE
+from scipy import ndimage
+
+from CMBSegmentationLib.lesions import COLUMNS, LesionRules, find_lesions
+
+
+def image_of(values, spacing=(1.0, 1.0, 1.0), direction=None):
+    image = sitk.GetImageFromArray(values)
+    image.SetSpacing(spacing)
+    image.SetDirection(direction or np.eye(3).ravel().tolist())
+    image.SetOrigin((-10.0, 4.0, 7.0))
+    return image
+
+
+def listed(probability, scan=None, brain=None, spacing=(1.0, 1.0, 1.0), direction=None, **rules):
+    scan = np.full(probability.shape, 100.0, np.float32) if scan is None else scan
+    brain = np.ones(probability.shape, np.uint8) if brain is None else brain
+    images = [image_of(v, spacing, direction) for v in (probability, scan, brain)]
+    return find_lesions(*images, LesionRules(**{"threshold": 0.5, **rules}))
+
+
+@pytest.fixture
+def empty():
+    return np.zeros((20, 22, 24), np.float32)
+
+
+def test_voxels_that_touch_at_a_corner_are_one_lesion(empty):
+    empty[5, 5, 5] = empty[6, 6, 6] = 0.9
+    lesions, labels = listed(empty)
+    assert [lesion.status for lesion in lesions] == ["accepted"]
+    assert sitk.GetArrayFromImage(labels).sum() == 2
+
+
+def test_position_is_the_centre_in_patient_ras_of_an_oblique_anisotropic_scan(empty):
+    empty[4:7, 8, 10:12] = 0.8
+    spacing = (0.45, 0.45, 4.0)
+    lesions, labels = listed(empty, spacing=spacing, direction=OBLIQUE)
+    left, posterior, superior = labels.TransformContinuousIndexToPhysicalPoint((10.5, 8.0, 5.0))
+    assert (lesions[0].r_mm, lesions[0].a_mm, lesions[0].s_mm) == pytest.approx((-left, -posterior, superior), abs=0.01)
+    assert lesions[0].volume_mm3 == pytest.approx(6 * 0.45 * 0.45 * 4, abs=0.01)
+
+
+def test_label_k_is_the_lesion_with_id_k_most_probable_first(empty):
+    empty[3, 3, 3], empty[10, 10, 10], empty[15, 15, 15] = 0.7, 0.95, 0.6
+    lesions, labels = listed(empty)
+    assert [lesion.probability for lesion in lesions] == sorted(
+        (lesion.probability for lesion in lesions), reverse=True
+    )
+    for lesion in lesions:
+        inside = sitk.GetArrayFromImage(labels) == lesion.id
+        assert empty[inside].max() == pytest.approx(lesion.probability, abs=1e-4)
+
+
+def test_what_stays_below_the_threshold_is_listed_with_the_reason(empty):
+    empty[5, 5, 5] = 0.3
+    lesions, labels = listed(empty)
+    assert lesions[0].status == "dropped"
+    assert "0.30 is below the threshold 0.50" in lesions[0].dropped_because
+    assert not sitk.GetArrayFromImage(labels).any()
+
+
+def test_what_is_too_small_too_large_or_outside_the_brain_is_dropped_with_the_reason(empty):
+    brain = np.ones(empty.shape, np.uint8)
+    brain[:, :, :4] = 0
+    empty[5, 5, 1:3] = 0.9
+    empty[10, 10, 10] = 0.9
+    empty[13:19, 12:19, 14:22] = 0.9
+    lesions, _ = listed(empty, brain=brain, min_volume_mm3=1.5, max_diameter_mm=8.0)
+    reasons = sorted(lesion.dropped_because for lesion in lesions)
+    assert len(reasons) == 3
+    assert any("outside the brain" in r for r in reasons)
+    assert any("below the smallest volume" in r for r in reasons)
+    assert any("larger than a microbleed" in r for r in reasons)
+
+
+def test_a_candidate_above_the_threshold_is_not_listed_again_below_it(empty):
+    blurred = ndimage.gaussian_filter(np.where(np.indices(empty.shape).sum(0) == 30, 0, empty), 1)
+    blurred[10, 10, 10] = 1.0
+    blurred = ndimage.gaussian_filter(blurred, 1.0)
+    blurred *= 0.9 / blurred.max()
+    lesions, _ = listed(blurred.astype(np.float32))
+    assert len(lesions) == 1
+
+
+def test_a_rod_is_long_and_a_ball_is_not(empty):
+    z, y, x = np.indices(empty.shape)
+    empty[((z - 6) ** 2 + (y - 6) ** 2 + (x - 6) ** 2) <= 9] = 0.9
+    empty[15, 15, 4:20] = 0.9
+    ball, rod = sorted(listed(empty, max_diameter_mm=20)[0], key=lambda lesion: lesion.elongation)
+    assert ball.elongation < 1.2
+    assert rod.elongation > 5
+
+
+def test_contrast_is_the_share_of_signal_lost_against_the_surround(empty):
+    scan = np.full(empty.shape, 200.0, np.float32)
+    scan[9:12, 9:12, 9:12] = 50.0
+    empty[9:12, 9:12, 9:12] = 0.9
+    assert listed(empty, scan=scan)[0][0].contrast == pytest.approx(0.75, abs=0.01)
+
+
+def test_a_row_has_the_columns_of_the_design_in_their_order(empty):
+    empty[5, 5, 5] = 0.9
+    assert tuple(listed(empty)[0][0].as_row()) == COLUMNS
