@@ -15,7 +15,8 @@ from rich.table import Table
 from . import __version__
 from .cli_options import add_detect_options, request_from
 from .devices import open_session
-from .errors import Cancelled, CMBError
+from .errors import Cancelled, told
+from .interrupts import interrupts
 from .lesions import Lesion
 from .manifest import Manifest
 from .model import DEFAULT_MODEL, read_manifest
@@ -44,19 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     parsed = parser.parse_args(arguments)
     screen = Console(stderr=True)
-    try:
-        return int(parsed.command(parsed, screen))
-    except KeyboardInterrupt:
-        error: CMBError = Cancelled()
-    except CMBError as caught:
-        if parsed.debug:
-            screen.print_exception()
-        error = caught
-    except Exception as caught:  # a traceback never reaches a user unasked
-        if parsed.debug:
-            raise
-        error = CMBError(f"Unexpected: {type(caught).__name__}: {caught}", "Run again with --debug and report it.")
-        error.exit_code = 4
+    with interrupts() as asked:
+        try:
+            return int(parsed.command(parsed, screen))
+        except Exception as caught:
+            if parsed.debug and not asked.requested:
+                screen.print_exception()
+            error = Cancelled() if asked.requested else told(caught)
     screen.print(f"[bold red]Error:[/] {_plain(error.message)}", highlight=False, soft_wrap=True)
     if error.hint:
         screen.print(f"       {_plain(error.hint)}", highlight=False, soft_wrap=True)

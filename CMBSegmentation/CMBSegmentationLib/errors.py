@@ -15,6 +15,7 @@ class CMBError(Exception):
     """
 
     exit_code = 1
+    unforeseen = False
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -50,3 +51,18 @@ class Cancelled(CMBError):
 
     def __init__(self) -> None:
         super().__init__("Cancelled.", "Nothing was written.")
+
+
+class UnforeseenError(MachineError):
+    """A fault of the program itself."""
+
+    unforeseen = True
+
+
+def told(error: Exception) -> CMBError:
+    """Give any error a message and a hint: a traceback never reaches a user unasked."""
+    if isinstance(error, CMBError):
+        return error
+    if isinstance(error, MemoryError):
+        return MachineError("There is not enough memory.", "Close other programs and try again.")
+    return UnforeseenError(f"Unexpected: {type(error).__name__}: {error}", "Run again with --debug and report it.")

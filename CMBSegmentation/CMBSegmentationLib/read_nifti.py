@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -35,7 +36,7 @@ def read_nifti(path: Path) -> sitk.Image:
         ITK cannot read it.
     """
     try:
-        stored = nibabel.load(path)
+        stored: Any = nibabel.load(path)  # typed as a base class without voxels
         _check_voxel_size(path)
         raw = np.asanyarray(stored.dataobj.get_unscaled())
     except gzip.BadGzipFile as error:

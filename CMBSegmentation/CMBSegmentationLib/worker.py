@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 import traceback
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from .cli_options import add_detect_options, request_from
-from .errors import Cancelled, CMBError, InputError
+from .errors import Cancelled, InputError, told
+from .interrupts import interrupts
 from .run import run
 
 
@@ -33,24 +33,19 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one detection and tell how it goes."""
-    signal.signal(signal.SIGTERM, _stop)
     parser = _Parser(prog="python -m CMBSegmentationLib.worker")
     add_detect_options(parser)
-    try:
-        outcome = run(request_from(parser.parse_args(arguments)), _tell_progress)
-        _tell(event="result", folder=str(outcome.files["json"].parent))
-        return 0
-    except (KeyboardInterrupt, Cancelled):
-        cancelled = Cancelled()
-        _tell(event="error", message=cancelled.message, hint=cancelled.hint)
-        return cancelled.exit_code
-    except CMBError as error:
-        _tell(event="error", message=error.message, hint=error.hint)
-        return error.exit_code
-    except Exception as error:  # the front end must hear of everything
-        traceback.print_exc()
-        _tell(event="error", message=f"Unexpected: {type(error).__name__}: {error}", hint="Please report this.")
-        return 4
+    with interrupts() as asked:
+        try:
+            outcome = run(request_from(parser.parse_args(arguments)), _tell_progress)
+            _tell(event="result", folder=str(outcome.files["json"].parent))
+            return 0
+        except Exception as caught:  # the front end must hear of everything
+            error = Cancelled() if asked.requested else told(caught)
+            if error.unforeseen:
+                traceback.print_exc()
+    _tell(event="error", message=error.message, hint=error.hint)
+    return error.exit_code
 
 
 def _tell(**event: Any) -> None:
@@ -60,10 +55,6 @@ def _tell(**event: Any) -> None:
 
 def _tell_progress(fraction: float, message: str) -> None:
     _tell(event="progress", fraction=round(fraction, 4), message=message)
-
-
-def _stop(*_: object) -> None:
-    raise Cancelled
 
 
 if __name__ == "__main__":

@@ -421,7 +421,7 @@ def test_ctrl_c_stops_it_and_writes_nothing(long_run, tmp_path):
         assert time.monotonic() < deadline
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, said
     assert "Cancelled" in said
     assert "Traceback" not in said
     assert written(tmp_path / "out") == []

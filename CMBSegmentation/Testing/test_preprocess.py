@@ -41,7 +41,9 @@ def test_a_point_goes_to_the_model_grid_and_returns_to_its_place(orientation, sp
 
     darkness = sitk.GetArrayFromImage(back)
     ras = spots[0] * [-1, -1, 1]
-    inner = sitk.GetArrayFromImage(sitk.BinaryErode(prepared.scan_brain, [max(1, round(8 / s)) for s in spacing]))
+    inner = sitk.GetArrayFromImage(
+        sitk.BinaryErode(prepared.scan_brain, [max(1, round(8 / s)) for s in scan.GetSpacing()])
+    )
     weights = np.where(inner > 0, darkness, 0.0)
     weights[weights < 0.5 * weights.max()] = 0.0
     centre = np.argwhere(weights > 0).T @ weights[weights > 0] / weights.sum()
