@@ -19,38 +19,11 @@ from .detection import Detection
 from .errors import InputError, MachineError
 from .lesions import COLUMNS, Lesion
 from .report import report_html
+from .result_files import SCHEMA_VERSION, result_names
 from .summary import summarise
 
-SCHEMA_VERSION = 1
 NOTICE = "Research software, not a medical device: a reader must confirm every finding."
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-
-
-def result_names(stem: str, *, probability: bool) -> dict[str, str]:
-    """Name the files of one scan.
-
-    Parameters
-    ----------
-    stem : str
-        The scan's name without extension.
-    probability : bool
-        Whether the probability image and the brain mask are among them.
-
-    Returns
-    -------
-    dict
-        File name by ``labels, table, json, report, probability, brain``.
-    """
-    names = {
-        "labels": f"{stem}_desc-cmb_dseg.nii.gz",
-        "table": f"{stem}_desc-cmb_lesions.csv",
-        "json": f"{stem}_desc-cmb_lesions.json",
-        "report": f"{stem}_desc-cmb_report.html",
-    }
-    if probability:
-        names["probability"] = f"{stem}_desc-cmb_probseg.nii.gz"
-        names["brain"] = f"{stem}_desc-brain_mask.nii.gz"
-    return names
 
 
 def check_output_folder(out: Path, stem: str, overwrite: bool) -> None:
@@ -114,7 +87,7 @@ def write_results(
     Returns
     -------
     dict
-        Path by kind, as `result_names`.
+        Path by kind, as `result_files.result_names`.
 
     Raises
     ------
@@ -142,6 +115,8 @@ def write_results(
             _write_image(detection.brain, draft / names["brain"])
         for name in names.values():
             os.replace(draft / name, out / name)
+        for name in set(result_names(stem, probability=True).values()) - set(names.values()):
+            (out / name).unlink(missing_ok=True)  # of the run that is replaced
     return {kind: out / name for kind, name in names.items()}
 
 

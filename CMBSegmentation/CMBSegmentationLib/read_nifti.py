@@ -7,11 +7,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-import nibabel
 import numpy as np
 import SimpleITK as sitk
-from nibabel.filebasedimages import ImageFileError
-from nibabel.openers import Opener
 
 from .errors import InputError
 
@@ -35,6 +32,9 @@ def read_nifti(path: Path) -> sitk.Image:
     RuntimeError
         ITK cannot read it.
     """
+    import nibabel  # not in Slicer until the user has it installed; the scene does without
+    from nibabel.filebasedimages import ImageFileError
+
     try:
         stored: Any = nibabel.load(path)  # typed as a base class without voxels
         _check_voxel_size(path)
@@ -63,6 +63,9 @@ def read_nifti(path: Path) -> sitk.Image:
 
 def _check_voxel_size(path: Path) -> None:
     """Look at the header as it is: both readers take 1 mm for 0, and a size for its negative."""
+    import nibabel
+    from nibabel.openers import Opener
+
     with Opener(str(path)) as stream:
         start = stream.read(nibabel.Nifti2Header.template_dtype.itemsize)
     for kind in (nibabel.Nifti1Header, nibabel.Nifti2Header):

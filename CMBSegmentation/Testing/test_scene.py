@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from oblique_scan import (
     write_detection,
 )
 
-from CMBSegmentationLib.errors import InputError, MachineError
+from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.lesions import COLUMNS
 from CMBSegmentationLib.read import read_scan
 from CMBSegmentationLib.scene import (
@@ -451,14 +450,6 @@ def test_a_scan_that_was_moved_since_cannot_be_relisted(a_scene, a_scan, a_resul
     a_scan.SetAndObserveTransformNodeID(turned(a_scene).GetID())
     with pytest.raises(InputError, match="moved or changed"):
         rethreshold(a_scan, 0.4)
-
-
-def test_a_package_that_is_missing_is_named(a_scan, a_result_folder, monkeypatch):
-    load_results(a_result_folder, a_scan)
-    monkeypatch.setitem(sys.modules, "CMBSegmentationLib.read", None)  # as if it could not import its own
-    with pytest.raises(MachineError, match=r"read is missing") as caught:
-        rethreshold(a_scan, 0.4)
-    assert "allow the installation" in caught.value.hint
 
 
 def test_removed_results_leave_the_scan_and_nothing_else(a_scene, a_scan, a_result_folder):

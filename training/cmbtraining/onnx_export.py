@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 os.environ["KERAS_BACKEND"] = "tensorflow"  # tf2onnx reads TensorFlow graphs only
 
@@ -15,7 +16,7 @@ import onnxruntime
 import tensorflow as tf
 import tf2onnx
 
-from CMBSegmentationLib.manifest import METADATA_KEY, Manifest
+from CMBSegmentationLib.manifest import METADATA_KEY, SCHEMA_VERSION, Manifest
 
 from .config import Config
 from .network import build_unet
@@ -26,6 +27,50 @@ LARGEST_DIFFERENCE = 1e-4
 
 class ExportError(RuntimeError):
     """The exported network does not do what the trained one does."""
+
+
+def manifest_for(
+    config: Config,
+    *,
+    name: str,
+    version: str,
+    training: dict[str, Any],
+    intended_use: str,
+    threshold: float | None = None,
+) -> Manifest:
+    """Describe a network trained under a configuration, as the program that uses it needs it.
+
+    Parameters
+    ----------
+    config : Config
+    name, version, training, intended_use
+        As in `Manifest`.
+    threshold : float, optional
+        The configuration's if not given.
+
+    Returns
+    -------
+    Manifest
+    """
+    use = config.detection
+    return Manifest(
+        schema_version=SCHEMA_VERSION,
+        name=name,
+        version=version,
+        task="detect",
+        sequences=("T2S", "SWI"),
+        spacing_mm=config.data.spacing_mm,
+        patch_size=use.patch_size or config.network.patch_size,
+        axes=config.data.axes,
+        normalization=config.data.normalization,
+        classes=("background", "microbleed"),
+        overlap=use.overlap,
+        threshold=use.threshold if threshold is None else threshold,
+        min_volume_mm3=use.min_volume_mm3,
+        training=training,
+        intended_use=intended_use,
+        license="Apache-2.0",
+    )
 
 
 def export(trained: keras.Model, config: Config, manifest: Manifest, out: Path) -> float:

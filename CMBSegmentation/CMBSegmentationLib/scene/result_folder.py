@@ -11,12 +11,7 @@ import SimpleITK as sitk
 
 from ..errors import InputError
 from ..lesions import COLUMNS
-
-SCHEMA_VERSION = 1
-LIST_ENDING = "_desc-cmb_lesions.json"
-LABELS_ENDING = "_desc-cmb_dseg.nii.gz"
-PROBABILITY_ENDING = "_desc-cmb_probseg.nii.gz"
-BRAIN_ENDING = "_desc-brain_mask.nii.gz"
+from ..result_files import ENDINGS, SCHEMA_VERSION, result_names
 
 
 @dataclass(frozen=True)
@@ -59,11 +54,11 @@ def read_result_folder(folder: Path) -> ResultFolder:
     InputError
         There is no list or more than one, or a file is damaged, missing or of another version.
     """
-    lists = sorted(folder.glob(f"*{LIST_ENDING}"))
+    lists = sorted(folder.glob(f"*{ENDINGS['json']}"))
     if len(lists) != 1:
         what = "no result list" if not lists else f"the results of {len(lists)} scans"
         raise InputError(f"{folder} holds {what}.", "Run the detection again, into a folder of its own.")
-    stem = lists[0].name.removesuffix(LIST_ENDING)
+    names = result_names(lists[0].name.removesuffix(ENDINGS["json"]), probability=True)
     try:
         content = json.loads(lists[0].read_text(encoding="utf-8"))
         version = content["schema_version"]
@@ -79,9 +74,9 @@ def read_result_folder(folder: Path) -> ResultFolder:
     return ResultFolder(
         rows=rows,
         provenance=provenance,
-        labels=_read_image(folder / f"{stem}{LABELS_ENDING}"),
-        probability=_read_image_if_there(folder / f"{stem}{PROBABILITY_ENDING}"),
-        brain=_read_image_if_there(folder / f"{stem}{BRAIN_ENDING}"),
+        labels=_read_image(folder / names["labels"]),
+        probability=_read_image_if_there(folder / names["probability"]),
+        brain=_read_image_if_there(folder / names["brain"]),
     )
 
 

@@ -15,8 +15,9 @@ import slicer.util
 from numpy.typing import NDArray
 
 from ..detection import Settings
-from ..errors import InputError, MachineError
+from ..errors import InputError
 from ..lesions import CANDIDATE_PROBABILITY, LesionRules, find_lesions
+from ..read import checked_scan
 from . import names
 from .lesion_nodes import Row, fill_points, fill_segmentation, fill_table, style_points, style_segmentation
 from .result_folder import read_result_folder
@@ -137,8 +138,6 @@ def rethreshold(scan_node: slicer.vtkMRMLScalarVolumeNode, threshold: float) -> 
     InputError
         The threshold is out of range, there is no stored probability, or the scan was moved or
         changed since it was searched.
-    MachineError
-        A Python package for reading scans is missing.
     """
     Settings(threshold=threshold)  # checks the value
     nodes = find_results(scan_node)
@@ -199,12 +198,6 @@ def _filled(
 
 def _checked_scan(scan_node: slicer.vtkMRMLScalarVolumeNode) -> sitk.Image:
     """Copy the scan, cleaned as the detector cleaned it when it read it."""
-    try:  # here, because it may need a package that Slicer lacks until the first detection
-        from ..read import checked_scan
-    except ImportError as error:
-        raise MachineError(
-            f"The Python package {error.name} is missing.", "Click Detect once and allow the installation."
-        ) from error
     return checked_scan(image_from_volume(scan_node)[0], Path(scan_node.GetName())).image
 
 

@@ -38,15 +38,20 @@ def dipole_field(
     shape = [fft.next_fast_len(n + pad, real=True) for n in ppm.shape]
     rest = float(ppm[0, 0, 0])
     spectrum = fft.rfftn(ppm - rest, shape, workers=1)
-    kz = np.fft.fftfreq(shape[0], spacing_mm[2]).astype(np.float32)[:, None, None]
-    ky = np.fft.fftfreq(shape[1], spacing_mm[1]).astype(np.float32)[None, :, None]
-    kx = np.fft.rfftfreq(shape[2], spacing_mm[0]).astype(np.float32)[None, None, :]
-    along = kx * np.float32(b0_direction[0]) + ky * np.float32(b0_direction[1]) + kz * np.float32(b0_direction[2])
-    squared = kx * kx + ky * ky + kz * kz
+    frequencies = (
+        np.fft.rfftfreq(shape[2], spacing_mm[0])[None, None, :],
+        np.fft.fftfreq(shape[1], spacing_mm[1])[None, :, None],
+        np.fft.fftfreq(shape[0], spacing_mm[2])[:, None, None],
+    )
+    along, squared, at_nyquist = (np.zeros((1, 1, 1), np.float32) for _ in range(3))
+    for k, spacing, component in zip(frequencies, spacing_mm, b0_direction, strict=True):
+        # the Nyquist frequency stands for both signs: it has a square, but no product with another axis
+        nyquist = np.isclose(np.abs(k), 0.5 / spacing)
+        along = along + (np.where(nyquist, 0, k) * component).astype(np.float32)
+        at_nyquist = at_nyquist + np.where(nyquist, (k * component) ** 2, 0).astype(np.float32)
+        squared = squared + (k**2).astype(np.float32)
     squared[0, 0, 0] = 1.0
-    along *= along
-    along /= squared
-    spectrum *= np.float32(1 / 3) - along
+    spectrum *= np.float32(1 / 3) - (along**2 + at_nyquist) / squared
     spectrum[0, 0, 0] = 0.0
     field = fft.irfftn(spectrum, shape, workers=1)
     return field[tuple(slice(n) for n in ppm.shape)]

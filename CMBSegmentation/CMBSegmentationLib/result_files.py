@@ -1,0 +1,35 @@
+"""The names of the files that a detection leaves: BIDS derivatives of the scan."""
+
+from __future__ import annotations
+
+SCHEMA_VERSION = 1  # of the JSON list
+ENDINGS = {
+    "labels": "_desc-cmb_dseg.nii.gz",
+    "table": "_desc-cmb_lesions.csv",
+    "json": "_desc-cmb_lesions.json",
+    "report": "_desc-cmb_report.html",
+}
+ENDINGS_WITH_PROBABILITY = {
+    **ENDINGS,
+    "probability": "_desc-cmb_probseg.nii.gz",
+    "brain": "_desc-brain_mask.nii.gz",
+}
+
+
+def result_names(stem: str, *, probability: bool) -> dict[str, str]:
+    """Name the files of one scan.
+
+    Parameters
+    ----------
+    stem : str
+        The scan's name without extension.
+    probability : bool
+        Whether the probability image and the brain mask are among them.
+
+    Returns
+    -------
+    dict
+        File name by ``labels, table, json, report`` and, if asked for, ``probability, brain``.
+    """
+    endings = ENDINGS_WITH_PROBABILITY if probability else ENDINGS
+    return {kind: stem + ending for kind, ending in endings.items()}

@@ -1,0 +1,87 @@
+"""Table IV's network and the paper's losses."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from keras import ops
+
+from cmbtraining.losses import CombinedLoss, focal_tversky, tversky_index, weighted_cross_entropy
+from cmbtraining.network import build_unet
+
+TRAINING = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize("model", [1, 2, 3])
+def test_the_papers_configurations_describe_a_network_of_its_size(model):
+    told = subprocess.run(
+        [
+            sys.executable,
+            TRAINING / "train.py",
+            "--config",
+            TRAINING / f"configs/paper_model{model}.yaml",
+            "--describe",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    described = json.loads(told.stdout)
+    assert described["parameters"] == 26334178
+    assert described["input_shape"] == [None, *([64] * 3 if model == 1 else [80] * 3), 1]
+    alpha_beta = (0.5, 0.5) if model == 3 else (0.3, 0.7)
+    assert (described["config"]["loss"]["alpha"], described["config"]["loss"]["beta"]) == alpha_beta
+
+
+def test_filters_and_patch_size_are_free():
+    network = build_unet((16, 24, 8), filters=(4, 6, 8), channels=2)
+    assert network.input_shape == (None, 16, 24, 8, 2)
+    assert network.output_shape == (None, 16, 24, 8, 2)
+    np.testing.assert_allclose(ops.sum(network(np.zeros((1, 16, 24, 8, 2))), -1), 1, rtol=1e-5)
+
+
+def test_a_patch_that_cannot_be_halved_is_refused():
+    with pytest.raises(ValueError, match="multiple of 16"):
+        build_unet((80, 80, 72))
+
+
+# Two voxels, one of each class; the network gives the lesion 0.25 and the background 0.9.
+TRUTH = np.array([[0, 1], [1, 0]], np.float32).reshape(1, 2, 1, 1, 2)
+PROBABILITY = np.array([[0.75, 0.25], [0.9, 0.1]], np.float32).reshape(1, 2, 1, 1, 2)
+
+
+def test_the_tversky_index_is_what_a_hand_computes():
+    background = (0.9 + 1) / (0.9 + 0.3 * 0.75 + 0.7 * 0.1 + 1)
+    lesion = (0.25 + 1) / (0.25 + 0.3 * 0.1 + 0.7 * 0.75 + 1)
+    np.testing.assert_allclose(tversky_index(TRUTH, PROBABILITY, 0.3, 0.7), [background, lesion], rtol=1e-6)
+
+
+def test_the_focal_tversky_loss_is_what_a_hand_computes():
+    index = np.asarray(tversky_index(TRUTH, PROBABILITY, 0.3, 0.7))
+    np.testing.assert_allclose(focal_tversky(TRUTH, PROBABILITY, 0.3, 0.7, 3.0), ((1 - index) ** 3).sum(), rtol=1e-5)
+
+
+def test_the_cross_entropy_weighs_voxels_by_their_true_class():
+    by_hand = -(5.0 * np.log(0.25) + 0.1 * np.log(0.9)) / 2
+    np.testing.assert_allclose(weighted_cross_entropy(TRUTH, PROBABILITY, (0.1, 5.0)), by_hand, rtol=1e-5)
+
+
+def test_the_whole_loss_is_the_weighted_sum_and_takes_labels_too():
+    loss = CombinedLoss(alpha=0.3, beta=0.7, gamma=3.0)
+    parts = focal_tversky(TRUTH, PROBABILITY, 0.3, 0.7, 3.0) + 0.1 * weighted_cross_entropy(
+        TRUTH, PROBABILITY, (0.1, 5.0)
+    )
+    np.testing.assert_allclose(loss(TRUTH, PROBABILITY), parts, rtol=1e-5)
+    labels = TRUTH[..., 1:].astype(np.uint8)
+    np.testing.assert_allclose(loss(labels, PROBABILITY), parts, rtol=1e-5)
+
+
+def test_a_perfect_prediction_costs_next_to_nothing():
+    assert float(CombinedLoss()(TRUTH, TRUTH)) < 1e-5
