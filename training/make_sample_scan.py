@@ -15,7 +15,7 @@ from cmbtraining.synthesis.scan import simulate
 
 FOLDER = Path(__file__).resolve().parents[1] / "Resources" / "SampleData"
 NAME = "cmb-sample_T2starw"
-SEED = 20
+SEED = 24  # gives 35 slices
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from .vessels import draw_veins, filled_fraction
 
 FINE_IN_PLANE_MM, FINE_THROUGH_MM = 0.65, 0.8  # acquired voxels are split down to about this
 B0_LPS = np.array([0.0, 0.0, 1.0])
-HEAD_MARGIN_MM = 15.0
+SMALLEST_MM = 1.5  # field-notes.md: one in twenty of VALDO's lesions is below 2 mm
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def simulate(
     protocol : str, optional
         A key of `acquisition.PROTOCOLS`; drawn if not given.
     lesions : int, optional
-        Lesions to place (those too faint to see are left out of the truth); drawn if not given.
+        Lesions to place (those too small to see are left out); drawn if not given.
     skull_stripped : bool, optional
         As VALDO's images are; drawn if not given.
     highest : float, optional
@@ -109,11 +109,12 @@ def simulate(
         if change is None:
             continue
         where, delta, visible = change
-        acquired[where] += delta
         visible = visible & inside_brain[where] & (truth[where] == 0)
-        if visible.any():
-            label += 1
-            truth[where][visible] = label
+        if visible.sum() * np.prod(part.spacing) < np.pi / 6 * SMALLEST_MM**3:
+            continue  # neither shown nor listed: a reader could not tell it from noise
+        acquired[where] += delta
+        label += 1
+        truth[where][visible] = label
 
     magnitude = _received(acquired, chosen.swi, inside_brain if stripped else None, rng)
     magnitude *= top / np.percentile(magnitude[magnitude > 0], 99.9)
