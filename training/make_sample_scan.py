@@ -14,6 +14,7 @@ import SimpleITK as sitk
 from cmbtraining.synthesis.scan import simulate
 
 FOLDER = Path(__file__).resolve().parents[1] / "Resources" / "SampleData"
+CORTICAL_VEINS = 40  # those that a T2* scan of this resolution shows; training draws up to 260
 NAME = "cmb-sample_T2starw"
 SEED = 24  # gives 35 slices
 
@@ -26,7 +27,14 @@ def main() -> None:
     arguments = parser.parse_args()
 
     scan = simulate(
-        arguments.label_map, SEED, protocol="sabre", lesions=12, skull_stripped=True, highest=258, slice_mm=4.0
+        arguments.label_map,
+        SEED,
+        protocol="sabre",
+        lesions=16,
+        skull_stripped=True,
+        highest=258,  # as some of VALDO's scans: field-notes.md
+        slice_mm=4.0,
+        cortical_veins=CORTICAL_VEINS,
     )
     arguments.out.mkdir(parents=True, exist_ok=True)
     sitk.WriteImage(scan.image, str(arguments.out / f"{NAME}.nii.gz"), True)

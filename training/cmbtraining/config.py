@@ -47,10 +47,11 @@ class Loss:
 
 @dataclass(frozen=True)
 class Sampling:
-    """Patches a subject and epoch, and the share of them that hold a lesion."""
+    """Patches a subject and epoch, the share of them that hold a lesion, and of the rest at dark places."""
 
     patches_per_subject: int = 16
     lesion_share: float = 0.9
+    dark_share: float = 0.0
     flip: bool = False
 
 

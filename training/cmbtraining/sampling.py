@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from .config import Sampling
 from .dataset import PreparedSubject
 
+DARK_OF = 40
+
 
 class PatchSequence(keras.utils.PyDataset):
     """Batches of patches; the same seed, epoch and index give the same batch.
@@ -53,7 +55,8 @@ class PatchSequence(keras.utils.PyDataset):
         for number in range(index * self.batch_size, (index + 1) * self.batch_size):
             subject, with_lesion = plan[number % len(plan)]
             rng = np.random.default_rng([self.seed, self.epoch, number])
-            x, y = draw_patch(self.subjects[subject], self.patch_size, with_lesion, rng)
+            dark = rng.random() < self.sampling.dark_share
+            x, y = draw_patch(self.subjects[subject], self.patch_size, with_lesion, rng, dark)
             if self.sampling.flip:
                 axes = tuple(np.flatnonzero(rng.random(3) < 0.5).tolist())
                 x, y = np.flip(x, axes), np.flip(y, axes)
@@ -72,7 +75,11 @@ class PatchSequence(keras.utils.PyDataset):
 
 
 def draw_patch(
-    subject: PreparedSubject, patch_size: tuple[int, int, int], with_lesion: bool, rng: np.random.Generator
+    subject: PreparedSubject,
+    patch_size: tuple[int, int, int],
+    with_lesion: bool,
+    rng: np.random.Generator,
+    dark: bool = False,
 ) -> tuple[NDArray[np.float16], NDArray[np.uint8]]:
     """Cut one patch, padded where it leaves the volume.
 
@@ -84,6 +91,8 @@ def draw_patch(
         A lesion's centre lies anywhere in the patch; else a patch in the brain without any lesion
         (of ten tries the last is taken if each met one).
     rng : numpy.random.Generator
+    dark : bool
+        Without lesion: lay the patch around the darkest of `DARK_OF` places, most often a vessel.
 
     Returns
     -------
@@ -94,7 +103,8 @@ def draw_patch(
         if with_lesion:
             anchor = subject.lesion_centres[rng.integers(len(subject.lesion_centres))]
         else:
-            anchor = subject.brain_positions[rng.integers(len(subject.brain_positions))]
+            places = subject.brain_positions[rng.integers(len(subject.brain_positions), size=DARK_OF if dark else 1)]
+            anchor = places[int(np.argmin(subject.voxels[tuple(places.T)]))]
         start = anchor - rng.integers(0, size)
         labels = _cut(subject.lesions, start, size, 0)
         if with_lesion or not labels.any():

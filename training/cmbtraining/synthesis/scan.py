@@ -55,6 +55,7 @@ def simulate(
     skull_stripped: bool | None = None,
     highest: float | None = None,
     slice_mm: float | None = None,
+    cortical_veins: int | None = None,
 ) -> SimulatedScan:
     """Simulate a T2*-weighted or SWI scan; the same arguments give the same scan.
 
@@ -73,6 +74,8 @@ def simulate(
         Largest intensity of the image; drawn between 255 and 30,000 if not given.
     slice_mm : float, optional
         Slice thickness; drawn from the protocol's range if not given.
+    cortical_veins : int, optional
+        Drawn if not given.
 
     Returns
     -------
@@ -96,7 +99,7 @@ def simulate(
 
     factors = np.maximum(1, np.rint(part.spacing / [FINE_IN_PLANE_MM, FINE_IN_PLANE_MM, FINE_THROUGH_MM])).astype(int)
     fine = part.subdivided(factors)
-    fine_signal = _signal_without_lesions(anatomy, fine, sequence, rng)
+    fine_signal = _signal_without_lesions(anatomy, fine, sequence, cortical_veins, rng)
     acquired = block_mean(fine_signal, factors)
 
     truth = np.zeros(part.shape, np.uint8)
@@ -129,6 +132,7 @@ def simulate(
         "tr_ms": round(1e3 * sequence.tr_s, 1),
         "flip_deg": round(sequence.flip_deg, 1),
         "swi": chosen.swi,
+        "cortical_veins": cortical_veins,
     }
     return SimulatedScan(image, mask, lesion_table(mask), settings)
 
@@ -166,14 +170,14 @@ def _imaged_part(grid: Grid, anatomy: Anatomy, where: NDArray[np.bool_]) -> tupl
 
 
 def _signal_without_lesions(
-    anatomy: Anatomy, fine: Grid, sequence: Sequence, rng: np.random.Generator
+    anatomy: Anatomy, fine: Grid, sequence: Sequence, cortical_veins: int | None, rng: np.random.Generator
 ) -> NDArray[np.complex64]:
     """Magnitude and phase of tissue and veins on the fine grid."""
     magnitude = fine.sample(anatomy.image_of(signal_map(anatomy.labels, sequence, rng)), 0.0)
     large = dipole_field(susceptibility_map(anatomy.labels, rng), (1.0, 1.0, 1.0), B0_LPS, pad=32)
     shift = fine.sample(anatomy.image_of(large), 0.0)
 
-    veins = filled_fraction(draw_veins(anatomy, rng), fine, rng)
+    veins = filled_fraction(draw_veins(anatomy, rng, cortical_veins), fine, rng)
     blood = ernst_signal(VENOUS_BLOOD, sequence) * rng.uniform(0.5, 1.1)
     magnitude += veins * (np.float32(blood) - magnitude)
     veins *= np.float32(VENOUS_BLOOD.ppm * rng.uniform(0.8, 1.25))

@@ -25,29 +25,31 @@ class Tubes:
     radius_mm: NDArray[np.float64]
 
 
-def draw_veins(anatomy: Anatomy, rng: np.random.Generator) -> Tubes:
+def draw_veins(anatomy: Anatomy, rng: np.random.Generator, cortical: int | None = None) -> Tubes:
     """Draw cortical veins (radius 0.3-1.3 mm) and medullary veins (0.12-0.5 mm).
 
     Parameters
     ----------
     anatomy : Anatomy
     rng : numpy.random.Generator
+    cortical : int, optional
+        Cortical veins; drawn between 20 and 260 if not given.
 
     Returns
     -------
     Tubes
     """
-    parts = [_cortical(anatomy, rng), _medullary(anatomy, rng)]
+    count = int(rng.integers(20, 260)) if cortical is None else cortical
+    parts = [_cortical(anatomy, count, rng), _medullary(anatomy, rng)]
     return Tubes(np.concatenate([p.points_mm for p in parts]), np.concatenate([p.radius_mm for p in parts]))
 
 
-def _cortical(anatomy: Anatomy, rng: np.random.Generator) -> Tubes:
+def _cortical(anatomy: Anatomy, count: int, rng: np.random.Generator) -> Tubes:
     """Walk through sulcal CSF along the cortex: of a few turns, take the one that stays nearest to it."""
     labels = anatomy.labels
     grey = np.isin(labels, GREY_LABELS)
     to_grey = _distance_mm(grey)
     sulcal = (to_grey <= 2.5) & np.isin(labels, [k for k in BRAIN_LABELS if TISSUE_OF_LABEL[k] is CSF])
-    count = int(rng.integers(80, 260))
     length_mm = rng.uniform(15, 70, count)
     start = anatomy.random_points(sulcal, count, rng)
     cost = np.where(sulcal, 0.0, np.where(grey, 0.5, 2.0)).astype(np.float32) + 0.1 * to_grey
