@@ -99,7 +99,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.inputSelector.setMRMLScene(slicer.mrmlScene)
         self.inputSelector.toolTip = _("T2*-weighted magnitude or SWI volume")
 
-        self.detectButton = qt.QPushButton(_("Detect"))
+        self.detectButton = qt.QPushButton(_("Detect microbleeds"))
         self.detectButton.toolTip = _("Search the scan for microbleeds; this takes a minute or more")
         self.cancelButton = qt.QPushButton(_("Cancel"))
         self.cancelButton.toolTip = _("Stop the search; earlier results stay as they are")
