@@ -20,6 +20,7 @@ from .susceptibility import dipole_field
 from .vessels import draw_veins, filled_fraction
 
 FINE_IN_PLANE_MM, FINE_THROUGH_MM = 0.65, 0.8  # acquired voxels are split down to about this
+DROPOUT = 0.4  # of the brain's median signal: below it there is nothing left for a lesion to darken
 B0_LPS = np.array([0.0, 0.0, 1.0])
 SMALLEST_MM = 1.5  # field-notes.md: one in twenty of VALDO's lesions is below 2 mm
 
@@ -67,7 +68,7 @@ def simulate(
     protocol : str, optional
         A key of `acquisition.PROTOCOLS`; drawn if not given.
     lesions : int, optional
-        Lesions to place (those too small to see are left out); drawn if not given.
+        Lesions to place (those that could not be seen are left out); drawn if not given.
     skull_stripped : bool, optional
         As VALDO's images are; drawn if not given.
     highest : float, optional
@@ -102,22 +103,24 @@ def simulate(
     fine_signal = _signal_without_lesions(anatomy, fine, sequence, cortical_veins, rng)
     acquired = block_mean(fine_signal, factors)
 
+    inside_brain = part.sample(anatomy.image_of(brain.astype(np.uint8)), 0.0) > 0.5
     truth = np.zeros(part.shape, np.uint8)
     drawn = draw_lesions(anatomy, count, rng)
     changes = [imprint(lesion, fine_signal, fine, factors, sequence, B0_LPS) for lesion in drawn]
     del fine_signal
     label = 0
-    inside_brain = part.sample(anatomy.image_of(brain.astype(np.uint8)), 0.0) > 0.5
+    tissue_level = np.median(np.abs(acquired[inside_brain]))
     for change in changes:
         if change is None:
             continue
         where, delta, visible = change
-        visible = visible & inside_brain[where] & (truth[where] == 0)
-        if visible.sum() * np.prod(part.spacing) < np.pi / 6 * SMALLEST_MM**3:
-            continue  # neither shown nor listed: a reader could not tell it from noise
+        free = inside_brain[where] & (truth[where] == 0)
+        seen = visible & free & (np.abs(acquired[where]) > DROPOUT * tissue_level)
+        if seen.sum() < visible.sum() / 2 or seen.sum() * np.prod(part.spacing) < np.pi / 6 * SMALLEST_MM**3:
+            continue  # neither shown nor listed: at the edge, in dropout, or too small for a reader to tell
         acquired[where] += delta
         label += 1
-        truth[where][visible] = label
+        truth[where][seen] = label
 
     magnitude = _received(acquired, chosen.swi, inside_brain if stripped else None, rng)
     magnitude *= top / np.percentile(magnitude[magnitude > 0], 99.9)
