@@ -16,7 +16,7 @@ from cmbtraining.synthesis.scan import simulate
 FOLDER = Path(__file__).resolve().parents[1] / "Resources" / "SampleData"
 CORTICAL_VEINS = 40  # those that a T2* scan of this resolution shows; training draws up to 260
 NAME = "cmb-sample_T2starw"
-SEED = 24  # gives 35 slices
+SEED = 25  # gives 35 slices
 
 
 def main() -> None:

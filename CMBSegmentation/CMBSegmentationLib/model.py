@@ -15,7 +15,9 @@ from .errors import MachineError, ModelError
 from .manifest import METADATA_KEY, Manifest, parse_manifest
 from .resources import bundled_models, resource_folder
 
-BUNDLED_SHA256: dict[str, str] = {}
+BUNDLED_SHA256: dict[str, str] = {
+    "cmb-detector-simulated.onnx": "b7aaae246092529c3da6d28b4e2cbb1b453af223aab6feed227b80e26a4bee4c",
+}
 DEFAULT_MODEL = "cmb-detector-simulated"
 
 
