@@ -36,8 +36,8 @@ def read_nifti(path: Path) -> sitk.Image:
     from nibabel.filebasedimages import ImageFileError
 
     try:
-        stored: Any = nibabel.load(path)  # typed as a base class without voxels
         _check_voxel_size(path)
+        stored: Any = nibabel.load(path)  # typed as a base class without voxels
         raw = np.asanyarray(stored.dataobj.get_unscaled())
     except gzip.BadGzipFile as error:
         raise _not_gzip(path) from error
