@@ -15,7 +15,7 @@ COLUMNS = (
     "id", "status", "r_mm", "a_mm", "s_mm", "volume_mm3", "diameter_mm", "elongation", "contrast",
     "probability", "verifier", "region", "side", "dropped_because",
 )  # fmt: skip
-CANDIDATE_PROBABILITY = 0.1  # below this nothing is kept, not even as a dropped candidate
+CANDIDATE_PROBABILITY = 0.05  # below this nothing is kept, not even as a dropped candidate
 LARGEST_DIAMETER_MM = 10.0  # paper-spec.md, "Words": a microbleed measures 2-10 mm
 SURROUND_MM = 3.0  # width of the shell that contrast is measured against
 MOST_CANDIDATES = 500  # of the dropped ones, the most probable are listed

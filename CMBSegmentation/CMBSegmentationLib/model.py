@@ -16,7 +16,7 @@ from .manifest import METADATA_KEY, Manifest, parse_manifest
 from .resources import bundled_models, resource_folder
 
 BUNDLED_SHA256: dict[str, str] = {
-    "cmb-detector-simulated.onnx": "b7aaae246092529c3da6d28b4e2cbb1b453af223aab6feed227b80e26a4bee4c",
+    "cmb-detector-simulated.onnx": "6d3221efaf31ef1573a4e422bc2bc291b4466b6970be22c246d617710e61f875",
 }
 DEFAULT_MODEL = "cmb-detector-simulated"
 
