@@ -118,7 +118,7 @@ def _print_outcome(outcome: Outcome, page: Console) -> None:
 
 def _lesion_table(lesions: Sequence[Lesion]) -> Table:
     table = Table(title="Microbleeds (positions: patient RAS, mm)", title_justify="left")
-    for heading in ("id", "R", "A", "S", "diameter mm", "volume mm³", "contrast", "probability"):
+    for heading in ("id", "R", "A", "S", "diameter mm", "volume mm³", "contrast", "prob."):
         table.add_column(heading, justify="right")
     for row in lesions:
         position = (f"{row.r_mm:.1f}", f"{row.a_mm:.1f}", f"{row.s_mm:.1f}")
