@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import ctk
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from CMBSegmentationLib.scene import ResultNodes
     from CMBSegmentationLib.session import Status
 
+REQUESTER = "CMB Segmentation"
 POLL_INTERVAL_MS = 200
 THRESHOLD_RANGE = (0.05, 0.95)
 
@@ -215,6 +217,25 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.progressBar.setVisible(session.is_running)
 
 
+def installInSlicer(requirements: Sequence[str]) -> None:
+    """Ask the user and install into Slicer's Python; RuntimeError if the user declines.
+
+    Parameters
+    ----------
+    requirements : sequence of str
+        As pip takes them.
+    """
+    try:
+        from slicer.packaging import pip_ensure
+    except ImportError:  # Slicer 5.10
+        question = _("These Python packages will be installed into Slicer:") + "\n\n" + "\n".join(requirements)
+        if not slicer.util.confirmOkCancelDisplay(question, REQUESTER):
+            raise RuntimeError(_("it was declined")) from None
+        slicer.util.pip_install(list(requirements))
+    else:
+        pip_ensure(list(requirements), requester=REQUESTER)
+
+
 class CMBSegmentationLogic(ScriptedLoadableModuleLogic):
     """What other modules and scripts can call; nothing here needs the panel.
 
@@ -292,9 +313,9 @@ class CMBSegmentationLogic(ScriptedLoadableModuleLogic):
 
     def installMissingPackages(self) -> None:
         """Install them after asking the user; `CMBError` if that is refused or fails."""
-        from CMBSegmentationLib.packages import ensure_installed, install_in_slicer
+        from CMBSegmentationLib.packages import ensure_installed
 
-        ensure_installed(install_in_slicer)
+        ensure_installed(installInSlicer)
 
 
 class CMBSegmentationTest(ScriptedLoadableModuleTest):

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 
 from .errors import MachineError
 
-REQUESTER = "CMB Segmentation"
 REQUIREMENTS = {  # import name: what pip installs; numpy, scipy, SimpleITK and pydicom are Slicer's own
     "onnxruntime": "onnxruntime>=1.18",
     "nibabel": "nibabel>=5.2",
@@ -67,28 +66,3 @@ def ensure_installed(install: Callable[[Sequence[str]], object]) -> None:
     importlib.invalidate_caches()
     if missing_requirements():
         raise MachineError(f"The detector needs {names}, which are not installed.", "Restart Slicer and try again.")
-
-
-def install_in_slicer(requirements: Sequence[str]) -> None:
-    """Ask the user and install into Slicer's Python.
-
-    Parameters
-    ----------
-    requirements : sequence of str
-
-    Raises
-    ------
-    RuntimeError
-        The user declined.
-    """
-    try:
-        from slicer.packaging import pip_ensure
-    except ImportError:  # Slicer 5.10
-        import slicer.util
-
-        question = "These Python packages will be installed into Slicer:\n\n" + "\n".join(requirements)
-        if not slicer.util.confirmOkCancelDisplay(question, f"{REQUESTER} - Install Python Packages"):
-            raise RuntimeError("it was declined") from None
-        slicer.util.pip_install(list(requirements))
-    else:
-        pip_ensure(list(requirements), requester=REQUESTER)
