@@ -74,7 +74,10 @@ def main() -> int:
 
 def _git_commit() -> str:
     here = Path(__file__).resolve().parent
-    told = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False)
+    try:
+        told = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False)
+    except FileNotFoundError:  # a machine without git
+        return ""
     return told.stdout.strip() or "unknown"
 
 
