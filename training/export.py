@@ -77,7 +77,7 @@ def _git_commit() -> str:
     try:
         told = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False)
     except FileNotFoundError:  # a machine without git
-        return ""
+        return "unknown"
     return told.stdout.strip() or "unknown"
 
 
