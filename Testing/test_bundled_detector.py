@@ -9,16 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from scipy.optimize import linear_sum_assignment
 
 from CMBSegmentationLib import cli
 from CMBSegmentationLib.lesions import COLUMNS
+from CMBSegmentationLib.matching import match_centres
 from CMBSegmentationLib.model import BUNDLED_SHA256, find_model, load_model
 from CMBSegmentationLib.resources import bundled_models, sample_scan
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL = ROOT.parent / "shared" / "data" / "gre_xa30"
-MATCH_MM = 3.0
 
 
 def accepted(scan: Path, out: Path) -> list[dict]:
@@ -32,13 +31,6 @@ def centres(rows) -> np.ndarray:
     return np.array([[float(row[c]) for c in ("r_mm", "a_mm", "s_mm")] for row in rows]).reshape(-1, 3)
 
 
-def matched(found: np.ndarray, true: np.ndarray, within_mm: float) -> int:
-    """Count one-to-one matches by distance of centres."""
-    distance = np.linalg.norm(found[:, None] - true[None], axis=-1)
-    pairs = linear_sum_assignment(np.where(distance <= within_mm, distance, 1e6))
-    return int((distance[pairs] <= within_mm).sum())
-
-
 @pytest.fixture(scope="module")
 def on_sample(tmp_path_factory):
     return accepted(sample_scan(), tmp_path_factory.mktemp("sample") / "out")
@@ -46,7 +38,7 @@ def on_sample(tmp_path_factory):
 
 def test_the_sample_scans_lesions_are_found_with_few_false_ones(on_sample):
     truth = json.loads(sample_scan().with_name("cmb-sample_T2starw_truth.json").read_text())["lesions"]
-    hits = matched(centres(on_sample), centres(truth), MATCH_MM)
+    hits = len(match_centres(centres(on_sample), centres(truth)))
     assert hits >= 0.8 * len(truth)
     assert len(on_sample) - hits <= 3
 
@@ -59,7 +51,7 @@ def test_the_sample_scan_in_another_axis_order_or_format_gives_the_same_lesions(
     found = centres(accepted(tmp_path / f"turned{suffix}", tmp_path / "out"))
     assert len(found) == len(on_sample)
     one_voxel = min(image.GetSpacing())
-    assert matched(found, centres(on_sample), one_voxel) == len(on_sample)
+    assert len(match_centres(found, centres(on_sample), one_voxel)) == len(on_sample)
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="the real scan is not part of the project")
