@@ -1,0 +1,107 @@
+"""Score masks against truth, and aggregate scores into Table V.
+
+    python training/evaluate.py score     --predictions predicted/ --truth VALDO/ --out scores/
+    python training/evaluate.py aggregate scores/per_subject.csv
+
+``aggregate`` reads any table with the columns subject, n_true, n_pred, n_matched, dice; results by
+lesion size and the FROC curve need the lesions.csv that ``score`` writes beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and run one of the steps."""
+    options = _parser().parse_args(arguments)
+
+    from CMBSegmentationLib.errors import CMBError
+    from cmbtraining.dataset import DatasetError
+    from cmbtraining.score_files import ScoreError
+
+    try:
+        options.step(options)
+    except CMBError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except (ScoreError, DatasetError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def score(options: argparse.Namespace) -> None:
+    """Write per_subject.csv, lesions.csv, gallery.html, and the FROC curve where there are probabilities."""
+    from cmbtraining.dataset import find_subjects
+    from cmbtraining.froc import draw_froc, froc
+    from cmbtraining.gallery import gallery_html, subject_tiles
+    from cmbtraining.score_files import LesionScore, SubjectScore, write_table
+    from cmbtraining.scoring import find_prediction, score_subject
+
+    subjects = find_subjects(options.truth)
+    predictions = [find_prediction(options.predictions, subject.name) for subject in subjects]
+    rows, lesions, tiles = [], [], []
+    for subject, prediction in zip(track(subjects, "Scoring", console=Console(stderr=True)), predictions, strict=True):
+        row, found = score_subject(subject.name, subject.mask, prediction)
+        rows.append(row)
+        lesions += found
+        tiles += subject_tiles(subject.image, subject.mask, prediction.mask, found, options.rule)
+    options.out.mkdir(parents=True, exist_ok=True)
+    write_table(rows, SubjectScore, options.out / "per_subject.csv")
+    write_table(lesions, LesionScore, options.out / "lesions.csv")
+    title = f"{options.predictions.name} against {options.truth.name}"
+    (options.out / "gallery.html").write_text(gallery_html(tiles, title), encoding="utf-8")
+    points = froc(lesions, [row.subject for row in rows])
+    if points:
+        draw_froc(points, options.out / "froc.png")
+    print(options.out / "per_subject.csv")
+
+
+def aggregate(options: argparse.Namespace) -> None:
+    """Print Table V's figures, or give them as JSON."""
+    from cmbtraining.aggregate import aggregate as aggregated
+    from cmbtraining.aggregate import print_table_v
+    from cmbtraining.score_files import read_lesions, read_subjects
+
+    rows = read_subjects(options.table)
+    beside = options.table.with_name("lesions.csv")
+    lesions = read_lesions(beside) if beside.exists() else []
+    result = aggregated(rows, lesions, rule=options.rule, repeats=options.repeats, seed=options.seed)
+    if options.json:
+        print(json.dumps(result, indent=1))
+    else:
+        print_table_v(result, Console(soft_wrap=True, highlight=False))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    steps = parser.add_subparsers(required=True, metavar="score|aggregate")
+    rule = argparse.ArgumentParser(add_help=False)
+    rule.add_argument("--rule", choices=("overlap", "centres"), default="overlap", help="matching rule")
+
+    one = steps.add_parser("score", parents=[rule], help="masks against truth")
+    one.add_argument("--predictions", type=Path, required=True, help="folder with a mask or label file a subject")
+    one.add_argument("--truth", type=Path, required=True, help="subjects in VALDO's layout")
+    one.add_argument("--out", type=Path, required=True, help="folder for the tables and the gallery")
+    one.set_defaults(step=score)
+
+    one = steps.add_parser("aggregate", parents=[rule], help="scores into Table V")
+    one.add_argument("table", type=Path, help="per_subject.csv")
+    one.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    one.add_argument("--repeats", type=int, default=2000, help="bootstrap draws (default: 2000)")
+    one.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
+    one.set_defaults(step=aggregate)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
