@@ -1,0 +1,350 @@
+"""The annotation of one study: who saw what, where, when. One `Annotation` a reader, side by side in a `Study`.
+
+Positions are patient RAS in millimetres. A record that exists is valid: wrong values raise `InputError` as
+it is made. What its reader has not answered yet is empty or None, and `unanswered` lists it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from CMBSegmentationLib.errors import InputError
+
+from .annotation_checks import (
+    check_count,
+    check_flag,
+    check_number,
+    check_reader,
+    check_text,
+    check_time,
+    check_word,
+)
+from .vocabulary import (
+    CALCIFICATION,
+    CAUSES,
+    CONNECTIVITIES,
+    GROUPINGS,
+    GROWING_MODES,
+    LOCATIONS,
+    MIMIC_TYPES,
+    NOT_ANSWERED,
+    OTHER,
+    OTHER_ARTEFACT,
+    PRIORITIES,
+    QUALITIES,
+    SERIES_FLAGS,
+    SIDES,
+    SINGLE,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Growing:
+    """How a grown mask was made from its scribble.
+
+    Attributes
+    ----------
+    mode : str
+        One of `GROWING_MODES`.
+    connectivity : {6, 18, 26}
+    tolerance_percent : float
+        Of the image's robust intensity range (paper-spec.md, section 7).
+    automatic : bool
+        Whether the tolerance was found rather than set.
+    """
+
+    mode: str
+    connectivity: int
+    tolerance_percent: float
+    automatic: bool
+
+    def __post_init__(self) -> None:
+        check_word("mode", self.mode, GROWING_MODES)
+        check_word("connectivity", self.connectivity, CONNECTIVITIES)
+        check_number("tolerance_percent", self.tolerance_percent, least=0)
+        check_flag("automatic", self.automatic)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Microbleed:
+    """One microbleed, or one group of many in cerebral amyloid angiopathy.
+
+    Attributes
+    ----------
+    id : int
+        From 1, its own among its reader's microbleeds.
+    r_mm, a_mm, s_mm : float
+        Centre.
+    reader, time : str
+        Who, and when last (UTC, ISO 8601).
+    diameter_mm : float or None
+    scribble_segment, grown_segment : str
+        Names in the study's segmentation file; empty where there is none.
+    grouping : {"single", "CAA group"}
+    count : int or None
+        Microbleeds that the entry stands for: 1 if single; None for a group that was not counted.
+    uncertain : bool
+        BOMBS counts certain and uncertain ones apart.
+    smaller_than_5_mm : bool or None
+    location, side : str
+        Of `LOCATIONS` and `SIDES`.
+    cause, cause_text : str
+        Suspected, of `CAUSES`; the text says which other one.
+    growing : Growing or None
+    comment : str
+    """
+
+    id: int
+    r_mm: float
+    a_mm: float
+    s_mm: float
+    reader: str
+    time: str
+    diameter_mm: float | None = None
+    scribble_segment: str = ""
+    grown_segment: str = ""
+    grouping: str = SINGLE
+    count: int | None = 1
+    uncertain: bool = False
+    smaller_than_5_mm: bool | None = None
+    location: str = NOT_ANSWERED
+    side: str = NOT_ANSWERED
+    cause: str = NOT_ANSWERED
+    cause_text: str = ""
+    growing: Growing | None = None
+    comment: str = ""
+
+    def __post_init__(self) -> None:
+        _check_point(self)
+        _check_entry(self)
+        check_number("diameter_mm", self.diameter_mm, least=0, unanswered=True)
+        check_text("scribble_segment", self.scribble_segment, one_line=True)
+        check_text("grown_segment", self.grown_segment, one_line=True)
+        check_word("grouping", self.grouping, GROUPINGS)
+        check_count("count", self.count, unanswered=self.grouping != SINGLE)
+        if self.grouping == SINGLE and self.count != 1:
+            raise InputError(
+                f"count is {self.count!r} in a single microbleed.", "It must be 1; a CAA group holds more."
+            )
+        check_flag("uncertain", self.uncertain)
+        check_flag("smaller_than_5_mm", self.smaller_than_5_mm, unanswered=True)
+        check_word("location", self.location, LOCATIONS, unanswered=True)
+        check_word("side", self.side, SIDES, unanswered=True)
+        check_word("cause", self.cause, CAUSES, unanswered=True)
+        _check_only_with("cause_text", self.cause_text, "cause", self.cause, OTHER)
+        if self.growing is not None and not isinstance(self.growing, Growing):
+            raise InputError(f"growing is {self.growing!r}.", "It must hold the settings of a grown mask, or nothing.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mimic:
+    """What looks like a microbleed and is not: a landmark and its type (`MIMIC_TYPES`).
+
+    `side` is for a basal-ganglia calcification, `text` for another type.
+    """
+
+    id: int
+    r_mm: float
+    a_mm: float
+    s_mm: float
+    reader: str
+    time: str
+    type: str = NOT_ANSWERED
+    side: str = NOT_ANSWERED
+    text: str = ""
+    comment: str = ""
+
+    def __post_init__(self) -> None:
+        _check_point(self)
+        _check_entry(self)
+        check_word("type", self.type, MIMIC_TYPES, unanswered=True)
+        check_word("side", self.side, SIDES, unanswered=True)
+        _check_only_with("side", self.side, "type", self.type, CALCIFICATION)
+        _check_only_with("text", self.text, "type", self.type, OTHER)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """Another finding: a landmark and what it is."""
+
+    id: int
+    r_mm: float
+    a_mm: float
+    s_mm: float
+    reader: str
+    time: str
+    text: str = ""
+    comment: str = ""
+
+    def __post_init__(self) -> None:
+        _check_point(self)
+        _check_entry(self)
+        check_text("text", self.text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeriesQuality:
+    """Flags of one series (`SERIES_FLAGS`); `text` says which other artefact."""
+
+    series: str
+    reader: str
+    time: str
+    flags: tuple[str, ...] = ()
+    text: str = ""
+    comment: str = ""
+
+    def __post_init__(self) -> None:
+        _check_entry(self)
+        check_text("series", self.series, empty=False, one_line=True)
+        if not isinstance(self.flags, tuple):
+            raise InputError(f"flags is {self.flags!r}.", "It must be a tuple of flags.")
+        for flag in self.flags:
+            check_word("flags", flag, SERIES_FLAGS)
+        _check_once("flags", self.flags)
+        _check_only_with("text", self.text, "flags", OTHER_ARTEFACT * (OTHER_ARTEFACT in self.flags), OTHER_ARTEFACT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assessment:
+    """What one reader says of the study as a whole.
+
+    Attributes
+    ----------
+    reader, time : str
+    included : bool or None
+    why_not : str
+        Where it is not included.
+    quality : str
+        Of `QUALITIES`.
+    comments : str
+    done : bool
+    """
+
+    reader: str
+    time: str
+    included: bool | None = None
+    why_not: str = ""
+    quality: str = NOT_ANSWERED
+    comments: str = ""
+    done: bool = False
+
+    def __post_init__(self) -> None:
+        _check_entry(self, comment=False)
+        check_flag("included", self.included, unanswered=True)
+        _check_only_with("why_not", self.why_not, "included", self.included, False)
+        check_word("quality", self.quality, QUALITIES, unanswered=True)
+        check_text("comments", self.comments)
+        check_flag("done", self.done)
+
+
+Entry = Microbleed | Mimic | Finding | SeriesQuality
+
+
+@dataclass(frozen=True, kw_only=True)
+class Annotation:
+    """All that one reader says of one study; every entry is that reader's own."""
+
+    reader: str
+    microbleeds: tuple[Microbleed, ...] = ()
+    mimics: tuple[Mimic, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    series: tuple[SeriesQuality, ...] = ()
+    assessment: Assessment | None = None
+
+    def __post_init__(self) -> None:
+        check_reader(self.reader)
+        for name in LISTS.values():
+            _check_once(name, [entry_key(entry) for entry in getattr(self, name)])
+        for entry in (*self.entries(), *([self.assessment] if self.assessment else [])):
+            if entry.reader != self.reader:
+                raise InputError(
+                    f"reader is {entry.reader!r} in an entry of {self.reader!r}.",
+                    "A reader's annotation holds that reader's own entries only.",
+                )
+
+    @property
+    def done(self) -> bool:
+        """Whether the reader has finished the study."""
+        return self.assessment is not None and self.assessment.done
+
+    def entries(self) -> Iterator[Entry]:
+        """Go through microbleeds, mimics, findings and series, in this order."""
+        for name in LISTS.values():
+            yield from getattr(self, name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """One scan, what is known of it beforehand, and its readers' annotations.
+
+    Attributes
+    ----------
+    scan : str
+        The scan's file name (or its DICOM folder's).
+    report : str
+        File name of the radiological report's text; empty where there is none.
+    priority : str
+        Of `PRIORITIES`; empty where nobody has said.
+    annotations : tuple of Annotation
+        One a reader.
+    """
+
+    scan: str
+    report: str = ""
+    priority: str = NOT_ANSWERED
+    annotations: tuple[Annotation, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        check_text("scan", self.scan, empty=False, one_line=True)
+        check_text("report", self.report, one_line=True)
+        check_word("priority", self.priority, PRIORITIES, unanswered=True)
+        _check_once("annotations", [annotation.reader for annotation in self.annotations])
+
+    @property
+    def readers(self) -> tuple[str, ...]:
+        """Names, in the order in which they came."""
+        return tuple(annotation.reader for annotation in self.annotations)
+
+    def of(self, reader: str) -> Annotation:
+        """Give a reader's annotation; an empty one where there is none yet."""
+        found = [annotation for annotation in self.annotations if annotation.reader == reader]
+        return found[0] if found else Annotation(reader=reader)
+
+
+LISTS: dict[type, str] = {Microbleed: "microbleeds", Mimic: "mimics", Finding: "findings", SeriesQuality: "series"}
+"""Where an `Annotation` keeps each kind of entry."""
+
+
+def entry_key(entry: Entry) -> int | str:
+    """Give what tells an entry from others of its kind: its id, or the series' name."""
+    return entry.series if isinstance(entry, SeriesQuality) else entry.id
+
+
+def _check_entry(entry: Entry | Assessment, *, comment: bool = True) -> None:
+    check_reader(entry.reader)
+    check_time("time", entry.time)
+    if comment and not isinstance(entry, Assessment):
+        check_text("comment", entry.comment)
+
+
+def _check_point(entry: Microbleed | Mimic | Finding) -> None:
+    check_count("id", entry.id)
+    for axis in ("r_mm", "a_mm", "s_mm"):
+        check_number(axis, getattr(entry, axis))
+
+
+def _check_only_with(field_name: str, value: str, other: str, answer: object, asked_by: object) -> None:
+    """Refuse an answer to a question that another answer did not ask."""
+    check_text(field_name, value)
+    if value and answer != asked_by:
+        raise InputError(
+            f"{field_name} is {value!r}, but {other} is {answer!r}.",
+            f"{field_name} is asked where {other} is {asked_by!r}.",
+        )
+
+
+def _check_once(name: str, keys: Sequence[int | str]) -> None:
+    twice = sorted({str(key) for key in keys if keys.count(key) > 1})
+    if twice:
+        raise InputError(f"{name} holds {', '.join(twice)} twice.", "Each may be there once.")

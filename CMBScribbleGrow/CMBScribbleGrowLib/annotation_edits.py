@@ -1,0 +1,65 @@
+"""Changing an annotation: records are frozen, so each change gives a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import Any
+
+from .annotation import LISTS, Annotation, Entry, Finding, Microbleed, Mimic, Study, entry_key
+from .vocabulary import CALCIFICATION, NOT_ANSWERED, OTHER
+
+
+def with_annotation(study: Study, annotation: Annotation) -> Study:
+    """Set one reader's annotation; the others' stay as they are."""
+    others = [one for one in study.annotations if one.reader != annotation.reader]
+    place = study.readers.index(annotation.reader) if annotation.reader in study.readers else len(others)
+    return replace(study, annotations=(*others[:place], annotation, *others[place:]))
+
+
+def with_entry(annotation: Annotation, entry: Entry) -> Annotation:
+    """Add an entry, or replace the one of its kind with the same id (for a series: the same name)."""
+    name = LISTS[type(entry)]
+    entries = list(getattr(annotation, name))
+    keys = [entry_key(one) for one in entries]
+    place = keys.index(entry_key(entry)) if entry_key(entry) in keys else len(keys)
+    changed: dict[str, Any] = {name: (*entries[:place], entry, *entries[place + 1 :])}
+    return replace(annotation, **changed)
+
+
+def without_entry(annotation: Annotation, entry: Entry) -> Annotation:
+    """Remove the entry of this kind and id (for a series: this name); others keep their ids."""
+    name = LISTS[type(entry)]
+    kept: dict[str, Any] = {name: tuple(one for one in getattr(annotation, name) if entry_key(one) != entry_key(entry))}
+    return replace(annotation, **kept)
+
+
+def next_id(entries: Sequence[Microbleed | Mimic | Finding]) -> int:
+    """Give the id for a new entry of a list: one more than the highest."""
+    return max((entry.id for entry in entries), default=0) + 1
+
+
+def utc_now() -> str:
+    """Give the time of an entry made now: UTC, ISO 8601, to the second."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def unanswered(annotation: Annotation) -> list[str]:
+    """List what the protocol asks and the reader has not answered, worded for the reader."""
+    missing = []
+    for cmb in annotation.microbleeds:
+        gaps = {"location": cmb.location, "side": cmb.side, "suspected cause": cmb.cause}
+        missing += [f"CMB {cmb.id}: no {name}" for name, value in gaps.items() if value == NOT_ANSWERED]
+        missing += [f"CMB {cmb.id}: smaller than 5 mm or not"] * (cmb.smaller_than_5_mm is None)
+        missing += [f"CMB {cmb.id}: which other cause"] * (cmb.cause == OTHER and not cmb.cause_text.strip())
+    for mimic in annotation.mimics:
+        missing += [f"Mimic {mimic.id}: no type"] * (mimic.type == NOT_ANSWERED)
+        missing += [f"Mimic {mimic.id}: no side"] * (mimic.type == CALCIFICATION and mimic.side == NOT_ANSWERED)
+        missing += [f"Mimic {mimic.id}: which other type"] * (mimic.type == OTHER and not mimic.text.strip())
+    missing += [f"Finding {finding.id}: no text" for finding in annotation.findings if not finding.text.strip()]
+    said = annotation.assessment
+    missing += ["Study: included or not"] * (said is None or said.included is None)
+    missing += ["Study: why it is not included"] * (said is not None and said.included is False and not said.why_not)
+    missing += ["Study: no quality"] * (said is None or said.quality == NOT_ANSWERED)
+    return missing

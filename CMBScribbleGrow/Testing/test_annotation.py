@@ -1,0 +1,139 @@
+"""What a reader may say, and what is refused."""
+
+from dataclasses import replace
+
+import pytest
+from annotated_study import TIME, full_annotation, full_study, microbleed, point
+
+from CMBScribbleGrowLib.annotation import Annotation, Assessment, Finding, Growing, Mimic, SeriesQuality, Study
+from CMBScribbleGrowLib.annotation_checks import check_time
+from CMBScribbleGrowLib.annotation_edits import (
+    next_id,
+    unanswered,
+    utc_now,
+    with_annotation,
+    with_entry,
+    without_entry,
+)
+from CMBSegmentationLib.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("wrong", "allowed"),
+    [
+        ({"location": "cortex"}, "thalamus"),
+        ({"side": "L"}, "midline"),
+        ({"cause": "stroke"}, "trauma-DAI"),
+        ({"grouping": "many"}, "CAA group"),
+        ({"uncertain": "yes"}, "true"),
+        ({"smaller_than_5_mm": 1}, "not answered"),
+        ({"diameter_mm": -1.0}, "0 or more"),
+        ({"diameter_mm": float("nan")}, "finite"),
+        ({"r_mm": None}, "finite"),
+        ({"id": 0}, "1 or more"),
+        ({"id": True}, "1 or more"),
+        ({"time": "2026-01-31 09:30"}, "UTC"),
+        ({"time": "2026-01-31T09:30:00+02:00"}, "UTC"),
+        ({"reader": " "}, "text"),
+        ({"reader": "A|B"}, "|"),
+        ({"scribble_segment": "two\nlines"}, "one line"),
+        ({"comment": 5}, "text"),
+        ({"growing": "auto"}, "settings"),
+        ({"count": 3}, "CAA group"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_field_the_value_and_what_is_allowed(wrong, allowed):
+    ((name, value),) = wrong.items()
+    with pytest.raises(InputError) as refused:
+        replace(microbleed(), **wrong)
+    assert name in refused.value.message
+    assert repr(value) in refused.value.message or "empty" in refused.value.message
+    assert allowed in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda: Growing(mode="magic", connectivity=6, tolerance_percent=1, automatic=False), "mode"),
+        (lambda: Growing(mode="parent", connectivity=8, tolerance_percent=1, automatic=False), "connectivity"),
+        (lambda: Mimic(**point(), type="flow void"), "type"),
+        (lambda: SeriesQuality(series="SWI", reader="SI", time=TIME, flags=("dark",)), "flags"),
+        (lambda: SeriesQuality(series="SWI", reader="SI", time=TIME, flags=("metal", "metal")), "flags"),
+        (lambda: Assessment(reader="SI", time=TIME, quality="good"), "quality"),
+        (lambda: Study(scan="a.nii", priority="urgent"), "priority"),
+        (lambda: Study(scan=""), "scan"),
+    ],
+)
+def test_each_record_knows_its_words(make, name):
+    with pytest.raises(InputError, match=name):
+        make()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: microbleed(cause="CAA", cause_text="sure"),
+        lambda: Mimic(**point(), type="vessel", side="left"),
+        lambda: Mimic(**point(), type="vessel", text="a vein"),
+        lambda: SeriesQuality(series="SWI", reader="SI", time=TIME, flags=("metal",), text="clip"),
+        lambda: Assessment(reader="SI", time=TIME, included=True, why_not="dark"),
+    ],
+)
+def test_an_answer_to_a_question_that_was_not_asked_is_refused(make):
+    with pytest.raises(InputError, match=", but "):
+        make()
+
+
+def test_a_readers_annotation_holds_no_other_readers_entries():
+    with pytest.raises(InputError, match="'AB' in an entry of 'SI'"):
+        Annotation(reader="SI", microbleeds=(microbleed(reader="AB"),))
+
+
+def test_an_id_or_a_reader_is_there_once():
+    with pytest.raises(InputError, match="microbleeds holds 1 twice"):
+        Annotation(reader="SI", microbleeds=(microbleed(1), microbleed(1)))
+    with pytest.raises(InputError, match="annotations holds SI twice"):
+        Study(scan="a.nii", annotations=(Annotation(reader="SI"), Annotation(reader="SI")))
+
+
+def test_an_entry_is_added_replaced_and_removed_and_the_former_state_stays():
+    before = full_annotation()
+    added = with_entry(before, microbleed(next_id(before.microbleeds), side="left"))
+    assert [cmb.id for cmb in added.microbleeds] == [1, 2, 3]
+    moved = with_entry(added, microbleed(2, centre=(9, 9, 9)))
+    assert [cmb.id for cmb in moved.microbleeds] == [1, 2, 3]
+    assert moved.microbleeds[1].r_mm == 9
+    assert without_entry(moved, moved.microbleeds[0]).microbleeds == moved.microbleeds[1:]
+    assert before == full_annotation()
+
+
+def test_one_readers_change_leaves_the_others_as_they_were():
+    study = full_study()
+    changed = with_annotation(study, with_entry(study.of("SI"), Finding(**point(number=2), text="infarct")))
+    assert changed.readers == ("SI", "AB")
+    assert changed.of("AB") == study.of("AB")
+    assert with_annotation(study, Annotation(reader="XY")).readers == ("SI", "AB", "XY")
+    assert study.of("nobody") == Annotation(reader="nobody")
+
+
+def test_what_the_protocol_asks_and_nobody_answered_is_listed():
+    open_questions = unanswered(
+        Annotation(
+            reader="SI",
+            microbleeds=(microbleed(cause="other"),),
+            mimics=(Mimic(**point(), type="basal-ganglia calcification"),),
+            findings=(Finding(**point()),),
+        )
+    )
+    assert "CMB 1: no location" in open_questions
+    assert "CMB 1: which other cause" in open_questions
+    assert "Mimic 1: no side" in open_questions
+    assert "Finding 1: no text" in open_questions
+    assert "Study: no quality" in open_questions
+    complete = replace(full_annotation(), microbleeds=full_annotation().microbleeds[:1])
+    assert unanswered(complete) == []
+
+
+def test_now_is_a_time_that_a_record_takes():
+    check_time("time", utc_now())
+    assert utc_now().endswith("Z")
