@@ -1,0 +1,190 @@
+"""Saving while one annotates: at most two seconds of work can be lost, whatever happens to the program.
+
+No threads: the user interface's own loop calls `Autosave.poll` from a timer.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import SimpleITK as sitk
+
+from CMBSegmentationLib.announce import Signal
+from CMBSegmentationLib.errors import CMBError
+
+from .annotation import Annotation, Study
+from .annotation_edits import with_annotation
+from .annotation_file import StudyFiles, read_study, write_study
+from .safe_write import DamagedFileError, folder_lock, free_name, set_aside, write_error
+from .segments_file import Segment, replace_segments
+
+LATEST_S = 2.0  # by when an entry must be on the disk
+WAIT_S = 1.0  # leaves a timer of up to half a second and a slow disk their share of LATEST_S
+
+
+class Autosave:
+    """Writes one reader's annotation of one study some moments after it changed.
+
+    Each write reads the file again and changes this reader's part only, so several readers may work on
+    one study at the same time.
+
+    Parameters
+    ----------
+    files : StudyFiles
+    study : Study
+        As `open_study` gave it.
+    reader : str
+        Whose annotation is written.
+    scan : SimpleITK.Image
+        Gives the masks' grid.
+    wait_s : float
+        From the first unsaved change to the write; also between attempts that failed.
+    clock : callable
+        Seconds that never go back.
+
+    Attributes
+    ----------
+    noted : Signal
+        Called with a note for the reader: a file was set aside.
+    """
+
+    def __init__(
+        self,
+        files: StudyFiles,
+        study: Study,
+        reader: str,
+        scan: sitk.Image,
+        *,
+        wait_s: float = WAIT_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.noted = Signal()
+        self._files, self._study, self._scan = files, study, scan
+        self._annotation = self._on_disk = study.of(reader)
+        self._segments: tuple[Segment, ...] | None = None
+        self._wait_s, self._clock = wait_s, clock
+        self._due: float | None = None
+
+    @property
+    def dirty(self) -> bool:
+        """Whether there is anything that is not on the disk yet."""
+        return self._due is not None
+
+    @property
+    def study(self) -> Study:
+        """The study with this reader's annotation as it is now, and the others' as last read."""
+        return with_annotation(self._study, self._annotation)
+
+    def changed(self, annotation: Annotation, segments: Sequence[Segment] | None = None) -> None:
+        """Take a new state, to be written by a later `poll`.
+
+        Parameters
+        ----------
+        annotation : Annotation
+            Of this reader.
+        segments : sequence of Segment, optional
+            All of this reader's masks; None where they are as before.
+        """
+        if annotation.reader != self._annotation.reader:
+            raise ValueError(f"This saves {self._annotation.reader!r}, not {annotation.reader!r}")
+        self._annotation = annotation
+        if segments is not None:
+            self._segments = tuple(segments)
+        if self._due is None:
+            self._due = self._clock() + self._wait_s
+
+    def poll(self, now: float | None = None) -> bool:
+        """Write if it is time to; call it from a timer, twice a second or more often.
+
+        Parameters
+        ----------
+        now : float, optional
+            By `clock`, s.
+
+        Returns
+        -------
+        bool
+            Whether anything was written.
+
+        Raises
+        ------
+        CMBError
+            As `flush`. What was not saved is tried again `wait_s` later.
+        """
+        moment = self._clock() if now is None else now
+        if self._due is None or moment < self._due:
+            return False
+        try:
+            self.flush()
+        except CMBError:
+            self._due = moment + self._wait_s
+            raise
+        return True
+
+    def flush(self) -> None:
+        """Write now what is unsaved: as a study is closed, or the program.
+
+        Raises
+        ------
+        InputError
+            The folder may not be written, the file there is of a newer schema, or the masks there are of
+            another grid.
+        MachineError
+            The disk is full or failed. In either case the former files are intact and `dirty` stays true;
+            where only the masks could not be written, the records were.
+        """
+        if self._due is None:
+            return
+        with folder_lock(self._files.folder):
+            study = self._merged()
+            problem = self._problem_with_segments()
+            write_study(self._files.annotation, study)  # last: it names the masks
+            self._study, self._on_disk = study, self._annotation
+        if problem:
+            raise problem
+        self._due = None
+
+    def _problem_with_segments(self) -> CMBError | None:
+        """Write the masks if they changed; what stopped it must not keep the records from being saved."""
+        if self._segments is None:
+            return None
+        change = (self._files.segments, self._annotation.reader, self._segments, self._scan)
+        try:
+            try:
+                replace_segments(*change)
+            except DamagedFileError as damage:
+                self.noted(set_aside(self._files.segments, damage))
+                replace_segments(*change)
+        except CMBError as error:
+            return error
+        self._segments = None
+        return None
+
+    def _merged(self) -> Study:
+        """The file's present content with this reader's annotation in it."""
+        path = self._files.annotation
+        if not path.exists():
+            return self.study
+        try:
+            found = read_study(path)
+        except DamagedFileError as damage:
+            self.noted(set_aside(path, damage))
+            return self.study
+        reader = self._annotation.reader
+        if found.of(reader) not in (self._on_disk, self._annotation):
+            self._keep_other_state(reader)
+            self._on_disk = found.of(reader)
+        report, priority = self._study.report or found.report, self._study.priority or found.priority
+        return with_annotation(replace(found, report=report, priority=priority), self._annotation)
+
+    def _keep_other_state(self, reader: str) -> None:
+        """Two windows under one name: what the other wrote is kept beside."""
+        copy = free_name(self._files.annotation, "other")
+        try:
+            shutil.copy2(self._files.annotation, copy)
+        except OSError as error:
+            raise write_error(copy, error) from error
+        self.noted(f"{reader}'s annotation was changed elsewhere meanwhile; that state is kept as {copy.name}.")

@@ -1,0 +1,139 @@
+"""Replacing a file whole or not at all, and telling what stopped it."""
+
+from __future__ import annotations
+
+import errno
+import glob
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
+from pathlib import Path
+
+from CMBSegmentationLib.errors import CMBError, InputError, MachineError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+FORGOTTEN_AFTER_S = 60.0  # a draft takes a second or two: an older one is of a process that was killed
+
+
+class DamagedFileError(InputError):
+    """A file that cannot be read as what it says it is."""
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give the path of a draft; when the block ends well, the draft takes the file's place.
+
+    Parameters
+    ----------
+    path : Path
+        Old or new; stays as it is if anything fails.
+
+    Yields
+    ------
+    Path
+        In the same folder, with the same extension.
+
+    Raises
+    ------
+    InputError
+        The folder is missing or may not be written.
+    MachineError
+        The disk is full or failed.
+    """
+    draft = path.with_name(f".draft-{os.getpid()}-{path.name}")
+    try:
+        yield draft
+        with draft.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        os.replace(draft, path)
+        _sync_folder(path.parent)
+        _remove_forgotten_drafts(path)
+    except OSError as error:
+        raise write_error(path, error) from error
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Keep other processes that ask for the same lock out of a folder while the block runs.
+
+    The system lets go of it when a process dies. Where it cannot lock folders (Windows, some network
+    disks) the block runs without.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl  # not in Windows' Python
+
+    handle = None
+    try:
+        with suppress(OSError):
+            handle = os.open(folder, os.O_RDONLY)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def free_name(path: Path, word: str) -> Path:
+    """Give a name beside a file that nothing has: ``study.json`` becomes ``study.<word>-<UTC time>.json``."""
+    moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    name, suffix = path.name.removesuffix(path.suffix), path.suffix
+    for number in range(1, 1000):
+        candidate = path.with_name(f"{name}.{word}-{moment}{f'-{number}' * (number > 1)}{suffix}")
+        if not candidate.exists():
+            return candidate
+    raise MachineError(f"There are too many files like {candidate.name}.", "Clear up the folder.")
+
+
+def set_aside(path: Path, damage: DamagedFileError) -> str:
+    """Rename a damaged file, so that nothing is written over it; say so in words for its reader."""
+    aside = free_name(path, "damaged")
+    try:
+        os.rename(path, aside)
+    except OSError as error:
+        raise write_error(aside, error) from error
+    return f"{damage.message} It was set aside as {aside.name}; nothing in it was changed. A new file is begun."
+
+
+def write_error(path: Path, error: OSError) -> CMBError:
+    """Word for the user why a file could not be written."""
+    kept = "What is on the disk was left as it was."
+    if error.errno in FULL:
+        return MachineError(
+            f"The disk is full: {path.name} could not be saved in {path.parent}.", f"{kept} Free some space."
+        )
+    if error.errno in REFUSED:
+        return InputError(
+            f"{path.name} could not be saved: {path.parent} may not be written.",
+            f"{kept} Ask for the right to write there, or take another folder.",
+        )
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return InputError(
+            f"{path.name} could not be saved: there is no folder {path.parent}.", "Make it, or take another."
+        )
+    return MachineError(f"{path.name} could not be saved ({error.strerror or error}).", f"{kept} Check the disk.")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a replaced name last through a power cut; Windows opens no folders and needs no such call."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _remove_forgotten_drafts(path: Path) -> None:
+    for draft in path.parent.glob(f".draft-*-{glob.escape(path.name)}"):
+        with suppress(OSError):
+            if time.time() - draft.stat().st_mtime > FORGOTTEN_AFTER_S:
+                draft.unlink()

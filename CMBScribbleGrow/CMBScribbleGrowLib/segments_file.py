@@ -1,0 +1,272 @@
+"""The masks of a study in 3D Slicer's own form (.seg.nrrd): named segments that may overlap, on the scan's grid.
+
+References
+----------
+https://slicer.readthedocs.io/en/latest/developer_guide/modules/segmentations.html (segmentation file format):
+the entries Segment<N>_ID, _Name, _Layer, _LabelValue, _Extent, _Color and _Tags.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from CMBSegmentationLib.errors import InputError
+
+from .annotation_checks import check_reader, check_text
+from .safe_write import DamagedFileError, replacing
+
+READER_TAG = "CMB.Reader"
+COLOUR = (1.0, 0.35, 0.2)  # as CMBSegmentationLib.scene paints lesions
+SAME_GRID_VOXELS = 0.1  # farthest that a voxel may lie from one of the scan's, rounding of headers included
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """One reader's mask of one thing.
+
+    Attributes
+    ----------
+    name : str
+        Its own in the file; see `scribble_name` and `grown_name`.
+    reader : str
+        Empty where the file does not say.
+    voxels : integer array (n, 3)
+        Array indices k, j, i on the scan's grid.
+    """
+
+    name: str
+    reader: str
+    voxels: NDArray[np.intp]
+
+    def mask(self, scan: sitk.Image) -> NDArray[np.bool_]:
+        """Give the mask as an array (k, j, i) on the scan's grid."""
+        mask = np.zeros(scan.GetSize()[::-1], bool)
+        mask[tuple(self.voxels.T)] = True
+        return mask
+
+
+def scribble_name(cmb_id: int, reader: str) -> str:
+    """Name the segment of a microbleed's scribble."""
+    return f"CMB {cmb_id} scribble ({reader})"
+
+
+def grown_name(cmb_id: int, reader: str) -> str:
+    """Name the segment of the mask grown from it."""
+    return f"CMB {cmb_id} grown ({reader})"
+
+
+def segment_of(name: str, reader: str, mask: NDArray[np.generic]) -> Segment:
+    """Make a segment of an array (k, j, i) on the scan's grid; what is not 0 is inside."""
+    return Segment(name, reader, np.argwhere(mask))
+
+
+def write_segments(path: Path, segments: Sequence[Segment], scan: sitk.Image) -> None:
+    """Write all segments of a study, in as few layers as their overlaps allow.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in ``.seg.nrrd``; replaced whole or not at all. Without any segment it is removed.
+    segments : sequence of Segment
+    scan : SimpleITK.Image
+        Gives the grid.
+
+    Raises
+    ------
+    InputError
+        A name is there twice or a voxel lies off the grid; or the folder may not be written.
+    MachineError
+        The disk is full or failed.
+    """
+    _check_segments(segments, scan)
+    if not segments:
+        path.unlink(missing_ok=True)
+        return
+    image = _image_of(segments, scan)
+    with replacing(path) as draft:
+        try:
+            sitk.WriteImage(image, str(draft), True, 1)  # nearly all is 0: more compression gains nothing
+            written = sitk.ReadImage(str(draft))
+        except RuntimeError as error:
+            raise OSError(errno.EIO if draft.exists() else errno.EACCES, str(error).strip().splitlines()[-1]) from error
+        if not np.array_equal(
+            sitk.GetArrayViewFromImage(written), sitk.GetArrayViewFromImage(image)
+        ):  # the writer does not notice a disk that fills up
+            raise OSError(errno.ENOSPC, "the file was cut off")
+
+
+def read_segments(path: Path, scan: sitk.Image) -> tuple[Segment, ...]:
+    """Read the segments of a study, written here or saved by 3D Slicer.
+
+    Parameters
+    ----------
+    path : Path
+        Its grid may be cropped, flipped or have other axes first, as 3D Slicer's may; each voxel must be
+        one of the scan's.
+    scan : SimpleITK.Image
+
+    Returns
+    -------
+    tuple of Segment
+        In the file's order; none where there is no file.
+
+    Raises
+    ------
+    DamagedFileError
+        It cannot be read.
+    InputError
+        It lies on another grid.
+    """
+    if not path.exists():
+        return ()
+    try:
+        image = sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        raise DamagedFileError(f"{path.name} cannot be read as a segmentation.", "Restore it from a backup.") from error
+    layers = sitk.GetArrayViewFromImage(image)
+    layers = layers if image.GetNumberOfComponentsPerPixel() > 1 else layers[..., None]
+    inside = [np.argwhere(layers[..., n]) for n in range(layers.shape[-1])]  # once: a pass over a scan is slow
+    values = [layers[..., n][tuple(voxels.T)] for n, voxels in enumerate(inside)]
+    turn, offset = steps_onto(scan, image, path.name)
+    segments = []
+    for number in range(len([key for key in image.GetMetaDataKeys() if re.fullmatch(r"Segment\d+_ID", key)])):
+        about = {key: _entry(image, number, key) for key in ("Name", "ID", "LabelValue", "Layer", "Tags")}
+        layer, value = _whole(about["Layer"] or "0", path), _whole(about["LabelValue"] or "1", path)
+        if layer >= layers.shape[-1]:
+            raise DamagedFileError(
+                f"{path.name} names layer {layer} but has {layers.shape[-1]}.", "Restore it from a backup."
+            )
+        index = inside[layer][values[layer] == value][:, ::-1] @ turn.T + offset
+        if index.size and ((index < 0).any() or (index >= scan.GetSize()).any()):
+            raise InputError(
+                f"{about['Name']!r} in {path.name} lies partly outside the scan.", "Give the scan that it was drawn on."
+            )
+        reader = re.search(rf"(?:^|\|){re.escape(READER_TAG)}:([^|]*)", about["Tags"])
+        segments.append(Segment(about["Name"] or about["ID"], reader.group(1) if reader else "", index[:, ::-1]))
+    return tuple(segments)
+
+
+def replace_segments(path: Path, reader: str, segments: Sequence[Segment], scan: sitk.Image) -> None:
+    """Write one reader's segments; those of others in the file stay. Raises as `write_segments`, `read_segments`."""
+    others = [segment for segment in read_segments(path, scan) if segment.reader != reader]
+    write_segments(path, [*others, *segments], scan)
+
+
+def steps_onto(scan: sitk.Image, image: sitk.Image, name: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Find how indices of an image become indices of the scan, both x, y, z.
+
+    Returns
+    -------
+    turn : integer array (3, 3)
+        Swaps and flips of axes.
+    offset : integer array (3,)
+        ``index @ turn.T + offset`` is the scan's index.
+
+    Raises
+    ------
+    InputError
+        The image's voxels are not the scan's.
+    """
+    matrix = np.linalg.solve(_index_to_lps(scan), _index_to_lps(image))
+    turn, offset = np.rint(matrix[:3, :3]), np.rint(matrix[:3, 3])
+    corners = np.array([[*c, 1] for c in product(*[(0, n - 1) for n in image.GetSize()])])
+    apart = corners @ matrix[:3].T - (corners[:, :3] @ turn.T + offset)
+    if abs(round(np.linalg.det(turn))) != 1 or np.abs(apart).max() > SAME_GRID_VOXELS:
+        voxels = [" x ".join(f"{s:.3g}" for s in one.GetSpacing()) for one in (image, scan)]
+        raise InputError(
+            f"{name} lies on another grid than the scan (voxels {voxels[0]} mm, the scan's {voxels[1]} mm).",
+            "Give the scan that it was drawn on; masks are never resampled.",
+        )
+    return turn.astype(np.intp), offset.astype(np.intp)
+
+
+def _check_segments(segments: Sequence[Segment], scan: sitk.Image) -> None:
+    names = [segment.name for segment in segments]
+    for segment in segments:
+        check_text("segment name", segment.name, empty=False, one_line=True)
+        if segment.reader:
+            check_reader(segment.reader)
+        if names.count(segment.name) > 1:
+            raise InputError(f"Two segments are named {segment.name!r}.", "Give each its own name.")
+        if len(segment.voxels) and ((segment.voxels < 0).any() or (segment.voxels >= scan.GetSize()[::-1]).any()):
+            raise InputError(f"{segment.name!r} has voxels outside the scan.", "Draw it on this scan.")
+
+
+def _image_of(segments: Sequence[Segment], scan: sitk.Image) -> sitk.Image:
+    shape = scan.GetSize()[::-1]
+    flat = [np.ravel_multi_index(tuple(segment.voxels.T), shape) for segment in segments]
+    places = _layered(flat)
+    count = 1 + max(layer for layer, _ in places)
+    kind = np.uint8 if max(value for _, value in places) <= np.iinfo(np.uint8).max else np.uint16
+    values = np.zeros((*shape, count), kind)
+    for (layer, value), voxels in zip(places, flat, strict=True):
+        values.reshape(-1, count)[voxels, layer] = value
+    image = sitk.GetImageFromArray(values if count > 1 else values[..., 0], isVector=count > 1)
+    image.CopyInformation(scan)
+    image.SetMetaData("Segmentation_ContainedRepresentationNames", "Binary labelmap|")
+    image.SetMetaData("Segmentation_MasterRepresentation", "Binary labelmap")
+    image.SetMetaData("Segmentation_ReferenceImageExtentOffset", "0 0 0")
+    for number, (segment, (layer, value)) in enumerate(zip(segments, places, strict=True)):
+        for key, text in _about(segment, number, layer, value).items():
+            image.SetMetaData(f"Segment{number}_{key}", text)
+    return image
+
+
+def _layered(flat: Sequence[NDArray[np.intp]]) -> list[tuple[int, int]]:
+    """Give each segment the first layer in which it overlaps none, and its label value there, from 1."""
+    taken: list[set[int]] = []
+    counts: list[int] = []
+    places = []
+    for voxels in (set(one.tolist()) for one in flat):
+        layer = next((n for n, others in enumerate(taken) if others.isdisjoint(voxels)), len(taken))
+        if layer == len(taken):
+            taken.append(set())
+            counts.append(0)
+        taken[layer] |= voxels
+        counts[layer] += 1
+        places.append((layer, counts[layer]))
+    return places
+
+
+def _about(segment: Segment, number: int, layer: int, value: int) -> dict[str, str]:
+    low, high = (
+        (segment.voxels.min(0), segment.voxels.max(0)) if len(segment.voxels) else (np.zeros(3, int), np.full(3, -1))
+    )
+    return {
+        "ID": f"{re.sub(r'[^A-Za-z0-9]+', '_', segment.name).strip('_')}_{number}",
+        "Name": segment.name,
+        "NameAutoGenerated": "0",
+        "LabelValue": str(value),
+        "Layer": str(layer),
+        "Color": " ".join(f"{part:g}" for part in COLOUR),
+        "ColorAutoGenerated": "0",
+        "Extent": " ".join(f"{a} {b}" for a, b in zip(low[::-1], high[::-1], strict=True)),
+        "Tags": f"{READER_TAG}:{segment.reader}|" if segment.reader else "",
+    }
+
+
+def _entry(image: sitk.Image, number: int, key: str) -> str:
+    name = f"Segment{number}_{key}"
+    return image.GetMetaData(name) if image.HasMetaDataKey(name) else ""
+
+
+def _whole(text: str, path: Path) -> int:
+    if not text.strip().isdecimal():
+        raise DamagedFileError(f"{path.name} holds {text!r} for a number.", "Restore it from a backup.")
+    return int(text)
+
+
+def _index_to_lps(image: sitk.Image) -> NDArray[np.float64]:
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
+    matrix[:3, 3] = image.GetOrigin()
+    return matrix

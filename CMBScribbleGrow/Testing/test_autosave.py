@@ -1,0 +1,253 @@
+"""Saving while one annotates: soon enough, once, and never over anything else."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from annotated_study import full_study, microbleed, small_scan
+
+from CMBScribbleGrowLib import safe_write
+from CMBScribbleGrowLib.annotation import Annotation, Study
+from CMBScribbleGrowLib.annotation_edits import with_annotation, with_entry
+from CMBScribbleGrowLib.annotation_file import StudyFiles, open_study, read_study, write_study
+from CMBScribbleGrowLib.autosave import LATEST_S, Autosave
+from CMBScribbleGrowLib.segments_file import Segment, read_segments
+from CMBSegmentationLib.errors import InputError, MachineError
+
+SCAN = "sub-01_swi.nii.gz"
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def files(tmp_path):
+    return StudyFiles(tmp_path, "sub-01_swi")
+
+
+@pytest.fixture
+def saver(files, clock):
+    def make(reader="SI"):
+        study, _ = open_study(files, SCAN)
+        return Autosave(files, study, reader, small_scan(), clock=clock)
+
+    return make
+
+
+def annotation(count, reader="SI"):
+    return Annotation(reader=reader, microbleeds=tuple(microbleed(n + 1, reader) for n in range(count)))
+
+
+def segment(name="CMB 1 scribble (SI)", reader="SI", voxel=(1, 2, 3)):
+    return Segment(name, reader, np.array([voxel]))
+
+
+def refusing(monkeypatch, number):
+    def fail(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(safe_write.os, "replace", fail)
+
+
+def test_many_changes_become_one_write_within_two_seconds_of_the_first(saver, files, clock):
+    save = saver()
+    written = []
+    for tick in range(60):
+        clock.now = 100 + tick * 0.1
+        if tick < 30:
+            save.changed(annotation(tick + 1))
+        if save.poll():
+            written.append((clock.now, len(read_study(files.annotation).of("SI").microbleeds)))
+    assert 1 <= len(written) <= 4
+    assert written[0][0] <= 100 + LATEST_S
+    assert written[-1][1] == 30
+    assert not save.dirty
+
+
+def test_nothing_is_written_where_nothing_changed(saver, files, clock):
+    save = saver()
+    clock.now += 50
+    assert not save.poll()
+    save.flush()
+    assert not files.annotation.exists()
+
+
+def test_a_flush_writes_at_once_records_and_masks(saver, files):
+    save = saver()
+    save.changed(annotation(1), [segment()])
+    save.flush()
+    assert read_study(files.annotation).of("SI") == annotation(1)
+    assert [s.name for s in read_segments(files.segments, small_scan())] == ["CMB 1 scribble (SI)"]
+    save.changed(annotation(2))
+    save.flush()
+    assert len(read_segments(files.segments, small_scan())) == 1
+
+
+def test_two_readers_at_the_same_time_keep_each_others_entries_and_masks(saver, files):
+    first, second = saver("SI"), saver("AB")
+    first.changed(annotation(1, "SI"), [segment()])
+    second.changed(annotation(2, "AB"), [segment("CMB 1 scribble (AB)", "AB")])
+    first.flush()
+    second.flush()
+    first.changed(annotation(3, "SI"), [segment(), segment("CMB 2 scribble (SI)")])
+    first.flush()
+    study = read_study(files.annotation)
+    assert (len(study.of("SI").microbleeds), len(study.of("AB").microbleeds)) == (3, 2)
+    assert len(read_segments(files.segments, small_scan())) == 3
+
+
+def test_one_readers_second_window_does_not_lose_what_the_first_wrote(saver, files):
+    first, second, notes = saver(), saver(), []
+    second.noted.connect(notes.append)
+    first.changed(annotation(2))
+    first.flush()
+    second.changed(annotation(1))
+    second.flush()
+    (kept,) = files.folder.glob("*.other-*.json")
+    assert len(read_study(kept).of("SI").microbleeds) == 2
+    assert kept.name in notes[0]
+
+
+def test_report_and_priority_known_beforehand_are_written_too(files, clock):
+    study = Study(scan=SCAN, report="report.txt", priority="tumour")
+    save = Autosave(files, study, "SI", small_scan(), clock=clock)
+    save.changed(annotation(1))
+    save.flush()
+    assert read_study(files.annotation) == with_annotation(study, annotation(1))
+
+
+@pytest.mark.parametrize(("number", "kind"), [(errno.ENOSPC, MachineError), (errno.EACCES, InputError)])
+def test_what_could_not_be_written_stays_unsaved_and_is_tried_again(saver, files, clock, monkeypatch, number, kind):
+    write_study(files.annotation, full_study())
+    before = files.annotation.read_bytes()
+    save = saver()
+    save.changed(annotation(5), [segment()])
+    refusing(monkeypatch, number)
+    clock.now += 2
+    with pytest.raises(kind):
+        save.poll()
+    assert save.dirty
+    assert not save.poll()  # not at every tick
+    assert files.annotation.read_bytes() == before
+    monkeypatch.undo()
+    clock.now += 2
+    assert save.poll()
+    assert not save.dirty
+    study = read_study(files.annotation)
+    assert (len(study.of("SI").microbleeds), study.of("AB")) == (5, full_study().of("AB"))
+    assert files.segments.exists()
+
+
+def test_masks_that_cannot_be_written_do_not_keep_the_records_from_being_saved(saver, files):
+    other = small_scan()
+    other.SetSpacing((1, 1, 1))
+    study, _ = open_study(files, SCAN)
+    first = Autosave(files, study, "AB", other)
+    first.changed(annotation(1, "AB"), [segment("CMB 1 scribble (AB)", "AB")])
+    first.flush()
+    save = saver()
+    save.changed(annotation(2), [segment()])
+    with pytest.raises(InputError, match="another grid"):
+        save.flush()
+    assert save.dirty
+    assert len(read_study(files.annotation).of("SI").microbleeds) == 2
+
+
+def test_a_file_damaged_meanwhile_is_set_aside_and_nothing_of_anyone_is_lost(saver, files):
+    write_study(files.annotation, full_study())
+    save, notes = saver(), []
+    save.noted.connect(notes.append)
+    files.annotation.write_bytes(b"{")
+    files.segments.write_bytes(b"NRRD")
+    save.changed(annotation(5), [segment()])
+    save.flush()
+    assert len(notes) == 2
+    assert len(list(files.folder.glob("*.damaged-*"))) == 2
+    study = read_study(files.annotation)
+    assert (len(study.of("SI").microbleeds), study.of("AB")) == (5, full_study().of("AB"))
+    assert len(read_segments(files.segments, small_scan())) == 1
+
+
+def test_a_file_of_a_newer_schema_is_not_written_over(saver, files):
+    save = saver()
+    files.annotation.write_text('{"schema_version": 9}')
+    save.changed(annotation(1))
+    with pytest.raises(InputError, match="newer"):
+        save.flush()
+    assert save.dirty
+    assert files.annotation.read_text() == '{"schema_version": 9}'
+
+
+def test_the_state_at_hand_is_the_readers_latest_with_the_others(saver, files):
+    write_study(files.annotation, full_study())
+    save = saver()
+    state = with_entry(full_study().of("SI"), microbleed(7))
+    save.changed(state)
+    assert save.study == with_annotation(full_study(), state)
+    with pytest.raises(ValueError, match="AB"):
+        save.changed(replace(full_study().of("AB")))
+
+
+ANNOTATE_UNTIL_KILLED = """
+import sys, time
+sys.path[:0] = {paths!r}
+from pathlib import Path
+from annotated_study import microbleed, small_scan
+from CMBScribbleGrowLib.annotation import Annotation, Study
+from CMBScribbleGrowLib.annotation_edits import with_entry
+from CMBScribbleGrowLib.annotation_file import StudyFiles
+from CMBScribbleGrowLib.autosave import Autosave
+from CMBScribbleGrowLib.segments_file import Segment
+import numpy as np
+
+annotation, masks = Annotation(reader="SI"), []
+save = Autosave(StudyFiles(Path({folder!r}), "scan"), Study(scan="scan.nii"), "SI", small_scan())
+for number in range(1, 200):
+    annotation = with_entry(annotation, microbleed(number))
+    masks.append(Segment(f"CMB {{number}}", "SI", np.array([[number % 12, number % 20, number % 24]])))
+    save.changed(annotation, masks)
+    print(number, time.monotonic(), flush=True)
+    for _ in range(2):
+        save.poll()
+        time.sleep(0.05)
+"""
+
+
+def test_a_killed_process_loses_nothing_older_than_two_seconds(tmp_path):
+    here = Path(__file__).resolve()
+    paths = [str(here.parent), str(here.parents[1]), str(here.parents[2] / "CMBSegmentation")]
+    script = ANNOTATE_UNTIL_KILLED.format(paths=paths, folder=str(tmp_path))
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    entered = {}
+    for line in process.stdout:
+        number, moment = line.split()
+        entered[int(number)] = float(moment)
+        if entered[int(number)] - entered[1] > 4.35:  # between two writes, for what it is worth
+            break
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    killed = max(entered.values())
+    study, notes = open_study(StudyFiles(tmp_path, "scan"), "scan.nii")
+    kept = {cmb.id for cmb in study.of("SI").microbleeds}
+    assert notes == ()
+    old = {number for number, moment in entered.items() if killed - moment > LATEST_S}
+    assert len(old) >= 10
+    assert old <= kept
+    masks = {segment.name for segment in read_segments(StudyFiles(tmp_path, "scan").segments, small_scan())}
+    assert {f"CMB {number}" for number in kept} <= masks
+    process.stdout.close()
