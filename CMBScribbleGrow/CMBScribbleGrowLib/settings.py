@@ -1,0 +1,57 @@
+"""How a scribble is to be grown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from CMBSegmentationLib.errors import InputError
+
+from .growing import CONNECTIVITIES, MODES
+
+AUTO = "auto"
+COMPARISONS = ("random-walker", "confidence-connected")
+METHODS = (AUTO, *MODES, *COMPARISONS)
+LARGEST_DIAMETERS_MM = (1.0, 60.0)
+
+
+@dataclass(frozen=True)
+class GrowSettings:
+    """Settings of one lesion.
+
+    Attributes
+    ----------
+    mode : str
+        One of `METHODS`: "auto" chooses between running-mean and parent (`grow.choose_mode`).
+    tolerance_percent : float or None
+        Of the scan's robust intensity range, 0 to 100; None finds it.
+    largest_diameter_mm : float
+        A region that is larger than this sphere has leaked. 10 mm is the largest microbleed.
+    connectivity : {6, 18, 26}
+
+    Raises
+    ------
+    InputError
+        A value is out of range.
+    """
+
+    mode: str = AUTO
+    tolerance_percent: float | None = None
+    largest_diameter_mm: float = 10.0
+    connectivity: int = 6
+
+    def __post_init__(self) -> None:
+        if self.mode not in METHODS:
+            raise InputError(f"There is no mode {self.mode!r}.", f"Modes are {', '.join(METHODS)}.")
+        if self.tolerance_percent is not None and not 0 <= self.tolerance_percent <= 100:
+            raise InputError(
+                f"A tolerance of {self.tolerance_percent:g} % cannot be.", "Give 0 to 100, or leave it out."
+            )
+        if self.tolerance_percent is not None and self.mode in COMPARISONS:
+            raise InputError(f"The mode {self.mode} has no tolerance.", "Leave the tolerance out.")
+        low, high = LARGEST_DIAMETERS_MM
+        if not low <= self.largest_diameter_mm <= high:
+            raise InputError(
+                f"A largest diameter of {self.largest_diameter_mm:g} mm cannot be.", f"Give {low:g} to {high:g} mm."
+            )
+        if self.connectivity not in CONNECTIVITIES:
+            raise InputError(f"There is no connectivity {self.connectivity}.", "Give 6, 18 or 26.")
