@@ -19,7 +19,6 @@ from rich.console import Console
 from rich.progress import track
 
 
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and run one of the steps."""
     options = _parser().parse_args(arguments)

@@ -1,4 +1,9 @@
-"""Subjects on disk, prepared once by the core's own preprocessing, and read back memory-mapped."""
+"""Subjects on disk, prepared once by the core's own preprocessing, and read back memory-mapped.
+
+Raw subjects (VALDO's layout) and preprocessed ones (`cmbtraining.preprocessed`) both go through
+`CMBSegmentationLib.preprocess.prepare`, the lines that prepare a scan in use: a preprocessed subject
+brings its resampling along, which `prepare` then has nothing to add to.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +16,11 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from CMBSegmentationLib.preprocess import InputSpec, prepare, resample_labels
-from CMBSegmentationLib.read import read_scan
+from CMBSegmentationLib.preprocess import InputSpec, PreparedScan, prepare, resample_labels
+from CMBSegmentationLib.read import checked_scan, read_scan
+
+from . import preprocessed
+from .masks import MaskError, grid_difference, read_mask
 
 BRAIN_SAMPLE = 20000  # brain positions kept per subject, from which background patches are drawn
 
@@ -23,11 +31,22 @@ class DatasetError(ValueError):
 
 @dataclass(frozen=True)
 class Subject:
-    """One subject's scan and lesion mask on disk, by VALDO's file names."""
+    """One subject on disk.
+
+    Attributes
+    ----------
+    image : Path
+        The scan; of a preprocessed subject the multi-channel image.
+    mask : Path
+        Of lesions.
+    form : Preprocessed or None
+        None for a raw subject in VALDO's layout.
+    """
 
     name: str
     image: Path
     mask: Path
+    form: preprocessed.Preprocessed | None = None
 
 
 @dataclass(frozen=True)
@@ -50,13 +69,13 @@ class PreparedSubject:
 
 
 def find_subjects(folder: Path, sequence: str = "T2S") -> list[Subject]:
-    """List the subjects of a folder in VALDO's layout.
+    """List the subjects of a folder, raw in VALDO's layout or preprocessed.
 
     Parameters
     ----------
     folder : Path
         Holds ``sub-101/sub-101_space-T2S_desc-masked_T2S.nii.gz`` and
-        ``sub-101/sub-101_space-T2S_CMB.nii.gz`` and so on.
+        ``sub-101/sub-101_space-T2S_CMB.nii.gz`` and so on; or what ``preprocess.py`` wrote.
     sequence : str
 
     Returns
@@ -68,8 +87,8 @@ def find_subjects(folder: Path, sequence: str = "T2S") -> list[Subject]:
     DatasetError
         No subject, or one without its mask.
     """
-    subjects = []
-    for image in sorted(folder.glob(f"sub-*/sub-*_space-T2S_desc-masked_{sequence}.nii.gz")):
+    subjects = _preprocessed_subjects(folder)
+    for image in [] if subjects else sorted(folder.glob(f"sub-*/sub-*_space-T2S_desc-masked_{sequence}.nii.gz")):
         name = image.parent.name
         mask = image.parent / f"{name}_space-T2S_CMB.nii.gz"
         if not mask.exists():
@@ -78,6 +97,17 @@ def find_subjects(folder: Path, sequence: str = "T2S") -> list[Subject]:
     if not subjects:
         raise DatasetError(f"No subjects in {folder}; expected sub-*/sub-*_space-T2S_desc-masked_{sequence}.nii.gz.")
     return subjects
+
+
+def _preprocessed_subjects(folder: Path) -> list[Subject]:
+    forms = [
+        preprocessed.at(folder, path.parent.name) for path in sorted(folder.glob(f"sub-*/sub-*{preprocessed.IMAGES}"))
+    ]
+    for form in forms:
+        missing = [path.name for path in (form.lesions, form.brain, form.sidecar) if not path.exists()]
+        if missing:
+            raise DatasetError(f"{form.name} lacks {', '.join(missing)}; preprocess it again.")
+    return [Subject(form.name, form.images, form.lesions, form) for form in forms]
 
 
 def prepare_subject(subject: Subject, spec: InputSpec, cache: Path) -> PreparedSubject:
@@ -106,13 +136,8 @@ def prepare_subject(subject: Subject, spec: InputSpec, cache: Path) -> PreparedS
 
 
 def _write_prepared(subject: Subject, spec: InputSpec, folder: Path) -> None:
-    image = read_scan(subject.image).image
-    mask = sitk.ReadImage(str(subject.mask))
-    if mask.GetSize() != image.GetSize():
-        raise DatasetError(f"{subject.name}: the mask has {mask.GetSize()} voxels, the scan {image.GetSize()}.")
-    mask.CopyInformation(image)
-    prepared = prepare(image, spec)
-    lesions = (resample_labels(sitk.Cast(mask > 0.5, sitk.sitkUInt8), prepared) > 0).astype(np.uint8)
+    prepared, mask = _prepared(subject, spec)
+    lesions = (resample_labels(mask, prepared) > 0).astype(np.uint8)
     components, count = ndimage.label(lesions, np.ones((3, 3, 3)))
     centres = ndimage.center_of_mass(lesions, components, range(1, count + 1)) if count else np.empty((0, 3))
     rng = np.random.default_rng(0)
@@ -122,3 +147,42 @@ def _write_prepared(subject: Subject, spec: InputSpec, folder: Path) -> None:
     np.save(folder / "lesions.npy", lesions)
     np.save(folder / "centres.npy", np.rint(centres).astype(np.int32).reshape(-1, 3))
     np.save(folder / "brain.npy", np.column_stack(np.unravel_index(flat, prepared.brain.shape)).astype(np.int32))
+
+
+def _prepared(subject: Subject, spec: InputSpec) -> tuple[PreparedScan, sitk.Image]:
+    """Read a subject and prepare its scan; the lesion mask comes cleaned, on the scan's grid."""
+    if subject.form is None:
+        image, brain = read_scan(subject.image).image, None
+    else:
+        image, brain = _read_preprocessed(subject.form, spec)
+    try:
+        mask, _ = read_mask(subject.mask)
+    except MaskError as error:
+        raise DatasetError(f"{subject.name}: {error}") from error
+    apart = grid_difference(mask, image)
+    if apart:
+        raise DatasetError(f"{subject.name}: the mask is on another grid than the scan ({apart}).")
+    mask.CopyInformation(image)
+    prepared = prepare(image, spec, brain)
+    outside = sitk.GetArrayViewFromImage(mask & ~(prepared.scan_brain > 0) & 1)
+    if outside.any():  # else the crop could cut a lesion
+        prepared = prepare(image, spec, (prepared.scan_brain > 0) | mask)
+    return prepared, mask
+
+
+def _read_preprocessed(form: preprocessed.Preprocessed, spec: InputSpec) -> tuple[sitk.Image, sitk.Image]:
+    """The T2S volume and the brain; refused at another voxel size, which would interpolate twice."""
+    made_with = form.details().get("spacing_mm")
+    if made_with is None or not np.allclose(made_with, spec.spacing_mm):
+        raise DatasetError(
+            f"{form.name} was preprocessed at {made_with} mm, the configuration wants {list(spec.spacing_mm)} mm: "
+            f"preprocess it again, or train from the raw folder."
+        )
+    try:
+        image = checked_scan(preprocessed.read_sequence(form, "T2S"), form.images).image
+        brain, _ = read_mask(form.brain)
+    except KeyError as error:
+        raise DatasetError(f"{form.name} was preprocessed without T2S.") from error
+    except MaskError as error:
+        raise DatasetError(f"{form.name}: {error}") from error
+    return image, brain

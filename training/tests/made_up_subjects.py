@@ -10,14 +10,14 @@ COHORT_GRIDS = {  # cohort's first digit: voxels (x, y, z) and mm, VALDO's geome
     "2": ((72, 72, 40), (0.488, 0.488, 0.8)),
     "3": ((40, 40, 12), (1.0, 1.0, 3.0)),
 }
-LAS = (-1, 0, 0, 0, -1, 0, 0, 0, 1)  # direction cosines, LPS frame
+LAS = (1, 0, 0, 0, -1, 0, 0, 0, 1)  # direction cosines, LPS frame
 
 
 def grid(size, spacing) -> sitk.Image:
     image = sitk.Image(size, sitk.sitkFloat32)
     image.SetSpacing(spacing)
     image.SetDirection(LAS)
-    image.SetOrigin((17.0, 16.0, -14.0))
+    image.SetOrigin((-17.0, 16.0, -14.0))
     return image
 
 
