@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
-from .annotation import LISTS, Annotation, Entry, Finding, Microbleed, Mimic, Study, entry_key
+from .annotation import LISTS, Annotation, Assessment, Entry, Finding, Microbleed, Mimic, Study, entry_key
 from .vocabulary import CALCIFICATION, NOT_ANSWERED, OTHER
 
 
@@ -63,3 +63,9 @@ def unanswered(annotation: Annotation) -> list[str]:
     missing += ["Study: why it is not included"] * (said is not None and said.included is False and not said.why_not)
     missing += ["Study: no quality"] * (said is None or said.quality == NOT_ANSWERED)
     return missing
+
+
+def with_done(annotation: Annotation, done: bool) -> Annotation:
+    """Mark a study as finished by its reader, now; or as not finished."""
+    said = annotation.assessment or Assessment(reader=annotation.reader, time=utc_now())
+    return replace(annotation, assessment=replace(said, done=done, time=utc_now()))

@@ -16,7 +16,7 @@ from CMBSegmentationLib import __version__
 from CMBSegmentationLib.errors import InputError
 
 from .annotation import LISTS, Annotation, Assessment, Growing, Microbleed, SeriesQuality, Study
-from .safe_write import DamagedFileError, replacing, set_aside
+from .safe_write import DamagedFileError, replacing, set_aside, write_error
 
 SCHEMA_VERSION = 1
 COORDINATES = "patient RAS, mm"
@@ -117,6 +117,14 @@ def write_study(path: Path, study: Study) -> None:
     text = json.dumps(study_to_json(study), indent=1, ensure_ascii=False, allow_nan=False)
     with replacing(path) as draft:
         draft.write_text(text + "\n", encoding="utf-8")
+
+
+def make_folder(files: StudyFiles) -> None:
+    """Make the folder of a study's files where it is not there; raises as `safe_write.replacing`."""
+    try:
+        files.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_error(files.annotation, error) from error
 
 
 def study_to_json(study: Study) -> dict[str, Any]:

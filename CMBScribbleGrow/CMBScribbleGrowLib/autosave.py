@@ -17,7 +17,7 @@ from CMBSegmentationLib.errors import CMBError
 
 from .annotation import Annotation, Study
 from .annotation_edits import with_annotation
-from .annotation_file import StudyFiles, read_study, write_study
+from .annotation_file import StudyFiles, make_folder, read_study, write_study
 from .safe_write import DamagedFileError, folder_lock, free_name, set_aside, write_error
 from .segments_file import Segment, replace_segments
 
@@ -138,6 +138,7 @@ class Autosave:
         """
         if self._due is None:
             return
+        make_folder(self._files)
         with folder_lock(self._files.folder):
             study = self._merged()
             problem = self._problem_with_segments()
