@@ -54,7 +54,8 @@ def plot_curve(axes: Axes, growth: Growth, chosen_percent: float) -> None:
         ha="right",
         size=9,
     )
-    axes.set(xlim=(0, end), ylim=(0, 1.25 * growth.limit_voxels))
+    axes.set_yscale("log")  # a lesion's few voxels are lost beside the limit on a linear one
+    axes.set(xlim=(0, end), ylim=(0.8, 2.5 * growth.limit_voxels))
     axes.set_xlabel("tolerance (% of the brain's intensity range)")
     axes.set_ylabel("voxels in the region")
 
@@ -84,7 +85,7 @@ def draw_triptych(
     low = np.maximum(np.floor(middle - half), 0).astype(int)
     high = np.minimum(np.ceil(middle + half) + 1, picture.shape).astype(int)
     shown = (slice(low[0], high[0]), slice(low[1], high[1]))
-    laid_out = _radiological(scan, across)
+    laid_out, aspect = _radiological(scan, across)
 
     def cut(voxels: NDArray[np.intp]) -> NDArray[np.bool_]:
         mask = np.zeros(picture.shape, bool)
@@ -98,9 +99,6 @@ def draw_triptych(
     ]
     grey = laid_out(picture[shown])
     black, white = np.percentile(grey, (0.5, 99.5))
-    size_mm = scan.spacing_mm[across] * picture[shown].shape
-    rows_mm, columns_mm = size_mm if grey.shape == picture[shown].shape else size_mm[::-1]
-    aspect = (rows_mm / grey.shape[0]) / (columns_mm / grey.shape[1])
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     for number, (name, mask, colour) in enumerate(panels, 1):
         axes = figure.add_subplot(1, 3, number)
@@ -114,13 +112,20 @@ def draw_triptych(
     _save(figure, path)
 
 
-def _radiological(scan: ScanToGrow, across: list[int]) -> Callable[[NDArray], NDArray]:
+def _radiological(scan: ScanToGrow, across: list[int]) -> tuple[Callable[[NDArray], NDArray], float]:
     """Lay a slice out as radiologists do: the patient's right at the left, anterior or superior on top.
 
     Parameters
     ----------
     scan : ScanToGrow
     across : two array axes (of z, y, x) that the slice's rows and columns follow
+
+    Returns
+    -------
+    callable
+        Turns and flips an array of the slice.
+    float
+        Height over width of a pixel, then.
     """
     direction = np.array(scan.image.GetDirection()).reshape(3, 3)[:, [2 - axis for axis in across]]
     towards = np.abs(direction).argmax(axis=0)  # 0 left, 1 posterior, 2 superior: of rows and of columns
@@ -132,7 +137,8 @@ def _radiological(scan: ScanToGrow, across: list[int]) -> Callable[[NDArray], ND
         picture = np.flip(picture, flips)
         return picture.T if turned else picture
 
-    return lay_out
+    height, width = scan.spacing_mm[across[::-1] if turned else across]
+    return lay_out, float(height / width)
 
 
 def _outline(axes: Axes, mask: NDArray[np.bool_], colour: str) -> None:

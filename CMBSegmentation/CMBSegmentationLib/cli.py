@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+from CMBScribbleGrowLib.cli_grow import add_grow_options, grow_from
+from CMBScribbleGrowLib.growing_run import GrowOutcome
 
 from . import __version__
 from .cli_options import add_detect_options, request_from
@@ -74,6 +78,15 @@ def _parser() -> argparse.ArgumentParser:
     add_detect_options(detect)
     detect.set_defaults(command=_detect)
 
+    grow = commands.add_parser(
+        "grow",
+        help="grow scribbles into masks",
+        description="Grow painted scribbles into microbleed masks; write masks, growth curves and pictures.",
+        epilog="example: cmb grow sub-01_T2starw.nii.gz --scribbles sub-01_scribbles.nii.gz -o grown/",
+    )
+    add_grow_options(grow)
+    grow.set_defaults(command=_grow)
+
     models = commands.add_parser(
         "models",
         help="list the models and what is known of them",
@@ -83,19 +96,59 @@ def _parser() -> argparse.ArgumentParser:
     models.add_argument("files", metavar="FILE", nargs="*", type=Path, help="model files (default: the bundled ones)")
     models.add_argument("--json", action="store_true", help="whole manifests as JSON")
     models.set_defaults(command=_models)
-    for command in (detect, models):
+    for command in (detect, grow, models):
         command.add_argument("--debug", action="store_true", help="show tracebacks")
     return parser
 
 
 def _detect(arguments: argparse.Namespace, screen: Console) -> int:
     request = request_from(arguments)
+    with _progress_bar(screen) as progress:
+        outcome = run(request, progress)
+    _print_outcome(outcome, Console())
+    return 0
+
+
+def _grow(arguments: argparse.Namespace, screen: Console) -> int:
+    with _progress_bar(screen) as progress:
+        outcome = grow_from(arguments, progress)
+    _print_grown(outcome, Console())
+    return 0
+
+
+@contextmanager
+def _progress_bar(screen: Console) -> Iterator[Callable[[float, str], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=screen, transient=True) as bar:
         task = bar.add_task("Starting", total=1.0)
-        outcome = run(request, lambda fraction, message: bar.update(task, completed=fraction, description=message))
-    _print_outcome(outcome, Console())
-    return 0
+        yield lambda fraction, message: bar.update(task, completed=fraction, description=message)
+
+
+def _print_grown(outcome: GrowOutcome, page: Console) -> None:
+    for note in outcome.notes:
+        page.print(f"Note: {_plain(note)}", highlight=False, soft_wrap=True)
+    table = Table(title="Grown lesions (positions: patient RAS, mm)", title_justify="left")
+    for heading in ("id", "scribble", "R", "A", "S", "Ø mm", "voxels", "mode", "tol. %"):
+        table.add_column(heading, justify="left" if heading == "mode" else "right")
+    for one in outcome.lesions[:MOST_ROWS]:
+        lesion = one.lesion
+        tolerance = "" if lesion.tolerance_percent is None else f"{lesion.tolerance_percent:.1f}"
+        position = (f"{c:.1f}" for c in lesion.centre_mm)
+        size = (f"{lesion.diameter_mm:.1f}", str(len(lesion.mask)))
+        table.add_row(str(one.id), str(one.stroke.label), *position, *size, lesion.mode, tolerance)
+    page.print(table)
+    for one in outcome.lesions:
+        for note in one.lesion.notes:
+            page.print(f"Lesion {one.id}: {_plain(note)}", highlight=False, soft_wrap=True)
+    page.print(NOTICE, highlight=False, soft_wrap=True)
+    page.print(f"  Masks: {outcome.files['labels']}", highlight=False, soft_wrap=True)
+    page.print(f"   List: {outcome.files['json']}", highlight=False, soft_wrap=True)
+    count = len(outcome.files["pictures"])
+    page.print(
+        f"Picture: {outcome.files['pictures'][0]}" + (f" and {count - 1} more" if count > 1 else ""),
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _print_outcome(outcome: Outcome, page: Console) -> None:

@@ -11,9 +11,11 @@ import SimpleITK as sitk
 from .detection import Detection, Settings, detect
 from .errors import InputError, MachineError
 from .model import find_model, load_model
-from .outputs import check_output_folder, write_results
+from .output_folder import check_output_folder
+from .outputs import write_results
 from .progress import Clock, Progress, no_progress, part_of
 from .read import read_scan, scan_stem
+from .result_files import result_names
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def run(request: Request, progress: Progress = no_progress) -> Outcome:
     stem = scan_stem(request.scan)
     if not request.scan.exists():
         raise InputError(f"{request.scan} does not exist.", "Check the path and its spelling.")
-    check_output_folder(request.out, stem, request.overwrite)
+    check_output_folder(request.out, result_names(stem, probability=True).values(), request.overwrite)
     clock = Clock()
     progress(0.0, "Loading the model")
     model = load_model(find_model(request.model), request.device)

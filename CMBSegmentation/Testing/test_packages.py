@@ -16,7 +16,7 @@ from CMBSegmentationLib.errors import MachineError
 
 ROOT = Path(__file__).resolve().parents[2]
 SLICERS_OWN = {"numpy", "scipy", "SimpleITK", "pydicom"}
-SHELL_ONLY = {"rich"}
+SHELL_ONLY = {"rich", "matplotlib"}
 
 
 @pytest.fixture

@@ -1,0 +1,102 @@
+"""A folder for results: checked before any work is done, filled by all files or none."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import os
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from .errors import InputError, MachineError
+
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
+def check_output_folder(out: Path, names: Collection[str], overwrite: bool) -> None:
+    """Refuse, before any work is done, a folder that cannot take the results.
+
+    Parameters
+    ----------
+    out : Path
+        Made if it does not exist.
+    names : collection of str
+        The files that will be written.
+    overwrite : bool
+        Whether earlier results of the same scan may be replaced.
+
+    Raises
+    ------
+    InputError
+        It is a file, cannot be written, or holds results already.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file, not a folder.", "Give another folder with -o.")
+    taken = [name for name in names if (out / name).exists()]
+    if taken and not overwrite:
+        raise InputError(
+            f"{out} already holds results of this scan ({taken[0]}).",
+            "Nothing was changed. Give --overwrite to replace them, or another folder.",
+        )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        if error.errno in DISK_ERRORS:
+            raise _disk_error(out, error) from error
+        raise InputError(
+            f"{out} cannot be written ({error.strerror}).", "Give a folder that you may write to with -o."
+        ) from error
+
+
+@contextmanager
+def drafts(out: Path) -> Iterator[Path]:
+    """Give a temporary folder on the disk of `out`; errors of that disk are told as such."""
+    try:
+        folder = Path(
+            tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.resolve().parent if _may_write_beside(out) else out)
+        )
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    except OSError as error:
+        raise _disk_error(out, error) from error
+
+
+def _may_write_beside(out: Path) -> bool:
+    beside = out.resolve().parent
+    return os.access(beside, os.W_OK) and beside.stat().st_dev == out.stat().st_dev
+
+
+def write_image(image: sitk.Image, path: Path) -> None:
+    """Write a compressed .nii.gz and make sure that all of it is there; `OSError` if not."""
+    try:
+        sitk.WriteImage(image, str(path), True)
+    except RuntimeError as error:
+        raise OSError(errno.EIO, _last_line(error)) from error
+    try:  # the writer does not notice a disk that fills up as the file is closed
+        with gzip.open(path) as stream:
+            while stream.read(1 << 24):
+                pass
+    except (EOFError, gzip.BadGzipFile) as error:
+        raise OSError(errno.ENOSPC, "the file was cut off") from error
+
+
+def _disk_error(out: Path, error: OSError) -> MachineError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    what = "The disk is full" if full else f"Writing failed ({error.strerror or error})"
+    return MachineError(
+        f"{what}: the results could not be written to {out}.",
+        "Nothing was left half-written. Free some space or give a folder on another disk with -o.",
+    )
+
+
+def _last_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[-1][:200] if str(error).strip() else type(error).__name__
