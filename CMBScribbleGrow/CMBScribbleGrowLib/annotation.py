@@ -20,12 +20,12 @@ from .annotation_checks import (
     check_time,
     check_word,
 )
+from .growing import CONNECTIVITIES, MODES
+from .settings import COMPARISONS
 from .vocabulary import (
     CALCIFICATION,
     CAUSES,
-    CONNECTIVITIES,
     GROUPINGS,
-    GROWING_MODES,
     LOCATIONS,
     MIMIC_TYPES,
     NOT_ANSWERED,
@@ -46,23 +46,23 @@ class Growing:
     Attributes
     ----------
     mode : str
-        One of `GROWING_MODES`.
+        Of `growing.MODES` or `settings.COMPARISONS`: the one used, where the choice was automatic.
     connectivity : {6, 18, 26}
-    tolerance_percent : float
-        Of the image's robust intensity range (paper-spec.md, section 7).
+    tolerance_percent : float or None
+        Of the image's robust intensity range (paper-spec.md, section 7); None for a mode that has none.
     automatic : bool
         Whether the tolerance was found rather than set.
     """
 
     mode: str
     connectivity: int
-    tolerance_percent: float
+    tolerance_percent: float | None
     automatic: bool
 
     def __post_init__(self) -> None:
-        check_word("mode", self.mode, GROWING_MODES)
-        check_word("connectivity", self.connectivity, CONNECTIVITIES)
-        check_number("tolerance_percent", self.tolerance_percent, least=0)
+        check_word("mode", self.mode, (*MODES, *COMPARISONS))
+        check_word("connectivity", self.connectivity, tuple(CONNECTIVITIES))
+        check_number("tolerance_percent", self.tolerance_percent, least=0, unanswered=self.mode in COMPARISONS)
         check_flag("automatic", self.automatic)
 
 

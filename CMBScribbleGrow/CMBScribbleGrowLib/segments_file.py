@@ -136,7 +136,7 @@ def read_segments(path: Path, scan: sitk.Image) -> tuple[Segment, ...]:
     layers = layers if image.GetNumberOfComponentsPerPixel() > 1 else layers[..., None]
     inside = [np.argwhere(layers[..., n]) for n in range(layers.shape[-1])]  # once: a pass over a scan is slow
     values = [layers[..., n][tuple(voxels.T)] for n, voxels in enumerate(inside)]
-    turn, offset = steps_onto(scan, image, path.name)
+    inside = [onto_grid(scan, image, voxels, path.name) for voxels in inside]
     segments = []
     for number in range(len([key for key in image.GetMetaDataKeys() if re.fullmatch(r"Segment\d+_ID", key)])):
         about = {key: _entry(image, number, key) for key in ("Name", "ID", "LabelValue", "Layer", "Tags")}
@@ -145,13 +145,9 @@ def read_segments(path: Path, scan: sitk.Image) -> tuple[Segment, ...]:
             raise DamagedFileError(
                 f"{path.name} names layer {layer} but has {layers.shape[-1]}.", "Restore it from a backup."
             )
-        index = inside[layer][values[layer] == value][:, ::-1] @ turn.T + offset
-        if index.size and ((index < 0).any() or (index >= scan.GetSize()).any()):
-            raise InputError(
-                f"{about['Name']!r} in {path.name} lies partly outside the scan.", "Give the scan that it was drawn on."
-            )
+        voxels = inside[layer][values[layer] == value]
         reader = re.search(rf"(?:^|\|){re.escape(READER_TAG)}:([^|]*)", about["Tags"])
-        segments.append(Segment(about["Name"] or about["ID"], reader.group(1) if reader else "", index[:, ::-1]))
+        segments.append(Segment(about["Name"] or about["ID"], reader.group(1) if reader else "", voxels))
     return tuple(segments)
 
 
@@ -159,6 +155,21 @@ def replace_segments(path: Path, reader: str, segments: Sequence[Segment], scan:
     """Write one reader's segments; those of others in the file stay. Raises as `write_segments`, `read_segments`."""
     others = [segment for segment in read_segments(path, scan) if segment.reader != reader]
     write_segments(path, [*others, *segments], scan)
+
+
+def onto_grid(scan: sitk.Image, image: sitk.Image, index: NDArray[np.intp], name: str) -> NDArray[np.intp]:
+    """Turn array indices k, j, i of an image into the scan's.
+
+    Raises
+    ------
+    InputError
+        The image lies on another grid, or a voxel outside the scan.
+    """
+    turn, offset = steps_onto(scan, image, name)
+    found = (index[:, ::-1] @ turn.T + offset)[:, ::-1]
+    if len(found) and ((found < 0).any() or (found >= scan.GetSize()[::-1]).any()):
+        raise InputError(f"{name} reaches outside the scan.", "Give the scan that it was drawn on.")
+    return found
 
 
 def steps_onto(scan: sitk.Image, image: sitk.Image, name: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -40,7 +40,3 @@ SERIES_FLAGS = ("blurry", "faulty acquisition", "wrong image type", "metal", OTH
 
 PRIORITIES = ("no other pathology", "tumour", OTHER)
 """In the order in which studies are read."""
-
-GROWING_MODES = ("parent", "seed-mean", "running-mean", "random-walker")
-"""How a mask was made from its scribble: paper-spec.md, sections 7 and 9."""
-CONNECTIVITIES = (6, 18, 26)

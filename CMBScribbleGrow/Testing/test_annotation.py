@@ -84,6 +84,13 @@ def test_an_answer_to_a_question_that_was_not_asked_is_refused(make):
         make()
 
 
+def test_only_a_mode_without_a_tolerance_may_leave_it_open():
+    settings = {"connectivity": 6, "tolerance_percent": None, "automatic": True}
+    assert Growing(mode="random-walker", **settings).tolerance_percent is None
+    with pytest.raises(InputError, match="tolerance_percent"):
+        Growing(mode="parent", **settings)
+
+
 def test_a_readers_annotation_holds_no_other_readers_entries():
     with pytest.raises(InputError, match="'AB' in an entry of 'SI'"):
         Annotation(reader="SI", microbleeds=(microbleed(reader="AB"),))
