@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from .growing import PATH_MODES, Voxels, breadth_first, join_order
 
-STEP_PERCENT = 0.1  # the finest tolerance told to a reader; the paper's Fig. 5 was swept in steps of 0.5
+STEP_PERCENT = 0.1  # the finest tolerance told to a reader
 STEPS = 1000
+SWEEP_STEP = 5  # running-mean, which has to be grown anew at each, goes by 0.5 % as the paper's Fig. 5
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Growth:
         return len(self.regions[-1]) > self.limit_voxels
 
     def at(self, percent: float) -> NDArray[np.intp]:
-        """Give the region (m, 3) at a tolerance from 0 to 100 %."""
+        """Give the region (m, 3) at a tolerance from 0 to 100 %; in running-mean, at the half per cent below it."""
         return self.regions[int(np.searchsorted(self.percent, percent + STEP_PERCENT / 2)) - 1]
 
 
@@ -86,7 +87,7 @@ def grow_at_every_tolerance(
     else:
         steps, regions = _swept(voxels, seeds, mode, thresholds, limit_voxels + 1)
     exceeded = len(regions[-1]) > limit_voxels
-    elbow = int(steps[-1]) - 1 if exceeded else STEPS
+    elbow = int(steps[-1]) - (1 if mode in PATH_MODES else SWEEP_STEP) if exceeded else STEPS
     return Growth(np.round(steps * STEP_PERCENT, 1), tuple(regions), limit_voxels, round(elbow * STEP_PERCENT, 1))
 
 
@@ -107,5 +108,6 @@ def _swept(
         regions.append(grown.index)
         if len(grown.index) >= most:
             break
-        step = int(np.searchsorted(thresholds, grown.next_tolerance, side="right"))
+        next_step = int(np.searchsorted(thresholds, grown.next_tolerance, side="right"))
+        step = -(-next_step // SWEEP_STEP) * SWEEP_STEP
     return np.array(steps), regions

@@ -13,8 +13,8 @@ from CMBScribbleGrowLib.growing import CONNECTIVITIES
 
 def plain_growth(
     volume: NDArray, seeds: NDArray, mode: str, tolerance: float, connectivity: int, most: int
-) -> NDArray[np.bool_]:
-    """Grow at one tolerance, voxel by voxel over the whole volume; a mask of it."""
+) -> tuple[NDArray[np.bool_], int]:
+    """Grow at one tolerance, voxel by voxel; the region as a mask of the volume, and its number of voxels."""
     structure = ndimage.generate_binary_structure(3, CONNECTIVITIES[connectivity])
     offsets = [tuple(o) for o in np.argwhere(structure) - 1 if any(o)]
     region = np.zeros(volume.shape, bool)
@@ -39,17 +39,17 @@ def plain_growth(
                     mean += (float(volume[there]) - mean) / count
                 if count >= most:
                     break
-    return region
+    return region, count
 
 
 def plain_sweep(
     volume: NDArray, seeds: NDArray, mode: str, connectivity: int, limit: int, thresholds: NDArray
 ) -> list[NDArray[np.bool_]]:
-    """Grow at every tolerance, up to the first at which the region exceeds the limit."""
+    """Grow at every tolerance, up to the first at which the region exceeds the limit; the regions as masks."""
     regions = []
     for tolerance in thresholds:
-        region = plain_growth(volume, seeds, mode, float(tolerance), connectivity, limit + 1)
+        region, count = plain_growth(volume, seeds, mode, float(tolerance), connectivity, limit + 1)
         regions.append(region)
-        if region.sum() > limit:
+        if count > limit:
             break
     return regions
