@@ -1,0 +1,62 @@
+"""A reader's answers in a record: what another answer no longer asks for is cleared with it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from CMBSegmentationLib.errors import InputError
+
+from .annotation import Assessment, Finding, Microbleed, Mimic, SeriesQuality
+from .annotation_edits import utc_now
+from .vocabulary import CAA_GROUP, CALCIFICATION, NOT_ANSWERED, OTHER, OTHER_ARTEFACT, SINGLE
+
+Answered = TypeVar("Answered", bound=Microbleed | Mimic | Finding | SeriesQuality | Assessment)
+
+NOT_ANSWERS = ("id", "reader", "time", "scribble_segment", "grown_segment", "growing", "series")
+
+
+def answered(record: Answered, **answers: Any) -> Answered:
+    """Give a record with answers changed, and the time of it.
+
+    Parameters
+    ----------
+    record : Microbleed, Mimic, Finding, SeriesQuality or Assessment
+    **answers
+        Fields of the record. Text that specifies another answer (which other cause, why not included)
+        is emptied when that answer becomes another one.
+
+    Returns
+    -------
+    record
+        The same one if nothing changed.
+
+    Raises
+    ------
+    InputError
+        A field is none of the reader's, or its value is none that is allowed.
+    """
+    wrong = [name for name in answers if name in NOT_ANSWERS or not hasattr(record, name)]
+    if wrong:
+        raise InputError(f"{wrong[0]} is nothing that a reader answers.", "Answers are the fields of the protocol.")
+    changed = {name: value for name, value in answers.items() if getattr(record, name) != value}
+    if not changed:
+        return record
+    return replace(record, **{**_no_longer_asked(record, changed), **changed}, time=utc_now())
+
+
+def _no_longer_asked(record: Any, changed: dict[str, Any]) -> dict[str, Any]:
+    cleared: dict[str, Any] = {}
+    if isinstance(record, Microbleed) and changed.get("cause", OTHER) != OTHER:
+        cleared["cause_text"] = ""
+    if isinstance(record, Microbleed) and changed.get("grouping", CAA_GROUP) == SINGLE:
+        cleared["count"] = 1
+    if isinstance(record, Mimic) and changed.get("type", CALCIFICATION) != CALCIFICATION:
+        cleared["side"] = NOT_ANSWERED
+    if isinstance(record, Mimic) and changed.get("type", OTHER) != OTHER:
+        cleared["text"] = ""
+    if isinstance(record, Assessment) and changed.get("included", False) is not False:
+        cleared["why_not"] = ""
+    if isinstance(record, SeriesQuality) and OTHER_ARTEFACT not in changed.get("flags", (OTHER_ARTEFACT,)):
+        cleared["text"] = ""
+    return cleared

@@ -1,0 +1,170 @@
+"""What a user interface shows of an annotation in work, and what undo goes back to."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from CMBSegmentationLib.errors import CMBError
+
+from .annotation import Annotation
+from .linked_lesion import LinkedLesion
+from .settings import AUTO, GrowSettings
+
+
+class State(str, Enum):
+    """Where a session is."""
+
+    IDLE = "idle"
+    WORKING = "working"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class GrowParameters:
+    """What a reader chose.
+
+    Attributes
+    ----------
+    scan_node_id : str or None
+        Node ID of the scan.
+    reader : str
+        Whose annotation it is.
+    folder : str or None
+        Where it is saved; None takes the scan's own folder.
+    mode, tolerance_percent, largest_diameter_mm, connectivity
+        Of the lesions that are grown next, as in `settings.GrowSettings`.
+    grouped : bool
+        Whether all strokes of a scribble are one group (cerebral amyloid angiopathy); else each is a lesion.
+    """
+
+    scan_node_id: str | None = None
+    reader: str = ""
+    folder: str | None = None
+    mode: str = AUTO
+    tolerance_percent: float | None = None
+    largest_diameter_mm: float = 10.0
+    connectivity: int = 6
+    grouped: bool = False
+
+    def settings(self) -> GrowSettings:
+        """Give the settings of the next lesion; `InputError` if one is out of range."""
+        return GrowSettings(self.mode, self.tolerance_percent, self.largest_diameter_mm, self.connectivity)
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a user interface tells its reader.
+
+    Attributes
+    ----------
+    state : State
+        FAILED if the last thing that was asked for was refused; what was there before still is.
+    message : str
+    notes : tuple of str
+        What the reader should know.
+    error : CMBError or None
+        Message and hint; only if it failed.
+    """
+
+    state: State = State.IDLE
+    message: str = ""
+    notes: tuple[str, ...] = ()
+    error: CMBError | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """An annotation at one moment: its records, and the lesions that were grown.
+
+    Attributes
+    ----------
+    annotation : Annotation
+    lesions : tuple of LinkedLesion
+        By id; a record that was imported without a mask has none.
+    """
+
+    annotation: Annotation
+    lesions: tuple[LinkedLesion, ...] = ()
+
+    def lesion(self, lesion_id: int | None) -> LinkedLesion | None:
+        """Find a lesion by its id."""
+        return next((one for one in self.lesions if one.id == lesion_id), None)
+
+    def with_lesion(self, lesion: LinkedLesion) -> Snapshot:
+        """Set a lesion, new or known."""
+        others = [one for one in self.lesions if one.id != lesion.id]
+        return replace(self, lesions=tuple(sorted([*others, lesion], key=lambda one: one.id)))
+
+    def without_lesion(self, lesion_id: int) -> Snapshot:
+        """Remove a lesion."""
+        return replace(self, lesions=tuple(one for one in self.lesions if one.id != lesion_id))
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One thing that a reader did.
+
+    Attributes
+    ----------
+    before, after : Snapshot
+    what : str
+        Worded for the reader: "Undone: <what>".
+    segment, painted : str, int array (n, 3)
+        Strokes that became lesions' own; undo paints them again, since others may be there by then.
+    key : hashable or None
+        Steps in a row with the same key are one: typing a word is not four steps.
+    """
+
+    before: Snapshot
+    after: Snapshot
+    what: str
+    segment: str = ""
+    painted: NDArray[np.intp] | None = None
+    key: Hashable = None
+
+
+class History:
+    """What was done, and what was undone since."""
+
+    def __init__(self) -> None:
+        self._done: list[Step] = []
+        self._undone: list[Step] = []
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is anything to undo."""
+        return bool(self._done)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is anything to redo."""
+        return bool(self._undone)
+
+    def add(self, step: Step) -> None:
+        """Take a step; what was undone before cannot be redone any more."""
+        last = self._done[-1] if self._done else None
+        if last is not None and step.key is not None and step.key == last.key and not self._undone:
+            self._done[-1] = replace(last, after=step.after)
+        else:
+            self._done.append(step)
+        self._undone.clear()
+
+    def undo(self) -> Step | None:
+        """Give the step to go back by; None if there is none."""
+        if not self._done:
+            return None
+        self._undone.append(self._done.pop())
+        return self._undone[-1]
+
+    def redo(self) -> Step | None:
+        """Give the step to go forward by; None if there is none."""
+        if not self._undone:
+            return None
+        self._done.append(self._undone.pop())
+        return self._done[-1]

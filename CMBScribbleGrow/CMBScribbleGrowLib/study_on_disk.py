@@ -1,0 +1,232 @@
+"""Where an open study is kept, what was there when it was opened, and saving it while one works."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from CMBSegmentationLib.announce import Signal
+from CMBSegmentationLib.errors import CMBError, InputError
+from CMBSegmentationLib.read import scan_stem
+
+from .annotation import Annotation, Study
+from .annotation_edits import with_annotation
+from .annotation_file import StudyFiles, open_study
+from .autosave import WAIT_S, Autosave
+from .linked_lesion import LinkedLesion, lesion_from_record
+from .safe_write import DamagedFileError, set_aside
+from .segments_file import Segment, grown_name, read_segments, scribble_name
+from .session_state import Snapshot
+
+SETTLED_S = 0.4  # a tolerance that has not moved for so long is kept; with WAIT_S and a timer, within LATEST_S
+
+
+@dataclass(frozen=True, eq=False)
+class FoundOnDisk:
+    """What one reader had left of a study.
+
+    Attributes
+    ----------
+    study : Study
+        With all readers.
+    snapshot : Snapshot
+        Of this reader.
+    scribbles : tuple of Segment
+        Painted and not grown yet.
+    notes : tuple of str
+        What the reader should know: a file was set aside, a mask is missing.
+    """
+
+    study: Study
+    snapshot: Snapshot
+    scribbles: tuple[Segment, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def files_of_scan(scan_file: str, name: str, folder: str | None) -> StudyFiles | None:
+    """Tell where a scan's annotation belongs.
+
+    Parameters
+    ----------
+    scan_file : str
+        The scan's own file; empty if it has none, as one from a DICOM database.
+    name : str
+        The scan's name, for a scan without a file.
+    folder : str or None
+        Chosen by the reader; None takes the scan's own.
+
+    Returns
+    -------
+    StudyFiles or None
+        None if there is no folder: the reader has to choose one.
+    """
+    path = Path(scan_file) if scan_file else None
+    stem = scan_stem(path) if path else re.sub(r"[^\w.-]+", "_", name).strip("._-")[:80] or "scan"
+    if folder:
+        return StudyFiles(Path(folder), stem)
+    return StudyFiles(path.parent, stem) if path and path.parent.is_dir() else None
+
+
+def find_on_disk(
+    files: StudyFiles, scan_name: str, reader: str, image: sitk.Image, largest_diameter_mm: float
+) -> FoundOnDisk:
+    """Read what a reader had left.
+
+    Parameters
+    ----------
+    files : StudyFiles
+    scan_name : str
+        For a study that begins.
+    reader : str
+    image : SimpleITK.Image
+        The scan, for its grid.
+    largest_diameter_mm : float
+        For lesions whose tolerance is changed later: records do not hold it.
+
+    Returns
+    -------
+    FoundOnDisk
+
+    Raises
+    ------
+    InputError
+        A file is of a newer schema, may not be read, or was made on another scan; it is left untouched.
+    """
+    study, notes = open_study(files, scan_name)
+    try:
+        segments = {segment.name: segment for segment in read_segments(files.segments, image)}
+    except DamagedFileError as damage:
+        segments, notes = {}, (*notes, set_aside(files.segments, damage))
+    annotation = study.of(reader)
+    own = {name: segment for name, segment in segments.items() if segment.reader == reader}
+    lesions, used = [], set()
+    for record in annotation.microbleeds:
+        mask, scribble = own.get(record.grown_segment), own.get(record.scribble_segment)
+        used |= {record.grown_segment, record.scribble_segment}
+        if mask is not None and len(mask.voxels):
+            painted = scribble if scribble is not None and len(scribble.voxels) else mask
+            lesions.append(lesion_from_record(record, painted.voxels, mask.voxels, largest_diameter_mm))
+        elif record.grown_segment:
+            notes = (*notes, f"CMB {record.id} has no mask in {files.segments.name}; its record is kept.")
+    free = tuple(segment for name, segment in own.items() if name not in used and len(segment.voxels))
+    return FoundOnDisk(study, Snapshot(annotation, tuple(lesions)), free, notes)
+
+
+def newest_entry(annotation: Annotation) -> str:
+    """Give the time of the last change that an annotation tells of; empty if it is empty."""
+    times = [entry.time for entry in annotation.entries()]
+    return max([*times, annotation.assessment.time if annotation.assessment else ""], default="")
+
+
+def all_segments(lesions: tuple[LinkedLesion, ...], free: dict[str, NDArray[np.intp]], reader: str) -> list[Segment]:
+    """List what a reader painted and grew, as it is saved.
+
+    Parameters
+    ----------
+    lesions : tuple of LinkedLesion
+    free : dict
+        Scribbles that belong to no lesion yet: name to voxels (n, 3).
+    reader : str
+
+    Returns
+    -------
+    list of Segment
+    """
+    segments = []
+    for lesion in lesions:
+        segments.append(Segment(scribble_name(lesion.id, reader), reader, lesion.scribble))
+        segments.append(Segment(grown_name(lesion.id, reader), reader, lesion.mask))
+    return segments + [Segment(f"{name} ({reader})", reader, voxels) for name, voxels in free.items()]
+
+
+class StudyOnDisk:
+    """Saves one reader's annotation of one study while it is in work.
+
+    Parameters
+    ----------
+    files : StudyFiles or None
+        None keeps it in memory until `move_to` gives a folder.
+    study : Study
+        As it was found.
+    reader : str
+    image : SimpleITK.Image
+        The scan, for its grid.
+    clock : callable
+        Seconds that never go back.
+
+    Attributes
+    ----------
+    noted : Signal
+        Called with a note for the reader: a file was set aside.
+    """
+
+    def __init__(
+        self,
+        files: StudyFiles | None,
+        study: Study,
+        reader: str,
+        image: sitk.Image,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.noted = Signal()
+        self.files: StudyFiles | None = None
+        self._study, self._reader, self._image, self._clock = study, reader, image, clock
+        self._annotation = study.of(reader)
+        self._segments: tuple[Segment, ...] | None = None
+        self._autosave: Autosave | None = None
+        if files is not None:
+            self._save_in(files)
+
+    @property
+    def study(self) -> Study:
+        """The study with this reader's annotation as it is now."""
+        return self._autosave.study if self._autosave else with_annotation(self._study, self._annotation)
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether there is anything that is not on the disk."""
+        return self._autosave.dirty if self._autosave else self._segments is not None
+
+    def keep(self, annotation: Annotation, segments: list[Segment] | None = None) -> None:
+        """Take a new state, to be written soon; segments are None where they are as before."""
+        self._annotation = annotation
+        if segments is not None:
+            self._segments = tuple(segments)
+        if self._autosave is not None:
+            self._autosave.changed(annotation, segments)
+
+    def move_to(self, files: StudyFiles) -> None:
+        """Save in another folder from now on, everything at once; raises as `flush`, and all is as before then."""
+        before = self.files, self._study, self._autosave
+        self._study = self.study
+        self._save_in(files)
+        try:
+            self.flush()
+        except CMBError:
+            self.files, self._study, self._autosave = before
+            raise
+
+    def poll(self) -> bool:
+        """Write if it is time to; raises as `Autosave.poll`."""
+        return self._autosave.poll() if self._autosave else False
+
+    def flush(self) -> None:
+        """Write now; `InputError` or `MachineError` if that fails, and nothing is lost."""
+        if self._autosave is not None:
+            self._autosave.flush()
+        elif self.unsaved:
+            raise InputError("The annotation has no folder to be saved in.", "Choose a folder.")
+
+    def _save_in(self, files: StudyFiles) -> None:
+        self.files = files
+        self._autosave = Autosave(files, self._study, self._reader, self._image, wait_s=WAIT_S, clock=self._clock)
+        self._autosave.noted.connect(self.noted)
+        if self._segments is not None:  # what was made before there was a folder, or in another one
+            self._autosave.changed(self._annotation, self._segments)
