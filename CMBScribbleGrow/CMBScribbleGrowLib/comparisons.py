@@ -54,6 +54,7 @@ def random_walk(scan: ScanToGrow, seeds: NDArray[np.integer], largest_diameter_m
         return seeds.astype(np.intp)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on its choice of solver
+        # beta stays at its default of 130: none from 0.3 to 20,000 did better on all of VALDO's geometries
         labels = random_walker(box / scan.intensity_range, markers, mode="cg_j", spacing=scan.spacing_mm)
     return np.argwhere(labels == 1) + origin
 

@@ -16,7 +16,9 @@ from .settings import AUTO, COMPARISONS, GrowSettings
 from .tolerance import Growth, grow_at_every_tolerance
 
 # A running-mean region that fills more of the size limit than this is taken for a leak, and parent
-# is used: half of a 10 mm sphere is one of 7.9 mm, more than the largest of VALDO's 253 lesions.
+# is used: half of a 10 mm sphere is one of 7.9 mm, more than the largest of VALDO's 253 lesions. On 224
+# lesions in 18 simulated scans this left the median Dice at 0.82 and lifted the worst tenth from 0.33 to
+# 0.40; the size of the scribble (one, 2, 4 or 6 voxels) told nothing more about which mode is better.
 LEAK_SHARE = 0.5
 
 

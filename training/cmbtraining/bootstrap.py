@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 import numpy as np
-
-from .metrics import Counts
+from numpy.typing import NDArray
 
 REPEATS = 2000
 PERCENTILES = (2.5, 97.5)  # a 95 % interval
 
 
+class Subjects(Protocol):
+    """Figures of several subjects, of which some can be drawn, one also more than once."""
+
+    def __len__(self) -> int: ...
+
+    def at(self: Drawn, subjects: NDArray[np.integer], /) -> Drawn:
+        """Those of the given numbers."""
+        ...
+
+
+Drawn = TypeVar("Drawn", bound=Subjects)
+
+
 def intervals(
-    measure: Callable[[Counts], dict[str, float]], counts: Counts, *, repeats: int = REPEATS, seed: int = 0
+    measure: Callable[[Drawn], dict[str, float]], counts: Drawn, *, repeats: int = REPEATS, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
     """Give the percentile bootstrap interval of every figure, drawing whole subjects.
 
@@ -21,7 +34,8 @@ def intervals(
     ----------
     measure : callable
         `cmbtraining.metrics.table_v`, say.
-    counts : Counts
+    counts : Subjects
+        `cmbtraining.metrics.Counts`, say.
     repeats, seed : int
 
     Returns
