@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from CMBScribbleGrowLib.cli_grow import add_grow_options, grow_from
+from CMBScribbleGrowLib.cli_import import EXAMPLE, add_annotate_import_options, run_annotate_import
 from CMBScribbleGrowLib.growing_run import GrowOutcome
 
 from . import __version__
@@ -87,6 +88,15 @@ def _parser() -> argparse.ArgumentParser:
     add_grow_options(grow)
     grow.set_defaults(command=_grow)
 
+    annotate_import = commands.add_parser(
+        "annotate-import",
+        help="import annotations made in RedBrick AI",
+        description="Turn RedBrick's export (JSON and numbered segments) into a study's annotation files.",
+        epilog=f"example: {EXAMPLE}",
+    )
+    add_annotate_import_options(annotate_import)
+    annotate_import.set_defaults(command=_annotate_import)
+
     models = commands.add_parser(
         "models",
         help="list the models and what is known of them",
@@ -96,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     models.add_argument("files", metavar="FILE", nargs="*", type=Path, help="model files (default: the bundled ones)")
     models.add_argument("--json", action="store_true", help="whole manifests as JSON")
     models.set_defaults(command=_models)
-    for command in (detect, grow, models):
+    for command in (detect, grow, annotate_import, models):
         command.add_argument("--debug", action="store_true", help="show tracebacks")
     return parser
 
@@ -113,6 +123,11 @@ def _grow(arguments: argparse.Namespace, screen: Console) -> int:
     with _progress_bar(screen) as progress:
         outcome = grow_from(arguments, progress)
     _print_grown(outcome, Console())
+    return 0
+
+
+def _annotate_import(arguments: argparse.Namespace, screen: Console) -> int:
+    run_annotate_import(arguments)
     return 0
 
 
