@@ -88,6 +88,8 @@ class OpenStudy:
     snapshot : Snapshot
     history : History
     disk : StudyOnDisk
+    touched : bool
+        Whether the reader did anything in the scene that is still to be taken in.
 
     Raises
     ------
@@ -111,7 +113,7 @@ class OpenStudy:
         self.image, self.notes = image_from_volume(scan_node)
         self.grid: ScanGrid = grid_of(scan_node)
         self.history = History()
-        self._touched, self._writing = False, False
+        self.touched, self._writing = False, False
         kept = _kept_in_scene(scan_node)
         files = files_of_scan(_file_of(scan_node), scan_node.GetName(), folder or kept.get("folder"))
         on_disk = FoundOnDisk(Study(scan=_scan_name(scan_node)), Snapshot(Annotation(reader=reader)))
@@ -239,9 +241,9 @@ class OpenStudy:
 
     def take_in(self) -> bool:
         """Take in what was painted, moved or deleted in the scene; tell whether there was anything."""
-        if not self._touched:
+        if not self.touched:
             return False
-        self._touched = False
+        self.touched = False
         keep_if_filled(self.nodes.masks)
         if not self.nodes.complete:
             self._show_again()
@@ -392,7 +394,7 @@ class OpenStudy:
 
     def _on_scene(self, caller: object, event: str) -> None:
         if not self._writing:
-            self._touched = True
+            self.touched = True
 
     def _keep_in_scene(self) -> None:
         """Write the records into the scene too: a saved scene is whole without the files beside the scan."""

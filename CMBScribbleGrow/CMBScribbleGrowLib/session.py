@@ -437,6 +437,10 @@ class GrowSession:
             self._save_error = ""
             self._tell(Status(State.READY, "Saved again."))
 
+    def tell(self, what: Status | CMBError) -> None:
+        """Tell the reader something that happened around the session, such as in its worklist."""
+        self._fail(what) if isinstance(what, CMBError) else self._tell(what)
+
     # inside
 
     def _open(self, parameters: GrowParameters, *, report: str = "", priority: str = "") -> None:
@@ -494,10 +498,10 @@ class GrowSession:
     def _lose(self, study: OpenStudy) -> None:
         """The scan was closed under us: save what there is."""
         name = study.nodes.scan.GetName()
-        self._before_preview, snapshot = None, study.snapshot
-        if study.disk.unsaved or self._moved_at:
-            lesions = snapshot.lesions
-            study.snapshot = study.recorded(snapshot, *lesions) if lesions else snapshot
+        if self._before_preview is not None and self.current is not None:
+            study.snapshot = study.recorded(study.snapshot, self.current)
+        if study.touched or self._before_preview is not None:
+            study.keep(segments=True)
         try:
             study.disk.flush()
             said: CMBError = InputError(f"{name} was closed.", "What was annotated is saved; load the scan to go on.")

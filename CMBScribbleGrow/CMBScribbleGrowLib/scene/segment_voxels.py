@@ -77,7 +77,9 @@ def set_voxels(
     if own is None:
         segment.AddRepresentation(BINARY, labelmap)
         return
-    own.DeepCopy(labelmap)  # in place: views hear of it
+    own.DeepCopy(labelmap)
+    # as Slicer's Segment Editor does: a segmentation does not hear of each labelmap by itself
+    segmentation.InvokeEvent(slicer.vtkSegmentation.SourceRepresentationModified, segment_id)
 
 
 def _labelmap(voxels: NDArray[np.integer], ijk_to_ras: NDArray[np.float64], value: int) -> slicer.vtkOrientedImageData:

@@ -1,0 +1,126 @@
+"""Going through a worklist: each study opens where it was left, and none is left unsaved."""
+
+from __future__ import annotations
+
+import pytest
+import SimpleITK as sitk
+import slicer
+from painted_scan import head, paint
+
+from CMBScribbleGrowLib.annotation_file import read_study
+from CMBScribbleGrowLib.cases import Cases
+from CMBScribbleGrowLib.scene import find_nodes
+from CMBScribbleGrowLib.session import GrowSession
+from CMBScribbleGrowLib.session_state import State
+
+
+def load_volume(path):
+    """Read a file as Slicer does; `slicer.util.loadVolume` needs the whole application."""
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", path.rsplit("/", 1)[-1].split(".")[0])
+    storage = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLVolumeArchetypeStorageNode")
+    storage.SetFileName(path)
+    if not storage.ReadData(node):
+        raise RuntimeError("it could not be read")
+    node.SetAndObserveStorageNodeID(storage.GetID())
+    return node
+
+
+@pytest.fixture
+def studies(tmp_path):
+    """Three scans, one with a report."""
+    folder = tmp_path / "studies"
+    folder.mkdir()
+    for number in (1, 2, 3):
+        sitk.WriteImage(sitk.GetImageFromArray(head()), str(folder / f"sub-0{number}_swi.nii.gz"))
+    (folder / "sub-01_swi_report.txt").write_text("Keine Mikroblutungen, größer.", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def cases(a_scene, studies):
+    session = GrowSession(a_scene)
+    session.set_parameters(reader="SI")
+    made = Cases(session, load_volume)
+    assert made.open_worklist(str(studies))
+    yield made
+    session.close()
+
+
+def scans(scene):
+    return scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")
+
+
+def test_the_first_study_opens_with_its_report(cases):
+    assert cases.item.study == "sub-01_swi"
+    assert "größer" in cases.report
+    assert cases.progress == (0, 3)
+    assert cases.session.study.nodes.scan.GetName() == "sub-01_swi"
+    assert cases.session.study.disk.study.report == "sub-01_swi_report.txt"
+
+
+def test_done_and_next_saves_and_goes_on(cases, studies, a_scene):
+    paint(cases.session.study.nodes.scan, "A")
+    cases.session.grow()
+    assert cases.done_and_next().study == "sub-02_swi"
+    assert read_study(studies / "sub-01_swi_desc-cmb_annotation.json").of("SI").done
+    assert cases.progress == (1, 3)
+    assert cases.report == ""
+    assert "Left open in the study before" in " ".join(cases.session.status.notes)
+    assert scans(a_scene) == 1
+
+
+def test_the_study_before_opens_as_it_was_left(cases):
+    paint(cases.session.study.nodes.scan, "A")
+    mask = cases.session.grow()[0].mask
+    cases.next()
+    assert cases.session.lesions == ()
+    assert cases.previous().study == "sub-01_swi"
+    assert len(cases.session.lesions[0].mask) == len(mask)
+
+
+def test_there_is_nothing_before_the_first_and_nothing_after_all_is_done(cases):
+    assert cases.previous() is None
+    assert cases.session.status.state is State.FAILED
+    for _ in range(3):
+        cases.done_and_next()
+    assert cases.progress == (3, 3)
+    assert "3 of 3 are done" in cases.session.status.message
+
+
+def test_a_scan_that_cannot_be_loaded_is_said_and_can_be_passed_over(cases, studies):
+    (studies / "sub-02_swi.nii.gz").write_bytes(b"damaged")
+    assert cases.next() is None
+    assert "sub-02_swi.nii.gz cannot be loaded" in cases.session.status.message
+    assert cases.next().study == "sub-03_swi"
+
+
+def test_a_study_that_cannot_be_saved_is_not_left(cases, studies, tmp_path):
+    paint(cases.session.study.nodes.scan, "A")
+    cases.session.grow()
+    studies.rename(tmp_path / "elsewhere")
+    studies.write_text("a file in its place")
+    assert cases.next() is None
+    assert cases.session.status.error.hint
+    assert len(cases.session.lesions) == 1
+    assert find_nodes(cases.session.study.nodes.scan) is not None
+
+
+def test_a_list_is_resumed_from_what_is_on_the_disk(cases, a_scene, studies):
+    cases.done_and_next()
+    again = Cases(GrowSession(a_scene), load_volume)
+    again.session.set_parameters(reader="SI")
+    again.open_worklist(str(studies))
+    assert again.progress == (1, 3)
+    assert again.item.study == "sub-02_swi"
+    again.session.close()
+
+
+def test_what_is_wrong_with_a_list_is_said(a_scene, tmp_path):
+    cases = Cases(GrowSession(a_scene), load_volume)
+    assert cases.open_worklist(str(tmp_path)) is None
+    assert "No reader" in cases.session.status.message
+    cases.session.set_parameters(reader="SI")
+    assert cases.open_worklist(str(tmp_path / "missing")) is None
+    assert "does not exist" in cases.session.status.message
+    assert cases.next() is None
+    assert "No worklist" in cases.session.status.message
