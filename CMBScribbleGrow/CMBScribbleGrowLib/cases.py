@@ -14,7 +14,7 @@ from CMBSegmentationLib.errors import CMBError, InputError
 from .scene import remove_nodes
 from .session import GrowSession
 from .session_state import State, Status
-from .worklist import Worklist, WorkItem, next_item, read_worklist, refreshed, report_text
+from .worklist import WorkItem, Worklist, next_item, read_worklist, refreshed, report_text
 
 
 class Cases:
@@ -85,7 +85,8 @@ class Cases:
     def next(self) -> WorkItem | None:
         """Open the next study that is to do."""
         if self._worklist is None:
-            return self._refuse("No worklist is open.", "Open a folder of scans or a CSV file.")
+            self._refuse("No worklist is open.", "Open a folder of scans or a CSV file.")
+            return None
         item = next_item(self._worklist, self._item.study if self._item else "")
         if item is None:
             done, count = self.progress
@@ -99,7 +100,8 @@ class Cases:
         names = [item.study for item in items]
         place = names.index(self._item.study) if self._item and self._item.study in names else 0
         if place == 0:
-            return self._refuse("There is no study before this one.", "Go on with the next one.")
+            self._refuse("There is no study before this one.", "Go on with the next one.")
+            return None
         return self.open(items[place - 1])
 
     def done_and_next(self) -> WorkItem | None:
@@ -127,7 +129,8 @@ class Cases:
         try:
             node = self._load_volume(str(item.scan))
         except Exception as error:  # what Slicer's readers raise is not to be foreseen
-            return self._refuse(f"{item.scan.name} cannot be loaded ({error}).", "Check the file; go on with the next.")
+            self._refuse(f"{item.scan.name} cannot be loaded ({error}).", "Check the file; go on with the next.")
+            return None
         former, self._loaded = self._loaded, node
         if former is not None and former.GetScene() is not None:
             remove_nodes(former)
