@@ -2,9 +2,13 @@
 
     python training/train.py --config training/configs/first_detector.yaml \\
         --data simulated/ --validation simulated_validation/ --out runs/first
+    python training/train.py --config training/configs/paper_model3.yaml \\
+        --data preprocessed/ --split split.json --out runs/model3 training.mixed_precision=true
     python training/train.py --config training/configs/paper_model3.yaml --describe
 
-A run that was stopped goes on where it was when called again with the same ``--out``.
+A run that was stopped goes on where it was when called again with the same ``--out``: to the same
+weights as if it had not been stopped, on a CPU. Every value of the configuration can be given as
+``section.key=value``.
 """
 
 from __future__ import annotations
@@ -13,40 +17,73 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, describe or train."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--data", type=Path, help="training subjects, VALDO's layout")
-    parser.add_argument("--validation", type=Path, help="validation subjects, same layout")
-    parser.add_argument("--out", type=Path, help="run folder")
-    parser.add_argument("--describe", action="store_true", help="print the configured network as JSON and stop")
-    arguments = parser.parse_args()
+    options = _parser().parse_args(arguments)
 
+    from CMBSegmentationLib.errors import CMBError
     from cmbtraining.config import ConfigError, load_config
     from cmbtraining.dataset import DatasetError
 
     try:
-        config = load_config(arguments.config)
-        if arguments.describe:
+        config = load_config(options.config, options.overrides)
+        if options.describe:
             from cmbtraining.run import describe
 
             print(json.dumps(describe(config), indent=1))
             return 0
-        if not (arguments.data and arguments.validation and arguments.out):
-            parser.error("training needs --data, --validation and --out")
-        from cmbtraining.run import train
-
-        train(config, arguments.data, arguments.validation, arguments.out)
+        _train(options, config)
     except (ConfigError, DatasetError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except CMBError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("Stopped; call again with the same --out to go on.", file=sys.stderr)
+        return 130
     return 0
+
+
+def _train(options: argparse.Namespace, config) -> None:
+    from CMBSegmentationLib.errors import InputError, MachineError, ModelError
+    from cmbtraining.checkpoints import CheckpointError
+    from cmbtraining.run import sides_of_folders, sides_of_split, train
+
+    if not (options.data and options.out) or bool(options.validation) == bool(options.split):
+        raise InputError("Training needs --data, --out, and one of --validation and --split.", "See --help.")
+    try:
+        if options.split:
+            sides = sides_of_split(options.data, options.split, options.fold)
+        else:
+            sides = sides_of_folders(options.data, options.validation)
+        train(config, *sides, options.out)
+    except CheckpointError as error:
+        raise ModelError(str(error)) from error
+    except OSError as error:
+        raise MachineError(
+            f"Writing to or reading from disk failed ({error}).",
+            f"What {options.out} held before is whole: free some space and call again to go on.",
+        ) from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--data", type=Path, help="training subjects: VALDO's layout, or from preprocess.py")
+    parser.add_argument("--validation", type=Path, help="validation subjects, likewise")
+    parser.add_argument("--split", type=Path, help="JSON of split.py: takes both sides from --data")
+    parser.add_argument("--fold", type=int, default=0, help="of the split, counted from 0")
+    parser.add_argument("--out", type=Path, help="run folder")
+    parser.add_argument("--describe", action="store_true", help="print the configured network as JSON and stop")
+    parser.add_argument("overrides", nargs="*", metavar="section.key=value", help="such as training.epochs=3")
+    return parser
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,11 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Training:
-    """Length of training and the optimiser; `learning_rate_decay` is "none" or "cosine"."""
+    """Length of training and the optimiser.
+
+    `learning_rate_decay` is "none" or "cosine". `mixed_precision` computes in 16 bits and keeps 32-bit
+    weights; `xla` asks for compiled steps where Keras would not choose them itself.
+    """
 
     epochs: int = 5000
     steps_per_epoch: int = 100
@@ -66,6 +71,8 @@ class Training:
     learning_rate: float = 5e-5
     learning_rate_decay: str = "none"
     seed: int = 1
+    mixed_precision: bool = False
+    xla: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,14 @@ class Detection:
 
 
 @dataclass(frozen=True)
+class Tracking:
+    """Where curves go besides the run folder and TensorBoard; `clearml` needs that package installed."""
+
+    clearml: bool = False
+    project: str = "slicer-cmb"
+
+
+@dataclass(frozen=True)
 class Config:
     """A whole run."""
 
@@ -89,6 +104,7 @@ class Config:
     sampling: Sampling = field(default_factory=Sampling)
     training: Training = field(default_factory=Training)
     detection: Detection = field(default_factory=Detection)
+    tracking: Tracking = field(default_factory=Tracking)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON or YAML."""
@@ -102,15 +118,18 @@ SECTIONS = {
     "sampling": Sampling,
     "training": Training,
     "detection": Detection,
+    "tracking": Tracking,
 }
 
 
-def load_config(path: Path) -> Config:
+def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     """Read a YAML configuration.
 
     Parameters
     ----------
     path : Path
+    overrides : sequence of str
+        Such as ``"training.epochs=3"``; values are YAML.
 
     Returns
     -------
@@ -119,7 +138,7 @@ def load_config(path: Path) -> Config:
     Raises
     ------
     ConfigError
-        The file cannot be read, or a key or value in it is not known.
+        The file cannot be read, or a key or value in it or in an override is not known.
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
@@ -127,7 +146,27 @@ def load_config(path: Path) -> Config:
         raise ConfigError(f"{path}: cannot be read as YAML ({error}).") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: must hold keys and values.")
-    return config_from_dict(content, str(path))
+    config = config_from_dict(content, str(path))
+    for override in overrides:
+        config = _overridden(config, override)
+    return config
+
+
+def _overridden(config: Config, override: str) -> Config:
+    key, equals, text = override.partition("=")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{override}: the value cannot be read as YAML.") from error
+    if not equals or value is None:
+        raise ConfigError(f"{override}: write it as section.key=value, such as training.epochs=3.")
+    section, dot, name = key.partition(".")
+    content = config.as_dict()
+    if not dot:
+        return config_from_dict({**content, key: value}, override)
+    if section not in SECTIONS:
+        raise ConfigError(f"{override}: unknown key {section!r}; known are name, {', '.join(SECTIONS)}.")
+    return config_from_dict({**content, section: {**content[section], name: value}}, override)
 
 
 def config_from_dict(content: dict[str, Any], source: str = "configuration") -> Config:

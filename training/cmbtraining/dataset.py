@@ -58,6 +58,7 @@ class PreparedSubject:
     voxels : float16 array (i, j, k), memory-mapped
     lesions : uint8 array (i, j, k), memory-mapped; 0/1
     lesion_centres : int array (n, 3)
+        A voxel of each lesion, the one next to its centre of mass.
     brain_positions : int array (m, 3)
     """
 
@@ -138,15 +139,24 @@ def prepare_subject(subject: Subject, spec: InputSpec, cache: Path) -> PreparedS
 def _write_prepared(subject: Subject, spec: InputSpec, folder: Path) -> None:
     prepared, mask = _prepared(subject, spec)
     lesions = (resample_labels(mask, prepared) > 0).astype(np.uint8)
-    components, count = ndimage.label(lesions, np.ones((3, 3, 3)))
-    centres = ndimage.center_of_mass(lesions, components, range(1, count + 1)) if count else np.empty((0, 3))
     rng = np.random.default_rng(0)
     flat = np.flatnonzero(prepared.brain)
     flat = rng.choice(flat, min(BRAIN_SAMPLE, flat.size), replace=False)
     np.save(folder / "voxels.npy", prepared.voxels.astype(np.float16))
     np.save(folder / "lesions.npy", lesions)
-    np.save(folder / "centres.npy", np.rint(centres).astype(np.int32).reshape(-1, 3))
+    np.save(folder / "centres.npy", _centres(lesions))
     np.save(folder / "brain.npy", np.column_stack(np.unravel_index(flat, prepared.brain.shape)).astype(np.int32))
+
+
+def _centres(lesions: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """The voxel of each component next to its centre of mass, which itself may lie beside a bent one."""
+    components, _ = ndimage.label(lesions, np.ones((3, 3, 3)))
+    centres = []
+    for number, box in enumerate(ndimage.find_objects(components), start=1):
+        voxels = np.argwhere(components[box] == number)
+        nearest = voxels[np.argmin(((voxels - voxels.mean(axis=0)) ** 2).sum(axis=1))]
+        centres.append(nearest + [side.start for side in box])
+    return np.array(centres, np.int32).reshape(-1, 3)
 
 
 def _prepared(subject: Subject, spec: InputSpec) -> tuple[PreparedScan, sitk.Image]:

@@ -31,7 +31,7 @@ class Counts:
     def __len__(self) -> int:
         return len(self.n_true)
 
-    def at(self, which: NDArray[np.int64] | NDArray[np.bool_]) -> Counts:
+    def at(self, which: NDArray[np.integer] | NDArray[np.bool_]) -> Counts:
         """Some of the subjects, by index (repeats allowed) or by mask."""
         return Counts(self.n_true[which], self.n_pred[which], self.n_matched[which], self.dice[which])
 

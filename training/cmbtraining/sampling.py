@@ -12,10 +12,13 @@ from .config import Sampling
 from .dataset import PreparedSubject
 
 DARK_OF = 40
+MOST_TRIES = 50  # to find a place without lesion: enough beside VALDO's 77 lesions in one brain
 
 
 class PatchSequence(keras.utils.PyDataset):
     """Batches of patches; the same seed, epoch and index give the same batch.
+
+    Nothing but the patches is read into memory: subjects are memory-mapped.
 
     Parameters
     ----------
@@ -44,9 +47,9 @@ class PatchSequence(keras.utils.PyDataset):
     def __len__(self) -> int:
         return self.steps
 
-    def on_epoch_end(self) -> None:
-        """Draw other patches in the next epoch."""
-        self.epoch += 1
+    def begin(self, epoch: int) -> None:
+        """Draw an epoch's patches, whichever epochs were drawn before: a resumed run sees what it would have."""
+        self.epoch = epoch
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Batch `index`: voxels (b, i, j, k, 1) and labels (b, i, j, k, 1)."""
@@ -69,7 +72,7 @@ class PatchSequence(keras.utils.PyDataset):
         each = self.sampling.patches_per_subject
         rows = []
         for number, subject in enumerate(self.subjects):
-            wanted = int(each * self.sampling.lesion_share) if len(subject.lesion_centres) else 0
+            wanted = round(each * self.sampling.lesion_share) if len(subject.lesion_centres) else 0
             rows += [(number, int(k < wanted)) for k in range(each)]
         return np.random.default_rng([self.seed, self.epoch]).permutation(np.array(rows))
 
@@ -88,8 +91,8 @@ def draw_patch(
     subject : PreparedSubject
     patch_size : (int, int, int)
     with_lesion : bool
-        A lesion's centre lies anywhere in the patch; else a patch in the brain without any lesion
-        (of ten tries the last is taken if each met one).
+        A lesion's centre lies anywhere in the patch, each place as likely; else a patch in the brain
+        without any lesion (of `MOST_TRIES` the last is taken if each met one).
     rng : numpy.random.Generator
     dark : bool
         Without lesion: lay the patch around the darkest of `DARK_OF` places, most often a vessel.
@@ -99,7 +102,7 @@ def draw_patch(
     voxels, labels : arrays of `patch_size`
     """
     size = np.array(patch_size)
-    for _ in range(10):
+    for _ in range(MOST_TRIES):
         if with_lesion:
             anchor = subject.lesion_centres[rng.integers(len(subject.lesion_centres))]
         else:

@@ -91,7 +91,7 @@ def test_a_lesion_lies_anywhere_in_its_patch(prepared):
 def test_the_same_epoch_and_index_give_the_same_batch(prepared):
     first, second = (PatchSequence(prepared, (16, 16, 16), Sampling(), 2, 4, seed=5) for _ in range(2))
     np.testing.assert_array_equal(first[2][0], second[2][0])
-    second.on_epoch_end()
+    second.begin(1)
     assert not np.array_equal(first[2][0], second[2][0])
 
 

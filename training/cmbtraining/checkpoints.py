@@ -1,0 +1,119 @@
+"""The weights of a run on disk: the last ones to go on from, the best ones to keep; never half-written."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+
+LAST, BEST, CURVE = "last.keras", "best.keras", "curve.csv"
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint does not fit the network, or cannot be read."""
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Save the best and the last weights after each epoch, the optimiser's state with them.
+
+    Parameters
+    ----------
+    folder : Path
+    best : float
+        Lowest validation loss so far.
+    """
+
+    def __init__(self, folder: Path, best: float) -> None:
+        super().__init__()
+        self.folder, self.best = folder, best
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Save; `last` after `best`, so that a stop between them only repeats the epoch."""
+        loss = (logs or {}).get("val_loss", float("inf"))
+        if loss < self.best:
+            self.best = loss
+            save(self.model, self.folder / BEST)
+        save(self.model, self.folder / LAST)
+
+
+def save(model: keras.Model, path: Path) -> None:
+    """Write beside the file, then replace it: a kill or a full disk leaves the old one whole."""
+    draft = path.with_name(f".{path.name}.draft.keras")
+    try:
+        model.save(draft)
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def resume(model: keras.Model, folder: Path, steps_per_epoch: int) -> tuple[int, float]:
+    """Bring a compiled model to where the run was stopped, and the curve back to that epoch.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled; its weights and optimiser are replaced where there is a checkpoint.
+    folder : Path
+        Run folder.
+    steps_per_epoch : int
+
+    Returns
+    -------
+    epoch : int
+        The next one, counted from 0.
+    best : float
+        Lowest validation loss so far; infinite at the start.
+
+    Raises
+    ------
+    CheckpointError
+        The checkpoint is damaged or of another network.
+    """
+    last = folder / LAST
+    if not last.exists():
+        return 0, float("inf")
+    try:
+        saved = keras.models.load_model(last)
+    except Exception as error:  # zipfile, h5py and keras each raise their own
+        raise CheckpointError(f"{last} is damaged ({_first_line(error)}); give another --out.") from error
+    model.optimizer.build(model.trainable_variables)
+    if _shapes(saved) != _shapes(model):  # Keras' own load_weights leaves out what does not fit
+        raise CheckpointError(f"{last} is a checkpoint of another network or optimiser; give another --out.")
+    for ours, theirs in zip(_state(model), _state(saved), strict=True):
+        ours.assign(theirs.value)
+    steps = int(model.optimizer.iterations)  # a few less than were made where mixed precision skipped some
+    epoch = -(-steps // steps_per_epoch)
+    return epoch, _curve_until(folder / CURVE, epoch)
+
+
+def _state(model: keras.Model) -> list[Any]:
+    optimizer = getattr(model, "optimizer", None)
+    return [*model.weights, *(optimizer.variables if optimizer else ())]
+
+
+def _shapes(model: keras.Model) -> list[tuple[int, ...]]:
+    return [tuple(variable.shape) for variable in _state(model)]
+
+
+def _curve_until(path: Path, epoch: int) -> float:
+    """Drop what the curve says of epochs that will be run again; the lowest validation loss of the rest."""
+    if not path.exists():
+        return float("inf")
+    with path.open(newline="") as stream:
+        table = csv.DictReader(stream)
+        names = table.fieldnames or []
+        rows = [row for row in table if row["epoch"] and int(row["epoch"]) < epoch]
+    draft = path.with_name(f".{path.name}.draft")
+    with draft.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, names)
+        writer.writeheader()
+        writer.writerows(rows)
+    os.replace(draft, path)
+    return min((float(row["val_loss"]) for row in rows if row.get("val_loss")), default=float("inf"))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
