@@ -1,0 +1,80 @@
+"""What holds for every module of the extension: whole in CMake, light at start-up, with icon and panel."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+from module_file import MODULES, ROOT, files_of_module, packed_by_cmake
+from PIL import Image
+
+PANELS = [name for name in MODULES if (ROOT / name / "Resources" / "UI").exists()]
+
+
+def source_of(module):
+    return (ROOT / module / f"{module}.py").read_text(encoding="utf-8")
+
+
+def panel_of(module):
+    return ElementTree.parse(ROOT / module / "Resources" / "UI" / f"{module}.ui").getroot()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_cmake_packs_every_file_of_the_module(module):
+    assert packed_by_cmake(module) == files_of_module(module)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_cmake_builds_the_module(module):
+    assert f"add_subdirectory({module})" in (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_slicer_starts_without_loading_the_library(module):
+    """Slicer imports every module's file at start-up."""
+    at_the_top = [line for line in source_of(module).splitlines() if re.match(r"(from|import) ", line)]
+    assert not [line for line in at_the_top if re.search(r"CMB\w+Lib", line)]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_icon_has_the_size_that_slicer_shows(module):
+    with Image.open(ROOT / module / "Resources" / "Icons" / f"{module}.png") as icon:
+        assert icon.size == (128, 128)
+        assert icon.mode == "RGBA"
+
+
+@pytest.mark.parametrize("module", PANELS)
+def test_every_widget_that_the_code_names_is_in_the_panel(module):
+    named = set(re.findall(r"\bui\.(\w+)", source_of(module)))
+    there = [widget.get("name") for widget in panel_of(module).iter("widget")]
+    assert named <= set(there)
+    assert len(there) == len(set(there))
+
+
+@pytest.mark.parametrize("module", PANELS)
+def test_every_button_and_field_says_what_it_is_for(module):
+    passive = {"QLabel", "ctkCollapsibleButton", "qMRMLWidget"}
+    for widget in panel_of(module).iter("widget"):
+        if widget.get("class") not in passive:
+            tips = [one.findtext("string") for one in widget.findall("property") if one.get("name") == "toolTip"]
+            assert tips, widget.get("name")
+
+
+@pytest.mark.parametrize("module", PANELS)
+def test_the_panel_declares_the_widgets_that_are_not_qts_own(module):
+    panel = panel_of(module)
+    declared = {one.findtext("class") for one in panel.iter("customwidget")}
+    used = {widget.get("class") for widget in panel.iter("widget")}
+    assert {name for name in used if not re.match(r"Q[A-Z]", name)} <= declared
+
+
+@pytest.mark.parametrize("module", PANELS)
+def test_every_shortcut_is_told_in_a_tooltip(module):
+    (shortcuts,) = re.findall(r"^        keys = \{\n(.*?)^        \}", source_of(module), re.MULTILINE | re.DOTALL)
+    keys = set(re.findall(r'"([^"]+)":', shortcuts))
+    words = {"PgUp": "Page Up", "PgDown": "Page Down"}
+    tips = " ".join(text.text or "" for text in panel_of(module).iter("string"))
+    told = {key.strip() for told in re.findall(r"\(([^()]+)\)", tips) for key in told.split(" and ")}
+    assert keys
+    assert {words.get(key, key) for key in keys} <= told
