@@ -12,8 +12,13 @@ from .run import Request
 
 def add_detect_options(parser: argparse.ArgumentParser) -> None:
     """Add SCAN, -o and the rest to a parser."""
-    parser.add_argument("scan", metavar="SCAN", type=Path, help="NIfTI, NRRD or MetaImage file, or a DICOM folder")
+    parser.add_argument(
+        "scan", metavar="SCAN", type=Path, help="NIfTI, NRRD, MetaImage or DICOM file, or a DICOM folder"
+    )
     parser.add_argument("-o", "--out", metavar="OUT", type=Path, required=True, help="folder for the results")
+    parser.add_argument(
+        "--series", metavar="SERIES", help="number or UID of the DICOM series (default: the most suitable one)"
+    )
     parser.add_argument(
         "--model", metavar="MODEL", help="an .onnx file or the name of a bundled model (see: cmb models)"
     )
@@ -40,6 +45,7 @@ def request_from(arguments: argparse.Namespace) -> Request:
     return Request(
         scan=arguments.scan,
         out=arguments.out,
+        series=arguments.series,
         model=arguments.model,
         device=arguments.device,
         settings=Settings(threshold=arguments.threshold, overlap=arguments.overlap, blending=arguments.blending),

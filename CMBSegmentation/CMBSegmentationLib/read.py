@@ -1,4 +1,4 @@
-"""Reading a scan: NIfTI, NRRD, MetaImage or a folder with one DICOM series; checked and cleaned."""
+"""Reading a scan: NIfTI, NRRD, MetaImage, a DICOM folder or a multi-frame DICOM file; checked and cleaned."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from .dicom_headers import Frame
 from .errors import InputError, MachineError
-from .read_dicom import read_dicom_folder
+from .read_dicom import is_dicom_file, read_dicom
 from .read_nifti import read_nifti
 
 FILE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
@@ -27,12 +28,15 @@ class Scan:
         3D, scalar, finite.
     source : Path
     notes : tuple of str
-        What was repaired, worded for the user.
+        What was chosen and repaired, worded for the user.
+    frames : tuple of Frame
+        Where it came as DICOM, the source of each slice; empty otherwise.
     """
 
     image: sitk.Image
     source: Path
     notes: tuple[str, ...] = ()
+    frames: tuple[Frame, ...] = ()
 
     @property
     def stem(self) -> str:
@@ -43,18 +47,20 @@ class Scan:
 def scan_stem(path: Path) -> str:
     """Strip the image extension from a scan's name (a DICOM folder keeps its own)."""
     name = path.resolve().name
-    for suffix in sorted(FILE_SUFFIXES, key=len, reverse=True):
+    for suffix in sorted((*FILE_SUFFIXES, ".dcm"), key=len, reverse=True):
         if name.lower().endswith(suffix) and len(name) > len(suffix):
             return name[: -len(suffix)]
     return name
 
 
-def read_scan(path: Path) -> Scan:
+def read_scan(path: Path, series: str | None = None) -> Scan:
     """Read a scan from a file or a DICOM folder.
 
     Parameters
     ----------
     path : Path
+    series : str, optional
+        Number or UID of the DICOM series to take; else the most suitable one is chosen.
 
     Returns
     -------
@@ -70,12 +76,19 @@ def read_scan(path: Path) -> Scan:
     """
     if not path.exists():
         raise InputError(f"{path} does not exist.", "Check the path and its spelling.")
+    is_dicom = path.is_dir() or is_dicom_file(path)
+    if series is not None and not is_dicom:
+        raise InputError(f"{path.name} is not DICOM: it has no series to choose from.", "Leave --series away.")
     try:
-        image, notes = read_dicom_folder(path) if path.is_dir() else (_read_file(path), ())
+        if is_dicom:
+            volume = read_dicom(path, series)
+            image, notes, frames = volume.image, volume.notes, volume.frames
+        else:
+            image, notes, frames = _read_file(path), (), ()
     except MemoryError as error:
         raise MachineError(f"There is not enough memory to read {path.name}.", "Close other programs.") from error
     scan = checked_scan(image, path)
-    return replace(scan, notes=notes + scan.notes)
+    return replace(scan, notes=notes + scan.notes, frames=frames)
 
 
 def checked_scan(image: sitk.Image, source: Path) -> Scan:
@@ -122,7 +135,7 @@ def _unreadable(path: Path, error: RuntimeError) -> InputError:
     reason = str(error).strip().splitlines()[-1].strip() if str(error).strip() else "no reason given"
     if not known:
         return InputError(
-            f"{path.name} is not a scan of a known kind.", f"Known are {', '.join(FILE_SUFFIXES)} and DICOM folders."
+            f"{path.name} is not a scan of a known kind.", f"Known are {', '.join(FILE_SUFFIXES)} and DICOM."
         )
     return InputError(
         f"{path.name} cannot be read as an image ({reason}).", "It may be damaged or of another kind; export it again."

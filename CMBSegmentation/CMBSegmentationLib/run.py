@@ -28,6 +28,8 @@ class Request:
         File or DICOM folder.
     out : Path
         Folder for the results.
+    series : str or None
+        Number or UID of the DICOM series; None takes the most suitable one.
     model : str or None
         Path or bundled name; None takes the default.
     device : str
@@ -39,6 +41,7 @@ class Request:
 
     scan: Path
     out: Path
+    series: str | None = None
     model: str | None = None
     device: str = "auto"
     settings: Settings = field(default_factory=Settings)
@@ -82,7 +85,7 @@ def run(request: Request, progress: Progress = no_progress) -> Outcome:
     model = load_model(find_model(request.model), request.device)
     clock.lap("model")
     progress(0.02, "Reading the scan")
-    scan = read_scan(request.scan)
+    scan = read_scan(request.scan, request.series)
     mask = None if request.mask is None else read_scan(request.mask).image
     clock.lap("read")
     try:

@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pydicom
 import pytest
 import SimpleITK as sitk
 from dark_spots import MANIFEST, ball_brain, write_dark_voxel_model
@@ -468,73 +467,3 @@ def test_the_worker_tells_errors_as_events(arguments, code, message, tmp_path):
     assert process.returncode == code
     assert last["event"] == "error"
     assert message in last["message"]
-
-
-# DICOM
-
-
-def write_dicom_series(folder: Path, echoes=(20.0,), slices=12, series="1.2.3", phase=False, skip=()) -> np.ndarray:
-    folder.mkdir(exist_ok=True)
-    values = np.random.default_rng(1).integers(10, 900, (slices, 24, 22)).astype(np.uint16)
-    for e, echo in enumerate(echoes):
-        for k in range(slices):
-            if k in skip:
-                continue
-            one = pydicom.Dataset()
-            one.file_meta = pydicom.dataset.FileMetaDataset()
-            one.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-            one.SOPClassUID = one.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
-            one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = f"{series}.{e}.{k}"
-            one.SeriesInstanceUID, one.StudyInstanceUID, one.SeriesDescription = series, "1.2", f"series {series}"
-            one.Modality, one.PatientID, one.PatientName = "MR", "x", "x"
-            one.ImageType = ["ORIGINAL", "PRIMARY", "P" if phase else "M", "ND"]
-            one.EchoTime, one.InstanceNumber = str(echo), str(e * slices + k + 1)
-            one.Rows, one.Columns = values.shape[1:]
-            one.PixelSpacing, one.SliceThickness = ["2.0", "2.5"], "3.0"
-            one.ImageOrientationPatient = ["1", "0", "0", "0", "1", "0"]
-            one.ImagePositionPatient = ["-20", "-30", str(-10.0 + 3.0 * k)]
-            one.SamplesPerPixel, one.PhotometricInterpretation = 1, "MONOCHROME2"
-            one.BitsAllocated, one.BitsStored, one.HighBit, one.PixelRepresentation = 16, 16, 15, 0
-            one.PixelData = (values[k] + 100 * e).astype(np.uint16).tobytes()
-            one.save_as(folder / f"file-{e}-{(k * 7) % slices:03d}.dcm", enforce_file_format=True)
-    return values
-
-
-def test_a_dicom_series_is_read_in_the_order_of_its_slices(tmp_path):
-    from CMBSegmentationLib.read import read_scan
-
-    values = write_dicom_series(tmp_path / "series")
-    image = read_scan(tmp_path / "series").image
-    np.testing.assert_array_equal(sitk.GetArrayFromImage(image), values)
-    assert image.GetSpacing() == pytest.approx((2.5, 2.0, 3.0))
-    assert image.GetOrigin() == pytest.approx((-20, -30, -10))
-
-
-def test_of_several_echoes_the_longest_is_read_and_it_says_so(tmp_path):
-    from CMBSegmentationLib.read import read_scan
-
-    values = write_dicom_series(tmp_path / "series", echoes=(9.4, 20.0))
-    scan = read_scan(tmp_path / "series")
-    np.testing.assert_array_equal(sitk.GetArrayFromImage(scan.image), values + 100)
-    assert "TE 20 ms" in scan.notes[0]
-
-
-@pytest.mark.parametrize(
-    ("options", "reason"),
-    [({"skip": (5,)}, "missing or double"), ({"phase": True}, "phase images only")],
-)
-def test_a_series_that_cannot_be_trusted_is_refused(cmb, dark_model, tmp_path, options, reason):
-    write_dicom_series(tmp_path / "series", **options)
-    code, _, said = cmb("detect", tmp_path / "series", "-o", tmp_path / "out", "--model", dark_model)
-    assert code == 2
-    assert reason in said
-
-
-def test_two_series_in_one_folder_are_refused_by_name(cmb, dark_model, tmp_path):
-    write_dicom_series(tmp_path / "both", series="1.2.3")
-    for file in (tmp_path / "both").iterdir():
-        file.rename(file.with_name("a" + file.name))
-    write_dicom_series(tmp_path / "both", series="1.2.4")
-    code, _, said = cmb("detect", tmp_path / "both", "-o", tmp_path / "out", "--model", dark_model)
-    assert code == 2
-    assert "series 1.2.3, series 1.2.4" in said

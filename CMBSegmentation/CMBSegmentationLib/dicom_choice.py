@@ -1,0 +1,201 @@
+"""Which series of a DICOM folder shows microbleeds best: by image type, name, contrast, technique and echo time."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .dicom_headers import MAGNITUDE, Frame, Series
+from .errors import InputError
+
+SWI = re.compile(r"SWI|SWAN|SUSCEPT|VENOBOLD|(?<![A-Z])SW(?![A-Z])")
+T2_STAR = re.compile(r"T2[\s_-]*(\*|STAR|S(?![A-Z])|FFE|GRE)|HEMO|HAEMO|(GRE|FFE)[\s_-]*T2(?![A-Z0-9])")
+PROJECTION = re.compile(r"(?<![A-Z])(M|MIN|MN|MAX)IP(?![A-Z])")
+PHASE = re.compile(r"(?<![A-Z])PHA(SE)?(?![A-Z])")
+OTHER = re.compile(r"FIELD[\s_-]*MAP|(?<![A-Z])B0(?![A-Z0-9])|LOCALI[SZ]ER|SCOUT|SURVEY|QSM|SHIM")
+LONG_ECHO_MS, USEFUL_ECHO_MS = 15.0, 8.0  # field-notes.md: T2* and SWI at 1.5-3 T have TE 19-48, UK Biobank's 9.4/20
+SAME_ECHO_MS = 0.1
+
+
+@dataclass(frozen=True)
+class Offer:
+    """The frames of one series that make one volume.
+
+    Attributes
+    ----------
+    series : Series
+    kind : str
+    echo_ms : float
+    frames : tuple of Frame
+    rank : int
+        0 unsuitable; the higher, the better.
+    why : str
+    """
+
+    series: Series
+    kind: str
+    echo_ms: float
+    frames: tuple[Frame, ...]
+    rank: int
+    why: str
+
+
+def choose(series: Sequence[Series], folder: str, wanted: str | None = None) -> tuple[Offer, tuple[str, ...]]:
+    """Choose the volume to read.
+
+    A folder with one series, or with one asked for, is taken at its word: only what is no magnitude
+    is refused. Of many, susceptibility-weighted images come before T2*-weighted ones, because they
+    show more microbleeds, and a long echo before a short one, for the same reason.
+
+    Parameters
+    ----------
+    series : sequence of Series
+        All of the folder.
+    folder : str
+        Its name, for messages.
+    wanted : str or None
+        Series number or UID that the user asks for.
+
+    Returns
+    -------
+    offer : Offer
+    notes : tuple of str
+        What was chosen and why, worded for the user; empty where there was nothing to choose.
+
+    Raises
+    ------
+    InputError
+        No series is suitable, two are equally suitable, the one that is asked for is not there, or
+        there are several patients.
+
+    References
+    ----------
+    Nandigam et al., AJNR 30:338, 2009: SWI shows more microbleeds than GRE, and a long echo, thin
+    slices and 3 T more than their opposites.
+    """
+    candidates = list(series) if wanted is None else [_asked_for(series, folder, wanted)]
+    _check_patients(candidates, folder)
+    offers = [offer for one in candidates for offer in _offers(one)]
+    if len(candidates) == 1:
+        return _longest_echo(offers, folder)
+    best = sorted((o for o in offers if o.rank > 0), key=lambda o: (o.rank, o.echo_ms), reverse=True)
+    if not best:
+        raise InputError(
+            f"None of the {len(candidates)} DICOM series in {folder} is a T2*-weighted or SWI magnitude: "
+            f"{_listed(candidates, offers)}.",
+            "Name the right one with --series NUMBER if it is there.",
+        )
+    first = best[0]
+    for other in best[1:]:
+        same = other.rank == first.rank and abs(other.echo_ms - first.echo_ms) < SAME_ECHO_MS
+        if same and other.series is not first.series:
+            raise InputError(
+                f"Two DICOM series in {folder} are equally suitable: {first.series.name} and {other.series.name} "
+                f"({first.why}).",
+                "Choose one with --series NUMBER.",
+            )
+    others = _listed([s for s in candidates if s is not first.series], offers)
+    note = f"Of {len(candidates)} DICOM series, {first.series.name} was taken: {first.why}. Not taken: {others}."
+    _, echo_notes = _longest_echo([o for o in offers if o.series is first.series], folder)
+    return first, (note, *echo_notes)
+
+
+def _asked_for(series: Sequence[Series], folder: str, wanted: str) -> Series:
+    fitting = [s for s in series if wanted == s.uid or (wanted.isdigit() and s.number == int(wanted))]
+    names = ", ".join(s.name for s in series)
+    if not fitting:
+        raise InputError(f"{folder} has no DICOM series {wanted}; it has {names}.", "Give one of these numbers.")
+    if len(fitting) > 1:
+        uids = ", ".join(s.uid for s in fitting)
+        raise InputError(f"{folder} has {len(fitting)} DICOM series with number {wanted}.", f"Give a UID: {uids}.")
+    return fitting[0]
+
+
+def _check_patients(series: Sequence[Series], folder: str) -> None:
+    """Refuse to choose among patients; neither is named, because messages are kept in logs."""
+    mixed = [s for s in series if len(s.patients) > 1]
+    if mixed:
+        raise InputError(
+            f"Series {mixed[0].name} in {folder} holds images of {len(mixed[0].patients)} patients.",
+            "Export it again from the archive: its slices are mixed up.",
+        )
+    patients = defaultdict(list)
+    for one in series:
+        patients[next(iter(one.patients))].append(one.name)
+    if len(patients) > 1:
+        groups = "; ".join(", ".join(names) for names in patients.values())
+        raise InputError(
+            f"{folder} holds DICOM series of {len(patients)} patients ({groups}).",
+            "Put each patient in a folder of its own, or name the right series with --series NUMBER.",
+        )
+
+
+def _offers(series: Series) -> list[Offer]:
+    groups = defaultdict(list)
+    for frame in series.frames:
+        groups[_kind(frame, series), frame.echo_ms].append(frame)
+    return [
+        Offer(series, kind, echo, tuple(frames), *(_judged(series, frames[0]) if kind == MAGNITUDE else (0, kind)))
+        for (kind, echo), frames in groups.items()
+    ]
+
+
+def _kind(frame: Frame, series: Series) -> str:
+    """Trust the image type; where it says nothing, the description may."""
+    description = series.description.upper()
+    if frame.kind != MAGNITUDE:
+        return frame.kind
+    if PROJECTION.search(description):
+        return "projection"
+    if PHASE.search(description) and not {"M", "MAGNITUDE"} & set(frame.image_type):
+        return "phase"
+    return MAGNITUDE
+
+
+def _judged(series: Series, frame: Frame) -> tuple[int, str]:
+    """Rank a magnitude volume; a vendor's own mark on the image counts more than what people typed."""
+    description, echo = series.description.upper(), f"TE {frame.echo_ms:g} ms"
+    if OTHER.search(description):
+        return 0, "its description says a field map, localiser or the like"
+    if any(SWI.fullmatch(value) for value in frame.image_type):
+        return 6, f"susceptibility-weighted by its image type, {echo}"
+    if SWI.search(description):
+        return 5, f"susceptibility-weighted by its description, {echo}"
+    if T2_STAR.search(description) or series.contrast == "T2_STAR":
+        where = "description" if T2_STAR.search(description) else "acquisition contrast"
+        return 4, f"T2*-weighted by its {where}, {echo}"
+    for where, text in (("protocol", series.protocol), ("sequence name", series.sequence)):
+        if SWI.search(text) or T2_STAR.search(text):
+            return 3, f"T2*- or susceptibility-weighted by its {where}, {echo}"
+    gradient = "GR" in series.technique and not series.technique & {"EP", "IR"}
+    if gradient and frame.echo_ms >= USEFUL_ECHO_MS:
+        return 2 if frame.echo_ms >= LONG_ECHO_MS else 1, f"gradient echo with {echo}"
+    technique = "\\".join(sorted(series.technique)) or "technique not recorded"
+    return 0, f"nothing in its header says T2* or SWI ({technique}, {echo})"
+
+
+def _longest_echo(offers: Sequence[Offer], folder: str) -> tuple[Offer, tuple[str, ...]]:
+    magnitude = [o for o in offers if o.kind == MAGNITUDE]
+    if not magnitude:
+        kinds = " and ".join(sorted({o.kind for o in offers}))
+        raise InputError(f"{folder} holds {kinds} images only.", "Give the magnitude or SWI series.")
+    best = max(magnitude, key=lambda o: (o.rank >= 6, o.echo_ms))
+    notes = []
+    echoes = sorted({o.echo_ms for o in magnitude})
+    if len(echoes) > 1:
+        others = ", ".join(f"{e:g}" for e in echoes if e != best.echo_ms)
+        notes.append(f"Of {len(echoes)} echoes the longest was taken (TE {best.echo_ms:g} ms; others: {others} ms).")
+    if best.rank == 0:
+        notes.append(f"Series {best.series.name} was taken as it is, but {best.why}.")
+    return best, tuple(notes)
+
+
+def _listed(series: Sequence[Series], offers: Sequence[Offer]) -> str:
+    """Name series, each with the reason of its best volume."""
+    texts = []
+    for one in series:
+        best = max((o for o in offers if o.series is one), key=lambda o: (o.rank, o.kind == MAGNITUDE, o.echo_ms))
+        texts.append(f"{one.name} ({best.why})")
+    return ", ".join(texts)
