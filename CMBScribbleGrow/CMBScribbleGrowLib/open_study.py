@@ -34,6 +34,7 @@ from .scene import (
     ensure_paint_segment,
     find_nodes,
     free_scribbles,
+    give_own_boxes,
     grid_of,
     mask_id,
     name_landmark,
@@ -129,6 +130,7 @@ class OpenStudy:
         study = replace(study, report=report or study.report, priority=priority or study.priority)
         self.disk = StudyOnDisk(files, study, reader, self.image, clock)
         if use_scene:
+            self._part_layers()
             self.snapshot = Snapshot(study.of(reader), read_lesions(self.nodes, self.grid))
         else:
             self.snapshot = on_disk.snapshot
@@ -248,6 +250,7 @@ class OpenStudy:
         if not self.nodes.complete:
             self._show_again()
             return True
+        self._part_layers()
         self._take_in_segments()
         self._take_in_landmarks()
         self.keep(segments=True)  # free scribbles are in no snapshot
@@ -267,6 +270,11 @@ class OpenStudy:
             yield
         finally:
             self._writing = before
+
+    def _part_layers(self) -> None:
+        with self.quietly():
+            give_own_boxes(self.nodes.scribbles)
+            give_own_boxes(self.nodes.masks)
 
     def _take_in_segments(self) -> None:
         for lesion in self.snapshot.lesions:

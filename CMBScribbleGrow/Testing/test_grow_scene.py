@@ -18,6 +18,7 @@ from CMBScribbleGrowLib.scene import (
     ensure_nodes,
     ensure_paint_segment,
     find_nodes,
+    give_own_boxes,
     grid_of,
     mask_id,
     name_landmark,
@@ -208,6 +209,18 @@ def test_writing_one_mask_leaves_the_others_alone(a_head, nodes):
     assert centre_ras(nodes.masks, mask_id(1)) == pytest.approx(ras_of(SPOTS["C"]), abs=1e-6)
     assert centre_ras(nodes.masks, mask_id(2)) == pytest.approx(ras_of(SPOTS["B"]), abs=1e-6)
     assert len(segment_on_scan(nodes.masks, mask_id(2), grid).voxels) == 27
+
+
+def test_masks_that_share_a_layer_as_after_saving_get_boxes_of_their_own(a_head, nodes):
+    for number, name in enumerate("ABC", 1):
+        show_lesion(nodes, a_lesion(number, SPOTS[name]), grid_of(a_head), "SI")
+    nodes.masks.GetSegmentation().CollapseBinaryLabelmaps(False)
+    give_own_boxes(nodes.masks)
+    assert nodes.masks.GetSegmentation().GetNumberOfLayers() == 3
+    assert extent(nodes.masks, mask_id(1)) == (27, 29, 29, 31, 11, 13)
+    for number, name in enumerate("ABC", 1):
+        assert centre_ras(nodes.masks, mask_id(number)) == pytest.approx(ras_of(SPOTS[name]), abs=1e-6)
+        assert len(segment_on_scan(nodes.masks, mask_id(number), grid_of(a_head)).voxels) == 27
 
 
 def test_how_a_mask_was_grown_is_read_back_from_its_tags(a_head, nodes):

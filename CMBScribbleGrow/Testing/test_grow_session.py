@@ -215,6 +215,17 @@ def test_the_scan_is_prepared_once_and_the_reader_is_told(opened, a_head):
     assert told.count(State.WORKING) == 1
 
 
+def test_running_out_of_memory_is_said(opened, a_head, monkeypatch):
+    def too_large(image):
+        raise MemoryError
+
+    monkeypatch.setattr("CMBScribbleGrowLib.study_session.scan_to_grow", too_large)
+    paint(a_head, "A")
+    assert opened.grow() is None
+    assert failed(opened, "not enough memory")
+    assert len(painted_in_scene(opened)) == 2
+
+
 def test_a_scan_without_contrast_is_refused(a_session, a_scene, folder):
     flat = slicer.util.addVolumeFromArray(np.full((20, 20, 20), 7, np.int16), name="flat")
     a_session.open(flat, reader="SI", folder=str(folder))
@@ -671,6 +682,23 @@ def test_no_scan_and_no_reader_are_said(a_session, a_head, a_scene):
     labels = a_scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "labels")
     assert a_session.open(labels, reader="SI") is None
     assert failed(a_session, "label map")
+
+
+def test_a_scan_can_be_chosen_again_after_another_was_refused(grown, a_head, a_scene):
+    labels = a_scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "labels")
+    assert grown.set_parameters(scan_node_id=labels.GetID()) is None
+    assert failed(grown, "label map")
+    assert grown.set_parameters(scan_node_id=a_head.GetID())
+    assert len(grown.lesions) == 1
+
+
+def test_a_scene_saved_while_one_annotates_is_gone_on_with(grown, a_scene, a_head, tmp_path):
+    assert a_scene.WriteToMRB(str(tmp_path / "meanwhile.mrb"))  # puts all segments into one layer
+    paint(a_head, "B")
+    (second,) = grown.grow()
+    assert dice(second.mask, "B") > 0.9
+    assert dice(mask_in_scene(grown, 1), "A") > 0.9
+    assert len(painted_in_scene(grown, scribble_id(1))) == 2
 
 
 def test_another_scan_has_an_annotation_of_its_own(grown, folder):

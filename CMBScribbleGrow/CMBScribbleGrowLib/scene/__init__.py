@@ -20,7 +20,7 @@ from .lesion_segments import (
     take_from_scribble,
 )
 from .scan_grid import OnScan, ScanGrid, grid_of, segment_on_scan
-from .segment_voxels import segment_ids, set_voxels
+from .segment_voxels import give_own_boxes, segment_ids, set_voxels
 
 __all__ = [
     "PAINT_SEGMENT",
@@ -34,6 +34,7 @@ __all__ = [
     "ensure_paint_segment",
     "find_nodes",
     "free_scribbles",
+    "give_own_boxes",
     "grid_of",
     "lesion_of_segment",
     "mask_id",

@@ -24,9 +24,7 @@ def segment_index(segmentation_node: slicer.vtkMRMLSegmentationNode, segment_id:
     labelmap = segment.GetRepresentation(BINARY) if segment else None
     if labelmap is None or labelmap.IsEmpty() or labelmap.GetPointData().GetScalars() is None:
         return np.empty((0, 3), np.intp)
-    first, shape = labelmap.GetExtent()[::2], labelmap.GetDimensions()[::-1]
-    voxels = numpy_support.vtk_to_numpy(labelmap.GetPointData().GetScalars()).reshape(shape)
-    return np.argwhere(voxels == segment.GetLabelValue()) + first[::-1]
+    return np.argwhere(_array(labelmap) == segment.GetLabelValue()) + labelmap.GetExtent()[::2][::-1]
 
 
 def labelmap_matrix(segmentation_node: slicer.vtkMRMLSegmentationNode, segment_id: str) -> NDArray[np.float64]:
@@ -80,6 +78,37 @@ def set_voxels(
     own.DeepCopy(labelmap)
     # as Slicer's Segment Editor does: a segmentation does not hear of each labelmap by itself
     segmentation.InvokeEvent(slicer.vtkSegmentation.SourceRepresentationModified, segment_id)
+
+
+def give_own_boxes(segmentation_node: slicer.vtkMRMLSegmentationNode) -> None:
+    """Part segments that share a labelmap, as saving leaves them: each then costs its own small box only.
+
+    Parameters
+    ----------
+    segmentation_node : vtkMRMLSegmentationNode
+        Its segments keep their voxels.
+    """
+    segmentation = segmentation_node.GetSegmentation()
+    for first in segment_ids(segmentation_node):
+        sharing: list[str] = []
+        segmentation.GetSegmentIDsSharingBinaryLabelmapRepresentation(first, sharing, True)
+        shared = segmentation.GetSegment(first).GetRepresentation(BINARY)
+        if len(sharing) < 2 or shared.IsEmpty():
+            continue
+        matrix = labelmap_matrix(segmentation_node, first)
+        array = _array(shared)
+        painted = np.argwhere(array)  # one pass over what may be as large as the brain
+        values, low = array[tuple(painted.T)], shared.GetExtent()[::2][::-1]
+        for segment_id in sharing:
+            segment = segmentation.GetSegment(segment_id)
+            own = painted[values == segment.GetLabelValue()] + low
+            segment.SetLabelValue(1)
+            segment.AddRepresentation(BINARY, _labelmap(own, matrix, 1))
+
+
+def _array(labelmap: slicer.vtkOrientedImageData) -> NDArray[np.generic]:
+    """View a labelmap's voxels (k, j, i), from its extent's first on."""
+    return numpy_support.vtk_to_numpy(labelmap.GetPointData().GetScalars()).reshape(labelmap.GetDimensions()[::-1])
 
 
 def _labelmap(voxels: NDArray[np.integer], ijk_to_ras: NDArray[np.float64], value: int) -> slicer.vtkOrientedImageData:
