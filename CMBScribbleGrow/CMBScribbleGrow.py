@@ -112,7 +112,7 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def setUpForms(self) -> None:
         """Bind the fields of the protocol to their widgets."""
         from CMBScribbleGrowLib import vocabulary
-        from CMBScribbleGrowLib.answer_widgets import AnswerForm, FlagList, RecordList
+        from CMBScribbleGrowWidgets.answer_form import AnswerForm, FlagList, RecordList
 
         ui, session = self.ui, self.logic.session
         self.lesionList = RecordList(ui.lesionList, self.logic.describe, self.onLesionChosen)

@@ -46,6 +46,6 @@ def packed_by_cmake(name: str) -> set[str]:
 def files_of_module(name: str) -> set[str]:
     """Give the files that a module consists of, relative to its folder."""
     folder = ROOT / name
-    parts = (folder / f"{name}Lib", folder / "Resources")
+    parts = [part for part in (*folder.glob(f"{name}?*"), folder / "Resources") if part.is_dir()]
     files = [path for part in parts for path in part.rglob("*") if path.is_file() and path.suffix != ".pyc"]
     return {f"{name}.py", *(path.relative_to(folder).as_posix() for path in files)}

@@ -1,4 +1,4 @@
-"""Qt widgets that show a record's fields and tell what a reader answers; the only file here that knows Qt."""
+"""Qt widgets that show a record's fields and tell what a reader answers; with no state of their own."""
 
 from __future__ import annotations
 

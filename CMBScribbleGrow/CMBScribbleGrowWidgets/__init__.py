@@ -1,0 +1,1 @@
+"""Qt widgets of the module CMB Scribble Grow; its Lib knows no Qt."""
