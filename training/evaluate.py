@@ -1,6 +1,7 @@
-"""Score masks against truth, and aggregate scores into Table V.
+"""Predict a data set, score masks against truth, and aggregate scores into Table V.
 
-    python training/evaluate.py score     --predictions predicted/ --truth VALDO/ --out scores/
+    python training/evaluate.py predict   --model cmb-detector.onnx --data VALDO/ --split split.json --out predicted/
+    python training/evaluate.py score     --predictions predicted/ --truth VALDO/ --split split.json --out scores/
     python training/evaluate.py aggregate scores/per_subject.csv
 
 ``aggregate`` reads any table with the columns subject, n_true, n_pred, n_matched, dice; results by
@@ -18,9 +19,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
+PARTS = ("validation", "training")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line and run one of the steps."""
+    """Parse the command line and run one of the three steps."""
     options = _parser().parse_args(arguments)
 
     from CMBSegmentationLib.errors import CMBError
@@ -38,15 +41,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def predict(options: argparse.Namespace) -> None:
+    """Detect in every scan through the core, and write what ``cmb detect`` writes; finished scans are left."""
+    from CMBSegmentationLib.detection import Settings
+    from cmbtraining.predicting import predict_subject
+
+    settings = Settings(threshold=options.threshold)
+    for subject in track(_subjects(options, options.data), "Predicting", console=Console(stderr=True)):
+        predict_subject(subject, options.model, options.out, device=options.device, settings=settings)
+    print(options.out)
+
+
 def score(options: argparse.Namespace) -> None:
     """Write per_subject.csv, lesions.csv, gallery.html, and the FROC curve where there are probabilities."""
-    from cmbtraining.dataset import find_subjects
     from cmbtraining.froc import draw_froc, froc
     from cmbtraining.gallery import gallery_html, subject_tiles
     from cmbtraining.score_files import LesionScore, SubjectScore, write_table
     from cmbtraining.scoring import find_prediction, score_subject
 
-    subjects = find_subjects(options.truth)
+    subjects = _subjects(options, options.truth)
     predictions = [find_prediction(options.predictions, subject.name) for subject in subjects]
     rows, lesions, tiles = [], [], []
     for subject, prediction in zip(track(subjects, "Scoring", console=Console(stderr=True)), predictions, strict=True):
@@ -81,13 +94,40 @@ def aggregate(options: argparse.Namespace) -> None:
         print_table_v(result, Console(soft_wrap=True, highlight=False))
 
 
+def _subjects(options: argparse.Namespace, folder: Path) -> list:
+    """Take the subjects of a raw folder that the split names; all of them without one."""
+    from cmbtraining.dataset import DatasetError, find_subjects
+    from cmbtraining.splits import chosen, read_split
+
+    subjects = find_subjects(folder)
+    if any(subject.form for subject in subjects):
+        raise DatasetError(f"{folder} holds preprocessed subjects; give the raw ones, on whose grid results are.")
+    if options.split is None:
+        return subjects
+    split = read_split(options.split, options.fold)
+    return chosen(subjects, getattr(split, options.part))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    steps = parser.add_subparsers(required=True, metavar="score|aggregate")
+    steps = parser.add_subparsers(required=True, metavar="predict|score|aggregate")
     rule = argparse.ArgumentParser(add_help=False)
     rule.add_argument("--rule", choices=("overlap", "centres"), default="overlap", help="matching rule")
 
-    one = steps.add_parser("score", parents=[rule], help="masks against truth")
+    part = argparse.ArgumentParser(add_help=False)
+    part.add_argument("--split", type=Path, help="JSON of split.py (default: all subjects)")
+    part.add_argument("--fold", type=int, default=0, help="of the split, counted from 0")
+    part.add_argument("--part", choices=PARTS, default=PARTS[0], help=f"side of the split (default: {PARTS[0]})")
+
+    one = steps.add_parser("predict", parents=[part], help="run a model over a data set")
+    one.add_argument("--model", required=True, help="an .onnx file, or a bundled model's name")
+    one.add_argument("--data", type=Path, required=True, help="subjects in VALDO's layout")
+    one.add_argument("--out", type=Path, required=True, help="folder for labels and lesion lists")
+    one.add_argument("--device", default="auto", help="auto, cuda, openvino, coreml or cpu")
+    one.add_argument("--threshold", type=float, help="default: the model's")
+    one.set_defaults(step=predict)
+
+    one = steps.add_parser("score", parents=[rule, part], help="masks against truth")
     one.add_argument("--predictions", type=Path, required=True, help="folder with a mask or label file a subject")
     one.add_argument("--truth", type=Path, required=True, help="subjects in VALDO's layout")
     one.add_argument("--out", type=Path, required=True, help="folder for the tables and the gallery")

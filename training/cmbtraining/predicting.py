@@ -1,0 +1,43 @@
+"""A model over a data set, by the same call that `cmb detect` makes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from CMBSegmentationLib.detection import Settings
+from CMBSegmentationLib.read import scan_stem
+from CMBSegmentationLib.result_files import result_names
+from CMBSegmentationLib.run import Request, run
+
+from .dataset import Subject
+
+
+def predict_subject(subject: Subject, model: str, out: Path, *, device: str, settings: Settings) -> Path:
+    """Write a subject's labels, lesion list and report; leave them where they are there.
+
+    Parameters
+    ----------
+    subject : Subject
+        Raw: results are on the scan's own grid, where the truth is.
+    model : str
+        An .onnx file or a bundled model's name.
+    out : Path
+        Gets a folder with the subject's name.
+    device : str
+    settings : Settings
+
+    Returns
+    -------
+    Path
+        The labels.
+
+    Raises
+    ------
+    CMBError
+        As `CMBSegmentationLib.run.run`.
+    """
+    folder = out / subject.name
+    names = result_names(scan_stem(subject.image), probability=False)
+    if not all((folder / name).exists() for name in names.values()):
+        run(Request(subject.image, folder, model=model, device=device, settings=settings, overwrite=True))
+    return folder / names["labels"]
