@@ -377,6 +377,17 @@ def test_a_saved_scene_reopens_with_everything_to_be_found_from_the_scan(a_scene
         assert value_at(again.probability, (oblique_ijk_to_ras() @ [i, j, k, 1])[:3]) == pytest.approx(peak)
 
 
+def test_a_scene_without_lesions_is_saved_and_reopened(a_scene, a_scan, a_result_folder, reopened):
+    load_results(a_result_folder, a_scan)
+    rethreshold(a_scan, 0.99)
+    scan = reopened(a_scene).GetFirstNodeByName(SCAN_NAME)
+    nodes = find_results(scan)
+    assert segment_names(nodes.segmentation) == []
+    assert len(lesion_rows(nodes.table)) == len(LESION_PEAKS)
+    assert len(segment_names(rethreshold(scan, 0.5).segmentation)) == 3
+    assert len(segment_names(find_results(reopened(scan.GetScene()).GetFirstNodeByName(SCAN_NAME)).segmentation)) == 3
+
+
 def test_a_reopened_scene_takes_another_threshold(a_scene, a_scan, a_result_folder, reopened):
     load_results(a_result_folder, a_scan)
     scan = reopened(a_scene).GetFirstNodeByName(SCAN_NAME)

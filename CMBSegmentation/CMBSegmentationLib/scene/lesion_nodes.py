@@ -129,6 +129,7 @@ def fill_segmentation(
     segmentation = segmentation_node.GetSegmentation()
     segmentation.RemoveAllSegments()
     segmentation_node.SetReferenceImageGeometryParameterFromVolumeNode(scan_node)
+    segmentation_node.SetSaveWithScene(bool(labels.any()))  # MRML aborts on saving an empty one to .mrb
     if not labels.any():
         return
     labelmap = _oriented_labels(labels, ijk_to_ras)

@@ -19,7 +19,16 @@ from ..errors import InputError
 from ..lesions import CANDIDATE_PROBABILITY, LesionRules, find_lesions
 from ..read import checked_scan
 from . import names
-from .lesion_nodes import Row, fill_points, fill_segmentation, fill_table, style_points, style_segmentation
+from .lesion_nodes import (
+    Row,
+    accepted,
+    fill_points,
+    fill_segmentation,
+    fill_table,
+    lesion_rows,
+    style_points,
+    style_segmentation,
+)
 from .result_folder import read_result_folder
 from .volumes import fill_volume, geometry_of, image_from_volume, set_geometry, world_ijk_to_ras
 
@@ -114,8 +123,14 @@ def find_results(scan_node: slicer.vtkMRMLScalarVolumeNode | None) -> ResultNode
     if scan_node is None or scan_node.GetScene() is None:
         return None
     nodes = {kind: _node_of(scan_node, kind) for kind in NODE_KINDS}
-    needed = (names.SEGMENTATION, names.TABLE, names.POINTS)
-    return ResultNodes(scan=scan_node, **nodes) if all(nodes[kind] for kind in needed) else None
+    if not nodes[names.TABLE] or not nodes[names.POINTS]:
+        return None
+    if not nodes[names.SEGMENTATION]:
+        if accepted(lesion_rows(nodes[names.TABLE])):
+            return None
+        nodes[names.SEGMENTATION] = _add_node(scan_node, names.SEGMENTATION)  # empty ones are not saved
+        nodes[names.SEGMENTATION].SetSaveWithScene(False)
+    return ResultNodes(scan=scan_node, **nodes)
 
 
 def rethreshold(scan_node: slicer.vtkMRMLScalarVolumeNode, threshold: float) -> ResultNodes:
