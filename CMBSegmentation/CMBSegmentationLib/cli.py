@@ -180,8 +180,11 @@ def _print_outcome(outcome: Outcome, page: Console) -> None:
     if training:
         page.print(_plain(training), highlight=False, soft_wrap=True)
     page.print(NOTICE, highlight=False, soft_wrap=True)
-    for kind in ("report", "table", "labels"):
-        page.print(f"{kind.capitalize():>7}: {outcome.files[kind]}", highlight=False, soft_wrap=True)
+    for kind, name in (("report", "Report"), ("table", "Table"), ("labels", "Labels")):
+        page.print(f"{name:>7}: {outcome.files[kind]}", highlight=False, soft_wrap=True)
+    for kind, name in (("dicom_seg", "SEG"), ("dicom_sr", "SR")):
+        if kind in outcome.files:
+            page.print(f"{name:>7}: {outcome.files[kind]}", highlight=False, soft_wrap=True)
 
 
 def _lesion_table(lesions: Sequence[Lesion]) -> Table:

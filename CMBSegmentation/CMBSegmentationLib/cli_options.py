@@ -7,6 +7,8 @@ from pathlib import Path
 
 from .detection import Settings
 from .devices import DEVICES
+from .dicom_out import DicomExport
+from .errors import InputError
 from .run import Request
 
 
@@ -37,11 +39,22 @@ def add_detect_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--save-probability", action="store_true", help="also write the probability image and the brain mask"
     )
+    parser.add_argument(
+        "--dicom", action="store_true", help="also write a DICOM segmentation and structured report (of a DICOM scan)"
+    )
+    parser.add_argument(
+        "--deidentify", action="store_true", help="take the patient out of the DICOM results, for research exports"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace earlier results of the same scan")
 
 
 def request_from(arguments: argparse.Namespace) -> Request:
     """Build the request; `InputError` where a value is out of range."""
+    if arguments.deidentify and not arguments.dicom:
+        raise InputError(
+            "--deidentify is about the DICOM results, and none were asked for.",
+            "Add --dicom; the other results hold nothing of the patient but the scan's file name.",
+        )
     return Request(
         scan=arguments.scan,
         out=arguments.out,
@@ -52,4 +65,5 @@ def request_from(arguments: argparse.Namespace) -> Request:
         mask=arguments.mask,
         save_probability=arguments.save_probability,
         overwrite=arguments.overwrite,
+        dicom=DicomExport(arguments.deidentify) if arguments.dicom else None,
     )

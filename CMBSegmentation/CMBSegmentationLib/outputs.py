@@ -5,15 +5,19 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .detection import Detection
 from .lesions import COLUMNS, Lesion
 from .output_folder import drafts, write_image
 from .report import report_html
-from .result_files import SCHEMA_VERSION, result_names
+from .result_files import ENDINGS_DICOM, SCHEMA_VERSION, all_names, result_names
 from .summary import summarise
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 NOTICE = "Research software, not a medical device: a reader must confirm every finding."
 
@@ -25,6 +29,7 @@ def write_results(
     *,
     notes: Sequence[str] = (),
     save_probability: bool = False,
+    dicom: Mapping[str, Dataset] | None = None,
 ) -> dict[str, Path]:
     """Write all files of a detection to a temporary folder, then move them in.
 
@@ -39,11 +44,13 @@ def write_results(
         What was repaired on reading.
     save_probability : bool
         Also write the probability and the brain mask, so that others can re-threshold.
+    dicom : mapping of str to Dataset, optional
+        Objects by kind, as `dicom_out.dicom_objects` makes them.
 
     Returns
     -------
     dict
-        Path by kind, as `result_files.result_names`.
+        Path by kind, as `result_files.result_names`, and of the DICOM objects.
 
     Raises
     ------
@@ -51,6 +58,7 @@ def write_results(
         The disk is full or failed; nothing is left behind.
     """
     names = result_names(stem, probability=save_probability)
+    dicom_names = {kind: stem + ENDINGS_DICOM[kind] for kind in dicom or {}}
     with drafts(out) as draft:
         write_image(detection.labels, draft / names["labels"])
         _write_table(detection.lesions, draft / names["table"])
@@ -69,9 +77,12 @@ def write_results(
         if save_probability:
             write_image(detection.probability, draft / names["probability"])
             write_image(detection.brain, draft / names["brain"])
+        for kind, one in (dicom or {}).items():
+            one.save_as(draft / dicom_names[kind], enforce_file_format=True)
+        names |= dicom_names
         for name in names.values():
             os.replace(draft / name, out / name)
-        for name in set(result_names(stem, probability=True).values()) - set(names.values()):
+        for name in all_names(stem) - set(names.values()):
             (out / name).unlink(missing_ok=True)  # of the run that is replaced
     return {kind: out / name for kind, name in names.items()}
 

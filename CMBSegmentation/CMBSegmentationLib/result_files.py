@@ -14,6 +14,15 @@ ENDINGS_WITH_PROBABILITY = {
     "probability": "_desc-cmb_probseg.nii.gz",
     "brain": "_desc-brain_mask.nii.gz",
 }
+ENDINGS_DICOM = {
+    "dicom_seg": "_desc-cmb_seg.dcm",
+    "dicom_sr": "_desc-cmb_sr.dcm",
+}
+
+
+def all_names(stem: str) -> set[str]:
+    """Name every file that a detection of this scan may leave."""
+    return {stem + ending for ending in (ENDINGS_WITH_PROBABILITY | ENDINGS_DICOM).values()}
 
 
 def result_names(stem: str, *, probability: bool) -> dict[str, str]:

@@ -9,13 +9,14 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from .detection import Detection, Settings, detect
+from .dicom_out import DicomExport, check_can_export, dicom_objects
 from .errors import InputError, MachineError
 from .model import find_model, load_model
 from .output_folder import check_output_folder
 from .outputs import write_results
 from .progress import Clock, Progress, no_progress, part_of
 from .read import read_scan, scan_stem
-from .result_files import result_names
+from .result_files import all_names
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Request:
     mask : Path or None
         Brain mask on the scan's grid.
     save_probability, overwrite : bool
+    dicom : DicomExport or None
+        Also write DICOM objects.
     """
 
     scan: Path
@@ -48,6 +51,7 @@ class Request:
     mask: Path | None = None
     save_probability: bool = False
     overwrite: bool = False
+    dicom: DicomExport | None = None
 
 
 @dataclass(frozen=True)
@@ -79,13 +83,15 @@ def run(request: Request, progress: Progress = no_progress) -> Outcome:
     stem = scan_stem(request.scan)
     if not request.scan.exists():
         raise InputError(f"{request.scan} does not exist.", "Check the path and its spelling.")
-    check_output_folder(request.out, result_names(stem, probability=True).values(), request.overwrite)
+    check_output_folder(request.out, all_names(stem), request.overwrite)
     clock = Clock()
     progress(0.0, "Loading the model")
     model = load_model(find_model(request.model), request.device)
     clock.lap("model")
     progress(0.02, "Reading the scan")
     scan = read_scan(request.scan, request.series)
+    if request.dicom is not None:
+        check_can_export(scan.frames, request.scan.name)
     mask = None if request.mask is None else read_scan(request.mask).image
     clock.lap("read")
     try:
@@ -97,7 +103,14 @@ def run(request: Request, progress: Progress = no_progress) -> Outcome:
         detection.provenance["input"]["file"] = request.scan.resolve().name
         detection.provenance["date"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
         detection.provenance["timings_s"] |= {"model": clock.laps["model"], "read": clock.laps["read"]}
-        files = write_results(detection, request.out, stem, notes=scan.notes, save_probability=request.save_probability)
+        files = write_results(
+            detection,
+            request.out,
+            stem,
+            notes=scan.notes,
+            save_probability=request.save_probability,
+            dicom=None if request.dicom is None else dicom_objects(detection, scan.frames, request.dicom),
+        )
     except MemoryError as error:
         raise _out_of_memory(scan.image) from error
     except RuntimeError as error:

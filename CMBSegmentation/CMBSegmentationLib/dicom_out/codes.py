@@ -1,0 +1,43 @@
+"""The coded words of the DICOM objects.
+
+SNOMED CT has no concept for a cerebral microhaemorrhage among the codes that DICOM uses, so it is said in two
+words, as SNOMED's own model of a haemorrhage says it (associated morphology, finding site): haemorrhage
+(DICOM PS3.16, CID 7159) in the brain (CID 7153). All codes are those of PS3.16 as pydicom carries them.
+"""
+
+from __future__ import annotations
+
+from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
+
+ABNORMALITY = codes.SCT.MorphologicallyAbnormalStructure  # CID 7150, segmentation property category
+HEMORRHAGE = codes.SCT.Hemorrhage  # CID 7159
+BRAIN = codes.SCT.Brain  # CID 7153
+VOLUME, CUBIC_MM = codes.SCT.Volume, codes.UCUM.CubicMillimeter  # CID 7472
+DIAMETER, MM = codes.SCT.Diameter, codes.UCUM.Millimeter  # CID 7470
+CENTRE = codes.DCM.CenterOfMass  # CID 219: what a coordinate stands for
+PROBABILITY, NO_UNIT = codes.DCM.Probability, codes.UCUM.NoUnits
+NUMBER_OF_LESIONS = Code("246206008", "SCT", "Number of lesions")
+MRI_OF_BRAIN = codes.LN.BrainMRI
+ARTIFICIAL_INTELLIGENCE = codes.DCM.ArtificialIntelligence  # CID 7162, algorithm family
+DEVICE = codes.DCM.Device  # CID 270, observer type
+REPORT_TITLE = codes.DCM.ImagingMeasurementReport  # CID 7021
+SIDES = {"left": codes.SCT.Left, "right": codes.SCT.Right}  # CID 244
+REGIONS = {  # the regions of MARS that have a code of their own; the rest are in the brain
+    "brainstem": codes.SCT.BrainStem,
+    "cerebellum": codes.SCT.Cerebellum,
+    "thalamus": codes.SCT.Thalamus,
+    "internal capsule": codes.SCT.InternalCapsule,
+    "external capsule": codes.SCT.ExternalCapsule,
+    "corpus callosum": codes.SCT.CorpusCallosum,
+    "frontal": codes.SCT.FrontalLobe,
+    "parietal": codes.SCT.ParietalLobe,
+    "temporal": codes.SCT.TemporalLobe,
+    "occipital": codes.SCT.OccipitalLobe,
+    "insula": codes.SCT.Insula,
+}
+
+
+def finding_site(region: str) -> Code:
+    """Give the code of a lesion's region; the brain where there is none."""
+    return REGIONS.get(region.lower(), BRAIN)

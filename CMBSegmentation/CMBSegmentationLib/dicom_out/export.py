@@ -1,0 +1,102 @@
+"""A detection in a DICOM scan as DICOM objects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..dicom_headers import Frame
+from ..errors import InputError, MachineError
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+    from ..detection import Detection
+
+
+@dataclass(frozen=True)
+class DicomExport:
+    """What a user wants as DICOM.
+
+    Attributes
+    ----------
+    deidentified : bool
+        Whether the patient is taken out of the objects.
+    """
+
+    deidentified: bool = False
+
+
+def check_can_export(frames: Sequence[Frame], scan: str) -> None:
+    """Refuse, before any work is done, what cannot become DICOM.
+
+    Parameters
+    ----------
+    frames : sequence of Frame
+        `Scan.frames`.
+    scan : str
+        Its name, for messages.
+
+    Raises
+    ------
+    InputError
+        The scan is no DICOM, or its slices are spread over several multi-frame files.
+    MachineError
+        highdicom is not installed.
+    """
+    if not frames:
+        raise InputError(
+            f"{scan} is not DICOM: there is no study for DICOM results to belong to.", "Leave --dicom away."
+        )
+    files = {frame.path for frame in frames}
+    if 1 < len(files) < len(frames):
+        raise InputError(
+            f"The slices of {scan} are spread over {len(files)} multi-frame files.",
+            "DICOM results need them in one file, or in one file each; leave --dicom away.",
+        )
+    try:
+        import highdicom  # noqa: F401 - asked for now, not after minutes of searching
+    except ImportError as error:
+        raise MachineError(
+            "DICOM results need highdicom, which is not installed.", "Install it: pip install 'slicer-cmb[dicom]'."
+        ) from error
+
+
+def dicom_objects(detection: Detection, frames: Sequence[Frame], export: DicomExport) -> dict[str, Dataset]:
+    """Make the objects.
+
+    Parameters
+    ----------
+    detection : Detection
+    frames : sequence of Frame
+        `Scan.frames` of the scan that was searched; checked by `check_can_export`.
+    export : DicomExport
+
+    Returns
+    -------
+    dict
+        ``dicom_seg`` (not where there is no lesion: a segmentation has at least one segment) and
+        ``dicom_sr``.
+    """
+    from highdicom import UID
+
+    from .measurements import report_object
+    from .segmentation import segmentation_object
+    from .software import software_from
+    from .source import mark_deidentified, source_headers
+
+    sources = source_headers(frames, deidentified=export.deidentified)
+    software = software_from(detection.provenance)
+    lesions = detection.accepted
+    tracking_uids = {lesion.id: str(UID()) for lesion in lesions}
+    objects: dict[str, Dataset] = {}
+    segmentation = None
+    if lesions:
+        segmentation = segmentation_object(detection.labels, lesions, frames, sources, software, tracking_uids)
+        objects["dicom_seg"] = segmentation
+    objects["dicom_sr"] = report_object(lesions, segmentation, frames, sources, software, tracking_uids)
+    if export.deidentified:
+        for one in objects.values():
+            mark_deidentified(one)
+    return objects

@@ -1,0 +1,130 @@
+"""A DICOM structured report (TID 1500): how many lesions, and what was measured on each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import highdicom as hd
+import numpy as np
+from pydicom.dataset import Dataset
+
+from ..dicom_headers import Frame
+from ..lesions import Lesion
+from . import codes
+from .segmentation import SERIES_OFFSET
+from .software import Software
+
+
+def report_object(
+    lesions: Sequence[Lesion],
+    segmentation: Dataset | None,
+    frames: Sequence[Frame],
+    sources: Sequence[Dataset],
+    software: Software,
+    tracking_uids: dict[int, str],
+) -> Dataset:
+    """Write a measurement report (DICOM PS3.16, TID 1500 and 1411).
+
+    Parameters
+    ----------
+    lesions : sequence of Lesion
+        The accepted ones; may be empty, which the report then says.
+    segmentation : Dataset or None
+        Of these lesions; None where there are none.
+    frames : sequence of Frame
+        The slices that were searched.
+    sources : sequence of Dataset
+        Their files' headers.
+    software : Software
+    tracking_uids : dict
+        By lesion id, as in the segmentation.
+
+    Returns
+    -------
+    Dataset
+        A Comprehensive 3D SR, partial and unverified: no reader has seen it.
+    """
+    device = hd.sr.DeviceObserverIdentifyingAttributes(
+        uid=hd.UID(), name="slicer-cmb", manufacturer_name="slicer-cmb", model_name=software.name,
+        serial_number=software.serial,
+    )  # fmt: skip
+    observer = hd.sr.ObserverContext(codes.DEVICE, device)
+    groups: list[Any] = [_count(len(lesions), frames, sources, software)]
+    if segmentation is not None:
+        groups += [_lesion(one, segmentation, software, tracking_uids[one.id]) for one in lesions]
+    report = hd.sr.MeasurementReport(
+        observation_context=hd.sr.ObservationContext(observer_device_context=observer),
+        procedure_reported=codes.MRI_OF_BRAIN,
+        imaging_measurements=groups,
+        title=codes.REPORT_TITLE,
+    )
+    return hd.sr.Comprehensive3DSR(
+        evidence=[*sources, *([segmentation] if segmentation is not None else [])],
+        content=report[0],
+        series_instance_uid=hd.UID(),
+        series_number=SERIES_OFFSET + 2,
+        sop_instance_uid=hd.UID(),
+        instance_number=1,
+        manufacturer="slicer-cmb",
+        is_complete=False,
+        is_verified=False,
+        series_description="Cerebral microbleeds, measurements (research, unreviewed)",
+    )
+
+
+def _algorithm(software: Software) -> hd.sr.AlgorithmIdentification:
+    return hd.sr.AlgorithmIdentification(
+        name=software.name,
+        version=software.version,
+        parameters=list(software.parameters),
+        family=codes.ARTIFICIAL_INTELLIGENCE,
+    )
+
+
+def _count(
+    number: int, frames: Sequence[Frame], sources: Sequence[Dataset], software: Software
+) -> hd.sr.MeasurementsAndQualitativeEvaluations:
+    """The number of lesions: an empty result is said, not left out."""
+    is_multi_frame = len(sources) < len(frames)
+    searched = [
+        hd.sr.SourceImageForMeasurementGroup(
+            one.SOPClassUID, one.SOPInstanceUID, [f.index + 1 for f in frames] if is_multi_frame else None
+        )
+        for one in sources
+    ]
+    return hd.sr.MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=hd.sr.TrackingIdentifier(uid=hd.UID(), identifier="All CMB"),
+        finding_type=codes.HEMORRHAGE,
+        finding_sites=[hd.sr.FindingSite(codes.BRAIN)],
+        algorithm_id=_algorithm(software),
+        measurements=[hd.sr.Measurement(codes.NUMBER_OF_LESIONS, number, codes.NO_UNIT)],
+        source_images=searched,
+    )
+
+
+def _lesion(
+    lesion: Lesion, segmentation: Dataset, software: Software, tracking_uid: str
+) -> hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations:
+    centre = hd.sr.Scoord3DContentItem(
+        name=codes.CENTRE,
+        graphic_type=hd.sr.GraphicTypeValues3D.POINT,
+        graphic_data=np.array([[-lesion.r_mm, -lesion.a_mm, lesion.s_mm]]),  # DICOM's patient frame is LPS
+        frame_of_reference_uid=segmentation.FrameOfReferenceUID,
+        relationship_type=hd.sr.RelationshipTypeValues.CONTAINS,
+    )
+    site = hd.sr.FindingSite(codes.finding_site(lesion.region), laterality=codes.SIDES.get(lesion.side.lower()))
+    group = hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
+        tracking_identifier=hd.sr.TrackingIdentifier(uid=tracking_uid, identifier=f"CMB {lesion.id}"),
+        referenced_segment=hd.sr.ReferencedSegment.from_segmentation(segmentation, lesion.id),
+        finding_type=codes.HEMORRHAGE,
+        finding_sites=[site],
+        algorithm_id=_algorithm(software),
+        measurements=[
+            hd.sr.Measurement(codes.VOLUME, lesion.volume_mm3, codes.CUBIC_MM),
+            hd.sr.Measurement(codes.DIAMETER, lesion.diameter_mm, codes.MM),
+            hd.sr.Measurement(codes.PROBABILITY, lesion.probability, codes.NO_UNIT),
+        ],
+    )
+    group[0].ContentSequence.append(centre)  # TID 1411 is extensible; its own coordinates are those of the region
+    return group

@@ -1,0 +1,106 @@
+"""A DICOM segmentation: one segment a lesion, on the source's own frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import highdicom as hd
+import numpy as np
+import SimpleITK as sitk
+from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from ..dicom_headers import Frame
+from ..lesions import Lesion
+from . import codes
+from .software import Software
+from .source import decimals
+
+SERIES_OFFSET = 9000  # the objects' series come after the scanner's own
+
+
+def segmentation_object(
+    labels: sitk.Image,
+    lesions: Sequence[Lesion],
+    frames: Sequence[Frame],
+    sources: Sequence[Dataset],
+    software: Software,
+    tracking_uids: dict[int, str],
+) -> Dataset:
+    """Write the lesions' voxels as segments (DICOM PS3.3, A.51; binary).
+
+    Parameters
+    ----------
+    labels : SimpleITK.Image
+        On the grid of `frames`; label k is the lesion with id k.
+    lesions : sequence of Lesion
+        The accepted ones, ids from 1 without gaps; not empty.
+    frames : sequence of Frame
+        Slice k of `labels` is frame k.
+    sources : sequence of Dataset
+        Their files' headers.
+    software : Software
+    tracking_uids : dict
+        By lesion id: ties a segment to its measurements.
+
+    Returns
+    -------
+    Dataset
+    """
+    orientation, spacing = frames[0].orientation, frames[0].spacing
+    assert orientation is not None  # or `read_dicom` would have refused it
+    assert spacing is not None
+    algorithm = hd.AlgorithmIdentificationSequence(
+        name=software.name, version=software.version, family=codes.ARTIFICIAL_INTELLIGENCE, source="slicer-cmb"
+    )
+    segments = [
+        hd.seg.SegmentDescription(
+            segment_number=lesion.id,
+            segment_label=f"CMB {lesion.id}",
+            segmented_property_category=codes.ABNORMALITY,
+            segmented_property_type=codes.HEMORRHAGE,
+            algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
+            algorithm_identification=algorithm,
+            tracking_uid=tracking_uids[lesion.id],
+            tracking_id=f"CMB {lesion.id}",
+            anatomic_regions=[codes.finding_site(lesion.region)],
+        )
+        for lesion in lesions
+    ]
+    step = labels.GetSpacing()[2]
+    segmentation = hd.seg.Segmentation(
+        source_images=sources,
+        pixel_array=sitk.GetArrayFromImage(labels).astype(np.uint16),
+        segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
+        segment_descriptions=segments,
+        series_instance_uid=hd.UID(),
+        series_number=SERIES_OFFSET + 1,
+        sop_instance_uid=hd.UID(),
+        instance_number=1,
+        manufacturer="slicer-cmb",
+        manufacturer_model_name=software.name,
+        software_versions=software.version,
+        device_serial_number=software.serial,
+        content_description="Cerebral microbleeds, unreviewed",
+        content_label="CMB",
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+        pixel_measures=hd.PixelMeasuresSequence(
+            pixel_spacing=decimals(spacing),
+            slice_thickness=frames[0].thickness_mm or step,
+            spacing_between_slices=step,
+        ),
+        plane_orientation=hd.PlaneOrientationSequence("PATIENT", decimals(orientation)),
+        plane_positions=[hd.PlanePositionSequence("PATIENT", decimals(frame.position or ())) for frame in frames],
+        series_description="Cerebral microbleeds (research, unreviewed)",
+    )
+    if len(sources) < len(frames):
+        _name_source_frames(segmentation, frames)
+    return segmentation
+
+
+def _name_source_frames(segmentation: Dataset, frames: Sequence[Frame]) -> None:
+    """Turn frame numbers among those that were read into frame numbers of the file."""
+    for group in segmentation.PerFrameFunctionalGroupsSequence:
+        for derivation in group.get("DerivationImageSequence", []):
+            for source in derivation.SourceImageSequence:
+                source.ReferencedFrameNumber = frames[int(source.ReferencedFrameNumber) - 1].index + 1

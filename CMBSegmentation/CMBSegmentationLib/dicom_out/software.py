@@ -1,0 +1,40 @@
+"""Who found the lesions: the algorithm as the objects name it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Software:
+    """An algorithm and its version.
+
+    Attributes
+    ----------
+    name : str
+        The model's.
+    version : str
+        The model's and the program's.
+    serial : str
+        Start of the model file's SHA-256: two devices with the same serial number find the same.
+    parameters : tuple of str
+        Settings that change what is found, as ``name=value``.
+    """
+
+    name: str
+    version: str
+    serial: str
+    parameters: tuple[str, ...]
+
+
+def software_from(provenance: Mapping[str, Any]) -> Software:
+    """Take it from `Detection.provenance`."""
+    model, program = provenance["model"], provenance["software"]
+    return Software(
+        name=model["name"],
+        version=f"{model['version']} (slicer-cmb {program['version']})",
+        serial=model["sha256"][:12],
+        parameters=tuple(f"{key}={value}" for key, value in provenance["settings"].items()),
+    )

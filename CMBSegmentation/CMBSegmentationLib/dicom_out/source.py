@@ -1,0 +1,121 @@
+"""The source images' headers, from which the objects take patient, study and frame of reference."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.valuerep import format_number_as_ds
+
+from ..dicom_headers import Frame
+
+NEEDED = (  # of type 2 in DICOM: there, but possibly empty; some exporters leave them out
+    "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "AccessionNumber",
+    "StudyID", "ReferringPhysicianName", "PositionReferenceIndicator",
+)  # fmt: skip
+KEPT = {  # when the patient is taken out: what places a voxel, and what makes the object one of its class
+    "SOPClassUID", "Modality", "ImageType", "SeriesNumber", "InstanceNumber", "NumberOfFrames", "Rows", "Columns",
+    "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation",
+    "PixelSpacing", "SliceThickness", "SpacingBetweenSlices", "ImagePositionPatient", "ImageOrientationPatient",
+    "PatientPosition", "EchoTime", "RepetitionTime", "FlipAngle", "MagneticFieldStrength", "ScanningSequence",
+    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "SpecificCharacterSet",
+}  # fmt: skip
+KEPT_MACROS = {"PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence"}
+REPLACED_UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")
+
+
+def source_headers(frames: Sequence[Frame], *, deidentified: bool) -> list[Dataset]:
+    """Read the headers of the files that hold the frames, in the frames' order.
+
+    Parameters
+    ----------
+    frames : sequence of Frame
+    deidentified : bool
+        Keep nothing but geometry and technique, under UIDs that are one-way hashes of the old ones:
+        the same image has the same new UID in every export, and nobody can go back without the
+        original (DICOM PS3.15, annex E, Basic Profile).
+
+    Returns
+    -------
+    list of Dataset
+        Without pixels; of a multi-frame file with the given frames only, in the given order.
+    """
+    headers = []
+    for path in dict.fromkeys(frame.path for frame in frames):
+        header = pydicom.dcmread(path, stop_before_pixels=True)
+        for keyword in NEEDED:
+            if keyword not in header:
+                setattr(header, keyword, "")
+        _reduce(header, [frame.index for frame in frames if frame.path == path])
+        headers.append(_without_patient(header) if deidentified else header)
+    return headers
+
+
+def _reduce(header: Dataset, frames: Sequence[int]) -> None:
+    """Leave of a multi-frame header the frames that were read, in their order.
+
+    highdicom looks for what they share in one place only, and would take a phase frame of the same
+    position for their source.
+    """
+    shared, groups = (header.get(f"{who}FunctionalGroupsSequence") for who in ("Shared", "PerFrame"))
+    if not shared or not groups:
+        return
+    kept = [groups[index] for index in frames]
+    for macro in ("PixelMeasuresSequence", "PlaneOrientationSequence"):
+        if macro not in shared[0] and macro in kept[0]:
+            shared[0][macro] = kept[0][macro]
+        _shorten(shared[0].get(macro))
+    for group in kept:
+        _shorten(group.get("PlanePositionSequence"))
+    header.PerFrameFunctionalGroupsSequence = kept
+    header.NumberOfFrames = len(kept)
+
+
+def _shorten(macro: Sequence[Dataset] | None) -> None:
+    for element in macro[0] if macro else ():
+        if element.VR == "DS" and element.VM:
+            values = decimals([float(v) for v in (element.value if element.VM > 1 else [element.value])])
+            element.value = values if element.VM > 1 else values[0]
+
+
+def decimals(values: Sequence[float]) -> list[float]:
+    """Shorten numbers to the 16 characters of a DICOM decimal string; some sources have longer ones."""
+    return [float(format_number_as_ds(value)) for value in values]
+
+
+def hashed_uid(uid: str) -> str:
+    """Replace a UID by one made of 128 bits of its hash, in the form of a UUID's (PS3.5, B.2)."""
+    return f"2.25.{int(hashlib.sha256(uid.encode()).hexdigest()[:32], 16)}"
+
+
+def mark_deidentified(dataset: Dataset) -> None:
+    """Say in an object that the patient was taken out, and how (PS3.15, E.1.1)."""
+    method = Dataset()
+    method.CodeValue, method.CodingSchemeDesignator = "113100", "DCM"
+    method.CodeMeaning = "Basic Application Confidentiality Profile"
+    dataset.PatientIdentityRemoved = "YES"
+    dataset.DeidentificationMethodCodeSequence = [method]
+
+
+def _without_patient(header: Dataset) -> Dataset:
+    kept = Dataset()
+    kept.file_meta = header.file_meta
+    for keyword in KEPT:
+        if keyword in header:
+            kept[keyword] = header[keyword]
+    for keyword in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        for item in kept.get(keyword, []):
+            for element in list(item):
+                if element.keyword not in KEPT_MACROS:
+                    del item[element.tag]
+    for keyword in NEEDED:
+        setattr(kept, keyword, "")
+    for keyword in REPLACED_UIDS:
+        if keyword in header:
+            setattr(kept, keyword, hashed_uid(str(header.get(keyword))))
+    # of the study's UID, because a patient's number is found again by hashing all numbers there are
+    pseudonym = hashlib.sha256(str(header.StudyInstanceUID).encode()).hexdigest()[:12]
+    kept.PatientID, kept.PatientName = pseudonym, f"Anonymous^{pseudonym}"
+    return kept

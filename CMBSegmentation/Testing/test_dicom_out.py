@@ -1,0 +1,234 @@
+"""DICOM results: valid, of the patient's study, and read back voxel for voxel and number for number."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import highdicom as hd
+import numpy as np
+import pydicom
+import pytest
+import SimpleITK as sitk
+from dark_spots import ball_brain
+from dicom_series import write_enhanced, write_series
+from pydicom.sr.codedict import codes
+
+from CMBSegmentationLib import cli
+from CMBSegmentationLib.dicom_out.codes import finding_site
+
+DATA = Path(os.environ.get("CMB_SHARED_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+PATIENT = ("id-4711", "Doe", "Jane", "19500102", "20260102", "101112", "acc-99", "Who")
+
+
+def as_stored(image: sitk.Image) -> sitk.Image:
+    return sitk.Cast(sitk.Clamp(image, sitk.sitkFloat32, 0, 4000), sitk.sitkUInt16)
+
+
+@pytest.fixture(params=["classic", "enhanced"])
+def a_study(request, tmp_path):
+    """An oblique head with two spots; the enhanced one with two echoes and phase in the same file."""
+    folder = tmp_path / "study"
+    image = as_stored(ball_brain(spacing=(1.0, 1.2, 2.0))[0])
+    if request.param == "classic":
+        write_series(folder, image, SeriesDescription="SWI")
+    else:
+        write_enhanced(folder / "a.dcm", image, echoes=(5.0, 20.0), kinds=("PHASE", "MAGNITUDE"))
+    return folder
+
+
+@pytest.fixture
+def export(dark_model, tmp_path):
+    """Detect with DICOM results; returns the folder."""
+
+    def run(study: Path, *options: str) -> Path:
+        out = tmp_path / "out"
+        code = cli.main(["detect", str(study), "-o", str(out), "--model", str(dark_model), "--dicom", *options])
+        assert code == 0
+        return out
+
+    return run
+
+
+def findings(out: Path) -> list[dict]:
+    (listed,) = out.glob("*_lesions.json")
+    return [row for row in json.loads(listed.read_text())["lesions"] if row["status"] == "accepted"]
+
+
+def one(out: Path, ending: str) -> Path:
+    (path,) = out.glob(f"*{ending}")
+    return path
+
+
+def assert_valid(*files: Path) -> None:
+    if shutil.which("dciodvfy") is None:
+        pytest.skip("dicom3tools are not installed")
+    for file in files:
+        said = subprocess.run(["dciodvfy", str(file)], capture_output=True, text=True)
+        assert "Error" not in said.stdout + said.stderr
+    said = subprocess.run(["dcentvfy", *map(str, files)], capture_output=True, text=True)
+    assert "Error" not in said.stdout + said.stderr
+
+
+def segments_by_position(path: Path) -> dict[int, set[tuple[float, float, float]]]:
+    """Voxel centres of each segment in mm (LPS), from the file alone: frames, positions and spacing."""
+    stored = pydicom.dcmread(path)
+    pixels = stored.pixel_array.reshape(-1, stored.Rows, stored.Columns)
+    shared = stored.SharedFunctionalGroupsSequence[0]
+    between_rows, between_columns = map(float, shared.PixelMeasuresSequence[0].PixelSpacing)
+    cosines = np.array(shared.PlaneOrientationSequence[0].ImageOrientationPatient, float).reshape(2, 3)
+    centres: dict[int, set] = {}
+    for mask, frame in zip(pixels, stored.PerFrameFunctionalGroupsSequence, strict=True):
+        corner = np.array(frame.PlanePositionSequence[0].ImagePositionPatient, float)
+        row, column = np.nonzero(mask)
+        points = corner + np.outer(column * between_columns, cosines[0]) + np.outer(row * between_rows, cosines[1])
+        number = int(frame.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
+        centres.setdefault(number, set()).update(map(tuple, points.round(2) + 0.0))
+    return centres
+
+
+def test_every_voxel_of_every_lesion_is_in_its_segment(a_study, export):
+    out = export(a_study)
+    labels = sitk.ReadImage(str(one(out, "_dseg.nii.gz")))
+    values = sitk.GetArrayFromImage(labels)
+    found = segments_by_position(one(out, "_seg.dcm"))
+    assert set(found) == {row["id"] for row in findings(out)} == {1, 2}
+    for number, centres in found.items():
+        expected = [
+            labels.TransformIndexToPhysicalPoint(tuple(map(int, at[::-1]))) for at in np.argwhere(values == number)
+        ]
+        assert len(centres) == len(expected)
+        there = np.array(sorted(centres))
+        for point in expected:
+            assert np.linalg.norm(there - point, axis=1).min() < 0.02
+
+
+def test_highdicom_reads_the_same_voxels_from_the_source_frames(a_study, export):
+    out = export(a_study)
+    segmentation = hd.seg.segread(one(out, "_seg.dcm"))
+    values = sitk.GetArrayFromImage(sitk.ReadImage(str(one(out, "_dseg.nii.gz"))))
+    files = [pydicom.dcmread(f) for f in a_study.iterdir()]
+    if len(files) == 1:
+        frames = [  # of the magnitude of the second echo, by position
+            number
+            for number, group in enumerate(files[0].PerFrameFunctionalGroupsSequence, start=1)
+            if group.MREchoSequence[0].EffectiveEchoTime == 20.0
+            and group.MRImageFrameTypeSequence[0].ComplexImageComponent == "MAGNITUDE"
+        ][::-1]
+        read = segmentation.get_pixels_by_source_frame(
+            files[0].SOPInstanceUID, frames, combine_segments=True, assert_missing_frames_are_empty=True
+        )
+    else:
+        files.sort(key=lambda f: f.InstanceNumber)
+        read = segmentation.get_pixels_by_source_instance(
+            [f.SOPInstanceUID for f in files], combine_segments=True, assert_missing_frames_are_empty=True
+        )
+    np.testing.assert_array_equal(read, values)
+
+
+def test_the_report_has_every_measurement(a_study, export):
+    out = export(a_study)
+    report = hd.sr.srread(one(out, "_sr.dcm"))
+    segmentation = pydicom.dcmread(one(out, "_seg.dcm"))
+    whole = report.content.get_image_measurement_groups()
+    assert whole[0].get_measurements(codes.SCT.Volume) == []
+    rows = findings(out)
+    groups = report.content.get_volumetric_roi_measurement_groups()
+    assert len(groups) == len(rows) == 2
+    for row, group, segment in zip(rows, groups, segmentation.SegmentSequence, strict=True):
+        numbers = {m.name.meaning: m.value for m in group.get_measurements()}
+        assert numbers == {
+            "Volume": row["volume_mm3"],
+            "Diameter": row["diameter_mm"],
+            "Probability": row["probability"],
+        }
+        assert group.tracking_identifier == segment.SegmentLabel == f"CMB {row['id']}"
+        assert group.tracking_uid == segment.TrackingUID
+        assert group.reference_type == codes.DCM.ReferencedSegment
+        (site,) = group.finding_sites
+        assert site.value == codes.SCT.Brain
+        (centre,) = [item for item in group[0].ContentSequence if item.ValueType == "SCOORD3D"]
+        assert centre.value[0] == pytest.approx([-row["r_mm"], -row["a_mm"], row["s_mm"]], abs=1e-3)
+        (algorithm,) = [i for i in group[0].ContentSequence if i.name == codes.DCM.AlgorithmName]
+        assert algorithm.value == "dark-voxels"
+
+
+def test_the_objects_belong_to_the_patients_study_and_are_valid(a_study, export):
+    out = export(a_study)
+    source = pydicom.dcmread(next(a_study.iterdir()), stop_before_pixels=True)
+    for ending in ("_seg.dcm", "_sr.dcm"):
+        made = pydicom.dcmread(one(out, ending))
+        for keyword in ("PatientID", "PatientName", "PatientBirthDate", "StudyInstanceUID", "AccessionNumber"):
+            assert made[keyword].value == source[keyword].value
+    assert pydicom.dcmread(one(out, "_seg.dcm")).FrameOfReferenceUID == source.FrameOfReferenceUID
+    assert_valid(one(out, "_seg.dcm"), one(out, "_sr.dcm"))
+
+
+def test_nothing_of_the_patient_is_in_the_other_results(a_study, export):
+    out = export(a_study)
+    for file in out.iterdir():
+        if file.suffix in (".csv", ".json", ".html"):
+            text = file.read_text(encoding="utf-8")
+            assert not [word for word in PATIENT if word in text]
+
+
+def test_a_deidentified_export_has_nothing_of_the_patient_and_is_valid(a_study, export):
+    out = export(a_study, "--deidentify")
+    source = pydicom.dcmread(next(a_study.iterdir()), stop_before_pixels=True)
+    uids = [source[k].value for k in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")]
+    objects = [one(out, "_seg.dcm"), one(out, "_sr.dcm")]
+    for file in objects:
+        raw = file.read_bytes()
+        assert not [word for word in PATIENT if word.encode() in raw]
+        assert not [uid for uid in uids if uid.encode() + b"\0" in raw]
+        assert pydicom.dcmread(file).PatientIdentityRemoved == "YES"
+    assert len({pydicom.dcmread(f).StudyInstanceUID for f in objects}) == 1
+    assert_valid(*objects)
+
+
+def test_a_scan_without_lesions_gives_a_report_that_says_so_and_no_segmentation(tmp_path, export):
+    image = as_stored(ball_brain(spots_mm=((60.0, 0.0, 0.0),))[0])  # outside the head
+    write_series(tmp_path / "study", image, SeriesDescription="SWI")
+    out = export(tmp_path / "study", "--threshold", "0.99")
+    assert findings(out) == []
+    assert not list(out.glob("*_seg.dcm"))
+    report = hd.sr.srread(one(out, "_sr.dcm"))
+    (whole,) = report.content.get_image_measurement_groups()
+    assert [m.value for m in whole.get_measurements()] == [0]
+    assert_valid(one(out, "_sr.dcm"))
+
+
+def test_a_region_has_its_code_and_any_other_is_in_the_brain():
+    assert finding_site("Thalamus") == codes.SCT.Thalamus
+    assert finding_site("") == finding_site("somewhere") == codes.SCT.Brain
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"), [(["--dicom"], "is not DICOM"), (["--deidentify"], "none were asked for")]
+)
+def test_dicom_results_that_cannot_be_are_refused_before_the_search(
+    scan_file, dark_model, tmp_path, capsys, options, reason
+):
+    code = cli.main(["detect", str(scan_file), "-o", str(tmp_path / "out"), "--model", str(dark_model), *options])
+    assert code == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_without_highdicom_it_says_what_to_install(a_study, dark_model, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "highdicom", None)
+    code = cli.main(["detect", str(a_study), "-o", str(tmp_path / "out"), "--model", str(dark_model), "--dicom"])
+    assert code == 4
+    assert "slicer-cmb[dicom]" in capsys.readouterr().err.replace("\n", " ")
+
+
+@pytest.mark.skipif(not (DATA / "gre_xa30").is_dir(), reason="the real scan is not here")
+def test_a_real_enhanced_scan_gives_valid_objects(export):
+    out = export(DATA / "gre_xa30" / "dicom")
+    values = sitk.GetArrayFromImage(sitk.ReadImage(str(one(out, "_dseg.nii.gz"))))
+    read = hd.seg.segread(one(out, "_seg.dcm")).get_volume(combine_segments=True)
+    assert np.count_nonzero(read.array) == np.count_nonzero(values) > 0
+    assert_valid(one(out, "_seg.dcm"), one(out, "_sr.dcm"))
