@@ -16,7 +16,7 @@ from .manifest import METADATA_KEY, Manifest, parse_manifest
 from .resources import bundled_models, resource_folder
 
 BUNDLED_SHA256: dict[str, str] = {
-    "cmb-detector-simulated.onnx": "6d3221efaf31ef1573a4e422bc2bc291b4466b6970be22c246d617710e61f875",
+    "cmb-detector-simulated.onnx": "cf9c851e85917ebd75e4baccb09a20725f0577002943ed7b3393087660115997",
 }
 DEFAULT_MODEL = "cmb-detector-simulated"
 
@@ -93,7 +93,7 @@ def find_model(name: str | Path | None) -> Path:
     raise ModelError(f"There is no model {str(name)!r}.", f"Give an .onnx file, or a bundled model: {known}.")
 
 
-def load_model(path: Path, device: str = "auto", task: str = "detect") -> Model:
+def load_model(path: Path, device: str = "auto", task: str = "detect", *, threads: int | None = None) -> Model:
     """Open a model file and check that its graph fits its manifest.
 
     Parameters
@@ -103,6 +103,8 @@ def load_model(path: Path, device: str = "auto", task: str = "detect") -> Model:
     device : {"auto", "cuda", "openvino", "coreml", "cpu"}
     task : str
         What it is needed for.
+    threads : int, optional
+        That the CPU may use (default: one a core).
 
     Returns
     -------
@@ -124,7 +126,7 @@ def load_model(path: Path, device: str = "auto", task: str = "detect") -> Model:
             f"{path.name} is not the file that was shipped (SHA-256 {digest[:12]}…, expected {expected[:12]}…).",
             "It was changed or damaged: install the program again.",
         )
-    session, used = open_session(path, device)
+    session, used = open_session(path, device, threads)
     manifest = read_manifest(session, path.name)
     if manifest.task != task:
         raise ModelError(f"{path.name} is a model for the task {manifest.task!r}, not {task!r}.", "Give another model.")
