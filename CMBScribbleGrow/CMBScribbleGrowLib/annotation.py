@@ -52,18 +52,22 @@ class Growing:
         Of the image's robust intensity range (paper-spec.md, section 7); None for a mode that has none.
     automatic : bool
         Whether the tolerance was found rather than set.
+    largest_diameter_mm : float
+        Of the sphere that limits the region's size.
     """
 
     mode: str
     connectivity: int
     tolerance_percent: float | None
     automatic: bool
+    largest_diameter_mm: float = 10.0
 
     def __post_init__(self) -> None:
         check_word("mode", self.mode, (*MODES, *COMPARISONS))
         check_word("connectivity", self.connectivity, tuple(CONNECTIVITIES))
         check_number("tolerance_percent", self.tolerance_percent, least=0, unanswered=self.mode in COMPARISONS)
         check_flag("automatic", self.automatic)
+        check_number("largest_diameter_mm", self.largest_diameter_mm, least=0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -192,6 +192,7 @@ def record_of(image: sitk.Image, lesion: LinkedLesion, reader: str, former: Micr
         connectivity=lesion.settings.connectivity,
         tolerance_percent=lesion.tolerance_percent,
         automatic=lesion.automatic,
+        largest_diameter_mm=lesion.settings.largest_diameter_mm,
     )
     measured = {
         "r_mm": round(-left, 3), "a_mm": round(-posterior, 3), "s_mm": round(superior, 3),
@@ -205,17 +206,15 @@ def record_of(image: sitk.Image, lesion: LinkedLesion, reader: str, former: Micr
     return Microbleed(id=lesion.id, reader=reader, **measured, **group)
 
 
-def lesion_from_record(
-    record: Microbleed, scribble: NDArray[np.intp], mask: NDArray[np.intp], largest_diameter_mm: float
-) -> LinkedLesion:
-    """Link a scribble and a mask again as their record says; the record does not hold the largest diameter."""
+def lesion_from_record(record: Microbleed, scribble: NDArray[np.intp], mask: NDArray[np.intp]) -> LinkedLesion:
+    """Link a scribble and a mask again as their record says."""
     grown = record.growing
-    settings = GrowSettings(largest_diameter_mm=largest_diameter_mm)
+    settings = GrowSettings()
     if grown is not None:
         settings = GrowSettings(
             mode=grown.mode,
             tolerance_percent=None if grown.automatic else grown.tolerance_percent,
-            largest_diameter_mm=largest_diameter_mm,
+            largest_diameter_mm=grown.largest_diameter_mm,
             connectivity=grown.connectivity,
         )
     tolerance = grown.tolerance_percent if grown is not None else None

@@ -71,8 +71,6 @@ class OpenStudy:
     reader : str
     folder : str or None
         Where it is saved; None takes the scan's own folder.
-    largest_diameter_mm : float
-        For lesions read from the disk, whose records do not hold it.
     report, priority : str
         What a worklist says of the study.
     clock : callable
@@ -105,7 +103,6 @@ class OpenStudy:
         reader: str,
         folder: str | None = None,
         *,
-        largest_diameter_mm: float = 10.0,
         report: str = "",
         priority: str = "",
         clock: Callable[[], float] = time.monotonic,
@@ -119,7 +116,7 @@ class OpenStudy:
         files = files_of_scan(_file_of(scan_node), scan_node.GetName(), folder or kept.get("folder"))
         on_disk = FoundOnDisk(Study(scan=_scan_name(scan_node)), Snapshot(Annotation(reader=reader)))
         if files is not None:
-            on_disk = find_on_disk(files, _scan_name(scan_node), reader, self.image, largest_diameter_mm)
+            on_disk = find_on_disk(files, _scan_name(scan_node), reader, self.image)
             self.notes += on_disk.notes
         in_scene: Study | None = kept.get("study")
         self._check_other_reader(kept.get("reader"), in_scene, files is not None)

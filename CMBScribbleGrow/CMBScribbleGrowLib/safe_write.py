@@ -7,7 +7,7 @@ import glob
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,6 +16,7 @@ from CMBSegmentationLib.errors import CMBError, InputError, MachineError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+LOCK_WAIT_S = 5.0  # a write takes a second or two: who holds a folder longer hangs, and must not take us along
 FORGOTTEN_AFTER_S = 60.0  # a draft takes a second or two: an older one is of a process that was killed
 
 
@@ -64,7 +65,7 @@ def folder_lock(folder: Path) -> Iterator[None]:
     """Keep other processes that ask for the same lock out of a folder while the block runs.
 
     The system lets go of it when a process dies. Where it cannot lock folders (Windows, some network
-    disks) the block runs without.
+    disks), and where another process does not let go of it, the block runs without.
     """
     if sys.platform == "win32":
         yield
@@ -75,11 +76,24 @@ def folder_lock(folder: Path) -> Iterator[None]:
     try:
         with suppress(OSError):
             handle = os.open(folder, os.O_RDONLY)
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            until = time.monotonic() + LOCK_WAIT_S
+            while not _is_free(lambda: fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)):
+                if time.monotonic() > until:
+                    break
+                time.sleep(0.02)
         yield
     finally:
         if handle is not None:
             os.close(handle)
+
+
+def _is_free(take: Callable[[], None]) -> bool:
+    """Try to take a lock."""
+    try:
+        take()
+    except BlockingIOError:
+        return False
+    return True
 
 
 def free_name(path: Path, word: str) -> Path:
@@ -115,7 +129,7 @@ def write_error(path: Path, error: OSError) -> CMBError:
             f"{path.name} could not be saved: {path.parent} may not be written.",
             f"{kept} Ask for the right to write there, or take another folder.",
         )
-    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST):
         return InputError(
             f"{path.name} could not be saved: there is no folder {path.parent}.", "Make it, or take another."
         )

@@ -74,9 +74,7 @@ def files_of_scan(scan_file: str, name: str, folder: str | None) -> StudyFiles |
     return StudyFiles(path.parent, stem) if path and path.parent.is_dir() else None
 
 
-def find_on_disk(
-    files: StudyFiles, scan_name: str, reader: str, image: sitk.Image, largest_diameter_mm: float
-) -> FoundOnDisk:
+def find_on_disk(files: StudyFiles, scan_name: str, reader: str, image: sitk.Image) -> FoundOnDisk:
     """Read what a reader had left.
 
     Parameters
@@ -87,8 +85,6 @@ def find_on_disk(
     reader : str
     image : SimpleITK.Image
         The scan, for its grid.
-    largest_diameter_mm : float
-        For lesions whose tolerance is changed later: records do not hold it.
 
     Returns
     -------
@@ -112,7 +108,7 @@ def find_on_disk(
         used |= {record.grown_segment, record.scribble_segment}
         if mask is not None and len(mask.voxels):
             painted = scribble if scribble is not None and len(scribble.voxels) else mask
-            lesions.append(lesion_from_record(record, painted.voxels, mask.voxels, largest_diameter_mm))
+            lesions.append(lesion_from_record(record, painted.voxels, mask.voxels))
         elif record.grown_segment:
             notes = (*notes, f"CMB {record.id} has no mask in {files.segments.name}; its record is kept.")
     free = tuple(segment for name, segment in own.items() if name not in used and len(segment.voxels))

@@ -258,7 +258,6 @@ class StudySession:
             scan,
             parameters.reader.strip(),
             parameters.folder,
-            largest_diameter_mm=parameters.largest_diameter_mm,
             report=report,
             priority=priority,
             clock=self._clock,

@@ -40,7 +40,9 @@ def point(reader: str = "SI", number: int = 1) -> dict:
 
 def full_annotation(reader: str = "SI") -> Annotation:
     """One of everything that the protocol knows."""
-    growing = Growing(mode="running-mean", connectivity=6, tolerance_percent=12.5, automatic=True)
+    growing = Growing(
+        mode="running-mean", connectivity=6, tolerance_percent=12.5, automatic=True, largest_diameter_mm=7.0
+    )
     single = microbleed(
         1,
         reader,

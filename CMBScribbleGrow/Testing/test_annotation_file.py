@@ -9,7 +9,14 @@ from annotated_study import full_study
 
 from CMBScribbleGrowLib import safe_write
 from CMBScribbleGrowLib.annotation import Study
-from CMBScribbleGrowLib.annotation_file import StudyFiles, open_study, read_study, study_to_json, write_study
+from CMBScribbleGrowLib.annotation_file import (
+    StudyFiles,
+    make_folder,
+    open_study,
+    read_study,
+    study_to_json,
+    write_study,
+)
 from CMBScribbleGrowLib.safe_write import DamagedFileError
 from CMBSegmentationLib.errors import InputError, MachineError
 
@@ -160,3 +167,10 @@ def test_drafts_that_a_killed_process_left_are_cleared_away_and_fresh_ones_are_n
     write_study(files.annotation, full_study())
     assert not old.exists()
     assert fresh.exists()
+
+
+def test_a_file_where_the_folder_should_be_is_told(tmp_path):
+    (tmp_path / "taken").write_text("notes")
+    with pytest.raises(InputError, match="there is no folder"):
+        make_folder(StudyFiles(tmp_path / "taken", "sub-01_swi"))
+    assert (tmp_path / "taken").read_text() == "notes"

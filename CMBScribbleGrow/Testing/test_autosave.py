@@ -251,3 +251,17 @@ def test_a_killed_process_loses_nothing_older_than_two_seconds(tmp_path):
     masks = {segment.name for segment in read_segments(StudyFiles(tmp_path, "scan").segments, small_scan())}
     assert {f"CMB {number}" for number in kept} <= masks
     process.stdout.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders are not locked there")
+def test_a_process_that_never_lets_go_of_the_folder_does_not_stop_the_saving(tmp_path, monkeypatch):
+    import fcntl
+
+    monkeypatch.setattr(safe_write, "LOCK_WAIT_S", 0.05)
+    handle = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        with safe_write.folder_lock(tmp_path):
+            pass  # without the wait's end this is never reached
+    finally:
+        os.close(handle)

@@ -493,6 +493,7 @@ def test_a_study_is_resumed_in_a_fresh_scene(grown, new_scene, a_clock, folder):
     grown.answer(grown.annotation.microbleeds[0], cause="CAA", location="cerebellum")
     grown.add_mimic((1, 2, 3), type="vessel")
     paint(grown.study.nodes.scan, "B")
+    grown.change(1, largest_diameter_mm=9.0)
     mask, tolerance = grown.current.mask, grown.current.tolerance_percent
     assert grown.close_study()
 
@@ -500,6 +501,7 @@ def test_a_study_is_resumed_in_a_fresh_scene(grown, new_scene, a_clock, folder):
     again = GrowSession(slicer.mrmlScene, clock=a_clock)
     again.open(add_head(), reader="SI", folder=str(folder))
     assert again.annotation.microbleeds[0].cause == "CAA"
+    assert again.lesions[0].settings.largest_diameter_mm == 9.0
     assert sorted(map(tuple, mask_in_scene(again, 1))) == sorted(map(tuple, mask))
     assert len(painted_in_scene(again)) == 2
     assert again.study.nodes.mimics.GetNumberOfControlPoints() == 1
