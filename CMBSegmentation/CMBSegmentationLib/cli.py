@@ -18,6 +18,8 @@ from CMBScribbleGrowLib.cli_import import EXAMPLE, add_annotate_import_options, 
 from CMBScribbleGrowLib.growing_run import GrowOutcome
 
 from . import __version__
+from .batch.cli_batch import EXAMPLE as BATCH_EXAMPLE
+from .batch.cli_batch import add_batch_options, run_batch
 from .cli_options import add_detect_options, request_from
 from .devices import open_session
 from .errors import Cancelled, told
@@ -79,6 +81,15 @@ def _parser() -> argparse.ArgumentParser:
     add_detect_options(detect)
     detect.set_defaults(command=_detect)
 
+    batch = commands.add_parser(
+        "batch",
+        help="find the microbleeds of a whole BIDS dataset",
+        description="Search every T2*-weighted and SWI scan of a BIDS dataset; write derivatives and a cohort page.",
+        epilog=f"example: {BATCH_EXAMPLE}",
+    )
+    add_batch_options(batch)
+    batch.set_defaults(command=run_batch)
+
     grow = commands.add_parser(
         "grow",
         help="grow scribbles into masks",
@@ -106,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     models.add_argument("files", metavar="FILE", nargs="*", type=Path, help="model files (default: the bundled ones)")
     models.add_argument("--json", action="store_true", help="whole manifests as JSON")
     models.set_defaults(command=_models)
-    for command in (detect, grow, annotate_import, models):
+    for command in (detect, batch, grow, annotate_import, models):
         command.add_argument("--debug", action="store_true", help="show tracebacks")
     return parser
 

@@ -17,7 +17,7 @@ PROVIDERS = {
 DEVICES = ("auto", *PROVIDERS)
 
 
-def open_session(path: Path, device: str = "auto") -> tuple[Any, str]:
+def open_session(path: Path, device: str = "auto", threads: int | None = None) -> tuple[Any, str]:
     """Open an ONNX file on a device.
 
     Parameters
@@ -25,6 +25,8 @@ def open_session(path: Path, device: str = "auto") -> tuple[Any, str]:
     path : Path
     device : {"auto", "cuda", "openvino", "coreml", "cpu"}
         "auto" takes the first that works; another name insists on it.
+    threads : int, optional
+        That the CPU may use (default: one a core).
 
     Returns
     -------
@@ -58,7 +60,7 @@ def open_session(path: Path, device: str = "auto") -> tuple[Any, str]:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = _cores()
+    options.intra_op_num_threads = threads or usable_cores()
     for name in wanted:
         session = _try_provider(onnxruntime, path, name, options)
         if session is not None:
@@ -82,8 +84,8 @@ def _try_provider(onnxruntime: Any, path: Path, name: str, options: Any) -> Any:
     return session if session.get_providers()[0] == PROVIDERS[name] else None
 
 
-def _cores() -> int:
-    """Cores this process may use (a container's share, not the machine's count)."""
+def usable_cores() -> int:
+    """Count the cores this process may use (a container's share, not the machine's count)."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -45,8 +45,8 @@ class Scan:
 
 
 def scan_stem(path: Path) -> str:
-    """Strip the image extension from a scan's name (a DICOM folder keeps its own)."""
-    name = path.resolve().name
+    """Strip the image extension from a scan's name (a DICOM folder keeps its own; a link counts by its own name)."""
+    name = path.absolute().name if path.name not in ("", "..") else path.resolve().name
     for suffix in sorted((*FILE_SUFFIXES, ".dcm"), key=len, reverse=True):
         if name.lower().endswith(suffix) and len(name) > len(suffix):
             return name[: -len(suffix)]

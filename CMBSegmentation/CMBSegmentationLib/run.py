@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from .detection import Detection, Settings, detect
 from .dicom_out import DicomExport, check_can_export, dicom_objects
 from .errors import InputError, MachineError
-from .model import find_model, load_model
+from .model import Model, find_model, load_model
 from .output_folder import check_output_folder
 from .outputs import write_results
 from .progress import Clock, Progress, no_progress, part_of
@@ -63,13 +63,15 @@ class Outcome:
     notes: tuple[str, ...]
 
 
-def run(request: Request, progress: Progress = no_progress) -> Outcome:
+def run(request: Request, progress: Progress = no_progress, *, loaded: Model | None = None) -> Outcome:
     """Read, detect, write.
 
     Parameters
     ----------
     request : Request
     progress : Progress, optional
+    loaded : Model, optional
+        In place of the request's, for who searches many scans.
 
     Returns
     -------
@@ -86,7 +88,7 @@ def run(request: Request, progress: Progress = no_progress) -> Outcome:
     check_output_folder(request.out, all_names(stem), request.overwrite)
     clock = Clock()
     progress(0.0, "Loading the model")
-    model = load_model(find_model(request.model), request.device)
+    model = loaded or load_model(find_model(request.model), request.device)
     clock.lap("model")
     progress(0.02, "Reading the scan")
     scan = read_scan(request.scan, request.series)
@@ -100,7 +102,7 @@ def run(request: Request, progress: Progress = no_progress) -> Outcome:
         )
         clock.lap("detect")
         progress(0.95, "Writing the results")
-        detection.provenance["input"]["file"] = request.scan.resolve().name
+        detection.provenance["input"]["file"] = request.scan.name or stem
         detection.provenance["date"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
         detection.provenance["timings_s"] |= {"model": clock.laps["model"], "read": clock.laps["read"]}
         files = write_results(

@@ -123,7 +123,7 @@ def test_models_lists_a_model_and_its_manifest(cmb, dark_model):
 
 
 @pytest.mark.parametrize(
-    "command", [["--help"], *([name, "--help"] for name in ("detect", "grow", "annotate-import", "models"))]
+    "command", [["--help"], *([name, "--help"] for name in ("detect", "batch", "grow", "annotate-import", "models"))]
 )
 def test_help_has_an_example_or_the_commands(cmb, command):
     code, out, _ = cmb(*command)

@@ -1,0 +1,94 @@
+"""The command `cmb batch`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ..bids import find_scans, write_dataset_description
+from ..detection import Settings
+from ..devices import DEVICES, usable_cores
+from ..errors import InputError
+from ..model import find_model, load_model
+from ..output_folder import check_output_folder
+from .cluster import run_jobs, workers
+from .cohort import write_page, write_table
+from .jobs import Job, Row, earlier_row
+
+EXAMPLE = "cmb batch dataset/ dataset/derivatives/slicer-cmb"
+SETTINGS = "batch_settings.json"
+
+
+def add_batch_options(parser: argparse.ArgumentParser) -> None:
+    """Add BIDS_DIR, OUT and the rest to a parser."""
+    parser.add_argument("dataset", metavar="BIDS_DIR", type=Path, help="a BIDS dataset")
+    parser.add_argument("out", metavar="OUT", type=Path, help="folder for the derivatives; call again to go on")
+    parser.add_argument("--workers", metavar="N", type=int, help="processes on this machine (default: one a core)")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, in place of this machine")
+    parser.add_argument("--model", metavar="MODEL", help="an .onnx file or the name of a bundled model")
+    parser.add_argument("--threshold", metavar="P", type=float, help="probability, 0 to 1 (default: the model's)")
+    parser.add_argument("--device", default="auto", help=f"{', '.join(DEVICES)} (default: auto)")
+    parser.add_argument("--overwrite", action="store_true", help="search again what was searched before")
+
+
+def run_batch(arguments: argparse.Namespace, screen: Console) -> int:
+    """Search a dataset; 2 if a scan failed, after all others are done."""
+    dataset, out = arguments.dataset.resolve(), arguments.out.resolve()
+    if arguments.workers is not None and arguments.workers < 1:
+        raise InputError(f"{arguments.workers} workers cannot do anything.", "Give 1 or more with --workers.")
+    scans = find_scans(dataset)
+    settings = Settings(threshold=arguments.threshold)
+    load_model(find_model(arguments.model), arguments.device)  # a wrong model is told once, not for every scan
+    check_output_folder(out, (), overwrite=True)
+    _check_settings(out, {"model": arguments.model, "settings": asdict(settings)}, arguments.overwrite)
+    write_dataset_description(out)
+
+    number = min(arguments.workers or usable_cores(), len(scans))
+    threads = 1 if arguments.scheduler else max(1, usable_cores() // number)
+    model = _path_or_name(arguments.model)
+    jobs = [Job(scan, out, model, arguments.device, settings, threads, arguments.overwrite) for scan in scans]
+    rows = _search(jobs, arguments.scheduler, number, screen)
+    table, page = write_table(rows, out), write_page(rows, out, dataset.name)
+    failed = [row for row in rows if row.error]
+    for row in failed:
+        screen.print(f"Failed: {row.scan.stem}: {row.error} {row.hint}", highlight=False, soft_wrap=True, markup=False)
+    earlier = sum(row.is_earlier for row in rows)
+    said = f"{len(rows) - len(failed)} of {len(rows)} scans are done"
+    print(said + (f", {earlier} of them before." if earlier else "."))
+    print(f"Table: {table}\n Page: {page}")
+    return 2 if failed else 0
+
+
+def _search(jobs: list[Job], scheduler: str | None, number: int, screen: Console) -> list[Row]:
+    """Take over what is there, hand out the rest; workers start only if something is left."""
+    rows = {} if jobs[0].overwrite else {job: row for job in jobs if (row := earlier_row(job)) is not None}
+    left = [job for job in jobs if job not in rows]
+    if left:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with workers(scheduler, number) as client, Progress(*columns, console=screen, transient=True) as bar:
+            task = bar.add_task("Searching", total=len(jobs), completed=len(rows))
+            found = run_jobs(left, client, lambda row: bar.update(task, advance=1, description=row.scan.stem))
+        rows |= dict(zip(left, found, strict=True))
+    return [rows[job] for job in jobs]
+
+
+def _check_settings(out: Path, wanted: dict[str, object], overwrite: bool) -> None:
+    """Refuse to mix results of different models or thresholds in one cohort."""
+    path = out / SETTINGS
+    if path.exists() and not overwrite and json.loads(path.read_text(encoding="utf-8")) != wanted:
+        raise InputError(
+            f"{out} was begun with another model or threshold (see {SETTINGS}).",
+            "Give the same ones, another folder, or --overwrite to search everything again.",
+        )
+    path.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
+
+
+def _path_or_name(model: str | None) -> str | None:
+    """Make a model's path good for workers that start in another folder."""
+    return str(Path(model).resolve()) if model is not None and os.path.exists(model) else model

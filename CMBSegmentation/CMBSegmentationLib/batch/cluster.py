@@ -1,0 +1,97 @@
+"""Workers for a batch: processes of this machine, or those of a Dask scheduler; the same code either way."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from ..errors import MachineError
+from .jobs import Job, Row, do_scan
+
+CONNECT_SECONDS = 20
+
+
+@contextmanager
+def workers(scheduler: str | None, number: int) -> Iterator[Any]:
+    """Connect to a scheduler, or start `number` processes with one thread and an equal share of memory each.
+
+    Yields
+    ------
+    distributed.Client
+
+    Raises
+    ------
+    MachineError
+        Dask is not installed, or the scheduler does not answer.
+    """
+    try:
+        from dask.distributed import Client, LocalCluster
+    except ImportError as error:
+        raise MachineError("cmb batch needs Dask.", "Install it: pip install 'slicer-cmb[batch]'.") from error
+    if scheduler is not None:
+        try:
+            client = Client(scheduler, timeout=CONNECT_SECONDS)
+        except (OSError, ValueError) as error:
+            raise MachineError(
+                f"The Dask scheduler {scheduler} does not answer ({error or type(error).__name__}).",
+                "Check its address (as tcp://10.0.0.1:8786) and that it runs.",
+            ) from error
+        with client:
+            yield client
+        return
+    with (
+        LocalCluster(
+            n_workers=number, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def run_jobs(
+    jobs: Sequence[Job], client: Any, told: Callable[[Row], None], work: Callable[[Job], Row] = do_scan
+) -> list[Row]:
+    """Do all jobs; a worker that dies is replaced and its job is done by another.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+    client : distributed.Client
+    told : callable
+        Called with each row as it comes.
+    work : callable
+
+    Returns
+    -------
+    list of Row
+        In the order of `jobs`.
+
+    Raises
+    ------
+    MachineError
+        The scheduler went away.
+    """
+    from dask.distributed import KilledWorker, as_completed
+
+    futures = {client.submit(work, job, pure=False): job for job in jobs}
+    rows: dict[Job, Row] = {}
+    for future in as_completed(list(futures), raise_errors=False):
+        job = futures.pop(future)
+        try:
+            row = future.result()
+        except KilledWorker:
+            row = Row(
+                job.scan,
+                error="The worker was killed each time it tried, most likely because memory ran out.",
+                hint="Give fewer workers, so that each has more memory.",
+            )
+        except Exception as error:  # cancelled and connection errors: dask has a class for each way to lose it
+            raise MachineError(
+                f"The Dask scheduler went away after {len(rows)} of {len(jobs)} scans ({type(error).__name__}).",
+                "What is done is kept: start the batch again to do the rest.",
+            ) from error
+        rows[job] = row
+        told(row)
+    return [rows[job] for job in jobs]

@@ -1,0 +1,94 @@
+"""What a batch found in all: a table (CSV) and a page (HTML) of the cohort."""
+
+from __future__ import annotations
+
+import base64
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, StrictUndefined
+
+from ..outputs import NOTICE
+from ..summary import CLASSES
+from .jobs import COLUMNS, THUMBNAIL, Row
+
+TABLE, PAGE = "cohort.csv", "cohort.html"
+TEMPLATE = Path(__file__).with_name("cohort.html.j2")
+SIZES_MM = (2, 3, 4, 5, 6, 8, 10)  # field-notes.md: 90 % of lesions are between 2.0 and 4.7 mm
+MOST_THUMBNAILS = 600  # some 6 MB
+
+
+def write_table(rows: Sequence[Row], out: Path) -> Path:
+    """Write one line a scan, failures included."""
+    path = out / TABLE
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        table = csv.DictWriter(stream, COLUMNS)
+        table.writeheader()
+        table.writerows(row.cells() for row in rows)
+    return path
+
+
+def write_page(rows: Sequence[Row], out: Path, name: str) -> Path:
+    """Write the cohort's page: it needs nothing but itself, and loads nothing.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+    out : Path
+        Root of the derivatives; thumbnails are read from there.
+    name : str
+        Of the dataset.
+    """
+    done = [row for row in rows if row.summary]
+    diameters = [d for row in done for d in row.diameters_mm]
+    regions: Counter[str] = Counter()
+    classes: Counter[str] = Counter()
+    for row in done:
+        assert row.summary is not None
+        classes[row.summary["class"]] += 1
+        regions.update(row.summary["by_region"])
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    page = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        name=name,
+        notice=NOTICE,
+        total=len(rows),
+        done=len(done),
+        positive=sum(row.summary["accepted"] > 0 for row in done if row.summary),
+        microbleeds=len(diameters),
+        charts=[
+            ("Scans by number of microbleeds", _bars([(c, classes[c]) for c in CLASSES])),
+            ("Microbleeds by diameter, mm", _bars(_sizes(diameters))),
+            ("Microbleeds by region", _bars(regions.most_common()) if regions else []),
+        ],
+        failures=[row for row in rows if row.error],
+        cards=[(row, _picture(row, out)) for row in done[:MOST_THUMBNAILS]],
+        left_out=max(0, len(done) - MOST_THUMBNAILS),
+    )
+    path = out / PAGE
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def _sizes(diameters: Sequence[float]) -> list[tuple[str, int]]:
+    edges = (0, *SIZES_MM)
+    numbers, _ = np.histogram(diameters, edges)  # the last class includes its end, as the largest lesion may
+    labels = [f"{low}–{high}" if low else f"< {high}" for low, high in pairwise(edges)]
+    return list(zip(labels, numbers.tolist(), strict=True))
+
+
+def _bars(counts: Sequence[tuple[str, int]]) -> list[tuple[str, int, float]]:
+    """Label, number and length in per cent of the longest."""
+    most = max((n for _, n in counts), default=0) or 1
+    return [(label, n, round(100 * n / most, 1)) for label, n in counts]
+
+
+def _picture(row: Row, out: Path) -> str:
+    path = out / row.scan.folder / (row.scan.stem + THUMBNAIL)
+    try:
+        return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+    except OSError:
+        return ""

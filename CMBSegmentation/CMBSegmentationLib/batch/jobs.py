@@ -1,0 +1,161 @@
+"""One scan of a batch: searched once, and told as a row whatever happens."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import SimpleITK as sitk
+
+from ..bids import BidsScan
+from ..detection import Detection, Settings
+from ..errors import told
+from ..lesions import ACCEPTED
+from ..model import Model, find_model, load_model
+from ..result_files import result_names
+from ..run import Request, run
+from .thumbnail import write_thumbnail
+
+THUMBNAIL = "_desc-cmb_thumbnail.png"
+COLUMNS = (
+    "subject", "session", "scan", "microbleeds", "class", "below_5_mm", "from_5_to_10_mm", "dropped", "seconds",
+    "error", "hint",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to do with one scan.
+
+    Attributes
+    ----------
+    scan : BidsScan
+    out : Path
+        Root of the derivatives.
+    model : str or None
+    device : str
+    settings : Settings
+    threads : int
+        That the network may use.
+    overwrite : bool
+        Search again where there are results.
+    """
+
+    scan: BidsScan
+    out: Path
+    model: str | None = None
+    device: str = "auto"
+    settings: Settings = field(default_factory=Settings)
+    threads: int = 1
+    overwrite: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Where this scan's results go."""
+        return self.out / self.scan.folder
+
+
+@dataclass(frozen=True)
+class Row:
+    """What came of a scan.
+
+    Attributes
+    ----------
+    scan : BidsScan
+    summary : dict or None
+        As `summary.summarise`; None where it failed.
+    diameters_mm : tuple of float
+        Of the accepted lesions.
+    seconds : float
+        That the search took.
+    is_earlier : bool
+        The results were there already.
+    error, hint : str
+        Empty where it went well.
+    """
+
+    scan: BidsScan
+    summary: dict[str, Any] | None = None
+    diameters_mm: tuple[float, ...] = ()
+    seconds: float = 0.0
+    is_earlier: bool = False
+    error: str = ""
+    hint: str = ""
+
+    def cells(self) -> dict[str, Any]:
+        """Values by `COLUMNS`; empty where there are none."""
+        summary = self.summary or {}
+        return {
+            "subject": self.scan.subject,
+            "session": self.scan.session,
+            "scan": (self.scan.folder / self.scan.path.name).as_posix(),
+            "microbleeds": summary.get("accepted", ""),
+            **{key: summary.get(key, "") for key in ("class", "below_5_mm", "from_5_to_10_mm", "dropped")},
+            "seconds": round(self.seconds, 1) if self.summary else "",
+            "error": self.error,
+            "hint": self.hint,
+        }
+
+
+def do_scan(job: Job) -> Row:
+    """Search a scan unless its results are there; never raises for what is wrong with one scan.
+
+    A cluster may call this twice for one scan, when a worker dies between finishing and telling: the
+    second call finds the results and reads them.
+
+    Parameters
+    ----------
+    job : Job
+
+    Returns
+    -------
+    Row
+    """
+    try:
+        if not job.overwrite and (row := earlier_row(job)) is not None:
+            return row
+        started = time.perf_counter()
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(job.threads)
+        model = _model(job.model, job.device, job.threads)
+        request = Request(job.scan.path, job.folder, device=job.device, settings=job.settings, overwrite=True)
+        detection = run(request, loaded=model).detection
+        write_thumbnail(detection, job.folder / (job.scan.stem + THUMBNAIL))
+        return _row(job, _listed(detection), seconds=time.perf_counter() - started)
+    except Exception as caught:
+        error = told(caught)
+        return Row(job.scan, error=error.message, hint=error.hint)
+
+
+def earlier_row(job: Job) -> Row | None:
+    """Read what an earlier run left of a scan; None where it left nothing."""
+    path = job.folder / result_names(job.scan.stem, probability=False)["json"]
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        seconds = sum(content["provenance"]["timings_s"].values())
+        return _row(job, content, seconds=seconds, is_earlier=True)
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+@lru_cache(maxsize=1)
+def _model(name: str | None, device: str, threads: int) -> Model:
+    """Load the model once a worker."""
+    return load_model(find_model(name), device, threads=threads)
+
+
+def _listed(detection: Detection) -> dict[str, Any]:
+    from ..summary import summarise
+
+    return {
+        "summary": summarise(detection.lesions),
+        "lesions": [lesion.as_row() for lesion in detection.lesions],
+    }
+
+
+def _row(job: Job, content: dict[str, Any], *, seconds: float, is_earlier: bool = False) -> Row:
+    diameters = tuple(row["diameter_mm"] for row in content["lesions"] if row["status"] == ACCEPTED)
+    return Row(job.scan, content["summary"], diameters, seconds, is_earlier)

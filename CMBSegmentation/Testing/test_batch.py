@@ -1,0 +1,240 @@
+"""A whole dataset: every scan is searched once, what fails is explained, and a second start does only the rest."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import SimpleITK as sitk
+from counted_jobs import counted
+from dark_spots import ball_brain
+
+from CMBSegmentationLib import cli
+from CMBSegmentationLib.batch.cluster import run_jobs, workers
+from CMBSegmentationLib.batch.cohort import _sizes
+from CMBSegmentationLib.batch.jobs import Job, Row
+from CMBSegmentationLib.bids import find_scans
+from CMBSegmentationLib.errors import InputError, MachineError
+
+RESULT = "_desc-cmb_lesions.json"
+
+
+@pytest.fixture(scope="module")
+def a_small_head(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("head") / "head.nii.gz"
+    sitk.WriteImage(ball_brain(spacing=(2.0, 2.0, 2.0))[0], str(path))
+    return path
+
+
+def make_dataset(folder: Path, head: Path, subjects: int) -> Path:
+    """Scans in every place and form that BIDS has for them, and others that are none."""
+    (folder / "derivatives").mkdir(parents=True)
+    (folder / "dataset_description.json").write_text('{"Name": "made up", "BIDSVersion": "1.9.0"}')
+    forms = ("anat/sub-{}_T2starw", "swi/sub-{}_part-mag_swi", "ses-1/anat/sub-{}_ses-1_GRE", "ses-1/swi/sub-{}_swi")
+    for number in range(1, subjects + 1):
+        label = f"{number:03d}"
+        scan = folder / f"sub-{label}" / (forms[number % 4].format(label) + ".nii.gz")
+        scan.parent.mkdir(parents=True)
+        scan.symlink_to(head)
+        (scan.parent / f"sub-{label}_T1w.nii.gz").write_text("no T2*")
+    return folder
+
+
+def broken(dataset: Path) -> Path:
+    """Break the second and the fifth scan."""
+    scans = find_scans(dataset)
+    for scan, content in ((scans[1], b""), (scans[4], b"no scan")):
+        scan.path.unlink()
+        scan.path.write_bytes(content)
+    return dataset
+
+
+@pytest.fixture
+def batch(dark_model, tmp_path, capsys):
+    def call(dataset: Path, *options: str) -> tuple[int, str, str]:
+        code = cli.main(["batch", str(dataset), str(tmp_path / "out"), "--model", str(dark_model), *options])
+        said = capsys.readouterr()
+        return code, said.out, said.err.replace("\n", " ")
+
+    return call
+
+
+def results(out: Path) -> dict[str, float]:
+    return {p.name: p.stat().st_mtime for p in out.rglob(f"*{RESULT}")}
+
+
+# BIDS
+
+
+def test_every_place_for_a_t2star_or_swi_scan_is_known_and_nothing_else(tmp_path, a_small_head):
+    dataset = make_dataset(tmp_path / "data", a_small_head, 4)
+    for extra in ("sub-001/swi/sub-001_part-phase_swi", "sub-001/anat/sub-001_desc-x_swi", "derivatives/sub-9_swi"):
+        path = dataset / f"{extra}.nii.gz"
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text("")
+    scans = find_scans(dataset)
+    assert [(s.subject, s.session, s.stem) for s in scans] == [
+        ("001", "", "sub-001_part-mag_swi"),
+        ("002", "1", "sub-002_ses-1_GRE"),
+        ("003", "1", "sub-003_swi"),
+        ("004", "", "sub-004_T2starw"),
+    ]
+    assert scans[1].folder == Path("sub-002/ses-1/anat")
+
+
+@pytest.mark.parametrize(
+    ("folders", "reason"), [(None, "not a folder"), (["x"], "not a BIDS dataset"), (["sub-1/anat"], "no T2")]
+)
+def test_a_folder_that_is_no_dataset_is_refused(tmp_path, folders, reason):
+    for folder in folders or []:
+        (tmp_path / "data" / folder).mkdir(parents=True)
+    with pytest.raises(InputError, match=reason):
+        find_scans(tmp_path / "data")
+
+
+# The whole command
+
+
+def test_ten_of_twelve_scans_are_done_and_two_failures_are_explained(batch, tmp_path, a_small_head):
+    dataset = broken(make_dataset(tmp_path / "data", a_small_head, 12))
+    code, out, said = batch(dataset, "--workers", "2")
+    assert code == 2
+    assert "10 of 12 scans are done" in out
+    with (tmp_path / "out" / "cohort.csv").open() as stream:
+        table = list(csv.DictReader(stream))
+    assert len(table) == 12
+    failed = [row for row in table if row["error"]]
+    assert [row["microbleeds"] for row in table if not row["error"]] == ["2"] * 10
+    assert "is an empty file" in failed[0]["error"]
+    assert "is not a gzip file" in failed[1]["error"]
+    assert all(row["hint"] for row in failed)
+    assert "is an empty file" in said
+    description = json.loads((tmp_path / "out" / "dataset_description.json").read_text())
+    assert description["DatasetType"] == "derivative"
+    assert (tmp_path / "out/sub-002/ses-1/anat").is_dir()
+    page = (tmp_path / "out" / "cohort.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png") == 10
+    assert "is an empty file" in page
+    assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_started_again_it_does_only_what_was_left(batch, tmp_path, a_small_head):
+    dataset = make_dataset(tmp_path / "data", a_small_head, 4)
+    assert batch(dataset, "--workers", "1")[0] == 0
+    before = results(tmp_path / "out")
+    for name in list(before)[:2]:
+        next((tmp_path / "out").rglob(name)).unlink()
+        del before[name]
+    code, out, _ = batch(dataset, "--workers", "1")
+    assert code == 0
+    assert "4 of 4 scans are done, 2 of them before" in out
+    after = results(tmp_path / "out")
+    assert len(after) == 4
+    assert {name: after[name] for name in before} == before
+
+
+def test_a_batch_that_is_killed_goes_on_where_it_was(dark_model, tmp_path, a_small_head):
+    dataset, out = make_dataset(tmp_path / "data", a_small_head, 16), tmp_path / "out"
+    call = [sys.executable, "-m", "CMBSegmentationLib.cli", "batch", dataset, out, "--model", dark_model]
+    process = subprocess.Popen(
+        [*map(str, call), "--workers", "1"], cwd=Path(cli.__file__).parents[1], stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 120
+    while len(results(out)) < 4:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 130
+    before = results(out)
+    assert 4 <= len(before) < 16
+    assert cli.main(["batch", str(dataset), str(out), "--model", str(dark_model), "--workers", "1"]) == 0
+    after = results(out)
+    assert len(after) == 16
+    assert {name: after[name] for name in before} == before
+
+
+def test_results_of_another_threshold_are_not_mixed_in(batch, tmp_path, a_small_head):
+    dataset = make_dataset(tmp_path / "data", a_small_head, 1)
+    assert batch(dataset)[0] == 0
+    code, _, said = batch(dataset, "--threshold", "0.9")
+    assert code == 2
+    assert "another model or threshold" in said
+    assert batch(dataset, "--threshold", "0.9", "--overwrite")[0] == 0
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "no address"])
+def test_a_scheduler_that_does_not_answer_is_told(batch, tmp_path, a_small_head, monkeypatch, address):
+    monkeypatch.setattr("CMBSegmentationLib.batch.cluster.CONNECT_SECONDS", 1)
+    code, _, said = batch(make_dataset(tmp_path / "data", a_small_head, 1), "--scheduler", address)
+    assert code == 4
+    assert "does not answer" in said
+
+
+def test_a_wrong_model_is_told_once_and_before_the_work(tmp_path, a_small_head, capsys):
+    dataset = make_dataset(tmp_path / "data", a_small_head, 3)
+    code = cli.main(["batch", str(dataset), str(tmp_path / "out"), "--model", str(a_small_head)])
+    assert code == 3
+    assert capsys.readouterr().err.count("Error:") == 1
+
+
+def test_the_sizes_on_the_page_add_up_to_all_microbleeds():
+    sizes = _sizes([1.5, 2.0, 3.999, 4.0, 10.0])
+    assert dict(sizes) == {"< 2": 1, "2–3": 1, "3–4": 1, "4–5": 1, "5–6": 0, "6–8": 0, "8–10": 1}
+
+
+# On a cluster
+
+
+def jobs_of(dataset: Path, out: Path, model: Path) -> list[Job]:
+    out.mkdir()
+    return [Job(scan, out, str(model)) for scan in find_scans(dataset)]
+
+
+def test_a_worker_that_is_killed_half_way_costs_nothing(tmp_path, dark_model, a_small_head):
+    jobs = jobs_of(make_dataset(tmp_path / "data", a_small_head, 64), tmp_path / "out", dark_model)
+    told: list[Row] = []
+    with workers(None, 2) as client:
+        pids = list(client.run(os.getpid).values())
+
+        def tell(row: Row) -> None:
+            told.append(row)
+            if len(told) == 25:
+                os.kill(pids[0], signal.SIGKILL)
+
+        rows = run_jobs(jobs, client, tell, counted)
+    assert [row.scan for row in rows] == [job.scan for job in jobs]
+    assert not [row.error for row in rows if row.error]
+    assert len(results(tmp_path / "out")) == len(told) == 64
+    searched = Counter((tmp_path / "out" / "searched.txt").read_text().split())
+    assert max(searched.values()) == 1
+    assert len(searched) >= 63  # the one in hand when the worker died may have been finished but not noted
+
+
+def test_the_batch_runs_on_a_scheduler_given_by_address(batch, tmp_path, a_small_head):
+    from dask.distributed import LocalCluster
+
+    dataset = make_dataset(tmp_path / "data", a_small_head, 3)
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        code, out, _ = batch(dataset, "--scheduler", cluster.scheduler_address)
+    assert code == 0
+    assert "3 of 3 scans are done" in out
+
+
+def test_a_scheduler_that_goes_away_is_told_and_what_is_done_is_kept(tmp_path, dark_model, a_small_head):
+    from dask.distributed import Client, LocalCluster
+
+    jobs = jobs_of(make_dataset(tmp_path / "data", a_small_head, 12), tmp_path / "out", dark_model)
+    cluster = LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50)
+    client = Client(cluster, timeout=2)
+    with pytest.raises(MachineError, match="went away after") as caught:
+        run_jobs(jobs, client, lambda row: cluster.close() if row.scan == jobs[2].scan else None)
+    assert "start the batch again" in caught.value.hint
+    assert len(results(tmp_path / "out")) >= 3
