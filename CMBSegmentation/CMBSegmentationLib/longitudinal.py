@@ -1,0 +1,155 @@
+"""Two scans of one patient: brought together, and each lesion called stable, new, gone or not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import SimpleITK as sitk
+
+from .errors import InputError
+from .lesions import Lesion, accepted_only
+from .matching import MATCH_MM, match_centres
+
+STABLE, NEW, GONE, NOT_SEEN = "stable", "new", "gone", "not seen"
+SAMPLED_SHARE = 0.2  # of the brain's voxels, drawn anew with the same seed each time
+SEED = 1
+SHRINK, SMOOTH_MM = (4, 2, 1), (4.0, 2.0, 0.0)
+Point = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What is known of one scan.
+
+    Attributes
+    ----------
+    image : SimpleITK.Image
+    brain : SimpleITK.Image
+        Mask on the same grid.
+    lesions : sequence of Lesion
+        Accepted and dropped, as in `Detection.lesions`.
+    """
+
+    image: sitk.Image
+    brain: sitk.Image
+    lesions: Sequence[Lesion]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One lesion in both visits.
+
+    Attributes
+    ----------
+    status : {"stable", "new", "gone", "not seen"}
+    first, second : Lesion or None
+        As it was found in each visit.
+    why : str
+        For a lesion that was not seen in one of them: the reason.
+    """
+
+    status: str
+    first: Lesion | None
+    second: Lesion | None
+    why: str = ""
+
+
+def register(first: Visit, second: Visit) -> sitk.Transform:
+    """Find the rigid movement between two visits by mutual information.
+
+    Parameters
+    ----------
+    first, second : Visit
+        Any voxel sizes and directions; T2* and SWI may be mixed.
+
+    Returns
+    -------
+    SimpleITK.Transform
+        Takes a point of the first visit to the second, LPS mm.
+
+    Raises
+    ------
+    InputError
+        The scans have nothing in common to be aligned by.
+
+    References
+    ----------
+    Mattes et al., IEEE Transactions on Medical Imaging 22:120, 2003.
+    """
+    fixed, moving = (sitk.Cast(visit.image, sitk.sitkFloat32) for visit in (first, second))
+    start = sitk.CenteredTransformInitializer(
+        sitk.Cast(first.brain, sitk.sitkFloat32),
+        sitk.Cast(second.brain, sitk.sitkFloat32),
+        sitk.Euler3DTransform(),
+        sitk.CenteredTransformInitializerFilter.MOMENTS,
+    )
+    method = sitk.ImageRegistrationMethod()
+    method.SetMetricAsMattesMutualInformation(32)
+    method.SetMetricFixedMask(first.brain > 0)
+    method.SetMetricSamplingStrategy(method.RANDOM)
+    method.SetMetricSamplingPercentage(SAMPLED_SHARE, SEED)
+    method.SetInterpolator(sitk.sitkLinear)
+    method.SetOptimizerAsRegularStepGradientDescent(1.0, 1e-3, 200, relaxationFactor=0.6)
+    method.SetOptimizerScalesFromPhysicalShift()
+    method.SetShrinkFactorsPerLevel(SHRINK)
+    method.SetSmoothingSigmasPerLevel(SMOOTH_MM)
+    method.SetInitialTransform(start, inPlace=False)
+    try:
+        return method.Execute(fixed, moving)
+    except RuntimeError as error:
+        raise InputError("The two scans cannot be aligned.", "Check that both show the same patient's head.") from error
+
+
+def compare(first: Visit, second: Visit, transform: sitk.Transform | None = None) -> list[Change]:
+    """Call each accepted lesion of either visit stable, new, gone or not seen.
+
+    A lesion without a partner is not called new or gone where the other scan could not have shown it:
+    outside its brain, or where it has a candidate that was dropped.
+
+    Parameters
+    ----------
+    first, second : Visit
+        In the order of time.
+    transform : SimpleITK.Transform, optional
+        As `register` gives it; found if it is not given.
+
+    Returns
+    -------
+    list of Change
+        Those of the first visit by their ids, then the rest of the second by theirs.
+    """
+    forth = transform or register(first, second)
+    back = forth.GetInverse()
+    before, after = accepted_only(first.lesions), accepted_only(second.lesions)
+    moved = [back.TransformPoint(_lps(lesion)) for lesion in after]
+    partners = dict(match_centres([_lps(lesion) for lesion in before], moved))
+    changes = []
+    for row, lesion in enumerate(before):
+        if row in partners:
+            changes.append(Change(STABLE, lesion, after[partners[row]]))
+            continue
+        why = _not_shown(forth.TransformPoint(_lps(lesion)), second)
+        changes.append(Change(NOT_SEEN if why else GONE, lesion, None, why and f"second scan: {why}"))
+    for row, lesion in enumerate(after):
+        if row not in partners.values():
+            why = _not_shown(moved[row], first)
+            changes.append(Change(NOT_SEEN if why else NEW, None, lesion, why and f"first scan: {why}"))
+    return changes
+
+
+def _not_shown(point: Point, visit: Visit) -> str:
+    """Say why a scan does not show a lesion at a point; empty if it would have."""
+    index = visit.brain.TransformPhysicalPointToIndex(point)
+    inside = all(0 <= i < n for i, n in zip(index, visit.brain.GetSize(), strict=True))
+    if not inside:
+        return "its place is outside the scan"
+    if not visit.brain[index]:
+        return "its place is outside the brain mask"
+    dropped = [lesion for lesion in visit.lesions if lesion.dropped_because]
+    near = match_centres([point], [_lps(lesion) for lesion in dropped], MATCH_MM)
+    return f"a candidate there was dropped ({dropped[near[0][1]].dropped_because})" if near else ""
+
+
+def _lps(lesion: Lesion) -> Point:
+    return (-lesion.r_mm, -lesion.a_mm, lesion.s_mm)

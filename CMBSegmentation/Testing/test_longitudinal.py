@@ -1,0 +1,101 @@
+"""Follow-up: the head has moved and lesions have come and gone; each is called what it is."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from CMBSegmentationLib.brain_mask import brain_mask
+from CMBSegmentationLib.lesions import ACCEPTED, DROPPED, Lesion
+from CMBSegmentationLib.longitudinal import GONE, NEW, NOT_SEEN, STABLE, Visit, compare, register
+from CMBSegmentationLib.resources import sample_scan
+
+
+def a_lesion(number: int, lps, because: str = "") -> Lesion:
+    r, a, s = -lps[0], -lps[1], lps[2]
+    return Lesion(number, DROPPED if because else ACCEPTED, r, a, s, 14, 3, 1, 0.6, 0.9, dropped_because=because)
+
+
+@pytest.fixture(scope="module")
+def a_movement() -> sitk.Transform:
+    """Six degrees about each axis and some millimetres."""
+    return sitk.Euler3DTransform((0.0, 0.0, 0.0), 0.1, -0.08, 0.11, (6.0, -5.0, 8.0))
+
+
+@pytest.fixture(scope="module")
+def two_scans(a_movement):
+    """The sample scan, and the same head moved, on another grid, with noise of its own."""
+    image = sitk.Cast(sitk.ReadImage(str(sample_scan())), sitk.sitkFloat32)
+    brain = brain_mask(image)
+    grid = sitk.Image([110, 120, 60], sitk.sitkFloat32)
+    grid.SetSpacing((2.0, 2.0, 3.0))
+    middle = image.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in image.GetSize()])
+    grid.SetOrigin([m - (n - 1) / 2 * s for m, n, s in zip(middle, grid.GetSize(), grid.GetSpacing(), strict=True)])
+    back = a_movement.GetInverse()
+    moved = sitk.Resample(image, grid, back, sitk.sitkLinear, 0.0)
+    moved = sitk.AdditiveGaussianNoise(moved, float(sitk.GetArrayViewFromImage(image).std()) * 0.05, 0.0, 3)
+    return image, brain, moved, sitk.Resample(brain, grid, back, sitk.sitkNearestNeighbor, 0)
+
+
+@pytest.fixture(scope="module")
+def places(two_scans) -> list:
+    """Twenty places well apart, inside the brain."""
+    image, brain, *_ = two_scans
+    inside = np.argwhere(sitk.GetArrayFromImage(sitk.BinaryErode(brain, [2, 2, 1])) > 0)
+    chosen: list = []
+    for at in np.random.default_rng(5).permutation(inside):
+        point = np.array(image.TransformIndexToPhysicalPoint(tuple(map(int, at[::-1]))))
+        if all(np.linalg.norm(point - other) > 8 for other in chosen):
+            chosen.append(point)
+        if len(chosen) == 20:
+            return chosen
+    raise AssertionError("the brain is too small")
+
+
+@pytest.fixture(scope="module")
+def found(two_scans, a_movement) -> sitk.Transform:
+    image, brain, moved, moved_brain = two_scans
+    return register(Visit(image, brain, ()), Visit(moved, moved_brain, ()))
+
+
+def test_the_movement_is_found_to_a_millimetre(places, found, a_movement):
+    for point in places:
+        assert np.linalg.norm(np.subtract(found.TransformPoint(point), a_movement.TransformPoint(point))) < 1.0
+
+
+def test_lesions_that_came_went_and_stayed_are_called_so(two_scans, places, found, a_movement):
+    image, brain, moved, moved_brain = two_scans
+    rng = np.random.default_rng(2)
+    first = [a_lesion(n + 1, places[n]) for n in range(15)]
+    second = [a_lesion(n + 1, a_movement.TransformPoint(places[n] + rng.normal(0, 0.4, 3))) for n in range(5, 20)]
+    changes = compare(Visit(image, brain, first), Visit(moved, moved_brain, second), found)
+    right = sum(
+        (change.status == STABLE and change.first.id == change.second.id)
+        or (change.status == GONE and change.first.id <= 5)
+        or (change.status == NEW and change.second.id > 15)
+        for change in changes
+    )
+    assert len(changes) == 20
+    assert right >= 18
+
+
+def test_a_lesion_that_the_other_scan_could_not_show_is_not_called_gone_or_new(two_scans, places, found, a_movement):
+    image, brain, moved, moved_brain = two_scans
+    cut = moved_brain * 0
+    dropped = a_lesion(1, a_movement.TransformPoint(places[0]), "probability 0.30 is below the threshold 0.50")
+    seen = Visit(image, brain, [a_lesion(1, places[0])])
+    (change,) = compare(seen, Visit(moved, moved_brain, [dropped]), found)
+    assert change.status == NOT_SEEN
+    assert "second scan: a candidate there was dropped (probability 0.30" in change.why
+    (change,) = compare(seen, Visit(moved, cut, []), found)
+    assert (change.status, change.why) == (NOT_SEEN, "second scan: its place is outside the brain mask")
+
+
+def test_a_scan_compared_with_itself_is_stable(two_scans, places):
+    image, brain, *_ = two_scans
+    visit = Visit(image, brain, [a_lesion(n + 1, point) for n, point in enumerate(places)])
+    changes = compare(visit, visit, sitk.Euler3DTransform())
+    assert Counter(change.status for change in changes) == {STABLE: 20}
