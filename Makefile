@@ -41,6 +41,10 @@ $(VENV)/.ready-demo: pyproject.toml | $(BIN)/python
 $(VENV)/.ready-test: pyproject.toml | $(BIN)/python
 	@echo "Setting up Python packages for tests in $(VENV) (once, a few minutes)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@command -v dciodvfy >/dev/null || { \
+	    SUDO=; [ "$$(id -u)" = 0 ] || SUDO="sudo -n"; \
+	    $$SUDO apt-get install -qq -y dicom3tools >/dev/null 2>&1; } || \
+	    echo "Without dicom3tools, DICOM results are not validated in the tests."
 	@touch $@ $(VENV)/.ready-demo
 
 clean:
