@@ -24,8 +24,8 @@ from slicer.util import VTKObservationMixin
 # and scipy and SimpleITK would slow that down for all users.
 if TYPE_CHECKING:
     from CMBScribbleGrowLib.annotation import Annotation
-    from CMBScribbleGrowLib.cases import Cases
     from CMBScribbleGrowLib.linked_lesion import LinkedLesion
+    from CMBScribbleGrowLib.session import Cases
     from CMBScribbleGrowLib.session_state import Status
 
 POLL_INTERVAL_MS = 250
@@ -442,8 +442,7 @@ class CMBScribbleGrowLogic(ScriptedLoadableModuleLogic):
     """
 
     def __init__(self) -> None:
-        from CMBScribbleGrowLib.cases import Cases
-        from CMBScribbleGrowLib.session import GrowSession
+        from CMBScribbleGrowLib.session import Cases, GrowSession
 
         ScriptedLoadableModuleLogic.__init__(self)
         self.session = GrowSession(slicer.mrmlScene)

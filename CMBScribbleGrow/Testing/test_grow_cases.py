@@ -8,9 +8,8 @@ import slicer
 from painted_scan import head, paint
 
 from CMBScribbleGrowLib.annotation_file import read_study
-from CMBScribbleGrowLib.cases import Cases
 from CMBScribbleGrowLib.scene import find_nodes
-from CMBScribbleGrowLib.session import GrowSession
+from CMBScribbleGrowLib.session import Cases, GrowSession
 from CMBScribbleGrowLib.session_state import State
 
 

@@ -103,7 +103,7 @@ def test_growing_and_records_need_no_slicer():
 
 def test_session_and_scene_need_no_qt_and_no_trame():
     script = (
-        "import sys, CMBScribbleGrowLib.cases, CMBScribbleGrowLib.scene\n"
+        "import sys, CMBScribbleGrowLib.session, CMBScribbleGrowLib.scene\n"
         "sys.exit(str({'qt', 'ctk', 'trame'} & set(sys.modules) or '') or 0)"
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=MODULE_FOLDER)

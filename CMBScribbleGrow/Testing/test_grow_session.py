@@ -219,7 +219,7 @@ def test_running_out_of_memory_is_said(opened, a_head, monkeypatch):
     def too_large(image):
         raise MemoryError
 
-    monkeypatch.setattr("CMBScribbleGrowLib.study_session.scan_to_grow", too_large)
+    monkeypatch.setattr("CMBScribbleGrowLib.session.study_session.scan_to_grow", too_large)
     paint(a_head, "A")
     assert opened.grow() is None
     assert failed(opened, "not enough memory")

@@ -128,8 +128,9 @@ def find_results(scan_node: slicer.vtkMRMLScalarVolumeNode | None) -> ResultNode
     if not nodes[names.SEGMENTATION]:
         if accepted(lesion_rows(nodes[names.TABLE])):
             return None
-        nodes[names.SEGMENTATION] = _add_node(scan_node, names.SEGMENTATION)  # empty ones are not saved
-        nodes[names.SEGMENTATION].SetSaveWithScene(False)
+        empty = _add_node(scan_node, names.SEGMENTATION)  # such ones are not saved
+        empty.SetSaveWithScene(False)
+        nodes[names.SEGMENTATION] = empty
     return ResultNodes(scan=scan_node, **nodes)
 
 

@@ -16,14 +16,14 @@ from CMBSegmentationLib.errors import CMBError, InputError, told
 from CMBSegmentationLib.read import checked_scan
 from CMBSegmentationLib.summary import counted
 
-from .annotation import Annotation
-from .annotation_edits import unanswered
-from .linked_lesion import LinkedLesion
+from ..annotation import Annotation
+from ..annotation_edits import unanswered
+from ..linked_lesion import LinkedLesion
+from ..scan import ScanToGrow, scan_to_grow
+from ..scene import clear_curve, show_curve
+from ..session_state import GrowParameters, Snapshot, State, Status, Step
+from ..study_on_disk import SETTLED_S
 from .open_study import OpenStudy, files_of_study
-from .scan import ScanToGrow, scan_to_grow
-from .scene import clear_curve, show_curve
-from .session_state import GrowParameters, Snapshot, State, Status, Step
-from .study_on_disk import SETTLED_S
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.scene import image_from_volume
 
-from .annotation import Annotation, Finding, Mimic, Study
-from .annotation_edits import next_id, utc_now, with_entry, without_entry
-from .annotation_file import StudyFiles, study_from_json, study_to_json
-from .linked_lesion import LinkedLesion, record_of
-from .scene import (
+from ..annotation import Annotation, Finding, Mimic, Study
+from ..annotation_edits import next_id, utc_now, with_entry, without_entry
+from ..annotation_file import StudyFiles, study_from_json, study_to_json
+from ..linked_lesion import LinkedLesion, record_of
+from ..scene import (
     PAINT_SEGMENT,
     GrowNodes,
     Landmark,
@@ -47,13 +47,13 @@ from .scene import (
     show_lesion,
     take_from_scribble,
 )
-from .scene.grow_nodes import keep_if_filled
-from .scene.names import FILES_ATTRIBUTE, STUDY_ATTRIBUTE
-from .scene.scan_grid import ScanGrid
-from .scene.segment_voxels import segment_ids
-from .segments_file import Segment
-from .session_state import History, Snapshot, Step
-from .study_on_disk import FoundOnDisk, StudyOnDisk, all_segments, files_of_scan, find_on_disk, newest_entry
+from ..scene.grow_nodes import keep_if_filled
+from ..scene.names import FILES_ATTRIBUTE, STUDY_ATTRIBUTE
+from ..scene.scan_grid import ScanGrid
+from ..scene.segment_voxels import segment_ids
+from ..segments_file import Segment
+from ..session_state import History, Snapshot, Step
+from ..study_on_disk import FoundOnDisk, StudyOnDisk, all_segments, files_of_scan, find_on_disk, newest_entry
 
 LANDMARKS: tuple[tuple[str, str, type[Mimic] | type[Finding]], ...] = (
     ("mimics", "Mimic", Mimic),

@@ -11,10 +11,10 @@ import slicer
 from CMBSegmentationLib.announce import Signal
 from CMBSegmentationLib.errors import CMBError, InputError
 
-from .scene import remove_nodes
-from .session import GrowSession
-from .session_state import State, Status
-from .worklist import WorkItem, Worklist, next_item, read_worklist, refreshed, report_text
+from ..scene import remove_nodes
+from ..session_state import State, Status
+from ..worklist import WorkItem, Worklist, next_item, read_worklist, refreshed, report_text
+from .grow_session import GrowSession
 
 
 class Cases:

@@ -8,10 +8,10 @@ from typing import Any
 
 from CMBSegmentationLib.errors import InputError
 
-from .annotation import LISTS, Assessment, Entry, Finding, Microbleed, Mimic, SeriesQuality, entry_key
-from .annotation_edits import next_id, utc_now, with_done, with_entry, without_entry
-from .answers import answered
-from .session_state import State, Status
+from ..annotation import LISTS, Assessment, Entry, Finding, Microbleed, Mimic, SeriesQuality, entry_key
+from ..annotation_edits import next_id, utc_now, with_done, with_entry, without_entry
+from ..answers import answered
+from ..session_state import State, Status
 from .study_session import StudySession, announced
 
 
