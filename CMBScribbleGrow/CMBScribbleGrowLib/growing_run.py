@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 from collections.abc import Sequence
@@ -122,7 +123,7 @@ def grow_scribbles(request: GrowRequest, progress: Progress = no_progress) -> Gr
             draw_curve(one.lesion, title, draft / f"{stem}_desc-cmbgrown_curve-{ending}.png")
             draw_triptych(scan, one.lesion, title, draft / f"{stem}_desc-cmbgrown_mask-{ending}.png")
         written = sorted(path.name for path in draft.iterdir())
-        for old in request.out.glob(f"{stem}_desc-cmbgrown_*.png"):
+        for old in request.out.glob(f"{glob.escape(stem)}_desc-cmbgrown_*.png"):
             old.unlink()  # of the run that is replaced
         for name in written:
             os.replace(draft / name, request.out / name)
