@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 
 from CMBSegmentationLib import __version__
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.safe_write import DamagedFileError, replacing, set_aside, write_error
 
 from .annotation import LISTS, Annotation, Assessment, Growing, Microbleed, SeriesQuality, Study
-from .safe_write import DamagedFileError, replacing, set_aside, write_error
 
 SCHEMA_VERSION = 1
 COORDINATES = "patient RAS, mm"

@@ -14,11 +14,11 @@ import SimpleITK as sitk
 
 from CMBSegmentationLib.announce import Signal
 from CMBSegmentationLib.errors import CMBError
+from CMBSegmentationLib.safe_write import DamagedFileError, folder_lock, free_name, set_aside, write_error
 
 from .annotation import Annotation, Study
 from .annotation_edits import with_annotation
 from .annotation_file import StudyFiles, make_folder, read_study, write_study
-from .safe_write import DamagedFileError, folder_lock, free_name, set_aside, write_error
 from .segments_file import Segment, replace_segments
 
 LATEST_S = 2.0  # by when an entry must be on the disk

@@ -9,11 +9,11 @@ from typing import Any
 
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.read import Scan, read_scan
+from CMBSegmentationLib.safe_write import folder_lock
 
 from .annotation_edits import with_annotation
 from .annotation_file import StudyFiles, make_folder, open_study, write_study
 from .redbrick import Imported, import_task, read_tasks
-from .safe_write import folder_lock
 from .segments_file import replace_segments
 
 EXAMPLE = "cmb annotate-import tasks.json --scan sub-01_swi.nii.gz -o annotations/ --reader SI"

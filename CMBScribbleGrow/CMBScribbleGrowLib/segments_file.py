@@ -20,9 +20,9 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.safe_write import DamagedFileError, replacing
 
 from .annotation_checks import check_reader, check_text
-from .safe_write import DamagedFileError, replacing
 
 READER_TAG = "CMB.Reader"
 COLOUR = (1.0, 0.35, 0.2)  # as CMBSegmentationLib.scene paints lesions

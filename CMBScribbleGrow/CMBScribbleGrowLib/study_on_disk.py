@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from CMBSegmentationLib.announce import Signal
 from CMBSegmentationLib.errors import CMBError, InputError
 from CMBSegmentationLib.read import scan_stem
+from CMBSegmentationLib.safe_write import DamagedFileError, set_aside
 
 from .annotation import Annotation, Study
 from .annotation_edits import with_annotation
 from .annotation_file import StudyFiles, open_study
 from .autosave import WAIT_S, Autosave
 from .linked_lesion import LinkedLesion, lesion_from_record
-from .safe_write import DamagedFileError, set_aside
 from .segments_file import Segment, grown_name, read_segments, scribble_name
 from .session_state import Snapshot
 

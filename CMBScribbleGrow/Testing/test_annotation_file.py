@@ -7,7 +7,6 @@ import os
 import pytest
 from annotated_study import full_study
 
-from CMBScribbleGrowLib import safe_write
 from CMBScribbleGrowLib.annotation import Study
 from CMBScribbleGrowLib.annotation_file import (
     StudyFiles,
@@ -17,8 +16,9 @@ from CMBScribbleGrowLib.annotation_file import (
     study_to_json,
     write_study,
 )
-from CMBScribbleGrowLib.safe_write import DamagedFileError
+from CMBSegmentationLib import safe_write
 from CMBSegmentationLib.errors import InputError, MachineError
+from CMBSegmentationLib.safe_write import DamagedFileError
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from annotated_study import full_study, microbleed, small_scan
 
-from CMBScribbleGrowLib import safe_write
 from CMBScribbleGrowLib.annotation import Annotation, Study
 from CMBScribbleGrowLib.annotation_edits import with_annotation, with_entry
 from CMBScribbleGrowLib.annotation_file import StudyFiles, open_study, read_study, write_study
 from CMBScribbleGrowLib.autosave import LATEST_S, Autosave
 from CMBScribbleGrowLib.segments_file import Segment, read_segments
+from CMBSegmentationLib import safe_write
 from CMBSegmentationLib.errors import InputError, MachineError
 
 SCAN = "sub-01_swi.nii.gz"

@@ -14,8 +14,8 @@ import slicer.util
 from module_file import import_module_file
 from painted_scan import SPOTS, add_head, oblique_ijk_to_ras, paint, ras_of
 
-from CMBScribbleGrowLib.scene.segment_voxels import add_segment, set_voxels
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.scene.segment_voxels import add_segment, set_voxels
 
 MODULE_FOLDER = Path(__file__).resolve().parents[1]
 

@@ -32,9 +32,9 @@ from CMBScribbleGrowLib.scene import (
     show_lesion,
     take_from_scribble,
 )
-from CMBScribbleGrowLib.scene.segment_voxels import BINARY, add_segment, set_voxels
 from CMBScribbleGrowLib.settings import GrowSettings
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.scene.segment_voxels import BINARY, add_segment, set_voxels
 
 
 @pytest.fixture

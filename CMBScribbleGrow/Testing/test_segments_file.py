@@ -11,8 +11,7 @@ import vtk
 from annotated_study import SHAPE, small_scan
 from vtk.util import numpy_support
 
-from CMBScribbleGrowLib import safe_write, segments_file
-from CMBScribbleGrowLib.safe_write import DamagedFileError
+from CMBScribbleGrowLib import segments_file
 from CMBScribbleGrowLib.segments_file import (
     Segment,
     grown_name,
@@ -22,7 +21,9 @@ from CMBScribbleGrowLib.segments_file import (
     segment_of,
     write_segments,
 )
+from CMBSegmentationLib import safe_write
 from CMBSegmentationLib.errors import InputError, MachineError
+from CMBSegmentationLib.safe_write import DamagedFileError
 
 
 def mask_of(*voxels):

@@ -3,6 +3,8 @@
 Runs inside 3D Slicer and on slicer-core alike, on the scene that the scan's node belongs to.
 """
 
+from CMBSegmentationLib.scene.segment_voxels import give_own_boxes, segment_ids, set_voxels
+
 from .grow_nodes import GrowNodes, ensure_nodes, find_nodes, remove_nodes
 from .growth_curve import clear_curve, show_curve
 from .landmarks import Landmark, name_landmark, read_landmarks, show_landmarks
@@ -20,7 +22,6 @@ from .lesion_segments import (
     take_from_scribble,
 )
 from .scan_grid import OnScan, ScanGrid, grid_of, segment_on_scan
-from .segment_voxels import give_own_boxes, segment_ids, set_voxels
 
 __all__ = [
     "PAINT_SEGMENT",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.scene.lesion_nodes import LESION_COLOUR, lesion_name
+from CMBSegmentationLib.scene.segment_voxels import add_segment, segment_ids, set_voxels
 
 from ..linked_lesion import LinkedLesion
 from ..segments_file import READER_TAG
@@ -19,7 +20,6 @@ from ..settings import GrowSettings
 from .grow_nodes import GrowNodes, keep_if_filled
 from .names import TAG
 from .scan_grid import ScanGrid, segment_on_scan
-from .segment_voxels import add_segment, segment_ids, set_voxels
 
 PAINT_SEGMENT = "scribble"  # id of the segment that is there to be painted in
 SCRIBBLE_COLOUR = (1.0, 0.69, 0.0)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.scene import image_from_volume
+from CMBSegmentationLib.scene.segment_voxels import segment_ids
 
 from ..annotation import Annotation, Finding, Mimic, Study
 from ..annotation_edits import next_id, utc_now, with_entry, without_entry
@@ -50,7 +51,6 @@ from ..scene import (
 from ..scene.grow_nodes import keep_if_filled
 from ..scene.names import FILES_ATTRIBUTE, STUDY_ATTRIBUTE
 from ..scene.scan_grid import ScanGrid
-from ..scene.segment_voxels import segment_ids
 from ..segments_file import Segment
 from ..session_state import History, Snapshot, Step
 from ..study_on_disk import FoundOnDisk, StudyOnDisk, all_segments, files_of_scan, find_on_disk, newest_entry
