@@ -144,8 +144,8 @@ class _Candidates:
         """Components at the threshold, with the rule that drops them if one does."""
         rows = []
         for voxels in _components(self.p >= rules.threshold):
-            lesion = self._measured(voxels)
-            rows.append((voxels, _with_reason(lesion, self._reason(voxels, lesion, rules))))
+            lesion = self.measured(voxels)
+            rows.append((voxels, _with_reason(lesion, reason_to_drop(lesion, bool(self.brain[voxels].any()), rules))))
         return rows
 
     def below(self, rules: LesionRules) -> list[tuple[Voxels, Lesion]]:
@@ -156,20 +156,11 @@ class _Candidates:
         for voxels in _components(self.any_candidate):
             peak = float(self.p[voxels].max())
             if peak < rules.threshold:
-                reason = f"probability {peak:.2f} is below the threshold {rules.threshold:.2f}"
-                rows.append((voxels, _with_reason(self._measured(voxels), reason)))
+                rows.append((voxels, _with_reason(self.measured(voxels), below_threshold(peak, rules.threshold))))
         return rows
 
-    def _reason(self, voxels: Voxels, lesion: Lesion, rules: LesionRules) -> str:
-        if not self.brain[voxels].any():
-            return "outside the brain mask"
-        if lesion.volume_mm3 < rules.min_volume_mm3:
-            return f"{lesion.volume_mm3:.1f} mm³ is below the smallest volume {rules.min_volume_mm3:.1f} mm³"
-        if lesion.diameter_mm > rules.max_diameter_mm:
-            return f"{lesion.diameter_mm:.1f} mm is larger than a microbleed ({rules.max_diameter_mm:.0f} mm)"
-        return ""
-
-    def _measured(self, voxels: Voxels) -> Lesion:
+    def measured(self, voxels: Voxels) -> Lesion:
+        """Give where a candidate lies, how large and how dark it is."""
         index = np.column_stack(voxels[::-1]).astype(np.float64)  # x, y, z
         left, posterior, superior = self.geometry.TransformContinuousIndexToPhysicalPoint(index.mean(axis=0).tolist())
         volume = len(index) * self.voxel_mm3
@@ -223,6 +214,52 @@ def _components(mask: NDArray[np.bool_]) -> list[Voxels]:
 
 def _with_reason(lesion: Lesion, reason: str) -> Lesion:
     return Lesion(**{**asdict(lesion), "dropped_because": reason})
+
+
+def reason_to_drop(lesion: Lesion, in_brain: bool, rules: LesionRules) -> str:
+    """Say why a candidate that reaches the threshold does not count; empty if it does.
+
+    Parameters
+    ----------
+    lesion : Lesion
+        Its volume and diameter are looked at.
+    in_brain : bool
+        Whether any of its voxels is.
+    rules : LesionRules
+    """
+    if not in_brain:
+        return "outside the brain mask"
+    if lesion.volume_mm3 < rules.min_volume_mm3:
+        return f"{lesion.volume_mm3:.1f} mm³ is below the smallest volume {rules.min_volume_mm3:.1f} mm³"
+    if lesion.diameter_mm > rules.max_diameter_mm:
+        return f"{lesion.diameter_mm:.1f} mm is larger than a microbleed ({rules.max_diameter_mm:.0f} mm)"
+    return ""
+
+
+def below_threshold(peak: float, threshold: float) -> str:
+    """Say why a candidate that stays below the threshold everywhere does not count."""
+    return f"probability {peak:.2f} is below the threshold {threshold:.2f}"
+
+
+def measured(voxels: NDArray[np.integer], probability: sitk.Image, scan: sitk.Image) -> Lesion:
+    """Measure voxels that somebody else has put together, as a candidate is measured.
+
+    Parameters
+    ----------
+    voxels : integer array (n, 3)
+        Indices z, y, x; at least one.
+    probability : SimpleITK.Image
+        Float, on the scan's grid.
+    scan : SimpleITK.Image
+
+    Returns
+    -------
+    Lesion
+        With id 0, accepted.
+    """
+    p = sitk.GetArrayViewFromImage(probability)
+    everywhere = np.broadcast_to(np.uint8(1), p.shape)
+    return _Candidates(p, sitk.GetArrayViewFromImage(scan), everywhere, probability).measured(tuple(voxels.T))
 
 
 def accepted_only(lesions: Sequence[Lesion]) -> list[Lesion]:
