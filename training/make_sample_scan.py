@@ -35,6 +35,7 @@ def main() -> None:
         highest=258,  # as some of VALDO's scans: field-notes.md
         slice_mm=4.0,
         cortical_veins=CORTICAL_VEINS,
+        mimics=False,
     )
     arguments.out.mkdir(parents=True, exist_ok=True)
     sitk.WriteImage(scan.image, str(arguments.out / f"{NAME}.nii.gz"), True)

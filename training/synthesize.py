@@ -3,7 +3,8 @@
     python training/synthesize.py --label-maps LABELS/ --out simulated/ --count 60 --seed 1
 
 Writes, per subject, ``sub-XNN/sub-XNN_space-T2S_desc-masked_T2S.nii.gz``, ``..._space-T2S_CMB.nii.gz``
-(0/1) and ``sub-XNN_truth.json``. X tells the protocol: 1 SABRE, 2 RSS, 3 ALFA (VALDO's cohorts),
+(0/1), ``..._space-T2S_mimics.nii.gz`` (which kind of mimic a voxel holds) and ``sub-XNN_truth.json``.
+X tells the protocol: 1 SABRE, 2 RSS, 3 ALFA (VALDO's cohorts),
 4 clinical T2*, 5 clinical SWI, 6 UK Biobank SWI.
 """
 
@@ -21,6 +22,7 @@ import SimpleITK as sitk
 from rich.progress import track
 
 from cmbtraining.synthesis.acquisition import PROTOCOLS
+from cmbtraining.synthesis.mimics import KINDS
 from cmbtraining.synthesis.scan import simulate
 
 
@@ -79,7 +81,8 @@ def run(job: Job) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     sitk.WriteImage(scan.image, folder / f"{job.subject}_space-T2S_desc-masked_T2S.nii.gz", True)
     sitk.WriteImage(scan.mask > 0, folder / f"{job.subject}_space-T2S_CMB.nii.gz", True)
-    truth = {"lesions": scan.lesions, "simulation": scan.settings}
+    sitk.WriteImage(scan.mimics, folder / f"{job.subject}_space-T2S_mimics.nii.gz", True)
+    truth = {"lesions": scan.lesions, "simulation": scan.settings, "mimic_kinds": list(KINDS)}
     (folder / f"{job.subject}_truth.json").write_text(json.dumps(truth, indent=1))
 
 

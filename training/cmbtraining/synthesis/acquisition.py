@@ -102,6 +102,34 @@ def add_noise(signal: NDArray[np.complex64], sigma: float, rng: np.random.Genera
     return noisy
 
 
+def spoil(signal: NDArray[np.complex64], rng: np.random.Generator) -> NDArray[np.complex64]:
+    """Draw what goes wrong along the phase-encoding axis: ringing, ghosts, a head that moves.
+
+    Parameters
+    ----------
+    signal : complex64 array (z, y, x)
+        Phase is encoded along y.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    complex64 array (z, y, x)
+    """
+    lines = np.fft.fftfreq(signal.shape[1]).astype(np.float32)
+    change = np.ones(signal.shape[1], np.complex64)
+    if rng.random() < 0.3:  # outer lines are not acquired: Gibbs ringing
+        change *= np.abs(lines) <= 0.5 * rng.uniform(0.7, 1.0)
+    if rng.random() < 0.2:  # every second line differs: a ghost half a field of view away
+        change[1::2] *= np.complex64(1 + rng.uniform(0.005, 0.03) * np.exp(1j * rng.uniform(0, 2 * np.pi)))
+    if rng.random() < 0.2:  # from some line on, the head lies elsewhere
+        moved = lines > rng.uniform(0.05, 0.4)
+        change *= np.exp(-2j * np.pi * lines * moved * rng.uniform(-1.5, 1.5)).astype(np.complex64)
+    if np.all(change == 1):
+        return signal
+    spectrum = fft.fft(signal, axis=1, workers=1)
+    return fft.ifft(spectrum * change[:, None], axis=1, workers=1)
+
+
 def swi_magnitude(signal: NDArray[np.complex64], keep: float = 0.12) -> NDArray[np.float32]:
     """Weight the magnitude by the high-passed phase.
 

@@ -71,12 +71,16 @@ def read_anatomy(path: Path, rng: np.random.Generator) -> Anatomy:
     -------
     Anatomy
     """
-    labels = sitk.Cast(sitk.DICOMOrient(sitk.ReadImage(str(path)), "LPS"), sitk.sitkInt16)
-    labels = _cropped_to_head(labels)
+    labels = read_labels(path)
     if rng.random() < 0.5:
         labels = _mirrored(labels)
     warped = _warped(labels, rng)
     return Anatomy(sitk.GetArrayFromImage(warped), np.array(warped.GetOrigin()))
+
+
+def read_labels(path: Path) -> sitk.Image:
+    """Read a label map, LPS orientation, cut to the head; Int16."""
+    return _cropped_to_head(sitk.Cast(sitk.DICOMOrient(sitk.ReadImage(str(path)), "LPS"), sitk.sitkInt16))
 
 
 def _cropped_to_head(labels: sitk.Image) -> sitk.Image:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence as Sequence_
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ class Lesion:
         LPS.
     spheres : tuple of (offset (3,), radius_mm)
     ppm : float
-        Susceptibility against tissue.
+        Susceptibility against tissue; below 0 for calcium.
     """
 
     centre_mm: NDArray[np.float64]
@@ -91,6 +92,7 @@ def imprint(
     factors: NDArray[np.integer],
     sequence: Sequence,
     b0_mm: NDArray[np.float64],
+    gap: int = 0,
 ) -> tuple[tuple[slice, slice, slice], NDArray[np.complex64], NDArray[np.bool_]] | None:
     """Compute what one lesion changes in the acquired signal.
 
@@ -110,6 +112,8 @@ def imprint(
     sequence : Sequence
     b0_mm : array (3,)
         Main field's direction in LPS.
+    gap : int
+        Parts of every slice that are not acquired.
 
     Returns
     -------
@@ -143,8 +147,8 @@ def imprint(
 
     sz, sy, sx = split[::-1]
     effect = effect.reshape(nz // sz, sz, ny // sy, sy, nx // sx, sx).mean(axis=(1, 3, 5))
-    without = block_mean(background, factors)
-    with_lesion = block_mean(background * effect, factors)
+    without = block_mean(background, factors, gap)
+    with_lesion = block_mean(background * effect, factors, gap)
     loss = 1 - np.abs(with_lesion) / np.maximum(np.abs(without), 1e-6)
     visible = _connected_to(loss >= VISIBLE_LOSS, centre - low)
     return _slices(low, high), (with_lesion - without).astype(np.complex64), visible
@@ -153,20 +157,20 @@ def imprint(
 def _reach_mm(lesion: Lesion, sequence: Sequence) -> float:
     """How far from the centre the phase along the field falls to `FAINTEST_RAD`."""
     furthest = max(radius + float(np.linalg.norm(offset)) for offset, radius in lesion.spheres)
-    surface_rad = sequence.radians_per_ppm * lesion.ppm * 2 / 3
+    surface_rad = sequence.radians_per_ppm * abs(lesion.ppm) * 2 / 3
     return furthest * max(1.5, (surface_rad / FAINTEST_RAD) ** (1 / 3))
 
 
-def block_mean(values: NDArray[np.complex64], factors: NDArray[np.integer]) -> NDArray[np.complex64]:
-    """Average blocks of `factors` (x, y, z) voxels of an array (z, y, x)."""
+def block_mean(values: NDArray[Any], factors: NDArray[np.integer], gap: int = 0) -> NDArray[Any]:
+    """Average blocks of `factors` (x, y, z) voxels of an array (z, y, x), without the last `gap` along z."""
     fx, fy, fz = (int(f) for f in factors)
     nz, ny, nx = values.shape
-    total = np.zeros((nz // fz, ny // fy, nx // fx), np.complex64)
-    for k in range(fz):  # strided sums need far less memory than a reshaped mean
+    total = np.zeros((nz // fz, ny // fy, nx // fx), values.dtype)
+    for k in range(fz - gap):  # strided sums need far less memory than a reshaped mean
         for j in range(fy):
             for i in range(fx):
                 total += values[k::fz, j::fy, i::fx]
-    total /= np.float32(fx * fy * fz)
+    total /= np.float32(fx * fy * (fz - gap))
     return total
 
 

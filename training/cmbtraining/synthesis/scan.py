@@ -11,17 +11,19 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .acquisition import PROTOCOLS, add_noise, draw_grid, draw_sequence, shading, swi_magnitude
+from .acquisition import PROTOCOLS, add_noise, draw_grid, draw_sequence, shading, spoil, swi_magnitude
 from .anatomy import Anatomy, read_anatomy
 from .contrast import BRAIN_LABELS, VENOUS_BLOOD, Sequence, ernst_signal, signal_map, susceptibility_map
 from .grid import Grid
 from .lesions import block_mean, draw_lesions, imprint
+from .mimics import KINDS, LACUNE, VESSEL, draw_mimics, white_matter_lesions, with_lacunes
 from .susceptibility import dipole_field
-from .vessels import draw_veins, filled_fraction
+from .vessels import draw_arteries, draw_veins, filled_fraction
 
 FINE_IN_PLANE_MM, FINE_THROUGH_MM = 0.65, 0.8  # acquired voxels are split down to about this
 DROPOUT = 0.4  # of the brain's median signal: below it there is nothing left for a lesion to darken
 B0_LPS = np.array([0.0, 0.0, 1.0])
+VESSEL_SEEN = 0.05  # part of an acquired voxel from which it counts as vessel
 SMALLEST_MM = 1.5  # field-notes.md: one in twenty of VALDO's lesions is below 2 mm
 
 
@@ -35,6 +37,8 @@ class SimulatedScan:
         Int16 magnitude.
     mask : SimpleITK.Image
         UInt8, label k = lesion k, on the grid of `image`.
+    mimics : SimpleITK.Image
+        UInt8, value k = `mimics.KINDS` k - 1, on the grid of `image`.
     lesions : list of dict
         ``r_mm, a_mm, s_mm, diameter_mm`` (sphere of the mask's volume), in the order of the labels.
     settings : dict
@@ -43,6 +47,7 @@ class SimulatedScan:
 
     image: sitk.Image
     mask: sitk.Image
+    mimics: sitk.Image
     lesions: list[dict[str, float]]
     settings: dict[str, Any]
 
@@ -57,6 +62,7 @@ def simulate(
     highest: float | None = None,
     slice_mm: float | None = None,
     cortical_veins: int | None = None,
+    mimics: bool = True,
 ) -> SimulatedScan:
     """Simulate a T2*-weighted or SWI scan; the same arguments give the same scan.
 
@@ -77,6 +83,9 @@ def simulate(
         Slice thickness; drawn from the protocol's range if not given.
     cortical_veins : int, optional
         Drawn if not given.
+    mimics : bool
+        Whether calcifications, cavernomas, arteries, lacunes, white-matter lesions and the scanner's
+        artefacts may be there; veins and sinuses always are.
 
     Returns
     -------
@@ -93,6 +102,8 @@ def simulate(
 
     anatomy = read_anatomy(label_map, rng)
     sequence = draw_sequence(chosen, rng)
+    other = np.random.default_rng([seed, 1])  # of its own, so that the anatomy is the same with and without mimics
+    anatomy, holes = with_lacunes(anatomy, other) if mimics else (anatomy, np.zeros(anatomy.labels.shape, bool))
     brain = np.isin(anatomy.labels, BRAIN_LABELS)
     tissue = brain & (anatomy.labels != 24)  # label 24, CSF, runs down the spinal canal
     grid = draw_grid(chosen, anatomy.points(tissue), rng)
@@ -100,13 +111,25 @@ def simulate(
 
     factors = np.maximum(1, np.rint(part.spacing / [FINE_IN_PLANE_MM, FINE_IN_PLANE_MM, FINE_THROUGH_MM])).astype(int)
     fine = part.subdivided(factors)
-    fine_signal = _signal_without_lesions(anatomy, fine, sequence, cortical_veins, rng)
-    acquired = block_mean(fine_signal, factors)
+    gap = int(mimics and factors[2] >= 4 and other.random() < 0.3)
+    fine_signal, vessels = _signal_without_lesions(
+        anatomy, fine, sequence, cortical_veins, rng, other if mimics else None
+    )
+    acquired = block_mean(fine_signal, factors, gap)
+    kinds = (block_mean(vessels, factors, gap) > VESSEL_SEEN).astype(np.uint8) * (1 + KINDS.index(VESSEL))
+    kinds[part.sample(anatomy.image_of(holes.astype(np.uint8)), 0.0) > 0.5] = 1 + KINDS.index(LACUNE)
+    del vessels
 
     inside_brain = part.sample(anatomy.image_of(brain.astype(np.uint8)), 0.0) > 0.5
     truth = np.zeros(part.shape, np.uint8)
     drawn = draw_lesions(anatomy, count, rng)
-    changes = [imprint(lesion, fine_signal, fine, factors, sequence, B0_LPS) for lesion in drawn]
+    changes = [imprint(lesion, fine_signal, fine, factors, sequence, B0_LPS, gap) for lesion in drawn]
+    for mimic in draw_mimics(anatomy, other) if mimics else []:
+        found = imprint(mimic.body, fine_signal, fine, factors, sequence, B0_LPS, gap)
+        if found is not None:
+            where, delta, visible = found
+            acquired[where] += delta
+            kinds[where][visible] = 1 + KINDS.index(mimic.kind)
     del fine_signal
     label = 0
     tissue_level = np.median(np.abs(acquired[inside_brain]))
@@ -121,10 +144,16 @@ def simulate(
         acquired[where] += delta
         label += 1
         truth[where][seen] = label
+    kinds[truth > 0] = 0
 
+    if mimics:
+        acquired = spoil(acquired, other)
     magnitude = _received(acquired, chosen.swi, inside_brain if stripped else None, rng)
     magnitude *= top / np.percentile(magnitude[magnitude > 0], 99.9)
-    image, mask = _on_whole_grid(np.clip(magnitude, 0, top), truth, grid, start)
+    image, mask, kinds_image = (
+        grid.image(_on_whole_grid(values, grid, start))
+        for values in (np.rint(np.clip(magnitude, 0, top)).astype(np.int16), truth, kinds)
+    )
     settings = {
         "label_map": label_map.name,
         "seed": seed,
@@ -136,8 +165,10 @@ def simulate(
         "flip_deg": round(sequence.flip_deg, 1),
         "swi": chosen.swi,
         "cortical_veins": cortical_veins,
+        "mimics": mimics,
+        "slice_gap": round(gap / int(factors[2]), 2),
     }
-    return SimulatedScan(image, mask, lesion_table(mask), settings)
+    return SimulatedScan(image, mask, kinds_image, lesion_table(mask), settings)
 
 
 def lesion_table(mask: sitk.Image) -> list[dict[str, float]]:
@@ -173,16 +204,29 @@ def _imaged_part(grid: Grid, anatomy: Anatomy, where: NDArray[np.bool_]) -> tupl
 
 
 def _signal_without_lesions(
-    anatomy: Anatomy, fine: Grid, sequence: Sequence, cortical_veins: int | None, rng: np.random.Generator
-) -> NDArray[np.complex64]:
-    """Magnitude and phase of tissue and veins on the fine grid."""
-    magnitude = fine.sample(anatomy.image_of(signal_map(anatomy.labels, sequence, rng)), 0.0)
+    anatomy: Anatomy,
+    fine: Grid,
+    sequence: Sequence,
+    cortical_veins: int | None,
+    rng: np.random.Generator,
+    other: np.random.Generator | None,
+) -> tuple[NDArray[np.complex64], NDArray[np.float32]]:
+    """Magnitude and phase of tissue and vessels on the fine grid, and the part of each voxel that is vessel."""
+    tissue = signal_map(anatomy.labels, sequence, rng)
+    if other is not None:
+        tissue *= white_matter_lesions(anatomy, other)
+    magnitude = fine.sample(anatomy.image_of(tissue), 0.0)
     large = dipole_field(susceptibility_map(anatomy.labels, rng), (1.0, 1.0, 1.0), B0_LPS, pad=32)
     shift = fine.sample(anatomy.image_of(large), 0.0)
 
     veins = filled_fraction(draw_veins(anatomy, rng, cortical_veins), fine, rng)
     blood = ernst_signal(VENOUS_BLOOD, sequence) * rng.uniform(0.5, 1.1)
     magnitude += veins * (np.float32(blood) - magnitude)
+    vessels = veins.copy()
+    if other is not None:  # arteries: dark where flow dephases, bright where fresh blood flows in
+        arteries = filled_fraction(draw_arteries(anatomy, other), fine, other)
+        magnitude += arteries * (np.float32(blood * other.choice([0.1, 0.3, 1.0, 1.8])) - magnitude)
+        np.maximum(vessels, arteries, out=vessels)
     veins *= np.float32(VENOUS_BLOOD.ppm * rng.uniform(0.8, 1.25))
     shift += dipole_field(veins, fine.spacing, fine.direction.T @ B0_LPS)
 
@@ -191,7 +235,7 @@ def _signal_without_lesions(
     np.cos(shift, out=signal.real)
     np.sin(shift, out=signal.imag)
     signal *= magnitude
-    return signal
+    return signal, vessels
 
 
 def _received(
@@ -208,14 +252,9 @@ def _received(
     return magnitude.astype(np.float32)
 
 
-def _on_whole_grid(
-    magnitude: NDArray[np.float32], truth: NDArray[np.uint8], grid: Grid, start: NDArray[np.intp]
-) -> tuple[sitk.Image, sitk.Image]:
+def _on_whole_grid(values: NDArray[Any], grid: Grid, start: NDArray[np.intp]) -> NDArray[Any]:
     x, y, z = start
-    nz, ny, nx = magnitude.shape
-    where = (slice(z, z + nz), slice(y, y + ny), slice(x, x + nx))
-    whole = np.zeros(grid.shape, np.int16)
-    whole[where] = np.rint(magnitude)
-    labels = np.zeros(grid.shape, np.uint8)
-    labels[where] = truth
-    return grid.image(whole), grid.image(labels)
+    nz, ny, nx = values.shape
+    whole = np.zeros(grid.shape, values.dtype)
+    whole[z : z + nz, y : y + ny, x : x + nx] = values
+    return whole

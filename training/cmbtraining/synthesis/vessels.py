@@ -14,6 +14,7 @@ from .contrast import BRAIN_LABELS, CSF, GREY_LABELS, TISSUE_OF_LABEL, VENTRICLE
 from .grid import Grid
 
 STEP_MM = 0.4
+BASE_LABELS = (16, 28, 60)  # brainstem and ventral diencephalon
 SAMPLES_PER_VOXEL = 10  # Monte-Carlo points that fill a fine voxel
 
 
@@ -42,6 +43,18 @@ def draw_veins(anatomy: Anatomy, rng: np.random.Generator, cortical: int | None 
     count = int(rng.integers(20, 260)) if cortical is None else cortical
     parts = [_cortical(anatomy, count, rng), _medullary(anatomy, rng)]
     return Tubes(np.concatenate([p.points_mm for p in parts]), np.concatenate([p.radius_mm for p in parts]))
+
+
+def draw_arteries(anatomy: Anatomy, rng: np.random.Generator) -> Tubes:
+    """Draw arteries (radius 0.4-1.5 mm) in the fluid around the brain's base, where blood flows fast."""
+    fluid = np.isin(anatomy.labels, [k for k in BRAIN_LABELS if TISSUE_OF_LABEL[k] is CSF])
+    to_base = _distance_mm(np.isin(anatomy.labels, BASE_LABELS))
+    count = int(rng.integers(4, 24))
+    start = anatomy.random_points(fluid & (to_base < 25), count, rng)
+    cost = np.where(fluid, 0.0, 2.0).astype(np.float32)
+    length_mm = rng.uniform(15, 60, len(start))
+    radius = rng.uniform(0.4, 1.5, len(start))
+    return _walk(anatomy, start, _unit(rng.normal(size=(len(start), 3))), length_mm, radius, cost, 0.3, rng)
 
 
 def _cortical(anatomy: Anatomy, count: int, rng: np.random.Generator) -> Tubes:
