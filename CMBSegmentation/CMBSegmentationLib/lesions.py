@@ -107,7 +107,7 @@ def find_lesions(
         UInt16 on the scan's grid; label k is the accepted lesion with id k.
     """
     p = sitk.GetArrayViewFromImage(probability)
-    found = _Candidates(p, sitk.GetArrayViewFromImage(scan), sitk.GetArrayViewFromImage(brain), probability)
+    found = Candidates(p, sitk.GetArrayViewFromImage(scan), sitk.GetArrayViewFromImage(brain), probability)
     rows = found.above(rules) + found.below(rules)
     accepted = sorted((r for r in rows if not r[1].dropped_because), key=_by_probability)
     dropped = sorted((r for r in rows if r[1].dropped_because), key=_by_probability)[:MOST_CANDIDATES]
@@ -131,8 +131,15 @@ def _by_probability(row: tuple[Voxels, Lesion]) -> tuple[float, float]:
     return (-row[1].probability, -row[1].volume_mm3)
 
 
-class _Candidates:
-    """Components of one probability image and what can be measured on them."""
+class Candidates:
+    """Components of one probability image and what can be measured on them.
+
+    Parameters
+    ----------
+    p, scan, brain : arrays (z, y, x)
+    geometry : SimpleITK.Image
+        Gives the grid.
+    """
 
     def __init__(self, p: NDArray, scan: NDArray, brain: NDArray, geometry: sitk.Image) -> None:
         self.p, self.scan, self.brain, self.geometry = p, scan, brain, geometry
@@ -160,7 +167,7 @@ class _Candidates:
         return rows
 
     def measured(self, voxels: Voxels) -> Lesion:
-        """Give where a candidate lies, how large and how dark it is."""
+        """Give where voxels (index arrays z, y, x; at least one) lie, how large and how dark they are; id 0."""
         index = np.column_stack(voxels[::-1]).astype(np.float64)  # x, y, z
         left, posterior, superior = self.geometry.TransformContinuousIndexToPhysicalPoint(index.mean(axis=0).tolist())
         volume = len(index) * self.voxel_mm3
@@ -239,27 +246,6 @@ def reason_to_drop(lesion: Lesion, in_brain: bool, rules: LesionRules) -> str:
 def below_threshold(peak: float, threshold: float) -> str:
     """Say why a candidate that stays below the threshold everywhere does not count."""
     return f"probability {peak:.2f} is below the threshold {threshold:.2f}"
-
-
-def measured(voxels: NDArray[np.integer], probability: sitk.Image, scan: sitk.Image) -> Lesion:
-    """Measure voxels that somebody else has put together, as a candidate is measured.
-
-    Parameters
-    ----------
-    voxels : integer array (n, 3)
-        Indices z, y, x; at least one.
-    probability : SimpleITK.Image
-        Float, on the scan's grid.
-    scan : SimpleITK.Image
-
-    Returns
-    -------
-    Lesion
-        With id 0, accepted.
-    """
-    p = sitk.GetArrayViewFromImage(probability)
-    everywhere = np.broadcast_to(np.uint8(1), p.shape)
-    return _Candidates(p, sitk.GetArrayViewFromImage(scan), everywhere, probability).measured(tuple(voxels.T))
 
 
 def accepted_only(lesions: Sequence[Lesion]) -> list[Lesion]:

@@ -107,9 +107,9 @@ def free_name(path: Path, word: str) -> Path:
     raise MachineError(f"There are too many files like {candidate.name}.", "Clear up the folder.")
 
 
-def set_aside(path: Path, damage: DamagedFileError) -> str:
+def set_aside(path: Path, damage: DamagedFileError, word: str = "damaged") -> str:
     """Rename a damaged file, so that nothing is written over it; say so in words for its reader."""
-    aside = free_name(path, "damaged")
+    aside = free_name(path, word)
     try:
         os.rename(path, aside)
     except OSError as error:

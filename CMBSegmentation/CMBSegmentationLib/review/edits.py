@@ -1,0 +1,130 @@
+"""What a reader does to a list of lesions: functions from a review to the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..lesions import ACCEPTED as KEPT
+from ..lesions import CANDIDATE_PROBABILITY
+from .candidates import CandidateField, Flat
+from .lesion_list import ADDED, MERGED, SPLIT, Numbering, Review, ReviewedLesion
+from .verdict import Verdict
+
+
+def with_verdict(review: Review, lesion: ReviewedLesion, verdict: Verdict | None) -> Review:
+    """Set or take back a verdict."""
+    return review.with_lesion(replace(lesion, verdict=verdict))
+
+
+def with_place(review: Review, lesion: ReviewedLesion, region: str, side: str) -> Review:
+    """Say in which region, on which side a lesion lies that has a verdict."""
+    return review.with_lesion(replace(lesion, lesion=replace(lesion.lesion, region=region, side=side)))
+
+
+def added(
+    review: Review, candidates: CandidateField, numbers: Numbering, voxels: Flat, verdict: Verdict
+) -> tuple[Review, ReviewedLesion]:
+    """Add a lesion that was missed.
+
+    Parameters
+    ----------
+    voxels : int64 array
+        Flat indices; those that another fixed lesion has stay with it.
+
+    Raises
+    ------
+    InputError
+        Every voxel belongs to a lesion that is on the list.
+    """
+    others = [one.voxels for one in review.fixed if not one.deleted]
+    own = np.setdiff1d(voxels, np.concatenate(others)) if others else np.unique(voxels)
+    if not len(own):
+        raise InputError("There is a lesion already.", "Choose it in the list to decide on it.")
+    lesion = _put_together(review, candidates, numbers.new(), own, ADDED, verdict)
+    return review.with_lesion(lesion), lesion
+
+
+def merged(
+    review: Review, candidates: CandidateField, parts: Sequence[ReviewedLesion]
+) -> tuple[Review, ReviewedLesion]:
+    """Make one lesion of several; it has the first one's number and verdict.
+
+    Raises
+    ------
+    InputError
+        Fewer than two are given.
+    """
+    if len(parts) < 2:
+        raise InputError("Merging needs two lesions or more.", "Choose them in the list with Ctrl held down.")
+    first = min(parts, key=lambda one: one.id)
+    voxels = np.unique(np.concatenate([one.voxels for one in parts]))
+    verdict = next((one.verdict for one in (first, *parts) if one.verdict is not None), None)
+    lesion = _put_together(review, candidates, first.id, voxels, MERGED, verdict)
+    lesion = replace(lesion, lesion=replace(lesion.lesion, region=first.lesion.region, side=first.lesion.side))
+    return review.without(*(one.id for one in parts)).with_lesion(lesion), lesion
+
+
+def split(
+    review: Review, candidates: CandidateField, numbers: Numbering, lesion: ReviewedLesion
+) -> tuple[Review, tuple[ReviewedLesion, ...]]:
+    """Part a lesion: at the lowest threshold at which it falls apart, else across its longest extent.
+
+    Raises
+    ------
+    InputError
+        It has one voxel.
+    """
+    if len(lesion.voxels) < 2:
+        raise InputError(f"CMB {lesion.id} is a single voxel.", "It cannot be split.")
+    groups = _where_it_parts(candidates, lesion) or _halves(candidates, lesion)
+    ids = [lesion.id, *(numbers.new() for _ in groups[1:])]
+    parts = []
+    for number, voxels in zip(ids, groups, strict=True):
+        part = _put_together(review, candidates, number, voxels, SPLIT, lesion.verdict)
+        place = {"region": lesion.lesion.region, "side": lesion.lesion.side}
+        parts.append(replace(part, lesion=replace(part.lesion, **place)))
+        review = review.with_lesion(parts[-1])
+    return review, tuple(parts)
+
+
+def deleted(review: Review, lesion: ReviewedLesion) -> Review:
+    """Take a lesion off the list for good; no threshold brings it back."""
+    return review.with_lesion(replace(lesion, deleted=True))
+
+
+def _put_together(
+    review: Review, candidates: CandidateField, number: int, voxels: Flat, origin: str, verdict: Verdict | None
+) -> ReviewedLesion:
+    lesion = replace(candidates.measured(voxels), id=number, status=KEPT)
+    return ReviewedLesion(number, voxels, lesion, -1, origin, verdict, threshold=review.threshold)
+
+
+def _where_it_parts(candidates: CandidateField, lesion: ReviewedLesion) -> list[Flat]:
+    """Part at the lowest threshold that leaves more than one piece, each voxel to the nearest; empty if none does."""
+    for threshold in np.arange(CANDIDATE_PROBABILITY, lesion.lesion.probability, 0.01):
+        parts = candidates.parts_of(lesion.voxels, float(threshold))
+        if len(parts) > 1:
+            places = _places_mm(candidates, lesion.voxels)
+            centres = np.stack([_places_mm(candidates, part.voxels).mean(axis=0) for part in parts])
+            nearest = np.linalg.norm(places[:, None] - centres, axis=2).argmin(axis=1)
+            return [lesion.voxels[nearest == n] for n in range(len(parts)) if (nearest == n).any()]
+    return []
+
+
+def _halves(candidates: CandidateField, lesion: ReviewedLesion) -> list[Flat]:
+    places = _places_mm(candidates, lesion.voxels)
+    offsets = places - places.mean(axis=0)
+    along = offsets @ np.linalg.svd(offsets, full_matrices=False)[2][0]
+    order = np.argsort(along, kind="stable")
+    half = len(order) // 2
+    return [np.sort(lesion.voxels[order[:half]]), np.sort(lesion.voxels[order[half:]])]
+
+
+def _places_mm(candidates: CandidateField, voxels: Flat) -> NDArray[np.float64]:
+    zyx = np.column_stack(np.unravel_index(voxels, candidates.shape))
+    return zyx * np.array(candidates.probability.GetSpacing()[::-1])

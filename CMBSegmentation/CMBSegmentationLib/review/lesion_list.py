@@ -1,0 +1,180 @@
+"""The list that a reader works through: candidates at the present threshold, and what was decided on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ..lesions import ACCEPTED as KEPT
+from ..lesions import COLUMNS, Lesion
+from .candidates import Candidate, CandidateField, Flat
+from .verdict import REJECTED, Verdict
+
+DETECTED, ADDED, MERGED, SPLIT = "detected", "added", "merged", "split"
+ORIGINS = (DETECTED, ADDED, MERGED, SPLIT)
+REVIEW_COLUMNS = ("decision", "mimic", "reader", "decided_at", "origin")
+"""What a review adds to `lesions.COLUMNS`, after them."""
+
+UNREVIEWED, BELOW = "unreviewed", "dropped"
+"""States of a lesion without a verdict: the detector kept it, or it did not."""
+
+
+@dataclass(frozen=True, eq=False)
+class ReviewedLesion:
+    """One lesion of the list.
+
+    Attributes
+    ----------
+    id : int
+        Stays the same at every threshold, and is never given again.
+    voxels : int64 array
+        Flat indices in the scan's array (z, y, x), ascending.
+    lesion : Lesion
+        Measurements and the detector's own judgement.
+    peak : int
+        As `Candidate.peak`; -1 of what a reader has put together.
+    origin : str
+        One of `ORIGINS`.
+    verdict : Verdict or None
+    deleted : bool
+        Taken off the list by a reader; kept so that no threshold brings it back.
+    threshold : float
+        At which its extent was taken.
+    """
+
+    id: int
+    voxels: Flat
+    lesion: Lesion
+    peak: int = -1
+    origin: str = DETECTED
+    verdict: Verdict | None = None
+    deleted: bool = False
+    threshold: float = 0.5
+
+    @property
+    def state(self) -> str:
+        """Its decision, or `UNREVIEWED` or `BELOW` where there is none: what its colour shows."""
+        if self.verdict is not None:
+            return self.verdict.decision
+        return UNREVIEWED if self.lesion.status == KEPT else BELOW
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a microbleed as far as is known: not rejected, not dropped."""
+        return self.state not in (REJECTED, BELOW)
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether a reader has had a hand in it, so that no threshold changes it."""
+        return self.verdict is not None or self.deleted or self.origin != DETECTED
+
+    def row(self) -> dict[str, Any]:
+        """Values by column name: `lesions.COLUMNS`, then `REVIEW_COLUMNS`.
+
+        ``status`` is "accepted" where it counts, by the reader or else by the detector, and
+        "dropped" otherwise, with the reason.
+        """
+        verdict = self.verdict
+        row = {**self.lesion.as_row(), "id": self.id, "status": KEPT if self.counts else "dropped"}
+        if verdict is not None:
+            by = f" by {verdict.reader}" if verdict.reader else ""
+            what = f": {verdict.mimic}" if verdict.mimic else ""
+            row["dropped_because"] = f"rejected{by}{what}" if verdict.decision == REJECTED else ""
+        said = (verdict.decision, verdict.mimic, verdict.reader, verdict.time) if verdict else ("", "", "", "")
+        return {name: row[name] for name in COLUMNS} | dict(zip(REVIEW_COLUMNS, (*said, self.origin), strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class Review:
+    """What readers have decided on a scan; everything else follows from the probability and the threshold.
+
+    Attributes
+    ----------
+    threshold : float
+    fixed : tuple of ReviewedLesion
+        By id: decided, added, merged, split or deleted.
+    """
+
+    threshold: float
+    fixed: tuple[ReviewedLesion, ...] = ()
+
+    def find(self, lesion_id: int) -> ReviewedLesion | None:
+        """Find a fixed lesion."""
+        return next((one for one in self.fixed if one.id == lesion_id), None)
+
+    def with_lesion(self, lesion: ReviewedLesion) -> Review:
+        """Set a lesion; one without verdict that is as it was detected is left to the threshold again."""
+        others = [one for one in self.fixed if one.id != lesion.id]
+        kept = [*others, lesion] if lesion.is_fixed else others
+        return replace(self, fixed=tuple(sorted(kept, key=lambda one: one.id)))
+
+    def without(self, *ids: int) -> Review:
+        """Forget lesions."""
+        return replace(self, fixed=tuple(one for one in self.fixed if one.id not in ids))
+
+
+@dataclass
+class Numbering:
+    """Which number each candidate has; a number once given stays."""
+
+    by_peak: dict[int, int] = field(default_factory=dict)
+    last: int = 0
+
+    def of(self, peak: int) -> int:
+        """Give the number of a candidate."""
+        if peak not in self.by_peak:
+            self.by_peak[peak] = self.new()
+        return self.by_peak[peak]
+
+    def new(self) -> int:
+        """Give a number that nothing has."""
+        self.last += 1
+        return self.last
+
+
+def listed(candidates: CandidateField, review: Review, numbers: Numbering) -> tuple[ReviewedLesion, ...]:
+    """List what is there at the review's threshold, with what was decided.
+
+    A fixed lesion stays as it is; a candidate that overlaps it is not listed beside it. Where a lower
+    threshold has a fixed lesion run together with others, those are listed as they were apart.
+
+    Parameters
+    ----------
+    candidates : CandidateField
+    review : Review
+    numbers : Numbering
+        Takes in candidates that were not listed before.
+
+    Returns
+    -------
+    tuple of ReviewedLesion
+        By id; deleted ones left out.
+    """
+    free = [
+        ReviewedLesion(numbers.of(one.peak), one.voxels, one.lesion, one.peak, threshold=review.threshold)
+        for one in _beside(candidates, review)
+    ]
+    taken = {one.id for one in review.fixed}
+    shown = [one for one in (*review.fixed, *free) if not one.deleted and (one.is_fixed or one.id not in taken)]
+    return tuple(sorted(shown, key=lambda one: one.id))
+
+
+def _beside(candidates: CandidateField, review: Review) -> list[Candidate]:
+    found = candidates.at(review.threshold)
+    if not review.fixed or not found:
+        return found
+    owner = np.concatenate([np.full(len(one.voxels), number) for number, one in enumerate(found)])
+    everything = np.concatenate([one.voxels for one in found])
+    apart_at: dict[int, float] = {}
+    for fixed in review.fixed:
+        for number in set(owner[np.isin(everything, fixed.voxels)].tolist()):
+            apart_at[number] = max(apart_at.get(number, 0.0), fixed.threshold)
+    free = [one for number, one in enumerate(found) if number not in apart_at]
+    fixed_voxels = np.concatenate([one.voxels for one in review.fixed])
+    for number, threshold in apart_at.items():
+        if threshold > review.threshold:
+            parts = candidates.parts_of(found[number].voxels, threshold)
+            free += [part for part in parts if not np.isin(part.voxels, fixed_voxels).any()]
+    return free

@@ -1,0 +1,164 @@
+"""A review on disk: JSON beside the scan, and the same text in a saved scene."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..lesions import Lesion
+from ..outputs import NOTICE
+from ..read import scan_stem
+from ..safe_write import DamagedFileError
+from .candidates import Flat
+from .lesion_list import ORIGINS, Numbering, Review, ReviewedLesion
+from .verdict import Verdict
+
+SCHEMA_VERSION = 1
+KIND = "cmb-review"
+ENDING = "_desc-cmb_review.json"
+
+
+@dataclass(frozen=True, eq=False)
+class SavedReview:
+    """A review and what it needs to be shown again.
+
+    Attributes
+    ----------
+    review : Review
+    numbers : Numbering
+    shape : tuple of int
+        Of the scan's array (z, y, x): voxels are counted in it.
+    scan : str
+        The scan's name.
+    """
+
+    review: Review
+    numbers: Numbering
+    shape: tuple[int, ...]
+    scan: str = ""
+
+
+def review_path(scan_file: str, name: str, folder: str | None) -> Path | None:
+    """Tell where a scan's review belongs.
+
+    Parameters
+    ----------
+    scan_file : str
+        The scan's own file; empty if it has none, as one from a DICOM database.
+    name : str
+        The scan's name, for a scan without a file.
+    folder : str or None
+        Chosen by the user; None takes the scan's own.
+
+    Returns
+    -------
+    Path or None
+        None if there is no folder: the user has to choose one.
+    """
+    own = Path(scan_file) if scan_file else None
+    stem = scan_stem(own) if own else re.sub(r"[^\w.-]+", "_", name).strip("._-")[:80] or "scan"
+    if folder:
+        return Path(folder) / (stem + ENDING)
+    return own.parent / (stem + ENDING) if own and own.parent.is_dir() else None
+
+
+def to_text(saved: SavedReview) -> str:
+    """Write a review as JSON; equal reviews give equal text."""
+    return json.dumps(
+        {
+            "kind": KIND,
+            "schema_version": SCHEMA_VERSION,
+            "notice": NOTICE,
+            "scan": saved.scan,
+            "shape": list(saved.shape),
+            "threshold": saved.review.threshold,
+            "last_number": saved.numbers.last,
+            "numbers": [[peak, number] for peak, number in saved.numbers.by_peak.items()],
+            "lesions": [_lesion_to_json(one) for one in saved.review.fixed],
+        },
+        ensure_ascii=False,
+    )
+
+
+def from_text(text: str, source: str) -> SavedReview:
+    """Read a review.
+
+    Parameters
+    ----------
+    text : str
+        As `to_text` wrote it.
+    source : str
+        Names the file in messages.
+
+    Raises
+    ------
+    DamagedFileError
+        It is not JSON, no review, of another schema version, or a value is impossible.
+    """
+    try:
+        data = json.loads(text)
+        if not isinstance(data, dict) or data.get("kind") != KIND:
+            raise DamagedFileError(f"{source} is no review of microbleeds.", "Choose another folder.")
+        if data.get("schema_version") != SCHEMA_VERSION:
+            raise DamagedFileError(
+                f"{source} has schema version {data.get('schema_version')}, this program reads {SCHEMA_VERSION}.",
+                "Open it with the version that wrote it.",
+            )
+        shape = tuple(int(n) for n in data["shape"])
+        voxels = int(np.prod(shape))
+        fixed = tuple(_lesion_from_json(one, voxels) for one in data["lesions"])
+        numbers = Numbering({int(p): int(n) for p, n in data["numbers"]}, int(data["last_number"]))
+        highest = max([one.id for one in fixed] + list(numbers.by_peak.values()), default=0)
+        numbers.last = max(numbers.last, highest)
+        threshold = float(data["threshold"])
+        if not 0 < threshold < 1:
+            raise ValueError(f"threshold {threshold}")
+        return SavedReview(Review(threshold, fixed), numbers, shape, str(data["scan"]))
+    except DamagedFileError:
+        raise
+    except Exception as error:  # whatever a damaged file holds
+        raise DamagedFileError(f"{source} is damaged ({error!r}).", "Nothing in it was changed.") from error
+
+
+def _lesion_to_json(one: ReviewedLesion) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "origin": one.origin,
+        "deleted": one.deleted,
+        "peak": one.peak,
+        "threshold": one.threshold,
+        "verdict": asdict(one.verdict) if one.verdict else None,
+        "voxels": _runs(one.voxels),
+        "lesion": asdict(one.lesion),
+    }
+
+
+def _lesion_from_json(data: Mapping[str, Any], voxels: int) -> ReviewedLesion:
+    flat = np.concatenate([np.arange(start, start + length) for start, length in data["voxels"]]).astype(np.int64)
+    if not len(flat) or flat.min() < 0 or flat.max() >= voxels:
+        raise ValueError(f"lesion {data['id']} lies outside the scan")
+    if data["origin"] not in ORIGINS:
+        raise ValueError(f"origin {data['origin']!r}")
+    return ReviewedLesion(
+        id=int(data["id"]),
+        voxels=flat,
+        lesion=Lesion(**data["lesion"]),
+        peak=int(data["peak"]),
+        origin=data["origin"],
+        verdict=Verdict(**data["verdict"]) if data["verdict"] else None,
+        deleted=bool(data["deleted"]),
+        threshold=float(data["threshold"]),
+    )
+
+
+def _runs(flat: Flat) -> list[list[int]]:
+    """Write ascending indices as [start, length] pairs: a lesion is a few short rows of voxels."""
+    starts = np.flatnonzero(np.diff(flat, prepend=flat[0] - 2) != 1)
+    lengths = np.diff(np.append(starts, len(flat)))
+    return [[int(flat[start]), int(length)] for start, length in zip(starts, lengths, strict=True)]

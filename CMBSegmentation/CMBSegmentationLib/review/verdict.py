@@ -1,0 +1,58 @@
+"""What a reader says of a lesion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from ..errors import InputError
+
+ACCEPTED, REJECTED, UNCERTAIN = "accepted", "rejected", "uncertain"
+DECISIONS = (ACCEPTED, REJECTED, UNCERTAIN)
+"""Accepted is what BOMBS and MARS call definite, uncertain what they call possible."""
+
+MIMICS = (
+    "vessel", "basal-ganglia calcification", "cavernoma", "telangiectasia", "bone, air or sinus", "artefact", "other",
+)  # fmt: skip
+"""What looks like a microbleed and is none; a key each in the user interfaces, 1 to 7."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One reader's decision on one lesion.
+
+    Attributes
+    ----------
+    decision : str
+        One of `DECISIONS`.
+    mimic : str
+        One of `MIMICS`, of a rejected lesion only; empty where it was not said.
+    reader : str
+        Name or initials; empty if the reader gave none.
+    time : str
+        ISO 8601, UTC.
+
+    Raises
+    ------
+    InputError
+        The decision or the mimic is not known, or a lesion that is not rejected has a mimic.
+    """
+
+    decision: str
+    mimic: str = ""
+    reader: str = ""
+    time: str = ""
+
+    def __post_init__(self) -> None:
+        if self.decision not in DECISIONS:
+            raise InputError(f"There is no decision {self.decision!r}.", f"Decisions are {', '.join(DECISIONS)}.")
+        if self.mimic and (self.mimic not in MIMICS or self.decision != REJECTED):
+            raise InputError(
+                f"{self.mimic!r} cannot be said of {self.decision} lesions.",
+                f"Rejected ones may be {', '.join(MIMICS)}.",
+            )
+
+
+def utc_now() -> str:
+    """Give the time for a verdict."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
