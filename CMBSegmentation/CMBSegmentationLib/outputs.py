@@ -7,13 +7,14 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .detection import Detection
-from .lesions import COLUMNS, Lesion
+from .lesions import COLUMNS
 from .output_folder import drafts, write_image
 from .report import report_html
 from .result_files import ENDINGS_DICOM, SCHEMA_VERSION, all_names, result_names
+from .review.lesion_list import REVIEW_COLUMNS
 from .summary import summarise
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def write_results(
     notes: Sequence[str] = (),
     save_probability: bool = False,
     dicom: Mapping[str, Dataset] | None = None,
+    reviewed: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> dict[str, Path]:
     """Write all files of a detection to a temporary folder, then move them in.
 
@@ -46,6 +48,8 @@ def write_results(
         Also write the probability and the brain mask, so that others can re-threshold.
     dicom : mapping of str to Dataset, optional
         Objects by kind, as `dicom_out.dicom_objects` makes them.
+    reviewed : mapping of int to mapping, optional
+        What readers said of each lesion, by its id: values of columns that follow `COLUMNS`.
 
     Returns
     -------
@@ -61,14 +65,15 @@ def write_results(
     dicom_names = {kind: stem + ENDINGS_DICOM[kind] for kind in dicom or {}}
     with drafts(out) as draft:
         write_image(detection.labels, draft / names["labels"])
-        _write_table(detection.lesions, draft / names["table"])
+        rows = [{**lesion.as_row(), **(reviewed or {}).get(lesion.id, {})} for lesion in detection.lesions]
+        _write_table(rows, REVIEW_COLUMNS if reviewed is not None else (), draft / names["table"])
         content = {
             "schema_version": SCHEMA_VERSION,
             "notice": NOTICE,
             "scan": stem,
             "notes": list(notes),
             "summary": summarise(detection.lesions),
-            "lesions": [lesion.as_row() for lesion in detection.lesions],
+            "lesions": rows,
             "provenance": detection.provenance,
         }
         (draft / names["json"]).write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
@@ -87,8 +92,8 @@ def write_results(
     return {kind: out / name for kind, name in names.items()}
 
 
-def _write_table(lesions: Sequence[Lesion], path: Path) -> None:
+def _write_table(rows: Sequence[Mapping[str, Any]], more_columns: Sequence[str], path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as stream:
-        table = csv.DictWriter(stream, COLUMNS)
+        table = csv.DictWriter(stream, (*COLUMNS, *more_columns))
         table.writeheader()
-        table.writerows(lesion.as_row() for lesion in lesions)
+        table.writerows(rows)

@@ -79,7 +79,7 @@ class CandidateField:
         rules: LesionRules,
         detected: Iterable[dict[str, Any]] = (),
     ) -> None:
-        self.probability, self.scan, self.rules = probability, scan, rules
+        self.probability, self.scan, self.brain, self.rules = probability, scan, brain, rules
         p = sitk.GetArrayViewFromImage(probability)
         self.shape: tuple[int, int, int] = p.shape
         within = np.broadcast_to(np.uint8(1), p.shape) if brain is None else sitk.GetArrayViewFromImage(brain)

@@ -86,8 +86,8 @@ def split(
     parts = []
     for number, voxels in zip(ids, groups, strict=True):
         part = _put_together(review, candidates, number, voxels, SPLIT, lesion.verdict)
-        place = {"region": lesion.lesion.region, "side": lesion.lesion.side}
-        parts.append(replace(part, lesion=replace(part.lesion, **place)))
+        placed = replace(part.lesion, region=lesion.lesion.region, side=lesion.lesion.side)
+        parts.append(replace(part, lesion=placed))
         review = review.with_lesion(parts[-1])
     return review, tuple(parts)
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from ..lesions import Lesion
-from ..outputs import NOTICE
 from ..read import scan_stem
 from ..safe_write import DamagedFileError
 from .candidates import Flat
@@ -74,7 +73,6 @@ def to_text(saved: SavedReview) -> str:
         {
             "kind": KIND,
             "schema_version": SCHEMA_VERSION,
-            "notice": NOTICE,
             "scan": saved.scan,
             "shape": list(saved.shape),
             "threshold": saved.review.threshold,

@@ -4,20 +4,30 @@ Runs inside 3D Slicer and on slicer-core alike, on the scene that the scan's nod
 """
 
 from .lesion_nodes import lesion_rows
-from .results import ResultNodes, find_results, load_results, provenance_of, remove_results, rethreshold
-from .views import jump_to
-from .volumes import ExportedScan, export_scan, image_from_volume
+from .results import ResultNodes, candidates_of, find_results, load_results, provenance_of, remove_results, rethreshold
+from .review_nodes import ShownReview, read_review, read_view, write_review, write_view
+from .views import jump_to, middle_of_views, set_slab
+from .volumes import ExportedScan, export_mask, export_scan, image_from_volume
 
 __all__ = [
     "ExportedScan",
     "ResultNodes",
+    "ShownReview",
+    "candidates_of",
+    "export_mask",
     "export_scan",
     "find_results",
     "image_from_volume",
     "jump_to",
     "lesion_rows",
     "load_results",
+    "middle_of_views",
     "provenance_of",
+    "read_review",
+    "read_view",
     "remove_results",
     "rethreshold",
+    "set_slab",
+    "write_review",
+    "write_view",
 ]

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from vtk.util import numpy_support
 
 from ..lesions import ACCEPTED, COLUMNS
+from ..review.lesion_list import REVIEW_COLUMNS
 
 Row = Mapping[str, Any]
 """A lesion's values by column name, as `Lesion.as_row` gives them."""
 
 INTEGER_COLUMNS = ("id",)
-TEXT_COLUMNS = ("status", "region", "side", "dropped_because")
+TEXT_COLUMNS = ("status", "region", "side", "dropped_because", *REVIEW_COLUMNS)
 LESION_COLOUR = (1.0, 0.35, 0.2)  # warm against grey, and told from black lesions and white vessels
 FILL_OPACITY_2D = 0.0  # outlines only: a filled segment would hide the few voxels it marks
 TEXT_SCALE = 2.5
@@ -36,14 +37,15 @@ def fill_table(table_node: slicer.vtkMRMLTableNode, rows: Sequence[Row]) -> None
     Parameters
     ----------
     table_node : vtkMRMLTableNode
-        Its columns are replaced by `lesions.COLUMNS`: int (id), text, and double; what was not
-        assessed is NaN.
+        Its columns are replaced by `lesions.COLUMNS` and, where the rows have them, `REVIEW_COLUMNS`:
+        int (id), text, and double; what was not assessed is NaN.
     rows : sequence of Row
     """
+    reviewed = any(name in row for row in rows[:1] for name in REVIEW_COLUMNS)
     with slicer.util.NodeModify(table_node):
         table_node.SetLocked(False)
         table_node.RemoveAllColumns()
-        for name in COLUMNS:
+        for name in (*COLUMNS, *(REVIEW_COLUMNS if reviewed else ())):
             column = _new_column(name)
             column.SetName(name)
             for row in rows:
@@ -67,7 +69,7 @@ def lesion_rows(table_node: slicer.vtkMRMLTableNode) -> list[dict[str, Any]]:
         Values by column name, in the table's order; None where not assessed.
     """
     table = table_node.GetTable()
-    columns = {name: table.GetColumnByName(name) for name in COLUMNS}
+    columns = {name: table.GetColumnByName(name) for name in (*COLUMNS, *REVIEW_COLUMNS)}
     return [
         {name: _value(name, column.GetValue(number)) for name, column in columns.items() if column is not None}
         for number in range(table.GetNumberOfRows())

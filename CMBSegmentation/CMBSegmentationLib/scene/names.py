@@ -12,3 +12,15 @@ SEGMENTATION, TABLE, POINTS, PROBABILITY, BRAIN = "segmentation", "table", "poin
 
 PROVENANCE_ATTRIBUTE = "CMBSegmentation.Provenance"
 """Attribute of the table's node: how the lesions were found, JSON (`Detection.provenance`)."""
+
+DETECTED_ATTRIBUTE = "CMBSegmentation.Detected"
+"""Attribute of the table's node: the rows as the detector listed them, JSON; a review changes the table itself."""
+
+REVIEW_ATTRIBUTE = "CMBSegmentation.Review"
+"""Attribute of the table's node: the review (`review.to_text`), so that a saved scene holds it whole."""
+
+VIEW_ATTRIBUTE = "CMBSegmentation.ReviewView"
+"""Attribute of the table's node: where the reader was, JSON (`session.open_review`)."""
+
+BRAIN_SURFACE = "brain surface"
+"""Kind of the model node that shows the brain in 3D, as `RESULT_ATTRIBUTE` names it."""

@@ -18,6 +18,7 @@ from ..detection import Settings
 from ..errors import InputError
 from ..lesions import CANDIDATE_PROBABILITY, LesionRules, find_lesions
 from ..read import checked_scan
+from ..review.candidates import CandidateField
 from . import names
 from .lesion_nodes import (
     Row,
@@ -98,7 +99,7 @@ def load_results(folder: Path, scan_node: slicer.vtkMRMLScalarVolumeNode) -> Res
             _check_grid(image, scan_node, ijk_to_ras)
     volumes = {names.PROBABILITY: found.probability, names.BRAIN: found.brain}
     for kind in NODE_KINDS:
-        node, image = _node_of(scan_node, kind), volumes.get(kind)
+        node, image = node_of(scan_node, kind), volumes.get(kind)
         if kind in volumes and image is None:
             _remove(node)  # of an earlier detection
             continue
@@ -122,7 +123,7 @@ def find_results(scan_node: slicer.vtkMRMLScalarVolumeNode | None) -> ResultNode
     """
     if scan_node is None or scan_node.GetScene() is None:
         return None
-    nodes = {kind: _node_of(scan_node, kind) for kind in NODE_KINDS}
+    nodes = {kind: node_of(scan_node, kind) for kind in NODE_KINDS}
     if not nodes[names.TABLE] or not nodes[names.POINTS]:
         return None
     if not nodes[names.SEGMENTATION]:
@@ -174,6 +175,40 @@ def rethreshold(scan_node: slicer.vtkMRMLScalarVolumeNode, threshold: float) -> 
     return _filled(scan_node, rows, sitk.GetArrayViewFromImage(labels), geometry_of(probability), provenance)
 
 
+def candidates_of(nodes: ResultNodes) -> CandidateField:
+    """Make the candidates of stored results ready, to be listed at any threshold.
+
+    Parameters
+    ----------
+    nodes : ResultNodes
+        As `load_results` left them, or as read from a saved scene.
+
+    Returns
+    -------
+    CandidateField
+        On the scan's own grid.
+
+    Raises
+    ------
+    InputError
+        No probability is stored, or the scan was moved or changed since it was searched.
+    """
+    if nodes.probability is None:
+        raise InputError(
+            f"{nodes.scan.GetName()} has no stored probability.", "Run the detection again to review its lesions."
+        )
+    scan = _checked_scan(nodes.scan)
+    probability = _result_image(nodes.probability)
+    brain = None if nodes.brain is None else _result_image(nodes.brain)
+    for image in filter(None, (probability, brain)):
+        _check_grid(image, nodes.scan, world_ijk_to_ras(nodes.scan))
+    settings = provenance_of(nodes).get("settings", {})
+    kept = {name: settings[name] for name in ("threshold", "min_volume_mm3", "max_diameter_mm") if name in settings}
+    rules = LesionRules(**{"threshold": 0.5, **kept})
+    detected = json.loads(nodes.table.GetAttribute(names.DETECTED_ATTRIBUTE) or "[]")
+    return CandidateField(probability, scan, brain, rules, detected)
+
+
 def provenance_of(nodes: ResultNodes) -> dict[str, Any]:
     """Tell how the lesions were found, as `ResultFolder.provenance`: model, settings, device, notes."""
     return dict(json.loads(nodes.table.GetAttribute(names.PROVENANCE_ATTRIBUTE) or "{}"))
@@ -182,7 +217,8 @@ def provenance_of(nodes: ResultNodes) -> dict[str, Any]:
 def remove_results(scan_node: slicer.vtkMRMLScalarVolumeNode) -> None:
     """Take a scan's results out of its scene; the scan stays."""
     for kind in NODE_KINDS:
-        _remove(_node_of(scan_node, kind))
+        _remove(node_of(scan_node, kind))
+    _remove(node_of(scan_node, names.BRAIN_SURFACE, "vtkMRMLModelNode"))
 
 
 def _check_grid(image: sitk.Image, scan_node: slicer.vtkMRMLScalarVolumeNode, ijk_to_ras: NDArray[np.float64]) -> None:
@@ -209,6 +245,7 @@ def _filled(
     fill_table(nodes.table, rows)
     fill_points(nodes.points, rows, scan_node.GetID())
     nodes.table.SetAttribute(names.PROVENANCE_ATTRIBUTE, json.dumps(provenance))
+    nodes.table.SetAttribute(names.DETECTED_ATTRIBUTE, json.dumps(list(rows)))
     return nodes
 
 
@@ -224,8 +261,11 @@ def _result_image(node: slicer.vtkMRMLScalarVolumeNode) -> sitk.Image:
     return image
 
 
-def _node_of(scan_node: slicer.vtkMRMLScalarVolumeNode, kind: str) -> slicer.vtkMRMLNode | None:
-    scene, node_class = scan_node.GetScene(), NODE_KINDS[kind][0]
+def node_of(
+    scan_node: slicer.vtkMRMLScalarVolumeNode, kind: str, node_class: str | None = None
+) -> slicer.vtkMRMLNode | None:
+    """Find a scan's result of a kind; its class is that of `NODE_KINDS` if not given."""
+    scene, node_class = scan_node.GetScene(), node_class or NODE_KINDS[kind][0]
     for number in range(scene.GetNumberOfNodesByClass(node_class)):
         node = scene.GetNthNodeByClass(number, node_class)
         is_kind = node.GetAttribute(names.RESULT_ATTRIBUTE) == kind

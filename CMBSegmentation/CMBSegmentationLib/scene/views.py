@@ -1,13 +1,23 @@
-"""What the slice views show."""
+"""What the slice views show: where they look, how much of it, through how thick a slab."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import slicer
 
+SLAB_TYPE = "Min"
 
-def jump_to(scene: slicer.vtkMRMLScene, position_ras_mm: Sequence[float]) -> None:
+
+def slice_nodes(scene: slicer.vtkMRMLScene) -> Iterator[slicer.vtkMRMLSliceNode]:
+    """Give the scene's slice views."""
+    for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceNode")):
+        yield scene.GetNthNodeByClass(number, "vtkMRMLSliceNode")
+
+
+def jump_to(
+    scene: slicer.vtkMRMLScene, position_ras_mm: Sequence[float], field_of_view_mm: float | None = None
+) -> None:
     """Centre all slice views on a position.
 
     Parameters
@@ -15,6 +25,47 @@ def jump_to(scene: slicer.vtkMRMLScene, position_ras_mm: Sequence[float]) -> Non
     scene : vtkMRMLScene
     position_ras_mm : sequence of 3 float
         World RAS.
+    field_of_view_mm : float, optional
+        What the shorter side of each view shows; None leaves it as it is.
     """
     slice_node = slicer.vtkMRMLSliceNode
     slice_node.JumpAllSlices(scene, *position_ras_mm, slice_node.CenteredJumpSlice)
+    if field_of_view_mm is None:
+        return
+    for node in slice_nodes(scene):
+        width, height = node.GetDimensions()[:2]
+        if width > 0 and height > 0:
+            shorter = min(width, height)
+            node.SetFieldOfView(
+                field_of_view_mm * width / shorter, field_of_view_mm * height / shorter, node.GetFieldOfView()[2]
+            )
+
+
+def middle_of_views(scene: slicer.vtkMRMLScene) -> tuple[float, float, float] | None:
+    """Give the point (world RAS mm) in the middle of the slice views, where they all cross; None without views."""
+    offsets: dict[int, float] = {}
+    centre = None
+    for node in slice_nodes(scene):
+        to_ras = node.GetSliceToRAS()
+        centre = centre or [to_ras.GetElement(axis, 3) for axis in range(3)]
+        normal = [abs(to_ras.GetElement(axis, 2)) for axis in range(3)]
+        axis = normal.index(max(normal))
+        offsets[axis] = to_ras.GetElement(axis, 3)
+    if centre is None:
+        return None
+    r, a, s = (offsets.get(axis, centre[axis]) for axis in range(3))
+    return r, a, s
+
+
+def set_slab(scene: slicer.vtkMRMLScene, thickness_mm: float | None) -> None:
+    """Show the darkest of a slab in every slice view; None shows single slices again.
+
+    A vessel becomes a line in it, a microbleed stays a dot.
+    """
+    for node in slice_nodes(scene):
+        if thickness_mm is None:
+            node.SetSlabReconstructionEnabled(False)
+            continue
+        node.SetSlabReconstructionType(node.GetSlabReconstructionTypeFromString(SLAB_TYPE))
+        node.SetSlabReconstructionThickness(thickness_mm)
+        node.SetSlabReconstructionEnabled(True)

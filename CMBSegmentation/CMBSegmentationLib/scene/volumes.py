@@ -75,6 +75,41 @@ def export_scan(volume_node: slicer.vtkMRMLScalarVolumeNode, folder: Path) -> Ex
     return ExportedScan(path, notes)
 
 
+def export_mask(
+    mask_node: slicer.vtkMRMLLabelMapVolumeNode, scan_node: slicer.vtkMRMLScalarVolumeNode, folder: Path
+) -> Path:
+    """Write a brain mask's node to a file beside the scan's.
+
+    Parameters
+    ----------
+    mask_node : vtkMRMLLabelMapVolumeNode
+        Of the scan's size; any value above 0 is brain.
+    scan_node : vtkMRMLScalarVolumeNode
+    folder : Path
+        Exists.
+
+    Raises
+    ------
+    InputError
+        It has no voxels, or another size than the scan.
+    """
+    own = mask_node.GetImageData()
+    if (
+        own is None
+        or scan_node.GetImageData() is None
+        or own.GetDimensions() != scan_node.GetImageData().GetDimensions()
+    ):
+        raise InputError(
+            f"{mask_node.GetName()} has another size than {scan_node.GetName()}.",
+            "Choose a brain mask on the scan's own grid, or none.",
+        )
+    mask = sitk.GetImageFromArray((slicer.util.arrayFromVolume(mask_node) > 0).astype(np.uint8))
+    set_geometry(mask, world_ijk_to_ras(mask_node))
+    path = folder / "brain_mask.nii.gz"
+    sitk.WriteImage(mask, str(path))
+    return path
+
+
 def image_from_volume(volume_node: slicer.vtkMRMLScalarVolumeNode) -> tuple[sitk.Image, tuple[str, ...]]:
     """Copy a scan's node into an image, with its parent transform hardened into the geometry.
 

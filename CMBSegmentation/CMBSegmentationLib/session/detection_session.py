@@ -12,12 +12,21 @@ from typing import Any
 
 import slicer
 
-from .announce import Signal
-from .errors import CMBError, InputError, MachineError
-from .lesions import ACCEPTED, DROPPED
-from .scene import ResultNodes, export_scan, find_results, lesion_rows, load_results, provenance_of, rethreshold
-from .summary import counted
-from .worker_process import (
+from ..announce import Signal
+from ..errors import CMBError, InputError, MachineError
+from ..lesions import ACCEPTED, DROPPED
+from ..scene import (
+    ResultNodes,
+    export_mask,
+    export_scan,
+    find_results,
+    lesion_rows,
+    load_results,
+    provenance_of,
+    rethreshold,
+)
+from ..summary import counted
+from ..worker_process import (
     Process,
     ProcessRunner,
     Subprocess,
@@ -56,6 +65,8 @@ class DetectionParameters:
     overlap : float or None
         Of neighbouring patches, 0 to 0.9.
     device : {"auto", "cuda", "openvino", "coreml", "cpu"}
+    mask : str or None
+        Path of a brain mask on the scan's grid, or node ID of a label map; None finds the brain.
     """
 
     scan_node_id: str | None = None
@@ -63,6 +74,7 @@ class DetectionParameters:
     threshold: float | None = None
     overlap: float | None = None
     device: str = "auto"
+    mask: str | None = None
 
 
 @dataclass(frozen=True)
@@ -196,7 +208,8 @@ class DetectionSession:
         try:
             exported = export_scan(volume_node, Path(folder.name))
             self.set_parameters(scan_node_id=volume_node.GetID())
-            process = self._started(exported.path, Path(folder.name) / "results")
+            mask = self._exported_mask(volume_node, Path(folder.name))
+            process = self._started(exported.path, Path(folder.name) / "results", mask)
         except CMBError as error:
             folder.cleanup()
             self._fail(error)
@@ -258,9 +271,14 @@ class DetectionSession:
         self.set_parameters(threshold=threshold)
         self.results_changed(results)
 
-    def _started(self, scan: Path, out: Path) -> Process:
+    def _exported_mask(self, volume_node: slicer.vtkMRMLScalarVolumeNode, folder: Path) -> str | None:
+        mask = self._parameters.mask
+        node = self.scene.GetNodeByID(mask) if mask else None
+        return mask if node is None else str(export_mask(node, volume_node, folder))
+
+    def _started(self, scan: Path, out: Path, mask: str | None) -> Process:
         chosen = self._parameters
-        options = {name: getattr(chosen, name) for name in ("model", "threshold", "overlap", "device")}
+        options = {name: getattr(chosen, name) for name in ("model", "threshold", "overlap", "device")} | {"mask": mask}
         command = worker_command(self._python, scan, out, options)
         try:
             return self._runner(command, worker_environment())

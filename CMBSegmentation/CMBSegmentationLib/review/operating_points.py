@@ -1,0 +1,40 @@
+"""The named thresholds that a reader can choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+SENSITIVE, BALANCED, SPECIFIC = "sensitive", "balanced", "specific"
+OPERATING_POINTS = (SENSITIVE, BALANCED, SPECIFIC)
+RELATIVE = {SENSITIVE: 1 / 3, BALANCED: 1.0, SPECIFIC: 5 / 3}  # 0.1, 0.3, 0.5 for a model whose own is 0.3
+LOWEST, HIGHEST = 0.06, 0.95  # above lesions.CANDIDATE_PROBABILITY; some lesions must be able to reach it
+
+
+def operating_points(provenance: Mapping[str, Any]) -> dict[str, float]:
+    """Give the threshold of each operating point.
+
+    Parameters
+    ----------
+    provenance : mapping
+        As `Detection.provenance`: the model's measured ones (``model.metrics.operating_points``, a
+        number or a mapping with ``threshold`` by name) where it has them; else they are set relative to the
+        threshold that the detection was run at.
+
+    Returns
+    -------
+    dict
+        Threshold by name, all three.
+    """
+    metrics = (provenance.get("model") or {}).get("metrics") or {}
+    measured = metrics.get("operating_points") if isinstance(metrics, Mapping) else None
+    measured = measured if isinstance(measured, Mapping) else {}
+    own = float((provenance.get("settings") or {}).get("threshold", 0.3))
+    points = {}
+    for name in OPERATING_POINTS:
+        value = measured.get(name)
+        if isinstance(value, Mapping):
+            value = value.get("threshold")
+        points[name] = float(value) if isinstance(value, int | float) and 0 < value < 1 else own * RELATIVE[name]
+        points[name] = round(min(max(points[name], LOWEST), HIGHEST), 3)
+    return points

@@ -1,0 +1,143 @@
+"""The files of a detection after its review: the same names and columns, with what was decided."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..errors import InputError, MachineError
+from ..lesions import ACCEPTED, COLUMNS, Lesion
+from ..output_folder import check_output_folder
+from ..review import REVIEW_COLUMNS, ReviewedLesion, counts_of, readers_of, text_of, utc_now
+from ..review.review_file import ENDING
+
+if TYPE_CHECKING:
+    from ..detection import Detection
+    from .open_review import OpenReview
+
+
+def export_review(
+    review: OpenReview, out: Path, overwrite: bool = False, dicom_folder: Path | None = None
+) -> dict[str, Path]:
+    """Write a review's files.
+
+    Parameters
+    ----------
+    review : OpenReview
+    out : Path
+        Made if it is not there.
+    overwrite : bool
+        Whether earlier results of the same scan may be replaced.
+    dicom_folder : Path, optional
+        The series that the scan came from; a DICOM segmentation and report are written too.
+
+    Returns
+    -------
+    dict
+        Path by kind, as `outputs.write_results`. Label k is the lesion with id k; in the DICOM objects, whose
+        segments are numbered without gaps, lesions are counted anew in the same order.
+
+    Raises
+    ------
+    CMBError
+        The folder cannot take the files or holds others, a package is missing, or the series is another
+        scan's; nothing is left half-written.
+    """
+    try:
+        from ..outputs import write_results  # draws the report: PIL and jinja2 are not Slicer's own
+        from ..result_files import all_names
+    except ImportError as error:
+        raise MachineError(
+            f"The report needs the package {error.name}, which is not installed.", "Click Detect once and allow it."
+        ) from error
+    stem = (review.path.name if review.path else review.nodes.scan.GetName()).removesuffix(ENDING)
+    check_output_folder(out, all_names(stem), overwrite)
+    detection = detection_of(review)
+    notes = [str(note) for note in review.provenance.get("notes", ())]
+    return write_results(
+        detection,
+        out,
+        stem,
+        notes=[detection.provenance["review"]["text"].splitlines()[0], *notes],
+        save_probability=True,
+        dicom=_dicom(detection, dicom_folder) if dicom_folder is not None else None,
+        reviewed={one.id: {name: one.row()[name] for name in REVIEW_COLUMNS} for one in review.lesions},
+    )
+
+
+def detection_of(review: OpenReview) -> Detection:
+    """Give a review as a detection: what counts is accepted, what was rejected is dropped with who and why."""
+    from ..detection import Detection
+
+    candidates = review.candidates
+    rules = replace(candidates.rules, threshold=review.review.threshold)
+    provenance = review.provenance
+    provenance.pop("notes", None)
+    provenance["settings"] = {**provenance.get("settings", {}), "threshold": rules.threshold}
+    provenance["review"] = _summary(review)
+    brain = candidates.brain
+    if brain is None:
+        brain = sitk.Cast(candidates.probability >= 0, sitk.sitkUInt8)
+    return Detection(
+        lesions=sorted((_as_lesion(one) for one in review.lesions), key=lambda one: (one.status != ACCEPTED, one.id)),
+        labels=_labels(review),
+        probability=candidates.probability,
+        brain=brain,
+        image=review.scan_image,
+        rules=rules,
+        provenance=provenance,
+    )
+
+
+def _summary(review: OpenReview) -> dict[str, Any]:
+    counts, readers = counts_of(review.lesions), readers_of(review.lesions)
+    return {
+        "readers": list(readers),
+        "date": utc_now(),
+        "definite": counts.total.definite,
+        "possible": counts.total.possible,
+        "rejected": counts.rejected,
+        "unreviewed": counts.unreviewed,
+        "class": counts.count_class,
+        "pattern": counts.pattern,
+        "text": text_of(counts, readers),
+    }
+
+
+def _as_lesion(one: ReviewedLesion) -> Lesion:
+    row = one.row()
+    return Lesion(**{name: row[name] for name in COLUMNS})
+
+
+def _labels(review: OpenReview) -> sitk.Image:
+    labels = np.zeros(int(np.prod(review.candidates.shape)), np.uint16)
+    for one in review.lesions:
+        if one.counts:
+            labels[one.voxels] = one.id
+    image = sitk.GetImageFromArray(labels.reshape(review.candidates.shape))
+    image.CopyInformation(review.candidates.probability)
+    return image
+
+
+def _dicom(detection: Detection, folder: Path) -> dict[str, Any]:
+    from ..dicom_out import DicomExport, check_can_export, dicom_objects
+    from ..read import read_scan
+
+    source = read_scan(folder)
+    check_can_export(source.frames, folder.name)
+    if source.image.GetSize() != detection.image.GetSize():
+        raise InputError(f"The series in {folder} is not this scan: its size differs.", "Choose the scan's own folder.")
+    apart = np.subtract(source.image.GetOrigin(), detection.image.GetOrigin())
+    if np.abs(apart).max() > max(detection.image.GetSpacing()):
+        raise InputError(f"The series in {folder} lies elsewhere than this scan.", "Choose the scan's own folder.")
+    numbers = {one.id: number for number, one in enumerate(detection.accepted, start=1)}
+    mapping = np.zeros(max(numbers, default=0) + 1, np.uint16)
+    mapping[list(numbers)] = list(numbers.values())
+    labels = sitk.GetImageFromArray(mapping[sitk.GetArrayViewFromImage(detection.labels)])
+    labels.CopyInformation(detection.labels)
+    counted = [replace(one, id=numbers[one.id]) for one in detection.accepted]
+    return dict(dicom_objects(replace(detection, lesions=counted, labels=labels), source.frames, DicomExport()))

@@ -1,0 +1,310 @@
+"""The review of one scan while it is open: its list, what was done to it, and where it is kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..errors import CMBError, InputError
+from ..review import (
+    BELOW,
+    Numbering,
+    Review,
+    ReviewAutosave,
+    ReviewedLesion,
+    SavedReview,
+    from_text,
+    listed,
+    review_path,
+    to_text,
+)
+from ..safe_write import DamagedFileError
+from ..scene import (
+    ResultNodes,
+    ShownReview,
+    candidates_of,
+    provenance_of,
+    read_review,
+    read_view,
+    write_review,
+    write_view,
+)
+
+if TYPE_CHECKING:
+    from CMBScribbleGrowLib.scan import ScanToGrow
+
+DARKEST_WITHIN_MM = 1.5  # a click is rarely on a lesion's darkest voxel
+MOST_UNDONE = 200
+
+
+class OpenReview:
+    """A scan's list of lesions, kept the same in memory, in the scene and on the disk.
+
+    Parameters
+    ----------
+    nodes : ResultNodes
+    folder : str or None
+        Where it is saved; None takes the scan's own folder.
+    clock : callable
+        Seconds that never go back.
+
+    Attributes
+    ----------
+    nodes : ResultNodes
+    candidates : CandidateField
+    review : Review
+    numbers : Numbering
+    lesions : tuple of ReviewedLesion
+        All at the present threshold, those below it too; by id.
+    current : int or None
+        Number of the lesion that the reader looks at.
+    show_dropped : bool
+    notes : list of str
+        What the reader should know of how it was opened or saved; taken by the session.
+
+    Raises
+    ------
+    InputError
+        No probability is stored, or the scan was moved or changed since it was searched.
+    """
+
+    def __init__(
+        self, nodes: ResultNodes, folder: str | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.nodes = nodes
+        self.candidates = candidates_of(nodes)
+        self.notes: list[str] = []
+        self._clock = clock
+        self._shown = ShownReview(nodes)
+        self._done: list[tuple[Review, str]] = []
+        self._undone: list[tuple[Review, str]] = []
+        self._autosave: ReviewAutosave | None = None
+        self._growing: ScanToGrow | None = None
+        self.review, self.numbers = Review(self.candidates.rules.threshold), Numbering()
+        in_scene = self._in_scene()
+        on_disk = self.save_in(folder)
+        for saved in (on_disk, in_scene):  # the later one wins; of equal ones the scene
+            if saved is not None and _last_verdict(saved.review) >= _last_verdict(self.review):
+                self.review, self.numbers = saved.review, saved.numbers
+        view = read_view(nodes)
+        self.current: int | None = view.get("current") if isinstance(view.get("current"), int) else None
+        self.show_dropped = bool(view.get("show_dropped", False))
+        self.lesions: tuple[ReviewedLesion, ...] = ()
+        self.show(save=bool(self.review.fixed))
+
+    # the list
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the scan and its results are still in the scene."""
+        return self._shown.is_there
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """How the lesions were found."""
+        return provenance_of(self.nodes)
+
+    @property
+    def scan_image(self) -> sitk.Image:
+        """The scan as it was read, on its own grid."""
+        return self.candidates.scan
+
+    @property
+    def visible(self) -> tuple[ReviewedLesion, ...]:
+        """What the reader goes through: without what the detector dropped, unless that is to be shown."""
+        return tuple(one for one in self.lesions if self.show_dropped or one.state != BELOW)
+
+    def find(self, lesion_id: int | None) -> ReviewedLesion | None:
+        """Find a lesion of the list."""
+        return next((one for one in self.lesions if one.id == lesion_id), None)
+
+    def do(self, after: Review, what: str) -> None:
+        """Take a step: show it, save it, remember it for undo."""
+        self._done.append((self.review, what))
+        del self._done[:-MOST_UNDONE]
+        self._undone.clear()
+        self.review = after
+        self.show()
+
+    def undo(self) -> str | None:
+        """Go back by one step, at the present threshold; give what was undone."""
+        return self._step(self._done, self._undone)
+
+    def redo(self) -> str | None:
+        """Go forward by one step that was undone."""
+        return self._step(self._undone, self._done)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is anything to undo."""
+        return bool(self._done)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is anything to redo."""
+        return bool(self._undone)
+
+    def list_at(self, threshold: float) -> None:
+        """List at another threshold; verdicts stay with their lesions."""
+        if not 0 < threshold < 1:
+            raise InputError(f"Threshold {threshold:g} is not between 0 and 1.", "Try 0.3.")
+        self.review = Review(threshold, self.review.fixed)
+        self.show()
+
+    def show(self, *, save: bool = True) -> None:
+        """List anew; have scene and disk follow."""
+        self.lesions = listed(self.candidates, self.review, self.numbers)
+        self._shown.show(self.lesions, [one for one in self.visible])
+        saved = self._saved()
+        write_review(self.nodes, to_text(saved))
+        self.keep_view()
+        if save and self._autosave is not None:
+            self._autosave.changed(saved)
+
+    def keep_view(self) -> None:
+        """Have the scene remember where the reader is."""
+        write_view(self.nodes, {"current": self.current, "show_dropped": self.show_dropped})
+
+    # growing what was missed
+
+    def grown_at(self, position_ras_mm: Sequence[float]) -> np.ndarray:
+        """Grow a lesion from a point.
+
+        Parameters
+        ----------
+        position_ras_mm : sequence of 3 float
+            World RAS, inside the lesion or beside it.
+
+        Returns
+        -------
+        int64 array
+            Flat indices in the scan's array.
+
+        Raises
+        ------
+        InputError
+            The point lies outside the scan, or CMB Scribble Grow is not there.
+        """
+        try:
+            from CMBScribbleGrowLib.grow import grow
+            from CMBScribbleGrowLib.scan import scan_to_grow
+            from CMBScribbleGrowLib.settings import GrowSettings
+        except ImportError as error:
+            raise InputError(
+                "Adding a lesion needs the module CMB Scribble Grow.", "Add its folder to the module paths, too."
+            ) from error
+        if self._growing is None:
+            self._growing = scan_to_grow(self.scan_image, self.candidates.brain)
+        seed = self._seed(position_ras_mm)
+        lesion = grow(self._growing, seed[None], GrowSettings())
+        return np.unique(np.ravel_multi_index(tuple(lesion.mask.T), self.candidates.shape)).astype(np.int64)
+
+    def flat_index(self, position_ras_mm: Sequence[float]) -> int:
+        """Give the voxel at a point; `InputError` if it lies outside the scan."""
+        return int(np.ravel_multi_index(tuple(self._index(position_ras_mm)), self.candidates.shape))
+
+    def _index(self, position_ras_mm: Sequence[float]) -> np.ndarray:
+        r_mm, a_mm, s_mm = (float(value) for value in position_ras_mm)
+        zyx = np.array(self.scan_image.TransformPhysicalPointToIndex((-r_mm, -a_mm, s_mm))[::-1])
+        if (zyx < 0).any() or (zyx >= self.candidates.shape).any():
+            raise InputError("The point lies outside the scan.", "Point at the lesion in a slice view of this scan.")
+        return zyx
+
+    def _seed(self, position_ras_mm: Sequence[float]) -> np.ndarray:
+        """Give the darkest voxel (z, y, x) near a point."""
+        image, shape = self.scan_image, np.array(self.candidates.shape)
+        zyx = self._index(position_ras_mm)
+        spacing = np.array(image.GetSpacing()[::-1])
+        reach = np.floor(DARKEST_WITHIN_MM / spacing).astype(int)
+        low, high = np.maximum(zyx - reach, 0), np.minimum(zyx + reach + 1, shape)
+        box = sitk.GetArrayViewFromImage(image)[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+        offsets = np.stack(np.meshgrid(*[np.arange(a, b) for a, b in zip(low, high, strict=True)], indexing="ij"), -1)
+        near = np.linalg.norm((offsets - zyx) * spacing, axis=-1) <= DARKEST_WITHIN_MM
+        darkest = np.argmin(np.where(near, box, np.inf))
+        return offsets.reshape(-1, 3)[darkest]
+
+    # the disk
+
+    @property
+    def path(self) -> Path | None:
+        """The file that it is saved in; None if there is no folder."""
+        return self._autosave.path if self._autosave else None
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether there is anything that is not on the disk."""
+        return self._autosave.dirty if self._autosave else bool(self.review.fixed)
+
+    def save_in(self, folder: str | None) -> SavedReview | None:
+        """Save in a folder from now on; give what is there already. Raises as `ReviewAutosave.load`."""
+        path = review_path(file_of(self.nodes.scan), self.nodes.scan.GetName() or "", folder)
+        if path is None:
+            self._autosave = None
+            self.notes.append("The scan has no folder of its own: choose one, or the review is kept in the scene only.")
+            return None
+        autosave = ReviewAutosave(path, clock=self._clock)
+        autosave.noted.connect(self.notes.append)
+        found = autosave.load(self.candidates.shape)
+        self._autosave = autosave
+        return found
+
+    def move_to(self, folder: str | None) -> None:
+        """Save in another folder from now on, everything at once; raises as `flush`, and all is as before then."""
+        before = self._autosave
+        try:
+            found = self.save_in(folder)
+            if found is not None and _last_verdict(found.review) > _last_verdict(self.review):
+                self.review, self.numbers = found.review, found.numbers
+            self.show()
+            self.flush()
+        except CMBError:
+            self._autosave = before
+            raise
+
+    def poll(self) -> bool:
+        """Write if it is time to; raises as `ReviewAutosave.poll`."""
+        return self._autosave.poll() if self._autosave else False
+
+    def flush(self) -> None:
+        """Write now; `InputError` or `MachineError` if that fails, and nothing is lost."""
+        if self._autosave is not None:
+            self._autosave.flush()
+
+    def _saved(self) -> SavedReview:
+        return SavedReview(self.review, self.numbers, self.candidates.shape, self.nodes.scan.GetName() or "")
+
+    def _in_scene(self) -> SavedReview | None:
+        text = read_review(self.nodes)
+        if text is None:
+            return None
+        try:
+            saved = from_text(text, "The review in the scene")
+        except DamagedFileError as damage:
+            self.notes.append(f"{damage.message} The list begins anew; the scene's file is as it was.")
+            return None
+        return saved if saved.shape == self.candidates.shape else None
+
+    def _step(self, source: list[tuple[Review, str]], target: list[tuple[Review, str]]) -> str | None:
+        if not source:
+            return None
+        review, what = source.pop()
+        target.append((self.review, what))
+        self.review = Review(self.review.threshold, review.fixed)
+        self.show()
+        return what
+
+
+def file_of(scan_node: Any) -> str:
+    """Give a scan's own file; empty if it has none."""
+    storage = scan_node.GetStorageNode()
+    return (storage.GetFullNameFromFileName() or "") if storage and storage.GetFileName() else ""
+
+
+def _last_verdict(review: Review) -> str:
+    """Give the time of the last verdict; empty if there is none."""
+    return max((one.verdict.time for one in review.fixed if one.verdict), default="")
