@@ -8,7 +8,8 @@
 
 A run that was stopped goes on where it was when called again with the same ``--out``: to the same
 weights as if it had not been stopped, on a CPU. Every value of the configuration can be given as
-``section.key=value``.
+``section.key=value``. ``--start-from`` fine-tunes a trained network, ``--hard-negatives`` draws patches where
+an earlier one was wrong. Several devices and machines: README.md.
 """
 
 from __future__ import annotations
@@ -53,17 +54,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _train(options: argparse.Namespace, config) -> None:
     from CMBSegmentationLib.errors import InputError, MachineError, ModelError
+    from CMBSegmentationLib.model import find_model
     from cmbtraining.checkpoints import CheckpointError
+    from cmbtraining.hard_negatives import read_hard_negatives
     from cmbtraining.run import sides_of_folders, sides_of_split, train
+    from cmbtraining.score_files import ScoreError
 
     if not (options.data and options.out) or bool(options.validation) == bool(options.split):
         raise InputError("Training needs --data, --out, and one of --validation and --split.", "See --help.")
+    sequences = config.data.sequences
     try:
         if options.split:
-            sides = sides_of_split(options.data, options.split, options.fold)
+            sides = sides_of_split(options.data, options.split, options.fold, sequences)
         else:
-            sides = sides_of_folders(options.data, options.validation)
-        train(config, *sides, options.out)
+            sides = sides_of_folders(options.data, options.validation, sequences)
+        hard = read_hard_negatives(options.hard_negatives) if options.hard_negatives else None
+        trained = find_model(options.start_from) if options.start_from else None
+        train(config, *sides, options.out, trained=trained, hard_negatives=hard)
+    except ScoreError as error:
+        raise InputError(str(error), "Give the lesions.csv that evaluate.py score writes.") from error
     except CheckpointError as error:
         raise ModelError(str(error)) from error
     except OSError as error:
@@ -81,6 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--split", type=Path, help="JSON of split.py: takes both sides from --data")
     parser.add_argument("--fold", type=int, default=0, help="of the split, counted from 0")
     parser.add_argument("--out", type=Path, help="run folder")
+    parser.add_argument("--start-from", help="weights: a best.keras, an .onnx, or a bundled model's name")
+    parser.add_argument("--hard-negatives", type=Path, help="lesions.csv of evaluate.py score: its false positives")
     parser.add_argument("--describe", action="store_true", help="print the configured network as JSON and stop")
     parser.add_argument("overrides", nargs="*", metavar="section.key=value", help="such as training.epochs=3")
     return parser

@@ -66,6 +66,20 @@ class PreparedScan:
     _crop_start: tuple[int, int, int]
     _crop_size: tuple[int, int, int]
 
+    def ras_to_index(self) -> NDArray[np.float64]:
+        """Matrix (4, 4) from patient RAS mm to fractional indices (i, j, k) of `voxels`."""
+        canonical = sitk.DICOMOrient(_geometry_of(self._scan), self.spec.axes)
+        spacing = np.array(_without_position(canonical).GetSpacing())
+        turn = np.array(canonical.GetDirection()).reshape(3, 3)
+        to_mm = np.diag([-1.0, -1.0, 1.0]) @ turn  # from the canonical grid's mm to RAS; SimpleITK's frame is LPS
+        first = np.array([-1.0, -1.0, 1.0]) * canonical.GetOrigin()
+        matrix = np.eye(4)
+        model = np.array(self.spec.spacing_mm)
+        matrix[:3, :3] = to_mm.T / model[:, None]
+        edge_mm = (np.array(self._crop_start) - 0.5) * spacing  # where the box begins, from the first voxel's centre
+        matrix[:3, 3] = (-to_mm.T @ first - edge_mm) / model - 0.5
+        return matrix
+
     def to_scan_grid(self, values: NDArray[np.float32], outside: float = 0.0) -> sitk.Image:
         """Bring values from the model's grid onto the scan's own grid.
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 LAST, BEST, CURVE = "last.keras", "best.keras", "curve.csv"
 
@@ -19,37 +22,62 @@ class CheckpointError(RuntimeError):
 class Checkpoints(keras.callbacks.Callback):
     """Save the best and the last weights after each epoch, the optimiser's state with them.
 
+    Where the optimiser keeps an average of the weights, the best file holds that, the last one what training
+    goes on from; validation is to see the average too (`keras.callbacks.SwapEMAWeights`).
+
     Parameters
     ----------
     folder : Path
     best : float
         Lowest validation loss so far.
+    keeps : bool
+        Whether this process keeps what it saves: of several all must save, for they exchange what they hold.
     """
 
-    def __init__(self, folder: Path, best: float) -> None:
+    def __init__(self, folder: Path, best: float, keeps: bool = True) -> None:
         super().__init__()
-        self.folder, self.best = folder, best
+        self.folder, self.best, self.keeps = folder, best, keeps
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Save; `last` after `best`, so that a stop between them only repeats the epoch."""
         loss = (logs or {}).get("val_loss", float("inf"))
         if loss < self.best:
             self.best = loss
-            save(self.model, self.folder / BEST)
-        save(self.model, self.folder / LAST)
+            with averaged(self.model):
+                save(self.model, self.folder / BEST, self.keeps)
+        save(self.model, self.folder / LAST, self.keeps)
 
 
-def save(model: keras.Model, path: Path) -> None:
+@contextmanager
+def averaged(model: keras.Model) -> Iterator[None]:
+    """Give the model its optimiser's moving average of the weights for a while, where there is one."""
+    if not getattr(model.optimizer, "use_ema", False):
+        yield
+        return
+    trained = [np.array(variable) for variable in model.trainable_variables]
+    for variable, average in zip(
+        model.trainable_variables, model.optimizer._model_variables_moving_average, strict=True
+    ):
+        variable.assign(average)
+    try:
+        yield
+    finally:
+        for variable, value in zip(model.trainable_variables, trained, strict=True):
+            variable.assign(value)
+
+
+def save(model: keras.Model, path: Path, keep: bool = True) -> None:
     """Write beside the file, then replace it: a kill or a full disk leaves the old one whole."""
-    draft = path.with_name(f".{path.name}.draft.keras")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft.keras")
     try:
         model.save(draft)
-        os.replace(draft, path)
+        if keep:
+            os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
 
 
-def resume(model: keras.Model, folder: Path, steps_per_epoch: int) -> tuple[int, float]:
+def resume(model: keras.Model, folder: Path, steps_per_epoch: int, *, writes: bool = True) -> tuple[int, float]:
     """Bring a compiled model to where the run was stopped, and the curve back to that epoch.
 
     Parameters
@@ -59,6 +87,8 @@ def resume(model: keras.Model, folder: Path, steps_per_epoch: int) -> tuple[int,
     folder : Path
         Run folder.
     steps_per_epoch : int
+    writes : bool
+        Whether this process may bring the curve's file back.
 
     Returns
     -------
@@ -86,7 +116,7 @@ def resume(model: keras.Model, folder: Path, steps_per_epoch: int) -> tuple[int,
         ours.assign(theirs.value)
     steps = int(model.optimizer.iterations)  # a few less than were made where mixed precision skipped some
     epoch = -(-steps // steps_per_epoch)
-    return epoch, _curve_until(folder / CURVE, epoch)
+    return epoch, _curve_until(folder / CURVE, epoch, writes)
 
 
 def _state(model: keras.Model) -> list[Any]:
@@ -98,7 +128,7 @@ def _shapes(model: keras.Model) -> list[tuple[int, ...]]:
     return [tuple(variable.shape) for variable in _state(model)]
 
 
-def _curve_until(path: Path, epoch: int) -> float:
+def _curve_until(path: Path, epoch: int, writes: bool) -> float:
     """Drop what the curve says of epochs that will be run again; the lowest validation loss of the rest."""
     if not path.exists():
         return float("inf")
@@ -106,12 +136,13 @@ def _curve_until(path: Path, epoch: int) -> float:
         table = csv.DictReader(stream)
         names = table.fieldnames or []
         rows = [row for row in table if row["epoch"] and int(row["epoch"]) < epoch]
-    draft = path.with_name(f".{path.name}.draft")
-    with draft.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, names)
-        writer.writeheader()
-        writer.writerows(rows)
-    os.replace(draft, path)
+    if writes:
+        draft = path.with_name(f".{path.name}.draft")
+        with draft.open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, names)
+            writer.writeheader()
+            writer.writerows(rows)
+        os.replace(draft, path)
     return min((float(row["val_loss"]) for row in rows if row.get("val_loss")), default=float("inf"))
 
 

@@ -17,7 +17,11 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class Data:
-    """How scans are prepared: see `CMBSegmentationLib.preprocess.InputSpec`."""
+    """How scans are prepared: see `CMBSegmentationLib.preprocess.InputSpec`.
+
+    With several `sequences`, such as ``[T2S, SWI]``, every scan of these kinds is read by itself: the network
+    has one channel and learns to take any of them, as `cmb detect` gives it one scan.
+    """
 
     axes: str = "RAS"
     spacing_mm: tuple[float, float, float] = (0.5, 0.5, 0.5)
@@ -48,18 +52,40 @@ class Loss:
 
 @dataclass(frozen=True)
 class Sampling:
-    """Patches a subject and epoch, the share of them that hold a lesion, and of the rest at dark places."""
+    """Patches a subject and epoch, the share of them that hold a lesion, and of the rest at dark places.
+
+    `hard_share` is the share of the rest that is laid around an earlier model's false positives.
+    """
 
     patches_per_subject: int = 16
     lesion_share: float = 0.9
     dark_share: float = 0.0
+    hard_share: float = 0.0
     flip: bool = False
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Of `cmbtraining.augmentation`, all off; each value is drawn evenly up to the one given.
+
+    `rotation_degrees` about any axis; `scale` 0.1 is up to a tenth larger or smaller; `intensity` 0.3 is a
+    contrast's power from 1 / 1.3 to 1.3; `bias_field` is shading, in its logarithm; `noise` is in the scan's
+    standard deviations; `anisotropy` 4 makes slices of up to four voxels along one axis.
+    """
+
+    rotation_degrees: float = 0.0
+    scale: float = 0.0
+    intensity: float = 0.0
+    bias_field: float = 0.0
+    noise: float = 0.0
+    anisotropy: float = 1.0
 
 
 @dataclass(frozen=True)
 class Training:
     """Length of training and the optimiser.
 
+    `ema_momentum`, such as 0.999, validates and keeps as best an exponential moving average of the weights.
     `learning_rate_decay` is "none" or "cosine". `mixed_precision` computes in 16 bits and keeps 32-bit
     weights; `xla` asks for compiled steps where Keras would not choose them itself.
     """
@@ -73,6 +99,7 @@ class Training:
     seed: int = 1
     mixed_precision: bool = False
     xla: bool = False
+    ema_momentum: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -102,6 +129,7 @@ class Config:
     network: Network = field(default_factory=Network)
     loss: Loss = field(default_factory=Loss)
     sampling: Sampling = field(default_factory=Sampling)
+    augmentation: Augmentation = field(default_factory=Augmentation)
     training: Training = field(default_factory=Training)
     detection: Detection = field(default_factory=Detection)
     tracking: Tracking = field(default_factory=Tracking)
@@ -116,6 +144,7 @@ SECTIONS = {
     "network": Network,
     "loss": Loss,
     "sampling": Sampling,
+    "augmentation": Augmentation,
     "training": Training,
     "detection": Detection,
     "tracking": Tracking,

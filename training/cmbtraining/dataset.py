@@ -8,7 +8,8 @@ brings its resampling along, which `prepare` then has nothing to add to.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -41,12 +42,15 @@ class Subject:
         Of lesions.
     form : Preprocessed or None
         None for a raw subject in VALDO's layout.
+    sequence : str
+        That the scan shows.
     """
 
     name: str
     image: Path
     mask: Path
     form: preprocessed.Preprocessed | None = None
+    sequence: str = "T2S"
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ class PreparedSubject:
     lesion_centres : int array (n, 3)
         A voxel of each lesion, the one next to its centre of mass.
     brain_positions : int array (m, 3)
+    hard_positions : int array (h, 3)
+        Where an earlier model saw what is not there.
     """
 
     name: str
@@ -67,6 +73,7 @@ class PreparedSubject:
     lesions: NDArray[np.uint8]
     lesion_centres: NDArray[np.int32]
     brain_positions: NDArray[np.int32]
+    hard_positions: NDArray[np.int32] = field(default_factory=lambda: np.empty((0, 3), np.int32))
 
 
 def find_subjects(folder: Path, sequence: str = "T2S") -> list[Subject]:
@@ -78,6 +85,7 @@ def find_subjects(folder: Path, sequence: str = "T2S") -> list[Subject]:
         Holds ``sub-101/sub-101_space-T2S_desc-masked_T2S.nii.gz`` and
         ``sub-101/sub-101_space-T2S_CMB.nii.gz`` and so on; or what ``preprocess.py`` wrote.
     sequence : str
+        Its scans; the mask is the one of the scan's space, ``space-SWI`` for one with a grid of its own.
 
     Returns
     -------
@@ -88,19 +96,30 @@ def find_subjects(folder: Path, sequence: str = "T2S") -> list[Subject]:
     DatasetError
         No subject, or one without its mask.
     """
-    subjects = _preprocessed_subjects(folder)
-    for image in [] if subjects else sorted(folder.glob(f"sub-*/sub-*_space-T2S_desc-masked_{sequence}.nii.gz")):
+    subjects = _preprocessed_subjects(folder, sequence)
+    for image in [] if subjects else sorted(folder.glob(f"sub-*/sub-*_space-*_desc-masked_{sequence}.nii.gz")):
         name = image.parent.name
-        mask = image.parent / f"{name}_space-T2S_CMB.nii.gz"
+        mask = image.with_name(image.name.replace(f"_desc-masked_{sequence}", "_CMB"))
         if not mask.exists():
             raise DatasetError(f"{name} has no lesion mask ({mask.name}); add it or remove the subject.")
-        subjects.append(Subject(name, image, mask))
+        subjects.append(Subject(name, image, mask, sequence=sequence))
     if not subjects:
         raise DatasetError(f"No subjects in {folder}; expected sub-*/sub-*_space-T2S_desc-masked_{sequence}.nii.gz.")
     return subjects
 
 
-def _preprocessed_subjects(folder: Path) -> list[Subject]:
+def find_scans(folder: Path, sequences: Sequence[str]) -> list[Subject]:
+    """List the scans of several sequences, each by itself; a subject may have one of them or all.
+
+    Raises
+    ------
+    DatasetError
+        As `find_subjects`, for every sequence.
+    """
+    return [subject for sequence in sequences for subject in find_subjects(folder, sequence)]
+
+
+def _preprocessed_subjects(folder: Path, sequence: str) -> list[Subject]:
     forms = [
         preprocessed.at(folder, path.parent.name) for path in sorted(folder.glob(f"sub-*/sub-*{preprocessed.IMAGES}"))
     ]
@@ -108,10 +127,13 @@ def _preprocessed_subjects(folder: Path) -> list[Subject]:
         missing = [path.name for path in (form.lesions, form.brain, form.sidecar) if not path.exists()]
         if missing:
             raise DatasetError(f"{form.name} lacks {', '.join(missing)}; preprocess it again.")
-    return [Subject(form.name, form.images, form.lesions, form) for form in forms]
+    with_it = [form for form in forms if sequence == "T2S" or sequence in form.details().get("sequences", ())]
+    return [Subject(form.name, form.images, form.lesions, form, sequence) for form in with_it]
 
 
-def prepare_subject(subject: Subject, spec: InputSpec, cache: Path) -> PreparedSubject:
+def prepare_subject(
+    subject: Subject, spec: InputSpec, cache: Path, hard_ras_mm: NDArray[np.float64] | None = None
+) -> PreparedSubject:
     """Prepare a subject once, and map it from `cache` ever after.
 
     Parameters
@@ -120,20 +142,30 @@ def prepare_subject(subject: Subject, spec: InputSpec, cache: Path) -> PreparedS
     spec : InputSpec
         What the network will expect; another spec is prepared anew.
     cache : Path
+    hard_ras_mm : array (h, 3), optional
+        Hard negatives, patient RAS; those outside the prepared volume are left out.
 
     Returns
     -------
     PreparedSubject
     """
-    folder = cache / subject.name
+    folder = cache / (subject.name if subject.sequence == "T2S" else f"{subject.name}_{subject.sequence}")
     stamp = json.dumps([spec.axes, spec.spacing_mm, spec.normalization])
     done = folder / "spec.json"
-    if not done.exists() or done.read_text() != stamp:
+    if not done.exists() or done.read_text() != stamp or not (folder / "ras_to_index.npy").exists():
         folder.mkdir(parents=True, exist_ok=True)
         _write_prepared(subject, spec, folder)
         done.write_text(stamp)
     load = {f: np.load(folder / f"{f}.npy", mmap_mode="r") for f in ("voxels", "lesions", "centres", "brain")}
-    return PreparedSubject(subject.name, load["voxels"], load["lesions"], load["centres"], load["brain"])
+    hard = _inside(hard_ras_mm, np.load(folder / "ras_to_index.npy"), load["voxels"].shape)
+    return PreparedSubject(subject.name, load["voxels"], load["lesions"], load["centres"], load["brain"], hard)
+
+
+def _inside(points: NDArray[np.float64] | None, ras_to_index: NDArray[np.float64], shape) -> NDArray[np.int32]:
+    if points is None or not len(points):
+        return np.empty((0, 3), np.int32)
+    index = np.rint(points @ ras_to_index[:3, :3].T + ras_to_index[:3, 3]).astype(np.int32)
+    return index[((index >= 0) & (index < shape)).all(axis=1)]
 
 
 def _write_prepared(subject: Subject, spec: InputSpec, folder: Path) -> None:
@@ -144,6 +176,7 @@ def _write_prepared(subject: Subject, spec: InputSpec, folder: Path) -> None:
     flat = rng.choice(flat, min(BRAIN_SAMPLE, flat.size), replace=False)
     np.save(folder / "voxels.npy", prepared.voxels.astype(np.float16))
     np.save(folder / "lesions.npy", lesions)
+    np.save(folder / "ras_to_index.npy", prepared.ras_to_index())
     np.save(folder / "centres.npy", _centres(lesions))
     np.save(folder / "brain.npy", np.column_stack(np.unravel_index(flat, prepared.brain.shape)).astype(np.int32))
 
@@ -164,7 +197,7 @@ def _prepared(subject: Subject, spec: InputSpec) -> tuple[PreparedScan, sitk.Ima
     if subject.form is None:
         image, brain = read_scan(subject.image).image, None
     else:
-        image, brain = _read_preprocessed(subject.form, spec)
+        image, brain = _read_preprocessed(subject.form, spec, subject.sequence)
     try:
         mask, _ = read_mask(subject.mask)
     except MaskError as error:
@@ -180,8 +213,10 @@ def _prepared(subject: Subject, spec: InputSpec) -> tuple[PreparedScan, sitk.Ima
     return prepared, mask
 
 
-def _read_preprocessed(form: preprocessed.Preprocessed, spec: InputSpec) -> tuple[sitk.Image, sitk.Image]:
-    """The T2S volume and the brain; refused at another voxel size, which would interpolate twice."""
+def _read_preprocessed(
+    form: preprocessed.Preprocessed, spec: InputSpec, sequence: str
+) -> tuple[sitk.Image, sitk.Image]:
+    """One sequence's volume and the brain; refused at another voxel size, which would interpolate twice."""
     made_with = form.details().get("spacing_mm")
     if made_with is None or not np.allclose(made_with, spec.spacing_mm):
         raise DatasetError(
@@ -189,10 +224,10 @@ def _read_preprocessed(form: preprocessed.Preprocessed, spec: InputSpec) -> tupl
             f"preprocess it again, or train from the raw folder."
         )
     try:
-        image = checked_scan(preprocessed.read_sequence(form, "T2S"), form.images).image
+        image = checked_scan(preprocessed.read_sequence(form, sequence), form.images).image
         brain, _ = read_mask(form.brain)
     except KeyError as error:
-        raise DatasetError(f"{form.name} was preprocessed without T2S.") from error
+        raise DatasetError(f"{form.name} was preprocessed without {sequence}.") from error
     except MaskError as error:
         raise DatasetError(f"{form.name}: {error}") from error
     return image, brain

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,19 +11,26 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 from rich.progress import track
 
 from CMBSegmentationLib.preprocess import InputSpec
 
-from .checkpoints import BEST, Checkpoints, resume
-from .config import Config, ConfigError
+from .checkpoints import BEST, LAST, Checkpoints, resume
+from .config import Augmentation, Config, ConfigError
 from .curves import curve_callbacks
-from .dataset import Subject, find_subjects, prepare_subject
+from .dataset import PreparedSubject, Subject, find_scans, prepare_subject
+from .distribution import Team, join
+from .fine_tuning import start_from
+from .hard_negatives import HardNegatives
 from .losses import CombinedLoss
 from .network import build_unet
 from .run_folder import open_run
 from .sampling import PatchSequence
 from .splits import chosen, read_split
+
+MEASURED_PATCHES = 16  # of them a network's statistics are measured
 
 
 @dataclass(frozen=True)
@@ -39,18 +48,18 @@ class Side:
     cache: str
 
 
-def sides_of_folders(training: Path, validation: Path) -> tuple[Side, Side]:
-    """Take a folder of subjects for each side."""
+def sides_of_folders(training: Path, validation: Path, sequences: Sequence[str] = ("T2S",)) -> tuple[Side, Side]:
+    """Take a folder of subjects for each side; scans of any of the sequences."""
     same_name = training.name == validation.name and training.resolve() != validation.resolve()
     return (
-        Side(find_subjects(training), training.name),
-        Side(find_subjects(validation), f"{validation.name}-validation" if same_name else validation.name),
+        Side(find_scans(training, sequences), training.name),
+        Side(find_scans(validation, sequences), f"{validation.name}-validation" if same_name else validation.name),
     )
 
 
-def sides_of_split(data: Path, split: Path, fold: int) -> tuple[Side, Side]:
-    """Take both sides from one folder, as a split (`cmbtraining.splits`) says."""
-    subjects, parts = find_subjects(data), read_split(split, fold)
+def sides_of_split(data: Path, split: Path, fold: int, sequences: Sequence[str] = ("T2S",)) -> tuple[Side, Side]:
+    """Take both sides from one folder, as a split (`cmbtraining.splits`) says; scans of any of the sequences."""
+    subjects, parts = find_scans(data, sequences), read_split(split, fold)
     return Side(chosen(subjects, parts.training), data.name), Side(chosen(subjects, parts.validation), data.name)
 
 
@@ -67,7 +76,15 @@ def describe(config: Config) -> dict[str, Any]:
     }
 
 
-def train(config: Config, training: Side, validation: Side, out: Path) -> Path:
+def train(
+    config: Config,
+    training: Side,
+    validation: Side,
+    out: Path,
+    *,
+    trained: Path | None = None,
+    hard_negatives: HardNegatives | None = None,
+) -> Path:
     """Train and keep the weights with the best validation loss; go on where the folder's run stopped.
 
     Parameters
@@ -76,7 +93,12 @@ def train(config: Config, training: Side, validation: Side, out: Path) -> Path:
     training, validation : Side
     out : Path
         Run folder: ``config.yaml``, ``run.json``, ``curve.csv``, ``curve.png``, ``tensorboard/``,
-        ``best.keras``, ``last.keras``, prepared subjects.
+        ``best.keras``, ``last.keras``, prepared subjects. Several processes (`cmbtraining.distribution`)
+        share it; the first one writes.
+    trained : Path, optional
+        A network to start from (`cmbtraining.fine_tuning`); a run that goes on does not read it again.
+    hard_negatives : HardNegatives, optional
+        Points of the training scans, for ``sampling.hard_share``.
 
     Returns
     -------
@@ -94,29 +116,37 @@ def train(config: Config, training: Side, validation: Side, out: Path) -> Path:
     OSError
         The disk is full, say; what was saved before is whole.
     """
-    if len(config.data.sequences) != 1:
-        raise ConfigError(f"data.sequences: training reads one sequence, not {len(config.data.sequences)}.")
-    open_run(out, config)
+    if bool(config.sampling.hard_share) != bool(hard_negatives):
+        raise ConfigError("sampling.hard_share and a list of hard negatives come together: give both or neither.")
+    team = join(config.training.batch_size)
+    if team.leads:
+        open_run(out, config)
     keras.utils.set_random_seed(config.training.seed)
     settings = config.training
     with precision(config):
         model = compiled(config)
-        epoch, best = resume(model, out, settings.steps_per_epoch)
-        patches = _patches(config, training, out, settings.steps_per_epoch, settings.seed)
-        fixed = _patches(config, validation, out, settings.validation_steps, settings.seed + 1)
+        patches = _patches(config, training, out, settings.steps_per_epoch, settings.seed, team, hard_negatives)
+        unchanged = dataclasses.replace(config, augmentation=Augmentation())
+        fixed = _patches(unchanged, validation, out, settings.validation_steps, settings.seed + 1, team)
+        if trained and not (out / LAST).exists():
+            start_from(model, trained, _first_patches(patches))
+        epoch, best = resume(model, out, settings.steps_per_epoch, writes=team.leads)
+        team.wait("resumed")
         model.fit(
             patches,
             validation_data=fixed,
             initial_epoch=epoch,
             epochs=settings.epochs,
             shuffle=False,  # the patches are drawn in random order already, the same after a stop
-            verbose=2,
+            verbose=2 if team.leads else 0,
             callbacks=[
                 keras.callbacks.LambdaCallback(on_epoch_begin=lambda number, logs: patches.begin(number)),
-                *curve_callbacks(config, out),
-                Checkpoints(out, best),
+                *([keras.callbacks.SwapEMAWeights()] if settings.ema_momentum else []),
+                *(curve_callbacks(config, out) if team.leads else []),
+                Checkpoints(out, best, keeps=team.leads),
             ],
         )
+        team.wait("trained")
     return out / BEST
 
 
@@ -144,7 +174,7 @@ def precision(config: Config) -> Iterator[None]:
 
 def _network(config: Config) -> keras.Model:
     network = config.network
-    return build_unet(network.patch_size, network.filters, len(config.data.sequences), l2=network.l2)
+    return build_unet(network.patch_size, network.filters, l2=network.l2)
 
 
 def _optimizer(config: Config) -> keras.optimizers.Optimizer:
@@ -152,11 +182,45 @@ def _optimizer(config: Config) -> keras.optimizers.Optimizer:
     rate: Any = settings.learning_rate
     if settings.learning_rate_decay == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, settings.epochs * settings.steps_per_epoch, alpha=0.01)
-    return keras.optimizers.Adam(rate)
+    momentum = settings.ema_momentum
+    return keras.optimizers.Adam(rate, use_ema=True, ema_momentum=momentum) if momentum else keras.optimizers.Adam(rate)
 
 
-def _patches(config: Config, side: Side, out: Path, steps: int, seed: int) -> PatchSequence:
+def _patches(
+    config: Config,
+    side: Side,
+    out: Path,
+    steps: int,
+    seed: int,
+    team: Team,
+    hard_negatives: HardNegatives | None = None,
+) -> PatchSequence:
+    """Prepare a side's subjects, in the first process, and draw from them."""
     spec = InputSpec(config.data.axes, config.data.spacing_mm, config.data.normalization)
     cache = out / "prepared" / side.cache
-    subjects = [prepare_subject(subject, spec, cache) for subject in track(side.subjects, f"Preparing {side.cache}")]
-    return PatchSequence(subjects, config.network.patch_size, config.sampling, config.training.batch_size, steps, seed)
+
+    def prepared() -> list[PreparedSubject]:
+        wanted = track(side.subjects, f"Preparing {side.cache}", disable=not team.leads)
+        return [prepare_subject(one, spec, cache, (hard_negatives or {}).get(one.name)) for one in wanted]
+
+    subjects = prepared() if team.leads else []
+    team.wait(f"prepared {side.cache}")
+    return PatchSequence(
+        subjects or prepared(),
+        config.network.patch_size,
+        config.sampling,
+        config.training.batch_size,
+        steps,
+        seed,
+        augmentation=None if config.augmentation == Augmentation() else config.augmentation,
+        spacing_mm=config.data.spacing_mm,
+        share=(team.process, team.processes),
+    )
+
+
+def _first_patches(patches: PatchSequence) -> NDArray[np.float32]:
+    """Patches enough to measure a network's statistics on, the same in every process."""
+    whole = copy.copy(patches)
+    whole.share = (0, 1)
+    count = max(1, min(len(whole), MEASURED_PATCHES // whole.batch_size))
+    return np.concatenate([whole[k][0] for k in range(count)])

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from .config import Sampling
+from .augmentation import augment, random_turn
+from .config import Augmentation, Sampling
 from .dataset import PreparedSubject
 
 DARK_OF = 40
@@ -27,6 +29,11 @@ class PatchSequence(keras.utils.PyDataset):
     sampling : Sampling
     batch_size, steps : int
     seed : int
+    augmentation : Augmentation, optional
+    spacing_mm : (float, float, float)
+        Of the voxels, for rotations.
+    share : (int, int)
+        This process's number and how many there are: it gives its part of each batch.
     """
 
     def __init__(
@@ -37,11 +44,15 @@ class PatchSequence(keras.utils.PyDataset):
         batch_size: int,
         steps: int,
         seed: int,
+        augmentation: Augmentation | None = None,
+        spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0),
+        share: tuple[int, int] = (0, 1),
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
         self.subjects, self.patch_size, self.sampling = list(subjects), patch_size, sampling
         self.batch_size, self.steps, self.seed = batch_size, steps, seed
+        self.augmentation, self.spacing_mm, self.share = augmentation, spacing_mm, share
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -54,18 +65,26 @@ class PatchSequence(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Batch `index`: voxels (b, i, j, k, 1) and labels (b, i, j, k, 1)."""
         plan = self._plan()
-        voxels, labels = [], []
-        for number in range(index * self.batch_size, (index + 1) * self.batch_size):
-            subject, with_lesion = plan[number % len(plan)]
-            rng = np.random.default_rng([self.seed, self.epoch, number])
-            dark = rng.random() < self.sampling.dark_share
-            x, y = draw_patch(self.subjects[subject], self.patch_size, with_lesion, rng, dark)
-            if self.sampling.flip:
-                axes = tuple(np.flatnonzero(rng.random(3) < 0.5).tolist())
-                x, y = np.flip(x, axes), np.flip(y, axes)
-            voxels.append(x)
-            labels.append(y)
+        process, processes = self.share
+        each = self.batch_size // processes
+        first = index * self.batch_size + process * each
+        patches = [self._patch(number, *plan[number % len(plan)]) for number in range(first, first + each)]
+        voxels, labels = zip(*patches, strict=True)
         return np.stack(voxels)[..., None].astype(np.float32), np.stack(labels)[..., None]
+
+    def _patch(self, number: int, subject: int, with_lesion: int) -> tuple[NDArray[np.floating], NDArray[np.uint8]]:
+        rng = np.random.default_rng([self.seed, self.epoch, number])
+        at = "dark" if rng.random() < self.sampling.dark_share else "any"
+        if self.sampling.hard_share and rng.random() < self.sampling.hard_share:
+            at = "hard"
+        turn = random_turn(self.augmentation, self.spacing_mm, rng) if self.augmentation else None
+        x, y = draw_patch(self.subjects[subject], self.patch_size, bool(with_lesion), rng, at, turn)
+        if self.augmentation:
+            x = augment(x, self.augmentation, rng)
+        if self.sampling.flip:
+            axes = tuple(np.flatnonzero(rng.random(3) < 0.5).tolist())
+            x, y = np.flip(x, axes), np.flip(y, axes)
+        return x, y
 
     def _plan(self) -> NDArray[np.int64]:
         """Rows (subject, with lesion 0/1) of this epoch, shuffled: exact proportions per subject."""
@@ -82,8 +101,9 @@ def draw_patch(
     patch_size: tuple[int, int, int],
     with_lesion: bool,
     rng: np.random.Generator,
-    dark: bool = False,
-) -> tuple[NDArray[np.float16], NDArray[np.uint8]]:
+    at: str = "any",
+    turn: NDArray[np.float64] | None = None,
+) -> tuple[NDArray[np.floating], NDArray[np.uint8]]:
     """Cut one patch, padded where it leaves the volume.
 
     Parameters
@@ -94,8 +114,11 @@ def draw_patch(
         A lesion's centre lies anywhere in the patch, each place as likely; else a patch in the brain
         without any lesion (of `MOST_TRIES` the last is taken if each met one).
     rng : numpy.random.Generator
-    dark : bool
-        Without lesion: lay the patch around the darkest of `DARK_OF` places, most often a vessel.
+    at : {"any", "dark", "hard"}
+        Without lesion: lay the patch around any place of the brain, around the darkest of `DARK_OF`,
+        most often a vessel, or around a hard negative (any place where the subject has none).
+    turn : array (3, 3), optional
+        Of `cmbtraining.augmentation.random_turn`; what the patch is laid around stays where it is.
 
     Returns
     -------
@@ -105,14 +128,40 @@ def draw_patch(
     for _ in range(MOST_TRIES):
         if with_lesion:
             anchor = subject.lesion_centres[rng.integers(len(subject.lesion_centres))]
+        elif at == "hard" and len(subject.hard_positions):
+            anchor = subject.hard_positions[rng.integers(len(subject.hard_positions))]
         else:
-            places = subject.brain_positions[rng.integers(len(subject.brain_positions), size=DARK_OF if dark else 1)]
+            count = DARK_OF if at == "dark" else 1
+            places = subject.brain_positions[rng.integers(len(subject.brain_positions), size=count)]
             anchor = places[int(np.argmin(subject.voxels[tuple(places.T)]))]
         start = anchor - rng.integers(0, size)
-        labels = _cut(subject.lesions, start, size, 0)
+        labels = _cut_turned(subject.lesions, start, size, anchor, turn, 0)
         if with_lesion or not labels.any():
             break
-    return _cut(subject.voxels, start, size, None), labels
+    return _cut_turned(subject.voxels, start, size, anchor, turn, None), labels
+
+
+def _cut_turned(
+    volume: NDArray,
+    start: NDArray[np.integer],
+    size: NDArray[np.integer],
+    anchor: NDArray[np.integer],
+    turn: NDArray[np.float64] | None,
+    fill: int | None,
+) -> NDArray:
+    """Cut a box as `_cut`, turned about a voxel: values are interpolated, labels taken from the nearest voxel."""
+    if turn is None:
+        return _cut(volume, start, size, fill)
+    corners = np.array(np.meshgrid(*[(0, n - 1) for n in size])).reshape(3, -1).T + start - anchor
+    reached = corners @ turn.T + anchor
+    low = np.floor(reached.min(axis=0)).astype(int)
+    around = _cut(volume, low, np.ceil(reached.max(axis=0)).astype(int) + 1 - low, fill)
+    offset = anchor - low + turn @ (start - anchor)
+    if fill is None:
+        return ndimage.affine_transform(around.astype(np.float32), turn, offset, tuple(size), order=1, mode="nearest")
+    if not around.any():
+        return np.full(tuple(size), fill, volume.dtype)
+    return ndimage.affine_transform(around, turn, offset, tuple(size), order=0, cval=fill)
 
 
 def _cut(volume: NDArray, start: NDArray[np.integer], size: NDArray[np.integer], fill: int | None) -> NDArray:

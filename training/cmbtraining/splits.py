@@ -141,18 +141,18 @@ def read_split(path: Path, fold: int = 0) -> Split:
 
 
 def chosen(subjects: Sequence[Subject], names: Sequence[str]) -> list[Subject]:
-    """Pick subjects by name.
+    """Pick subjects by name; one with scans of several sequences is there once for each.
 
     Raises
     ------
     DatasetError
         One is not in the data.
     """
-    by_name = {subject.name: subject for subject in subjects}
-    missing = [name for name in names if name not in by_name]
+    present = {subject.name for subject in subjects}
+    missing = [name for name in names if name not in present]
     if missing:
         raise DatasetError(f"The split names {', '.join(missing)}, which the data folder does not hold.")
-    return [by_name[name] for name in names]
+    return [subject for name in names for subject in subjects if subject.name == name]
 
 
 def _by_stratum(stratum: Mapping[str, str], rng: np.random.Generator) -> list[str]:
