@@ -27,6 +27,8 @@ class SlicerScene:
         self.application.GetColorLogic().AddDefaultColorNodes()
         self.markups = slicer.vtkSlicerMarkupsLogic()  # registers how points are stored
         self.markups.SetMRMLScene(self.scene)
+        self.segmentations = slicer.vtkSlicerSegmentationsModuleLogic()  # registers how surfaces are made of labels
+        self.segmentations.SetMRMLScene(self.scene)
         self.remote = slicer.vtkMRMLRemoteIOLogic()  # reading .mrb asks it for a folder to unpack in
         self.remote.SetMRMLScene(self.scene)
         self.remote.GetCacheManager().SetRemoteCacheDirectory(str(cache))

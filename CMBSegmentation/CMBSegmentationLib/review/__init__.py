@@ -3,6 +3,7 @@
 from .autosave import ReviewAutosave
 from .candidates import Candidate, CandidateField
 from .counts import Count, Counts, RegionCount, counts_of, readers_of, size_of, text_of
+from .grid import Grid, grid_of
 from .lesion_list import (
     ADDED,
     BELOW,
@@ -16,7 +17,7 @@ from .lesion_list import (
     ReviewedLesion,
     listed,
 )
-from .review_file import SavedReview, from_text, review_path, to_text
+from .review_file import SavedReview, from_text, on_grid, review_path, to_text
 from .verdict import ACCEPTED, DECISIONS, MIMICS, REJECTED, UNCERTAIN, Verdict, utc_now
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "CandidateField",
     "Count",
     "Counts",
+    "Grid",
     "Numbering",
     "RegionCount",
     "Review",
@@ -45,7 +47,9 @@ __all__ = [
     "Verdict",
     "counts_of",
     "from_text",
+    "grid_of",
     "listed",
+    "on_grid",
     "readers_of",
     "review_path",
     "size_of",

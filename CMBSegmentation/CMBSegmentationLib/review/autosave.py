@@ -13,7 +13,8 @@ from pathlib import Path
 from ..announce import Signal
 from ..errors import CMBError, InputError
 from ..safe_write import DamagedFileError, folder_lock, free_name, replacing, set_aside, write_error
-from .review_file import SavedReview, from_text, to_text
+from .grid import Grid
+from .review_file import SavedReview, from_text, on_grid, to_text
 
 WAIT_S = 1.0  # leaves a timer of half a second and a slow disk their share of the two seconds
 
@@ -48,13 +49,13 @@ class ReviewAutosave:
         """Whether there is anything that is not on the disk yet."""
         return self._due is not None
 
-    def load(self, shape: tuple[int, ...]) -> SavedReview | None:
+    def load(self, grid: Grid) -> SavedReview | None:
         """Read what is on the disk; what cannot be read, or is of another grid, is set aside and that is noted.
 
         Parameters
         ----------
-        shape : tuple of int
-            Of the scan's array (z, y, x).
+        grid : Grid
+            The scan's.
 
         Returns
         -------
@@ -70,9 +71,9 @@ class ReviewAutosave:
         if text is None:
             return None
         try:
-            saved = from_text(text, self.path.name)
-            if saved.shape != shape:
-                raise DamagedFileError(f"{self.path.name} belongs to a scan of another size.")
+            saved = on_grid(from_text(text, self.path.name), grid)
+            if saved is None:
+                raise DamagedFileError(f"{self.path.name} belongs to a scan of another size or place.")
         except DamagedFileError as damage:
             self.noted(set_aside(self.path, damage))
             return None

@@ -27,9 +27,7 @@ from ..lesions import (
     below_threshold,
     reason_to_drop,
 )
-
-Flat = NDArray[np.int64]
-"""Places of voxels in the flattened array (z, y, x), ascending."""
+from .grid import Flat, grid_of
 
 SAME_PLACE_MM = 0.05  # rows are rounded to hundredths
 RULE_WORDS = ("probability ", "outside the brain mask", "mm³ is below", "larger than a microbleed")
@@ -82,11 +80,13 @@ class CandidateField:
         self.probability, self.scan, self.brain, self.rules = probability, scan, brain, rules
         p = sitk.GetArrayViewFromImage(probability)
         self.shape: tuple[int, int, int] = p.shape
+        self.grid = grid_of(probability)
         within = np.broadcast_to(np.uint8(1), p.shape) if brain is None else sitk.GetArrayViewFromImage(brain)
         self._measure = Candidates(p, sitk.GetArrayViewFromImage(scan), within, probability)
         self._flat: Flat = np.flatnonzero(p >= CANDIDATE_PROBABILITY)
         self._p = p.ravel()[self._flat].astype(np.float64)
         self._zyx = np.column_stack(np.unravel_index(self._flat, self.shape)).astype(np.float64)
+        self._place = self.grid.ras_mm(self._zyx) @ (1.0, 2**0.5, 3**0.5)  # parts ties the same in any order of voxels
         self._edges = _touching(self._flat, self.shape)
         self._signal = sitk.GetArrayViewFromImage(scan).ravel()[self._flat].astype(np.float64)
         self._in_brain = within[tuple(self._zyx.astype(np.intp).T)] > 0
@@ -159,7 +159,7 @@ class CandidateField:
         products = np.einsum("ni,nj->nij", offsets, offsets)
         inertia = np.add.reduceat(products, starts) / count[:, None, None] + np.diag(self._spacing**2 / 12)
         extent = np.sqrt(np.linalg.eigvalsh(inertia))
-        ras = centre @ self._zyx_to_ras[:, :3].T + self._zyx_to_ras[:, 3]
+        ras = self.grid.ras_mm(centre)
         peaks = np.maximum.reduceat(self._p[order], starts)
         in_brain = np.maximum.reduceat(self._in_brain[order], starts)
         signal = np.add.reduceat(self._signal[order], starts) / count
@@ -180,7 +180,8 @@ class CandidateField:
                 contrast=round(float(np.clip(1 - signal[n] / surround, -1, 1)), 3) if surround > 0 else 0.0,
                 probability=round(float(peaks[n]), 4),
             )
-            peak = own[np.argmax(self._p[own])]
+            highest = own[self._p[own] == peaks[n]]
+            peak = highest[np.argmax(self._place[highest])]
             if peaks[n] < rules.threshold:
                 reason = below_threshold(float(peaks[n]), rules.threshold)
             else:
@@ -234,13 +235,6 @@ class CandidateField:
     @property
     def _spacing(self) -> NDArray[np.float64]:
         return np.array(self.probability.GetSpacing()[::-1])
-
-    @property
-    def _zyx_to_ras(self) -> NDArray[np.float64]:
-        """The matrix (3, 4) from an index (z, y, x) to RAS mm."""
-        direction = np.array(self.probability.GetDirection()).reshape(3, 3) * self.probability.GetSpacing()
-        to_lps = np.column_stack([direction[:, ::-1], self.probability.GetOrigin()])
-        return np.diag([-1.0, -1.0, 1.0]) @ to_lps
 
 
 def _by_probability(candidate: Candidate) -> tuple[float, float, int]:

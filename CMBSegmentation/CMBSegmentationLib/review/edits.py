@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..lesions import ACCEPTED as KEPT
 from ..lesions import CANDIDATE_PROBABILITY
-from .candidates import CandidateField, Flat
+from .candidates import CandidateField
+from .grid import Flat
 from .lesion_list import ADDED, MERGED, SPLIT, Numbering, Review, ReviewedLesion
 from .verdict import Verdict
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..lesions import ACCEPTED as KEPT
 from ..lesions import COLUMNS, Lesion
-from .candidates import Candidate, CandidateField, Flat
+from .candidates import Candidate, CandidateField
+from .grid import Flat
 from .verdict import REJECTED, Verdict
 
 DETECTED, ADDED, MERGED, SPLIT = "detected", "added", "merged", "split"

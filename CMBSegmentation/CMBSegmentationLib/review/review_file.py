@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 from ..lesions import Lesion
 from ..read import scan_stem
 from ..safe_write import DamagedFileError
-from .candidates import Flat
+from .grid import Flat, Grid
 from .lesion_list import ORIGINS, Numbering, Review, ReviewedLesion
 from .verdict import Verdict
 
@@ -31,15 +31,15 @@ class SavedReview:
     ----------
     review : Review
     numbers : Numbering
-    shape : tuple of int
-        Of the scan's array (z, y, x): voxels are counted in it.
+    grid : Grid
+        Voxels are counted in it.
     scan : str
         The scan's name.
     """
 
     review: Review
     numbers: Numbering
-    shape: tuple[int, ...]
+    grid: Grid
     scan: str = ""
 
 
@@ -74,7 +74,8 @@ def to_text(saved: SavedReview) -> str:
             "kind": KIND,
             "schema_version": SCHEMA_VERSION,
             "scan": saved.scan,
-            "shape": list(saved.shape),
+            "shape": list(saved.grid.shape),
+            "zyx_to_ras": saved.grid.zyx_to_ras.round(6).tolist(),
             "threshold": saved.review.threshold,
             "last_number": saved.numbers.last,
             "numbers": [[peak, number] for peak, number in saved.numbers.by_peak.items()],
@@ -117,11 +118,31 @@ def from_text(text: str, source: str) -> SavedReview:
         threshold = float(data["threshold"])
         if not 0 < threshold < 1:
             raise ValueError(f"threshold {threshold}")
-        return SavedReview(Review(threshold, fixed), numbers, shape, str(data["scan"]))
+        to_ras = np.array(data["zyx_to_ras"], np.float64).reshape(3, 4)
+        return SavedReview(Review(threshold, fixed), numbers, Grid(shape, to_ras), str(data["scan"]))
     except DamagedFileError:
         raise
     except Exception as error:  # whatever a damaged file holds
         raise DamagedFileError(f"{source} is damaged ({error!r}).", "Nothing in it was changed.") from error
+
+
+def on_grid(saved: SavedReview, grid: Grid) -> SavedReview | None:
+    """Bring a review onto the grid that its scan has now; None if that is another scan's."""
+    if not saved.grid.is_like(grid):
+        return None
+    fixed = []
+    for one in saved.review.fixed:
+        peak = int(_moved(saved.grid, grid, [one.peak])[0]) if one.peak >= 0 else -1
+        fixed.append(replace(one, voxels=np.sort(_moved(saved.grid, grid, one.voxels)), peak=peak))
+    peaks = _moved(saved.grid, grid, list(saved.numbers.by_peak))
+    numbers = Numbering(dict(zip(peaks.tolist(), saved.numbers.by_peak.values(), strict=True)), saved.numbers.last)
+    return SavedReview(Review(saved.review.threshold, tuple(fixed)), numbers, grid, saved.scan)
+
+
+def _moved(grid: Grid, other: Grid, flat: Sequence[int] | Flat) -> Flat:
+    moved = grid.moved_onto(other, np.asarray(flat, np.int64))
+    assert moved is not None  # the corners were, and so is what lies between
+    return moved
 
 
 def _lesion_to_json(one: ReviewedLesion) -> dict[str, Any]:

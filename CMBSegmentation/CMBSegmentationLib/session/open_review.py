@@ -20,6 +20,7 @@ from ..review import (
     SavedReview,
     from_text,
     listed,
+    on_grid,
     review_path,
     to_text,
 )
@@ -249,7 +250,7 @@ class OpenReview:
             return None
         autosave = ReviewAutosave(path, clock=self._clock)
         autosave.noted.connect(self.notes.append)
-        found = autosave.load(self.candidates.shape)
+        found = autosave.load(self.candidates.grid)
         self._autosave = autosave
         return found
 
@@ -276,7 +277,7 @@ class OpenReview:
             self._autosave.flush()
 
     def _saved(self) -> SavedReview:
-        return SavedReview(self.review, self.numbers, self.candidates.shape, self.nodes.scan.GetName() or "")
+        return SavedReview(self.review, self.numbers, self.candidates.grid, self.nodes.scan.GetName() or "")
 
     def _in_scene(self) -> SavedReview | None:
         text = read_review(self.nodes)
@@ -287,7 +288,7 @@ class OpenReview:
         except DamagedFileError as damage:
             self.notes.append(f"{damage.message} The list begins anew; the scene's file is as it was.")
             return None
-        return saved if saved.shape == self.candidates.shape else None
+        return on_grid(saved, self.candidates.grid)
 
     def _step(self, source: list[tuple[Review, str]], target: list[tuple[Review, str]]) -> str | None:
         if not source:
