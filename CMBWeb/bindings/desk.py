@@ -1,0 +1,292 @@
+"""All that one browser session has: the scene, the sessions on it, and what binds them to the page."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import slicer
+from trame_server import Server
+from trame_slicer.core import SlicerApp
+
+from CMBScribbleGrowLib.linked_lesion import LinkedLesion
+from CMBSegmentationLib.errors import CMBError, InputError, told
+from CMBSegmentationLib.resources import sample_scan
+from CMBSegmentationLib.scene import load_results
+
+from ..kept_results import KeptResults, KeptScan
+from ..session_folder import EXPORTS, REVIEW, UPLOADS, private, remove
+from ..ui.view_corner import view_corner
+from ..upload import Received
+from .exporting import export
+from .keys import actions
+from .reviewing import Reviewing
+from .scans import OpenedScan, add_scan, read_in
+from .scenes import SCENE_SUFFIX, clear, open_scene
+from .scribbling import Scribbling
+from .views import Views
+
+POLL_S = 0.1
+SAMPLE_NAME = "cmb-sample_T2starw"
+log = logging.getLogger(__name__)
+
+
+class Desk:
+    """One reader's desk.
+
+    Parameters
+    ----------
+    server : Server
+    app : SlicerApp
+        Its scene is empty.
+    """
+
+    def __init__(self, server: Server, app: SlicerApp) -> None:
+        self.server, self.app = server, app
+        self.state = server.state
+        self.folder: Path | None = None
+        self.opened: OpenedScan | None = None
+        self._tasks: set[asyncio.Future[Any]] = set()
+        self.state.update(
+            {
+                "busy": "",
+                "upload": -1,
+                "message": "",
+                "message_hint": "",
+                "message_kind": "info",
+                "message_shown": False,
+                "scan_name": "",
+                "scan_facts": "",
+                "scan_notes": [],
+                "has_scan": False,
+                "resumable": "",
+                "panel": "review",
+                "help_shown": False,
+            }
+        )
+        self.views = Views(server, app, view_corner(lambda name: self.views.show_alone(name)))
+        self.kept = KeptResults(self.review_folder)
+        self.reviewing = Reviewing(self, self.kept)
+        self.scribbling = Scribbling(self)
+        self._keys = actions(self)
+        server.trigger("key")(self.press)
+        server.controller.on_server_ready.add_task(self._poll)
+
+    # the beginning and the end
+
+    def begin(self, folder: Path, scan: Path | None) -> None:
+        """Take the folder of a browser session, offer what was left there, and open a scan where one is given."""
+        self.folder = private(folder)
+        former = self.kept.scan()
+        with self.state:
+            self.state.resumable = former.name if former is not None else ""
+        if scan is not None and (former is None or former.path != str(scan)):
+            self._start(self.open_path(scan, scan.name))
+        elif former is not None and scan is not None:
+            self.resume()
+
+    def upload_folder(self) -> Path:
+        """Give the private folder for what is uploaded."""
+        return private(self._own_folder() / UPLOADS)
+
+    def review_folder(self) -> Path:
+        """Give the private folder in which the review is saved as it is made."""
+        return private(self._own_folder() / REVIEW)
+
+    def close(self) -> None:
+        """Save what there is: the process ends."""
+        self.reviewing.close()
+        self.scribbling.close()
+
+    @property
+    def node(self) -> slicer.vtkMRMLScalarVolumeNode | None:
+        """The scan that is shown."""
+        return self.opened.node if self.opened is not None else None
+
+    # what is told
+
+    def tell(self, message: str, hint: str = "", kind: str = "info") -> None:
+        """Show a message in the page until it is closed or another comes."""
+        with self.state:
+            self.state.update(
+                {"message": message, "message_hint": hint, "message_kind": kind, "message_shown": bool(message)}
+            )
+
+    def tell_error(self, error: Exception) -> None:
+        """Show what went wrong and what to do; a program's own fault goes to the log as well."""
+        known = told(error)
+        if known.unforeseen:
+            log.error("unforeseen", exc_info=error)
+        self.tell(known.message, known.hint, "error")
+
+    def press(self, key: str) -> None:
+        """Do what a key stands for."""
+        action = self._keys.get(key)
+        if action is None or (not self.state.has_scan and key != "?"):
+            return
+        try:
+            action()
+        except Exception as error:
+            self.tell_error(error)
+
+    # scans
+
+    def open_sample(self) -> None:
+        """Open the bundled simulated scan."""
+        self._start(self.open_path(sample_scan(), SAMPLE_NAME))
+
+    def open_uploaded(self, received: Received) -> None:
+        """Open what a browser has sent: a scan, or a scene that was saved here or in Slicer."""
+        if received.name.lower().endswith(SCENE_SUFFIX):
+            self._start(self._open_scene(received))
+        else:
+            self._start(self.open_path(received.path, received.name, uploaded=True))
+
+    def resume(self) -> None:
+        """Go on with the review that was left: after the server was restarted, or the session was idle."""
+        former = self.kept.scan()
+        if former is None:
+            self.tell("The scan of that review is no longer there.", "Open the scan again.", "error")
+            return
+        self._start(self.open_path(Path(former.path), former.name, uploaded=former.uploaded))
+
+    async def open_path(self, path: Path, name: str, *, uploaded: bool = False) -> bool:
+        """Read a scan and show it; what is wrong with it is told in the page, and the former scan stays.
+
+        What was found in it and decided on it before is shown, too.
+
+        Parameters
+        ----------
+        path : Path
+            A file or a DICOM folder.
+        name : str
+            Shown in the page.
+        uploaded : bool
+            Whether the file is ours to remove when it cannot be read.
+        """
+        if not self._begin_opening(name):
+            return False
+        await asyncio.sleep(0)  # let it be seen
+        try:
+            scan = await asyncio.to_thread(read_in, path, name)
+            self._show(scan, KeptScan(str(path), name, uploaded))
+        except Exception as error:
+            if uploaded:
+                remove(path if path.is_dir() else path.parent)
+            self.tell_error(_by_its_name(told(error), path, name))
+            return False
+        finally:
+            with self.state:
+                self.state.busy = ""
+        return True
+
+    async def _open_scene(self, received: Received) -> None:
+        if not self._begin_opening(received.name):
+            return
+        await asyncio.sleep(0)
+        try:
+            self._leave()
+            self._take(open_scene(self.app, received.path, received.name))
+        except Exception as error:
+            self.tell_error(_by_its_name(told(error), received.path, received.name))
+        finally:
+            remove(received.path.parent)
+            with self.state:
+                self.state.busy = ""
+
+    def _begin_opening(self, name: str) -> bool:
+        if self.state.busy:
+            self.tell("A scan is being opened.", "Wait until it is shown.", "warning")
+            return False
+        if self.reviewing.session.is_running:
+            self.tell("A detection is running.", "Wait for it or cancel it, then open another scan.", "warning")
+            return False
+        with self.state:
+            self.state.update({"busy": f"Reading {name} …", "message_shown": False})
+        return True
+
+    def _show(self, scan: OpenedScan, kept: KeptScan) -> None:
+        self._leave()
+        node = add_scan(self.app.scene, scan)
+        self.kept.begin(kept)
+        found = self.kept.results()
+        self._take(scan)
+        if found is not None:
+            with self.state:
+                load_results(found, node)
+                self.reviewing.session.reopen()
+
+    def _take(self, scan: OpenedScan) -> None:
+        """Have views and sessions work on a scan that is in the scene."""
+        self.opened = scan
+        with self.state:
+            self.state.update(
+                {
+                    "has_scan": True,
+                    "resumable": "",
+                    "scan_name": scan.name,
+                    "scan_facts": scan.facts,
+                    "scan_notes": list(scan.notes),
+                }
+            )
+            self.views.show(scan.node)
+            self.reviewing.take_scan(scan.node)
+
+    def _leave(self) -> None:
+        """Save the former scan's review and take all that was found in it out of the scene."""
+        self.scribbling.leave()
+        self.reviewing.session.save()
+        former, self.opened = self.opened, None
+        if former is not None and former.node is not None:
+            self.reviewing.leave()
+            clear(self.app.scene, former.node)
+
+    # taking home
+
+    def add_grown(self, lesion: LinkedLesion) -> None:
+        """Put a grown lesion on the list of microbleeds."""
+        if self.reviewing.session.review is not None:
+            self.reviewing.session.add_voxels(lesion.mask)
+
+    async def export(self, what: str) -> tuple[Path, str, str]:
+        """Write what a reader takes home; as `exporting.export`."""
+        with self.state:
+            return await export(self, what, self._own_folder() / EXPORTS)
+
+    # inside
+
+    async def _poll(self, **_: Any) -> None:
+        while True:
+            await asyncio.sleep(POLL_S)
+            try:
+                with self.state:
+                    self.reviewing.poll()
+                    self.scribbling.poll()
+                    self.views.poll()
+            except Exception as error:
+                self.tell_error(error)
+
+    def _start(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)  # the loop itself keeps none alive
+        task.add_done_callback(self._tasks.discard)
+
+    def _own_folder(self) -> Path:
+        if self.folder is None:
+            raise InputError("This page has no session yet.", "Reload it.")
+        return self.folder
+
+
+def _by_its_name(error: CMBError, path: Path, name: str) -> CMBError:
+    """Word an error with the name that the reader knows; where it lies on the disk is no concern of theirs."""
+    with contextlib.suppress(TypeError):
+        return type(error)(_shown(error.message, path, name), _shown(error.hint, path, name))
+    return error
+
+
+def _shown(text: str, path: Path, name: str) -> str:
+    return text.replace(str(path), name).replace(path.name, name)

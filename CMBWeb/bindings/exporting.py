@@ -1,0 +1,99 @@
+"""What a reader takes home: the files of the review in a zip, the report, the scene."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from CMBSegmentationLib.errors import InputError, MachineError
+
+if TYPE_CHECKING:
+    from .desk import Desk
+
+ZIP, REPORT, SCENE = "zip", "report", "scene"
+
+
+async def export(desk: Desk, what: str, folder: Path) -> tuple[Path, str, str]:
+    """Write what was asked for.
+
+    Parameters
+    ----------
+    desk : Desk
+    what : {"zip", "report", "scene"}
+    folder : Path
+        Private; former exports in it are replaced.
+
+    Returns
+    -------
+    path : Path
+    name : str
+        For the reader.
+    kind : str
+        MIME type.
+
+    Raises
+    ------
+    CMBError
+        There is nothing to export, or it cannot be written.
+    """
+    if desk.node is None:
+        raise InputError("No scan is open.", "Open one first.")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    stem = desk.node.GetName()
+    if what == SCENE:
+        return _scene(desk, folder / "scene.mrb"), f"{stem}.mrb", "application/zip"
+    files = _files(desk, folder / "files")
+    if what == REPORT:
+        if "report" not in files:
+            raise InputError("There is no report yet.", "Detect microbleeds first.")
+        return files["report"], files["report"].name, "text/html"
+    path = folder / "files.zip"
+    await asyncio.to_thread(_zip, path, folder / "files")
+    return path, f"{stem}_cmb.zip", "application/zip"
+
+
+def _files(desk: Desk, folder: Path) -> dict[str, Path]:
+    """Write the review's files, as the command names them, and the annotation's beside them."""
+    folder.mkdir()
+    files: dict[str, Path] = {}
+    session = desk.reviewing.session
+    if session.review is not None:
+        opened = desk.opened
+        dicom = opened.path if opened is not None and opened.path.is_dir() and _has_highdicom() else None
+        with desk.reviewing.silent() as heard:
+            written = session.export(folder, overwrite=True, dicom_folder=dicom)
+        if written is None:
+            raise next((one.error for one in heard if one.error), MachineError("The export failed.", "Try again."))
+        files.update(written)
+    files.update(desk.scribbling.saved_files(folder))
+    if not files:
+        raise InputError("There is nothing to export yet.", "Detect microbleeds, or grow a scribble.")
+    return files
+
+
+def _zip(path: Path, folder: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for file in sorted(folder.rglob("*")):
+            if file.is_file():
+                stored = file.suffix in (".gz", ".nrrd", ".dcm")
+                kind = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
+                archive.write(file, file.relative_to(folder).as_posix(), compress_type=kind)
+
+
+def _scene(desk: Desk, path: Path) -> Path:
+    desk.scribbling.put_down()
+    with tempfile.TemporaryDirectory(dir=path.parent):
+        desk.app.io_manager.write_scene(path.as_posix())
+    if not path.is_file() or path.stat().st_size == 0:
+        raise MachineError("The scene could not be written.", "Free some disk space and try again.")
+    return path
+
+
+def _has_highdicom() -> bool:
+    return importlib.util.find_spec("highdicom") is not None

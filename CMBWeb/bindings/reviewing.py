@@ -1,0 +1,354 @@
+"""Detection and review in the page: progress, list, verdicts, threshold, counts; all of it a `ReviewSession`'s."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import slicer
+
+from CMBSegmentationLib.anatomy import REGIONS
+from CMBSegmentationLib.review import BELOW, DECISIONS, MIMICS, REJECTED, UNREVIEWED, ReviewedLesion
+from CMBSegmentationLib.scene import ResultNodes
+from CMBSegmentationLib.session import Notice, ReviewParameters, ReviewSession, State, Status
+from CMBSegmentationLib.summary import UNKNOWN_REGION
+
+from ..kept_results import KeptResults
+
+if TYPE_CHECKING:
+    from .desk import Desk
+
+ALL, LISTED = "all", "listed"
+FILTERS = (LISTED, UNREVIEWED, *DECISIONS, BELOW, ALL)
+SORTED_BY = ("id", "state", "diameter_mm", "contrast", "probability", "region")
+DESCENDING_FIRST = ("diameter_mm", "contrast", "probability")
+
+
+class Reviewing:
+    """Binds a `ReviewSession` to the page.
+
+    Parameters
+    ----------
+    desk : Desk
+    kept : KeptResults
+        Keeps what the detector found, so that a review can be resumed without searching again.
+    """
+
+    def __init__(self, desk: Desk, kept: KeptResults) -> None:
+        self._desk, self.state = desk, desk.state
+        self.session = ReviewSession(desk.app.scene, runner=kept.runner)
+        session = self.session
+        session.status_changed.connect(self._show_status)
+        session.review_changed.connect(self._show_review)
+        session.current_changed.connect(self._show_current)
+        session.reading_changed.connect(self._show_reading)
+        session.noticed.connect(self._show_notice)
+        session.results_changed.connect(self._show_results)
+        self.state.update(
+            {
+                "detecting": False,
+                "detect_fraction": 0,
+                "detect_message": "",
+                "detect_notes": [],
+                "searched": False,
+                "rows": [],
+                "filter": LISTED,
+                "filter_counts": {},
+                "region_filter": "",
+                "regions_found": [],
+                "sort_by": "id",
+                "sort_down": False,
+                "current": None,
+                "chosen": {},
+                "threshold": 0.3,
+                "points": {},
+                "counts": {},
+                "counts_text": "",
+                "can_undo": False,
+                "can_redo": False,
+                "merging": [],
+                "slab_mm": 0,
+                "in_3d": True,
+                "filled": False,
+                "outlines": True,
+                "notice": "",
+            }
+        )
+        desk.server.trigger("mark_to_merge")(self.mark_to_merge)
+        self.state.change("filter")(self._take_filter)
+        self.state.change("region_filter", "sort_by", "sort_down")(self._show_rows)
+        self.state.change("threshold")(self._take_threshold)
+        self.state.change("slab_mm", "in_3d", "filled")(self._take_looks)
+        self.state.change("outlines")(self._take_outlines)
+
+    # the scan and its detection
+
+    def take_scan(self, node: slicer.vtkMRMLScalarVolumeNode) -> None:
+        """Work on another scan, its review saved in the session's own folder."""
+        self.session.set_reading(
+            folder=str(self._desk.review_folder()), reader=self.state.reader, in_3d=self.state.in_3d
+        )
+        self.session.set_parameters(scan_node_id=node.GetID())
+        self.state.update({"detect_message": "", "detect_fraction": 0, "detect_notes": [], "notice": ""})
+        self.state.update({"filter": LISTED, "region_filter": "", "sort_by": "id", "sort_down": False})
+        self._show_review()
+        self._show_current(self.session.current)
+
+    def leave(self) -> None:
+        """Let go of the scan: it is about to be closed."""
+        self.session.set_parameters(scan_node_id=None)
+
+    def start(self) -> None:
+        """Search the scan."""
+        self.session.start(self._desk.node)
+
+    def cancel(self) -> None:
+        """End the search; what was found before stays."""
+        self.session.cancel()
+
+    def poll(self) -> None:
+        """Take in what the worker said, and save what is due."""
+        self.session.poll()
+
+    def close(self) -> None:
+        """End what runs, and save."""
+        self.session.close()
+
+    def name_reader(self, reader: str) -> None:
+        """Write another name into the verdicts from now on."""
+        self.session.set_reading(reader=reader.strip())
+
+    # reading
+
+    def step(self, step: int) -> None:
+        """Go to the next or a former row of those that are shown."""
+        ids = [row["id"] for row in self.state.rows]
+        if not ids:
+            return
+        here = ids.index(self.state.current) if self.state.current in ids else (-1 if step > 0 else 0)
+        self.session.select(ids[(here + step) % len(ids)])
+
+    def select(self, lesion_id: int) -> None:
+        """Look at a lesion."""
+        self.session.select(lesion_id)
+
+    def decide(self, decision: str, mimic: str = "") -> None:
+        """Give a verdict on the lesion that is looked at."""
+        self.session.decide(decision, mimic)
+
+    def reject_as(self, number: int) -> None:
+        """Reject the lesion as the mimic of that number, from 1."""
+        self.decide(REJECTED, MIMICS[number - 1])
+
+    def set_place(self, region: str, side: str) -> None:
+        """Say where the lesion lies."""
+        self.session.set_place(region, side)
+
+    def undo(self) -> None:
+        """Go back by one step."""
+        self.session.undo()
+
+    def redo(self) -> None:
+        """Go forward by one step."""
+        self.session.redo()
+
+    def choose_point(self, name: str) -> None:
+        """List at a named operating point."""
+        self.session.set_operating_point(name)
+
+    def sort(self, column: str) -> None:
+        """Sort by a column; once more, the other way round."""
+        if self.state.sort_by == column:
+            self.state.sort_down = not self.state.sort_down
+        else:
+            self.state.update({"sort_by": column, "sort_down": column in DESCENDING_FIRST})
+
+    def zoom(self) -> None:
+        """Look at the lesion from near, or at the whole scan."""
+        if self._desk.views.is_near(self.session.reading.field_of_view_mm):
+            self._desk.views.fit()
+        else:
+            self.session.jump()
+
+    # changing lesions
+
+    def add_here(self) -> None:
+        """Add a lesion that was missed, grown from the middle of the views."""
+        self.session.add_at()
+
+    def delete(self) -> None:
+        """Take the lesion off the list."""
+        self.session.delete()
+
+    def split(self) -> None:
+        """Part the lesion."""
+        self.session.split()
+
+    def mark_to_merge(self, lesion_id: int) -> None:
+        """Mark a lesion, or not, as one of those to be made one."""
+        marked = [one for one in self.state.merging if one != lesion_id]
+        self.state.merging = marked if lesion_id in self.state.merging else [*marked, lesion_id]
+
+    def merge(self) -> None:
+        """Make one of the marked lesions."""
+        if self.session.merge(self.state.merging) is not None:
+            self.state.merging = []
+
+    @contextlib.contextmanager
+    def silent(self) -> Iterator[list[Notice]]:
+        """Keep notices to the caller."""
+        heard: list[Notice] = []
+        self.session.noticed.disconnect(self._show_notice)
+        self.session.noticed.connect(heard.append)
+        try:
+            yield heard
+        finally:
+            self.session.noticed.disconnect(heard.append)
+            self.session.noticed.connect(self._show_notice)
+
+    # what the page says
+
+    def _take_filter(self, filter: str, **_: Any) -> None:
+        review, dropped = self.session.review, filter in (BELOW, ALL)
+        if review is not None and review.show_dropped != dropped:
+            self.session.show_dropped(dropped)  # their points, too
+        self._show_rows()
+
+    def _take_threshold(self, threshold: float, **_: Any) -> None:
+        if self.session.review is not None and abs(threshold - (self.session.threshold or 0.0)) > 1e-6:
+            self.session.set_threshold(float(threshold))
+
+    def _take_looks(self, slab_mm: float, in_3d: bool, filled: bool, **_: Any) -> None:
+        self.session.set_reading(slab_mm=float(slab_mm) or None, in_3d=in_3d, filled=filled)
+
+    def _take_outlines(self, **_: Any) -> None:
+        self._show_results(self.session.results)
+
+    # what the session says
+
+    def _show_status(self, status: Status) -> None:
+        self.state.update(
+            {
+                "detecting": status.state is State.RUNNING,
+                "detect_fraction": round(100 * status.fraction),
+                "detect_message": status.message,
+                "detect_notes": list(status.notes),
+            }
+        )
+        if status.error is not None:
+            self._desk.tell_error(status.error)
+
+    def _show_results(self, results: ResultNodes | None) -> None:
+        if results is None:
+            return
+        points, segments = results.points.GetDisplayNode(), results.segmentation.GetDisplayNode()
+        if points is not None:
+            points.SetVisibility2D(False)  # a dot would cover the very lesion that is to be judged
+        if segments is not None:
+            segments.SetVisibility2D(bool(self.state.outlines))
+
+    def _show_notice(self, notice: Notice) -> None:
+        if notice.error is not None:
+            self._desk.tell_error(notice.error)
+        else:
+            self.state.notice = notice.message
+
+    def _show_reading(self, reading: ReviewParameters) -> None:
+        self.state.update({"slab_mm": reading.slab_mm or 0, "in_3d": reading.in_3d, "filled": reading.filled})
+
+    def _show_review(self) -> None:
+        session = self.session
+        review = session.review
+        counts = session.counts
+        every = review.lesions if review is not None else ()
+        self.state.update(
+            {
+                "searched": review is not None,
+                "points": session.operating_points,
+                "counts": {
+                    "definite": counts.total.definite,
+                    "possible": counts.total.possible,
+                    "unreviewed": counts.unreviewed,
+                    "rejected": counts.rejected,
+                    "class": counts.count_class,
+                    "pattern": counts.pattern,
+                    "pattern_meaning": counts.pattern_meaning,
+                    "regions": [
+                        {
+                            "region": one.region,
+                            "group": one.group,
+                            "definite": one.total.definite,
+                            "possible": one.total.possible,
+                        }
+                        for one in counts.regions
+                        if one.total.definite or one.total.possible
+                    ],
+                    "sizes": [
+                        {"size": size, "definite": one.definite, "possible": one.possible}
+                        for size, one in counts.sizes.items()
+                    ],
+                },
+                "counts_text": session.text if review is not None else "",
+                "can_undo": session.can_undo,
+                "can_redo": session.can_redo,
+                "filter_counts": {one: sum(_passes(lesion, one) for lesion in every) for one in FILTERS},
+                "regions_found": sorted(
+                    {lesion.lesion.region or UNKNOWN_REGION for lesion in every}, key=_region_order
+                ),
+                "merging": [one for one in self.state.merging if review is not None and review.find(one)],
+            }
+        )
+        if session.threshold is not None:
+            self.state.threshold = session.threshold
+        self._show_rows()
+
+    def _show_rows(self, **_: Any) -> None:
+        review = self.session.review
+        wanted, region = self.state.filter, self.state.region_filter
+        rows = [
+            _row(one)
+            for one in (review.lesions if review is not None else ())
+            if _passes(one, wanted) and (not region or (one.lesion.region or UNKNOWN_REGION) == region)
+        ]
+        by, down = self.state.sort_by, self.state.sort_down
+        rows.sort(key=lambda row: row["id"])
+        rows.sort(key=lambda row: (row[by] is None, row[by]), reverse=bool(down))
+        self.state.rows = rows
+        self.session.set_order([row["id"] for row in rows])
+
+    def _show_current(self, lesion: ReviewedLesion | None) -> None:
+        self.state.current = lesion.id if lesion is not None else None
+        self.state.chosen = _row(lesion) if lesion is not None else {}
+        if lesion is not None:
+            self._desk.views.mark((lesion.lesion.r_mm, lesion.lesion.a_mm, lesion.lesion.s_mm))
+
+
+def _row(one: ReviewedLesion) -> dict[str, Any]:
+    row, lesion = one.row(), one.lesion
+    return {
+        "id": one.id,
+        "state": one.state,
+        "mimic": row["mimic"],
+        "origin": one.origin,
+        "diameter_mm": round(lesion.diameter_mm, 1),
+        "volume_mm3": round(lesion.volume_mm3, 1),
+        "elongation": round(lesion.elongation, 1),
+        "contrast": round(lesion.contrast, 2),
+        "probability": round(lesion.probability, 2),
+        "verifier": lesion.verifier,
+        "region": lesion.region,
+        "side": lesion.side,
+        "why": row["dropped_because"],
+        "ras": [round(value, 1) for value in (lesion.r_mm, lesion.a_mm, lesion.s_mm)],
+    }
+
+
+def _passes(one: ReviewedLesion, wanted: str) -> bool:
+    if wanted == ALL:
+        return True
+    return one.state != BELOW if wanted == LISTED else one.state == wanted
+
+
+def _region_order(region: str) -> int:
+    return REGIONS.index(region) if region in REGIONS else len(REGIONS)

@@ -1,0 +1,66 @@
+"""A scan from the disk into the scene: read and checked as the command does, in a thread; placed by the main one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import SimpleITK as sitk
+import slicer
+
+from CMBSegmentationLib.read import read_scan, scan_stem
+from CMBSegmentationLib.scene.volumes import fill_volume, geometry_of
+
+
+@dataclass
+class OpenedScan:
+    """A scan as it was read.
+
+    Attributes
+    ----------
+    image : SimpleITK.Image
+    path : Path
+        Where it was read from.
+    name : str
+        As the reader knows it.
+    notes : tuple of str
+        What was chosen and repaired when it was read.
+    node : vtkMRMLScalarVolumeNode or None
+        Once it is in the scene.
+    """
+
+    image: sitk.Image
+    path: Path
+    name: str
+    notes: tuple[str, ...]
+    node: slicer.vtkMRMLScalarVolumeNode | None = None
+
+    @property
+    def facts(self) -> str:
+        """Matrix and voxel size, for the page."""
+        size = " × ".join(str(n) for n in self.image.GetSize())
+        spacing = " × ".join(f"{mm:.3g}" for mm in self.image.GetSpacing())
+        return f"{size} voxels, {spacing} mm"
+
+
+def read_in(path: Path, name: str) -> OpenedScan:
+    """Read a scan; touches no scene, so it may run in a thread.
+
+    Raises
+    ------
+    CMBError
+        As `read.read_scan`.
+    """
+    scan = read_scan(path)
+    return OpenedScan(scan.image, path, name, scan.notes)
+
+
+def add_scan(scene: slicer.vtkMRMLScene, scan: OpenedScan) -> slicer.vtkMRMLScalarVolumeNode:
+    """Put a scan into the scene."""
+    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", scan_stem(Path(scan.name.replace("/", "_"))))
+    fill_volume(node, sitk.GetArrayViewFromImage(scan.image), geometry_of(scan.image))
+    node.CreateDefaultDisplayNodes()
+    node.GetDisplayNode().SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
+    node.GetDisplayNode().SetInterpolate(True)
+    scan.node = node
+    return node

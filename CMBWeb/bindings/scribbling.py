@@ -1,0 +1,329 @@
+"""Scribbles in the page: brush and eraser, growing, the protocol's answers, landmarks; all of it a `GrowSession`'s."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import slicer
+from trame_slicer.segmentation import SegmentationEffectErase, SegmentationEffectNoTool, SegmentationEffectPaint
+from trame_slicer.segmentation.paint_effect_parameters import BrushDiameterMode
+
+from CMBScribbleGrowLib.annotation import Annotation
+from CMBScribbleGrowLib.linked_lesion import LinkedLesion, growth_curve, voxels_at
+from CMBScribbleGrowLib.scene import PAINT_SEGMENT
+from CMBScribbleGrowLib.session import GrowSession
+from CMBScribbleGrowLib.session_state import GrowParameters, State, Status
+
+if TYPE_CHECKING:
+    from .desk import Desk
+
+NO_TOOL, PAINT, ERASE = "", "paint", "erase"
+EFFECTS = {NO_TOOL: SegmentationEffectNoTool, PAINT: SegmentationEffectPaint, ERASE: SegmentationEffectErase}
+DEFAULT_READER = "reader"
+TOLERANCE_STEP_PERCENT = 0.5
+
+
+class Scribbling:
+    """Binds a `GrowSession` to the page."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk, self.state = desk, desk.state
+        self._editor = desk.app.segmentation_editor
+        self.session = GrowSession(desk.app.scene)
+        session = self.session
+        session.parameters_changed.connect(self._show_parameters)
+        session.status_changed.connect(self._show_status)
+        session.annotation_changed.connect(self._show_annotation)
+        session.current_changed.connect(self._show_current)
+        self._showing = False
+        self.state.update(
+            {
+                "reader": DEFAULT_READER,
+                "brush": NO_TOOL,
+                "brush_mm": 2.0,
+                "grow_mode": GrowParameters().mode,
+                "tolerance": 0.0,
+                "tolerance_known": False,
+                "tolerance_automatic": True,
+                "grow_message": "",
+                "grow_failed": False,
+                "grow_notes": [],
+                "grown": [],
+                "grown_chosen": None,
+                "answers": {},
+                "mimics": [],
+                "curve": {"data": [], "layout": _layout()},
+                "can_grow_undo": False,
+                "placing": False,
+            }
+        )
+        self.state.change("brush", "brush_mm")(self._take_brush)
+        self.state.change("grow_mode")(self._take_mode)
+        self.state.change("tolerance")(self._take_tolerance)
+
+    # which study
+
+    def open(self, reader: str | None = None) -> bool:
+        """Open the scan's annotation of a reader, where it is not open yet."""
+        reader = (reader if reader is not None else self.state.reader).strip() or DEFAULT_READER
+        node = self._desk.node
+        if node is None:
+            return False
+        chosen = self.session.parameters
+        if self.session.study is None or chosen.reader != reader or chosen.scan_node_id != node.GetID():
+            folder = str(self._desk.review_folder())
+            if self.session.open(node, reader=reader, folder=folder) is None:
+                return False
+        self.state.reader = reader
+        self._desk.reviewing.name_reader(reader)
+        return True
+
+    def leave(self) -> None:
+        """Save and close the annotation: another scan comes."""
+        self.put_down()
+        if self.session.study is not None:
+            self.session.close_study()
+
+    def saved_files(self, folder: Path) -> dict[str, Path]:
+        """Copy the annotation's files to a folder; none where nothing was annotated."""
+        study = self.session.study
+        if study is None or study.disk.files is None or not any(study.annotation.entries()):
+            return {}
+        study.disk.flush()
+        files = {"annotation": study.disk.files.annotation, "segments": study.disk.files.segments}
+        return {kind: Path(shutil.copy(path, folder)) for kind, path in files.items() if path.exists()}
+
+    def close(self) -> None:
+        """Save: the process ends."""
+        self.session.close()
+
+    def poll(self) -> None:
+        """Take in what was painted or placed, and save what is due."""
+        self.session.poll()
+        if self.state.placing and not self._is_placing():
+            self.state.placing = False
+            self._desk.views.set_left_drag()
+
+    # painting
+
+    def name_reader(self, reader: str) -> None:
+        """Read under another name from now on."""
+        self.state.reader = reader.strip() or DEFAULT_READER
+        self._desk.reviewing.name_reader(self.state.reader)
+        if self.session.study is not None:
+            self.open(self.state.reader)
+
+    def choose_brush(self, brush: str) -> None:
+        """Take the brush or the eraser; once more puts it down."""
+        self.state.brush = NO_TOOL if self.state.brush == brush else brush
+
+    def put_down(self) -> None:
+        """Put brush and eraser down."""
+        self.state.brush = NO_TOOL
+        self._editor.deactivate_effect()
+
+    def _take_brush(self, **_: Any) -> None:
+        brush = self.state.brush
+        if brush == NO_TOOL:
+            self._editor.deactivate_effect()
+            return
+        if not self.open():
+            self.state.brush = NO_TOOL
+            return
+        study = self.session.study
+        assert study is not None
+        if self._editor.active_segmentation_node is not study.nodes.scribbles:
+            self._editor.set_active_segmentation(study.nodes.scribbles, study.nodes.scan)
+        self._editor.set_active_segment_id(PAINT_SEGMENT)
+        effect = self._editor.set_active_effect_type(EFFECTS[brush])
+        effect.set_brush_diameter(float(self.state.brush_mm), BrushDiameterMode.Absolute)
+        effect.set_use_sphere_brush(False)  # one slice: a scribble, which growing takes through the others
+
+    # growing
+
+    def grow(self) -> None:
+        """Grow what is painted."""
+        if self.open():
+            self.put_down_quietly()
+            self.session.grow(PAINT_SEGMENT)
+
+    def put_down_quietly(self) -> None:
+        """Put the brush down before a segment is rewritten under it."""
+        if self.state.brush:
+            self.put_down()
+
+    def accept(self) -> None:
+        """Keep the current mask, and put it on the list of microbleeds."""
+        accepted = self.session.accept()
+        study = self.session.study
+        if accepted is not None and study is not None:
+            self._desk.add_grown(accepted)
+
+    def undo(self) -> None:
+        """Go back by one step."""
+        self.put_down_quietly()
+        self.session.undo()
+
+    def select(self, lesion_id: int) -> None:
+        """Choose a grown lesion, and look at it."""
+        self.session.select(lesion_id)
+        self._jump_to_record("microbleeds", lesion_id)
+
+    def set_automatic(self) -> None:
+        """Take the automatic tolerance again."""
+        self.session.preview(None)
+
+    def step_tolerance(self, steps: int) -> None:
+        """Lower or raise the tolerance."""
+        lesion = self.session.current
+        if lesion is not None and lesion.tolerance_percent is not None:
+            percent = lesion.tolerance_percent + steps * TOLERANCE_STEP_PERCENT
+            self.session.preview(min(max(percent, 0.0), 100.0))
+
+    def _take_mode(self, grow_mode: str, **_: Any) -> None:
+        if not self._showing and self.session.set_parameters(mode=grow_mode) and self.session.current is not None:
+            self.session.change(mode=grow_mode)
+
+    def _take_tolerance(self, tolerance: float, **_: Any) -> None:
+        lesion = self.session.current
+        if self._showing or lesion is None or lesion.tolerance_percent is None:
+            return
+        if not math.isclose(float(tolerance), lesion.tolerance_percent, abs_tol=0.05):
+            self.session.preview(float(tolerance))
+
+    # answers and landmarks
+
+    def answer(self, field: str, value: Any) -> None:
+        """Write an answer into the current lesion's record."""
+        record = self._record("microbleeds", self.state.grown_chosen)
+        if record is not None:
+            self.session.answer(record, **{field: value})
+
+    def place_mimic(self) -> None:
+        """Have the next click in a view set a mimic's point."""
+        if not self.open():
+            return
+        study = self.session.study
+        assert study is not None
+        self.put_down()
+        self._desk.app.markups_logic.place_node(study.nodes.mimics)
+        self.state.placing = True
+
+    def answer_mimic(self, mimic_id: int, field: str, value: Any) -> None:
+        """Say what a mimic is."""
+        record = self._record("mimics", mimic_id)
+        if record is not None:
+            self.session.answer(record, **{field: value})
+
+    def remove(self, kind: str, record_id: int) -> None:
+        """Take a record out; undo brings it back."""
+        record = self._record(kind, record_id)
+        if record is not None:
+            self.session.remove(record)
+
+    def jump_to_mimic(self, mimic_id: int) -> None:
+        """Look at a mimic."""
+        self._jump_to_record("mimics", mimic_id)
+
+    def _record(self, kind: str, record_id: int | None) -> Any:
+        annotation = self.session.annotation
+        records = getattr(annotation, kind) if annotation else ()
+        return next((record for record in records if record.id == record_id), None)
+
+    def _jump_to_record(self, kind: str, record_id: int) -> None:
+        record = self._record(kind, record_id)
+        if record is not None:
+            self._desk.views.jump((record.r_mm, record.a_mm, record.s_mm))
+
+    def _is_placing(self) -> bool:
+        node = self._desk.app.markups_logic.interaction_node
+        return node is not None and node.GetCurrentInteractionMode() == slicer.vtkMRMLInteractionNode.Place
+
+    # what the session tells
+
+    def _show_parameters(self, parameters: GrowParameters) -> None:
+        self._quietly(grow_mode=parameters.mode)
+
+    def _show_status(self, status: Status) -> None:
+        self.state.update(
+            {
+                "grow_message": status.message,
+                "grow_failed": status.state is State.FAILED,
+                "grow_notes": list(status.notes),
+                "can_grow_undo": self.session.can_undo,
+            }
+        )
+
+    def _show_annotation(self, annotation: Annotation | None) -> None:
+        accepted = {lesion.id: lesion.accepted for lesion in self.session.lesions}
+        rows = [
+            {
+                "id": one.id,
+                "diameter": one.diameter_mm,
+                "location": one.location,
+                "accepted": accepted.get(one.id, True),
+            }
+            for one in (annotation.microbleeds if annotation else ())
+        ]
+        mimics = [asdict(one) for one in (annotation.mimics if annotation else ())]
+        self.state.update({"grown": rows, "mimics": mimics, "can_grow_undo": self.session.can_undo})
+        self._show_answers()
+
+    def _show_current(self, lesion: LinkedLesion | None) -> None:
+        known = lesion is not None and lesion.tolerance_percent is not None
+        self.state.update({"grown_chosen": lesion.id if lesion else None, "tolerance_known": known})
+        if lesion is not None and known:
+            self._quietly(tolerance=lesion.tolerance_percent)
+        self.state.tolerance_automatic = lesion is None or lesion.automatic
+        self.state.curve = _curve(lesion)
+        if lesion is not None:
+            self._quietly(grow_mode=lesion.settings.mode)
+        self._show_answers()
+
+    def _show_answers(self) -> None:
+        record = self._record("microbleeds", self.state.grown_chosen)
+        self.state.answers = asdict(record) if record is not None else {}
+
+    def _quietly(self, **values: Any) -> None:
+        """Set what the session says, without taking it for the reader's wish."""
+        self._showing = True
+        try:
+            self.state.update(values)
+            self.state.flush()
+        finally:
+            self._showing = False
+
+
+def _layout() -> dict[str, Any]:
+    axis = {"color": "#aeb7c2", "gridcolor": "#262d36", "zeroline": False, "fixedrange": True}
+    return {
+        "height": 150,
+        "margin": {"l": 44, "r": 8, "t": 6, "b": 34},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": "Roboto, sans-serif", "size": 12, "color": "#aeb7c2"},
+        "xaxis": {**axis, "title": {"text": "tolerance, % of intensity range", "standoff": 4}},
+        "yaxis": {**axis, "title": {"text": "voxels", "standoff": 4}, "rangemode": "tozero"},
+        "showlegend": False,
+    }
+
+
+def _curve(lesion: LinkedLesion | None) -> dict[str, Any]:
+    """Draw a lesion's growth curve, its tolerance marked on it."""
+    if lesion is None or lesion.tolerance_percent is None:
+        return {"data": [], "layout": _layout()}
+    percent, voxels = growth_curve(lesion)
+    at = voxels_at(lesion, percent[:1] * 0 + lesion.tolerance_percent)
+    line = {"x": percent.tolist(), "y": voxels.tolist(), "mode": "lines", "line": {"color": "#6cb2ff", "width": 2}}
+    dot = {
+        "x": [lesion.tolerance_percent],
+        "y": at.tolist(),
+        "mode": "markers",
+        "marker": {"color": "#ffb84d", "size": 11},
+    }
+    common = {"type": "scatter", "hovertemplate": "%{x:.1f} %: %{y} voxels<extra></extra>"}
+    return {"data": [{**line, **common}, {**dot, **common}], "layout": _layout()}

@@ -1,0 +1,180 @@
+"""Slicer's four views: what they show, their grey window, slab and crosshair, and where they look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import slicer
+from trame_server import Server
+from trame_slicer.core import LayoutManager, SlicerApp
+from trame_slicer.rca_view import register_rca_factories
+from trame_slicer.views import Layout, LayoutDirection, SliceView, ThreeDView, ViewLayoutDefinition
+
+from CMBSegmentationLib.scene import jump_to
+
+from ..grey_window import GreyWindow, reading_window
+
+FOUR_UP = "four-up"
+VIEW_FROM = (-0.49, 0.73, 0.47)  # R, A, S; of length 1
+NEARLY = 1.05
+MAGNIFIED = ("Axial", "Coronal", "Sagittal")
+VIEW_COLOURS = {"Axial": "#e0604f", "Coronal": "#6fae4c", "Sagittal": "#d8c14a"}
+BACKGROUND = "#06080b"
+
+
+class Views:
+    """Binds the page's picture tools to Slicer's views.
+
+    Parameters
+    ----------
+    server : Server
+    app : SlicerApp
+    view_ui : callable
+        Fills a view's corner with its controls: ``view_ui(server, view_id, view)``.
+    """
+
+    def __init__(self, server: Server, app: SlicerApp, view_ui: Callable[..., None]) -> None:
+        self._server, self._app = server, app
+        self.state = server.state
+        self._scan: slicer.vtkMRMLScalarVolumeNode | None = None
+        self._window: GreyWindow | None = None
+        register_rca_factories(
+            app.view_manager,
+            server,
+            slice_view_ui_f=view_ui,
+            three_d_view_ui_f=view_ui,
+            target_fps=30.0,
+            blur_fps=20.0,
+            interactive_quality=70,
+        )
+        self.layouts = LayoutManager(app.scene, app.view_manager, server)
+        self.layouts.register_layout_dict(_layouts())
+        self.layouts.set_layout(FOUR_UP)
+        self.state.update(
+            {
+                "window_range": [0.0, 1.0],
+                "window_limits": [0.0, 1.0],
+                "window_step": 0.01,
+                "crosshair": False,
+                "shown_alone": "",
+            }
+        )
+        self.state.change("window_range")(self._take_window)
+        self.state.change("crosshair")(self._take_crosshair)
+        self.set_left_drag()
+
+    @property
+    def slice_views(self) -> list[SliceView]:
+        """The three slice views."""
+        return self._app.view_manager.get_slice_views()
+
+    def show(self, scan: slicer.vtkMRMLScalarVolumeNode) -> None:
+        """Show a scan in all views, with a window that shows microbleeds."""
+        self._scan = scan
+        self._app.display_manager.show_volume_in_slice_background(scan)
+        self._window = reading_window(slicer.util.arrayFromVolume(scan))
+        self.reset_window()
+        self.reset()
+
+    def reset(self) -> None:
+        """Look at the whole scan again."""
+        for view in self._app.view_manager.get_views():
+            view.reset_view()
+        for view in self.slice_views:
+            view.set_visible_in_3d(view.get_singleton_tag() == "Axial")
+        for view in self._app.view_manager.get_threed_views():
+            _look_from_front(view)
+
+    def reset_window(self) -> None:
+        """Go back to the window that was found for the scan."""
+        if self._window is None:
+            return
+        self.state.window_limits = [self._window.lowest, self._window.highest]
+        self.state.window_step = (self._window.highest - self._window.lowest) / 500 or 1.0
+        self.state.window_range = [self._window.low, self._window.high]
+        self._apply_window(self._window.low, self._window.high)
+
+    def poll(self) -> None:
+        """Take in the window that was dragged in a picture."""
+        display = self._scan.GetDisplayNode() if self._scan is not None else None
+        if display is None:
+            return
+        low, high = display.GetWindowLevelMin(), display.GetWindowLevelMax()
+        step = self.state.window_step
+        if abs(low - self.state.window_range[0]) > step or abs(high - self.state.window_range[1]) > step:
+            self.state.window_range = [low, high]
+
+    def jump(self, ras_mm: Sequence[float]) -> None:
+        """Centre all slice views on a position (world RAS, mm)."""
+        jump_to(self._app.scene, ras_mm)
+        self.mark(ras_mm)
+
+    def mark(self, ras_mm: Sequence[float]) -> None:
+        """Move the crosshair to a position (world RAS, mm)."""
+        crosshair = self._crosshair()
+        if crosshair is not None:
+            crosshair.SetCrosshairRAS(*ras_mm)
+
+    def is_near(self, field_of_view_mm: float) -> bool:
+        """Whether the slice views show no more than that across their shorter side."""
+        fields = [min(view.get_view_node().GetFieldOfView()[:2]) for view in self.slice_views]
+        return bool(fields) and max(fields) <= field_of_view_mm * NEARLY
+
+    def fit(self) -> None:
+        """Show the whole scan, each slice view at the slice where it is."""
+        for view in self.slice_views:
+            offset = view.get_slice_value()
+            view.fit_view_to_content()
+            view.set_slice_value(offset)
+
+    def show_alone(self, view: str) -> None:
+        """Let one view fill the place of all four; once more brings the four back."""
+        alone = "" if self.state.shown_alone == view else view
+        self.state.shown_alone = alone
+        self.layouts.set_layout(alone or FOUR_UP)
+
+    def _apply_window(self, low: float, high: float) -> None:
+        display = self._scan.GetDisplayNode() if self._scan is not None else None
+        if display is not None:
+            display.SetAutoWindowLevel(False)
+            display.SetWindowLevelMinMax(low, high)
+
+    def _take_window(self, window_range: Sequence[float], **_: Any) -> None:
+        self._apply_window(*window_range)
+
+    def _take_crosshair(self, crosshair: bool, **_: Any) -> None:
+        node = self._crosshair()
+        if node is not None:
+            node.SetCrosshairMode(node.ShowBasic if crosshair else node.NoCrosshair)
+            node.SetCrosshairThickness(node.Fine)
+
+    def _crosshair(self) -> slicer.vtkMRMLCrosshairNode | None:
+        return self._app.scene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
+
+    def set_left_drag(self) -> None:
+        """Have the left button change the grey window, as readers know it."""
+        node = self._app.scene.GetFirstNodeByClass("vtkMRMLInteractionNode")
+        if node is None:
+            node = self._app.scene.AddNewNodeByClass("vtkMRMLInteractionNode")
+        node.SetCurrentInteractionMode(node.AdjustWindowLevel)
+
+
+def _look_from_front(view: ThreeDView) -> None:
+    """Look at the head from its front, left and above."""
+    camera = view.renderer().GetActiveCamera()
+    focus, distance = camera.GetFocalPoint(), camera.GetDistance()
+    camera.SetPosition(*(at + distance * part for at, part in zip(focus, VIEW_FROM, strict=True)))
+    camera.SetViewUp(0.0, 0.0, 1.0)
+    view.reset_camera()
+    view.renderer().ResetCameraClippingRange()
+
+
+def _layouts() -> dict[str, Layout]:
+    views = [ViewLayoutDefinition.slice_view(name, color=VIEW_COLOURS[name]) for name in MAGNIFIED]
+    axial, coronal, sagittal = views
+    volume = ViewLayoutDefinition.threed_view(name="ThreeD", background_color=BACKGROUND)
+    left = Layout(LayoutDirection.Vertical, [axial, sagittal])
+    right = Layout(LayoutDirection.Vertical, [coronal, volume])
+    alone = {view.singleton_tag: Layout(LayoutDirection.Vertical, [view]) for view in (*views, volume)}
+    return {FOUR_UP: Layout(LayoutDirection.Horizontal, [left, right]), **alone}

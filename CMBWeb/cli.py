@@ -1,0 +1,118 @@
+"""`cmb web` and `python -m CMBWeb`: the options, and serving until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+
+from aiohttp import web
+from rich.console import Console
+
+from CMBSegmentationLib.errors import CMBError, InputError
+from CMBSegmentationLib.outputs import NOTICE
+
+from .access import Access
+from .gateway import Gateway
+from .options import add_web_options
+from .session_folder import sessions_folder
+
+
+def run_web(arguments: argparse.Namespace, screen: Console) -> int:
+    """Serve the page until it is stopped.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        As `options.add_web_options` defines them.
+    screen : Console
+
+    Returns
+    -------
+    int
+        0 when stopped.
+
+    Raises
+    ------
+    InputError
+        The scan does not exist, or the address cannot be bound.
+    MachineError
+        The folder for sessions cannot be made.
+    """
+    scan = arguments.scan.absolute() if arguments.scan else None
+    if scan is not None and not scan.exists():
+        raise InputError(f"{arguments.scan} does not exist.", "Check the path and its spelling.")
+    logging.getLogger("aiohttp.access").setLevel(logging.CRITICAL)  # no token and no name in logs
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(arguments, scan, screen))
+    return 0
+
+
+async def _serve(arguments: argparse.Namespace, scan: Path | None, screen: Console) -> None:
+    listening = _listen(arguments.host, arguments.port)
+    access = Access.to(arguments.host, listening.getsockname()[1])
+    gateway = Gateway(access, sessions_folder(), scan=scan, debug=arguments.debug)
+    runner = web.AppRunner(gateway.app(), access_log=None, handle_signals=False)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, listening, shutdown_timeout=2.0).start()
+        shown = socket.gethostname() if arguments.host in ("0.0.0.0", "::") else ""
+        address = access.address(shown)
+        # plain print: a line that a script can read, and that no console wraps
+        print(f"CMB is served at {address}", flush=True)
+        screen.print(f"{NOTICE} Ctrl-C stops it.", highlight=False, soft_wrap=True)
+        if not arguments.no_browser:
+            await asyncio.to_thread(webbrowser.open, address)
+        await _until_asked_to_stop()
+    finally:
+        await runner.cleanup()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bind the address; where the usual port is taken, the next free one."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    except (OSError, UnicodeError) as error:
+        raise InputError(f"{host} is not an address of this machine.", "Leave --host away, or give 0.0.0.0.") from error
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listening.close()
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(
+            f"{host}:{port} cannot be served ({reason}).", "Give another --port; 0 takes any that is free."
+        ) from error
+    return listening
+
+
+async def _until_asked_to_stop() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    if sys.platform == "win32":
+        while True:
+            await asyncio.sleep(0.5)
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop.set)
+    await stop.wait()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse, serve, and turn every error into a message and an exit code."""
+    parser = argparse.ArgumentParser(prog="python -m CMBWeb", description="Serve CMB as a web page.", epilog=NOTICE)
+    add_web_options(parser)
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    screen = Console(stderr=True)
+    try:
+        return run_web(parser.parse_args(arguments), screen)
+    except CMBError as error:
+        screen.print(f"[bold red]Error:[/] {error}", highlight=False, soft_wrap=True)
+        return error.exit_code

@@ -1,0 +1,211 @@
+"""The server that browsers talk to: lets them in, gives each its own process, and hands on what they say."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp import ClientSession, ClientTimeout, CookieJar, web
+
+from CMBSegmentationLib.errors import MachineError
+
+from .access import SECURITY_HEADERS, Access, folder_name, new_key
+from .messages import refusal_page
+from .page_process import PageProcess
+from .proxy import hand_on_request, hand_on_socket
+from .session_folder import holds_review, private, remove, remove_old
+
+MOST_SESSIONS = 6  # each holds a scene in its own process, about half a gigabyte
+IDLE_S = 1800.0
+TIDY_EVERY_S = 5.0
+TAKEN_OVER = 4001  # websocket close code: the session is shown in another tab
+log = logging.getLogger(__name__)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class BrowserSession:
+    """One browser's process, and its tab."""
+
+    folder: Path
+    process: PageProcess
+    socket: web.WebSocketResponse | None = None
+    idle_since: float = 0.0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Gateway:
+    """Serves pages until it is stopped.
+
+    Parameters
+    ----------
+    access : Access
+    sessions_folder : Path
+        Private; holds a folder a session.
+    scan : Path, optional
+        Opened in each new session.
+    debug : bool
+        Whether the processes behind the pages may write to the terminal.
+    """
+
+    def __init__(self, access: Access, sessions_folder: Path, *, scan: Path | None = None, debug: bool = False) -> None:
+        self._access, self._folder, self._scan, self._debug = access, sessions_folder, scan, debug
+        self._sessions: dict[str, BrowserSession] = {}
+        self._opening: dict[str, asyncio.Lock] = {}
+        self._spare: asyncio.Task[PageProcess] | None = None
+        self._client: ClientSession | None = None
+
+    def app(self) -> web.Application:
+        """Give the web application."""
+        app = web.Application(middlewares=[self._let_in], client_max_size=1024)
+        app.router.add_get("/alive", _alive)
+        app.router.add_get("/ws", self._socket)
+        app.router.add_post("/forget", self._forget)
+        app.router.add_route("*", "/{path:.*}", self._request)
+        app.cleanup_ctx.append(self._while_serving)
+        return app
+
+    async def _while_serving(self, _app: web.Application) -> AsyncIterator[None]:
+        remove_old(self._folder)
+        self._client = ClientSession(
+            timeout=ClientTimeout(total=None, sock_connect=5), cookie_jar=CookieJar(unsafe=True), auto_decompress=False
+        )
+        self._spare = asyncio.create_task(PageProcess.start(debug=self._debug))
+        tidying = asyncio.create_task(self._tidy())
+        yield
+        tidying.cancel()
+        spare = (await asyncio.gather(self._spare, return_exceptions=True))[0] if self._spare else None
+        processes = [session.process for session in self._sessions.values()]
+        processes += [spare] if isinstance(spare, PageProcess) else []
+        await asyncio.gather(*(process.stop() for process in processes))
+        for session in self._sessions.values():
+            if not holds_review(session.folder):
+                remove(session.folder)
+        await self._client.close()
+
+    @web.middleware
+    async def _let_in(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuse what is not ours; exchange the token in the address for a cookie; add the page's rules."""
+        if not self._access.is_ours(request.headers):
+            return refusal_page(403, "This address is not served here.", "Open the address that cmb web printed.")
+        if request.path == "/alive":
+            return await handler(request)
+        key = request.cookies.get(self._access.cookie, "")
+        if self._access.is_token(request.query.get("token", "")):
+            return self._with_key(key if self._is_known(key) else new_key())
+        if not self._is_known(key):
+            if self._access.token:
+                return refusal_page(
+                    403, "This page needs its token.", "Open the whole address that cmb web printed, with ?token=…"
+                )
+            if request.path != "/":
+                return refusal_page(403, "This browser has no session.", "Open the page from its start.")
+            return self._with_key(new_key())
+        request["key"] = key
+        answer = await handler(request)
+        if not answer.prepared:
+            answer.headers.update(SECURITY_HEADERS)
+        return answer
+
+    def _is_known(self, key: str) -> bool:
+        """A key is known while its folder is there, also after the server was restarted."""
+        return bool(key) and (self._folder / folder_name(key)).is_dir()
+
+    def _with_key(self, key: str) -> web.Response:
+        """Send a browser to the page's start with the cookie of its session."""
+        private(self._folder / folder_name(key))
+        answer = web.Response(status=302, headers={"Location": "/"})
+        answer.set_cookie(self._access.cookie, key, httponly=True, samesite="Strict", path="/")
+        answer.headers.update(SECURITY_HEADERS)
+        return answer
+
+    async def _session(self, key: str) -> BrowserSession:
+        """Find a browser's session, or begin it (again, if its process has died)."""
+        lock = self._opening.setdefault(key, asyncio.Lock())
+        async with lock:
+            session = self._sessions.get(key)
+            if session is not None and session.process.is_alive:
+                return session
+            if session is None and len(self._sessions) >= MOST_SESSIONS:
+                raise MachineError(
+                    f"{MOST_SESSIONS} sessions are open, which is all this server holds.",
+                    "Close one (its page's menu), or try again later.",
+                )
+            process = await self._process()
+            assert self._client is not None
+            folder = private(self._folder / folder_name(key))
+            await process.begin(self._client, folder, self._scan)
+            session = BrowserSession(folder, process, idle_since=_now())
+            self._sessions[key] = session
+            return session
+
+    async def _process(self) -> PageProcess:
+        """Take the process that was started ahead, else start one."""
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            process = await spare
+            if process.is_alive:
+                return process
+        return await PageProcess.start(debug=self._debug)
+
+    async def _request(self, request: web.Request) -> web.StreamResponse:
+        if request.path == "/_begin":  # between our own processes only
+            raise web.HTTPNotFound
+        try:
+            session = await self._session(request["key"])
+        except MachineError as error:
+            return refusal_page(503, error.message, error.hint)
+        assert self._client is not None
+        return await hand_on_request(request, self._client, session.process)
+
+    async def _socket(self, request: web.Request) -> web.StreamResponse:
+        try:
+            session = await self._session(request["key"])
+        except MachineError as error:
+            return refusal_page(503, error.message, error.hint)
+        former = session.socket
+        socket = web.WebSocketResponse(max_msg_size=0, heartbeat=30.0)
+        session.socket = socket
+        if former is not None and not former.closed:
+            await former.close(code=TAKEN_OVER, message=b"shown in another tab")
+        await socket.prepare(request)
+        assert self._client is not None
+        try:
+            await hand_on_socket(socket, self._client, session.process)
+        finally:
+            if session.socket is socket:
+                session.socket, session.idle_since = None, _now()
+        return socket
+
+    async def _forget(self, request: web.Request) -> web.StreamResponse:
+        """End a session and remove all that it left."""
+        session = self._sessions.pop(request["key"], None)
+        if session is not None:
+            await session.process.stop()
+        remove(self._folder / folder_name(request["key"]))
+        answer = web.Response(status=204)
+        answer.del_cookie(self._access.cookie, path="/")
+        return answer
+
+    async def _tidy(self) -> None:
+        """End sessions that nobody looks at; their reviews stay on the disk."""
+        while True:
+            await asyncio.sleep(TIDY_EVERY_S)
+            for key, session in list(self._sessions.items()):
+                is_idle = session.socket is None and _now() - session.idle_since > IDLE_S
+                if is_idle or (session.socket is None and not session.process.is_alive):
+                    del self._sessions[key]
+                    await session.process.stop()
+                    if not holds_review(session.folder):
+                        remove(session.folder)
+
+
+async def _alive(_request: web.Request) -> web.Response:
+    return web.Response(status=204)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

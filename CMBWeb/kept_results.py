@@ -1,0 +1,108 @@
+"""What is kept of a session so that it can be resumed: which scan it was, and what the detector found in it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from CMBSegmentationLib.worker_process import Process, Subprocess, event_in
+
+SCAN_FILE, RESULTS = "scan.json", "results"
+
+
+@dataclass(frozen=True)
+class KeptScan:
+    """The scan of a session.
+
+    Attributes
+    ----------
+    path, name : str
+        Where it lies, and what the reader calls it.
+    uploaded : bool
+    """
+
+    path: str
+    name: str
+    uploaded: bool = False
+
+
+class KeptResults:
+    """Keeps scan and results in a folder.
+
+    Parameters
+    ----------
+    folder : callable
+        Gives the folder; asked when something is to be kept.
+    """
+
+    def __init__(self, folder: Callable[[], Path]) -> None:
+        self._folder = folder
+
+    def begin(self, scan: KeptScan) -> None:
+        """Keep which scan is shown; what was found in another is forgotten."""
+        if self.scan() != scan:
+            shutil.rmtree(self._folder() / RESULTS, ignore_errors=True)
+        (self._folder() / SCAN_FILE).write_text(json.dumps(asdict(scan)), encoding="utf-8")
+
+    def scan(self) -> KeptScan | None:
+        """Give the scan of the former session; None if there is none, or it is no longer there."""
+        try:
+            kept = KeptScan(**json.loads((self._folder() / SCAN_FILE).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+        return kept if Path(kept.path).exists() else None
+
+    def results(self) -> Path | None:
+        """Give the folder with what the detector found; None if it was not searched."""
+        folder = self._folder() / RESULTS
+        return folder if folder.is_dir() else None
+
+    def runner(self, command: Sequence[str], environment: Mapping[str, str]) -> Process:
+        """Start a worker whose results are kept, too: a `ProcessRunner`."""
+        return _KeepingProcess(Subprocess(command, environment), self._keep)
+
+    def _keep(self, results: Path) -> None:
+        target = self._folder() / RESULTS
+        draft = target.with_suffix(".new")
+        with contextlib.suppress(OSError):  # a full disk: the review goes on, only resuming will search anew
+            shutil.rmtree(draft, ignore_errors=True)
+            shutil.copytree(results, draft)
+            shutil.rmtree(target, ignore_errors=True)
+            draft.rename(target)
+
+
+class _KeepingProcess:
+    """A worker; as soon as it tells of its results they are copied."""
+
+    def __init__(self, process: Process, keep: Callable[[Path], None]) -> None:
+        self._process, self._keep = process, keep
+
+    @property
+    def log(self) -> str:
+        """The last lines of what it wrote for developers."""
+        return self._process.log
+
+    def lines(self) -> list[str]:
+        """Return what it has said since the last call."""
+        lines = self._process.lines()
+        for line in lines:
+            event = event_in(line)
+            if event is not None and event["event"] == "result":
+                self._keep(event["folder"])
+        return lines
+
+    def exit_code(self) -> int | None:
+        """Return how it ended, or None while it runs."""
+        return self._process.exit_code()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until it says something or ends."""
+        self._process.wait(seconds)
+
+    def kill(self) -> None:
+        """End it."""
+        self._process.kill()

@@ -1,0 +1,22 @@
+"""The options of `cmb web`; free of imports that the extra `web` brings."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+EXAMPLE = "cmb web sub-01_T2starw.nii.gz"
+PORT = 8765
+
+
+def add_web_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `cmb web` to a parser."""
+    parser.add_argument("scan", metavar="SCAN", nargs="?", type=Path, help="open this file or DICOM folder at once")
+    parser.add_argument("--port", type=int, default=PORT, help=f"default: {PORT}; 0 takes any that is free")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to serve on (default: 127.0.0.1, this machine only); with any other, a token is needed, "
+        "and nothing is encrypted: put it behind HTTPS",
+    )
+    parser.add_argument("--no-browser", action="store_true", help="do not open a browser")

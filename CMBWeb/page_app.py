@@ -1,0 +1,89 @@
+"""One browser session: a scene, Slicer's views of it, the sessions on it, and the page that shows them."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from trame.app import get_server
+from trame_server import Server
+from trame_slicer import module as trame_slicer_module
+from trame_slicer.core import SlicerApp
+
+from .bindings.desk import Desk
+from .page_process import SECRET_VARIABLE
+from .page_routes import add_routes, only_with_secret
+from .ui.page import build_page
+
+WWW = Path(__file__).with_name("www")
+
+
+def main() -> None:
+    """Serve one page on a free port of 127.0.0.1 until the server that started us is gone."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--debug", action="store_true")
+    debug = parser.parse_args().debug
+    logging.basicConfig(level=logging.WARNING if debug else logging.CRITICAL)
+    sys.argv = sys.argv[:1]  # trame would read options from it
+    secret = os.environ.pop(SECRET_VARIABLE)
+    server = get_server(client_type="vue3")
+    desk = build(server)
+
+    @server.controller.add("on_server_bind")
+    def bind(wslink_server: Any) -> None:
+        wslink_server.app.middlewares.append(only_with_secret(secret))
+        add_routes(wslink_server.app, desk)
+
+    @server.controller.add("on_server_ready")
+    def ready(**_: Any) -> None:
+        threading.Thread(target=_end_with_parent, args=(asyncio.get_running_loop(), desk), daemon=True).start()
+        print(json.dumps({"port": server.port}), flush=True)
+
+    server.start(
+        port=0,
+        host="127.0.0.1",
+        open_browser=False,
+        show_connection_info=False,
+        disable_logging=not debug,
+        timeout=0,
+        ws_max_msg_size=1 << 24,
+    )
+
+
+def build(server: Server) -> Desk:
+    """Make the scene, the sessions and the page of a server."""
+    server.enable_module(trame_slicer_module)
+    version = int(max(path.stat().st_mtime for path in WWW.iterdir()))
+    base = f"__cmb_{version}"  # a new name with new content: browsers may keep what they have
+    server.enable_module(
+        {"serve": {base: str(WWW)}, "scripts": [f"{base}/cmb.js"], "styles": [f"{base}/cmb.css"]},
+    )
+    server.state.trame__title = "CMB"
+    server.state.trame__favicon = f"{base}/favicon.svg"
+    desk = Desk(server, SlicerApp())
+    build_page(server, desk)
+    return desk
+
+
+def _end_with_parent(loop: asyncio.AbstractEventLoop, desk: Desk) -> None:
+    """Wait for the pipe from the server to close; then save and end."""
+    sys.stdin.buffer.read()
+
+    def end() -> None:
+        desk.close()
+        os._exit(0)  # VTK's render windows need no leave-taking
+
+    loop.call_soon_threadsafe(end)
+    threading.Event().wait(4.0)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

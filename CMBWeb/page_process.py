@@ -1,0 +1,112 @@
+"""The process behind one browser session: its own scene, views and sessions, apart from all others."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import secrets
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from CMBSegmentationLib.errors import MachineError
+
+SECRET_HEADER = "X-CMB-Secret"
+SECRET_VARIABLE = "CMB_WEB_SECRET"
+STARTS_WITHIN_S = 60.0
+ENDS_WITHIN_S = 5.0
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class PageProcess:
+    """A running `python -m CMBWeb.page_app`.
+
+    Attributes
+    ----------
+    process : asyncio.subprocess.Process
+    port : int
+        On 127.0.0.1; what comes without `secret` is refused there.
+    secret : str
+    """
+
+    process: asyncio.subprocess.Process
+    port: int
+    secret: str
+
+    @classmethod
+    async def start(cls, *, debug: bool = False) -> PageProcess:
+        """Start one and wait until it serves.
+
+        Raises
+        ------
+        MachineError
+            It ended, or did not begin to serve.
+        """
+        secret = secrets.token_urlsafe(24)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "CMBWeb.page_app",
+            *(["--debug"] if debug else []),
+            env={**os.environ, SECRET_VARIABLE: secret},
+            stdin=asyncio.subprocess.PIPE,  # it ends when this closes: no orphan where the server was killed
+            stdout=asyncio.subprocess.PIPE,
+            stderr=None if debug else asyncio.subprocess.DEVNULL,
+        )
+        try:
+            port = await asyncio.wait_for(_port_told(process), STARTS_WITHIN_S)
+        except (asyncio.TimeoutError, ValueError) as error:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            raise MachineError(
+                "The page's own process did not start.",
+                "Run again with --debug to see why; on Debian it needs libegl1 and libgl1-mesa-dri.",
+            ) from error
+        return cls(process, port, secret)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs."""
+        return self.process.returncode is None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a request to it must carry."""
+        return {SECRET_HEADER: self.secret}
+
+    def url(self, path: str) -> str:
+        """Give the address of a path on it."""
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    async def begin(self, client: aiohttp.ClientSession, folder: Path, scan: Path | None) -> None:
+        """Tell it which browser session it serves: the session's folder, and a scan to open at once."""
+        told = {"folder": str(folder), "scan": str(scan) if scan else None}
+        async with client.post(self.url("/_begin"), json=told, headers=self.headers) as answer:
+            answer.raise_for_status()
+
+    async def stop(self) -> None:
+        """End it; what is reviewed is on the disk already."""
+        if not self.is_alive:
+            return
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        try:
+            await asyncio.wait_for(self.process.wait(), ENDS_WITHIN_S)
+        except asyncio.TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+            await self.process.wait()
+
+
+async def _port_told(process: asyncio.subprocess.Process) -> int:
+    assert process.stdout is not None
+    while line := await process.stdout.readline():
+        with contextlib.suppress(ValueError, TypeError, KeyError):
+            return int(json.loads(line)["port"])
+    raise ValueError("it ended")

@@ -1,0 +1,71 @@
+"""What the page's process answers besides trame's own: the beginning, uploads, downloads."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from aiohttp import web
+
+from CMBSegmentationLib.errors import CMBError, told
+
+from .bindings.desk import Desk
+from .page_process import SECRET_HEADER
+from .upload import receive
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def only_with_secret(secret: str) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+    """Refuse what does not come from the server that started this process."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not hmac.compare_digest(request.headers.get(SECRET_HEADER, "").encode(), secret.encode()):
+            raise web.HTTPForbidden
+        return await handler(request)
+
+    return check
+
+
+def add_routes(app: web.Application, desk: Desk) -> None:
+    """Add the routes of a page.
+
+    Parameters
+    ----------
+    app : aiohttp.web.Application
+        Not started yet.
+    desk : Desk
+    """
+
+    async def begin(request: web.Request) -> web.Response:
+        told_us = await request.json()
+        desk.begin(Path(told_us["folder"]), Path(told_us["scan"]) if told_us["scan"] else None)
+        return web.Response(status=204)
+
+    async def upload(request: web.Request) -> web.Response:
+        try:
+            received = await receive(request, desk.upload_folder())
+        except CMBError as error:
+            return _refused(error)
+        desk.open_uploaded(received)
+        return web.Response(status=204)
+
+    async def download(request: web.Request) -> web.StreamResponse:
+        try:
+            path, name, kind = await desk.export(request.match_info["what"])
+        except Exception as error:
+            return _refused(told(error))
+        headers = {"Content-Type": kind}
+        if kind != "text/html":
+            headers["Content-Disposition"] = f'attachment; filename="{name}"'
+        return web.FileResponse(path, headers=headers)
+
+    app.router.add_post("/_begin", begin)
+    app.router.add_post("/upload", upload)
+    app.router.add_get("/download/{what:zip|report|scene}", download)
+
+
+def _refused(error: CMBError) -> web.Response:
+    return web.json_response({"message": error.message, "hint": error.hint}, status=422)

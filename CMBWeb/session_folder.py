@@ -1,0 +1,71 @@
+"""The private folder of a browser session: what was uploaded, and the review as it stands."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from CMBSegmentationLib.errors import MachineError
+
+UPLOADS, REVIEW, EXPORTS = "upload", "review", "export"
+KEPT_HOURS = 72.0  # over a weekend
+
+
+def sessions_folder() -> Path:
+    """Give the folder of all sessions, made private to this user.
+
+    Returns
+    -------
+    Path
+        ``$XDG_STATE_HOME/slicer-cmb/web``, or its like on Windows.
+
+    Raises
+    ------
+    MachineError
+        It cannot be made.
+    """
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    else:
+        base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    folder = base / "slicer-cmb" / "web"
+    try:
+        private(folder)
+    except OSError as error:
+        raise MachineError(
+            f"The folder {folder} cannot be made ({error.strerror}).", "Set XDG_STATE_HOME to a folder of yours."
+        ) from error
+    return folder
+
+
+def private(folder: Path) -> Path:
+    """Make a folder that only this user can enter."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
+    return folder
+
+
+def holds_review(folder: Path) -> bool:
+    """Whether a session's folder holds a review that can be resumed."""
+    review = folder / REVIEW
+    return review.is_dir() and any(review.iterdir())
+
+
+def remove(folder: Path) -> None:
+    """Remove a session's folder with all that was uploaded."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_old(sessions: Path, kept_hours: float = KEPT_HOURS) -> None:
+    """Remove what former servers left: at once where no review is in it, else when it is old."""
+    oldest = time.time() - kept_hours * 3600
+    for folder in sessions.iterdir():
+        if folder.is_dir() and (not holds_review(folder) or _changed(folder) < oldest):
+            remove(folder)
+
+
+def _changed(folder: Path) -> float:
+    return max((path.stat().st_mtime for path in (folder, *folder.rglob("*"))), default=0.0)

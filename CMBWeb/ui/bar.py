@@ -1,0 +1,58 @@
+"""The bar above: which scan is shown, what to open, help."""
+
+from __future__ import annotations
+
+from trame.widgets import html
+from trame.widgets import vuetify3 as v3
+
+from ..bindings.desk import Desk
+from .aria import named
+
+EXPORTS = (  # title, what it is, icon, where it is asked for
+    ("Results", "List, segmentation, report, annotations: .zip", "mdi-folder-zip-outline", "zip"),
+    ("Report", "One page to read or print, in a new tab", "mdi-file-document-outline", "report"),
+    ("Scene", "The whole review, to resume here or in 3D Slicer: .mrb", "mdi-cube-outline", "scene"),
+)
+
+
+def build_bar(desk: Desk) -> None:
+    """Build the bar."""
+    html.Span("CMB", classes="cmb-brand", title="Cerebral microbleeds")
+    with html.Div(classes="cmb-scan", v_if="has_scan"):
+        html.Strong("{{ scan_name }}")
+        html.Span("{{ scan_facts }}", classes="cmb-quiet")
+        with v3.VBtn(
+            icon=True, variant="text", size="x-small", v_if="scan_notes.length", **named("How the scan was read")
+        ):
+            v3.VIcon("mdi-note-text-outline")
+            with v3.VTooltip(activator="parent", location="bottom", max_width=420):
+                html.Div("{{ note }}", v_for="note in scan_notes", key="note")
+    v3.VSpacer()
+    v3.VBtn("Open", prepend_icon="mdi-file-outline", click="window.cmb.chooseFile()", variant="text")
+    v3.VBtn("DICOM folder", prepend_icon="mdi-folder-outline", click="window.cmb.chooseFolder()", variant="text")
+    v3.VBtn(
+        "Sample",
+        prepend_icon="mdi-brain",
+        click=desk.open_sample,
+        variant="text",
+        title="Open the bundled simulated scan",
+    )
+    with v3.VBtn(
+        "Export", prepend_icon="mdi-download", variant="tonal", disabled=("!has_scan || detecting",), classes="mx-2"
+    ):
+        with v3.VMenu(activator="parent", location="bottom end"), v3.VList(density="compact"):
+            for title, what, icon, where in EXPORTS:
+                v3.VListItem(
+                    title=title, subtitle=what, prepend_icon=icon, click=f"window.cmb.take('{where}')", **named(title)
+                )
+            v3.VDivider()
+            v3.VListItem(
+                title="Close this session",
+                subtitle="Removes the scan and the review from the server",
+                prepend_icon="mdi-close-circle-outline",
+                click="window.cmb.forget()",
+                **named("Close this session"),
+            )
+    v3.VBtn(
+        icon="mdi-help-circle-outline", click="help_shown = true", variant="text", title="Help (?)", **named("Help")
+    )

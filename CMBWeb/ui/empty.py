@@ -1,0 +1,67 @@
+"""The page before a scan is open: what this is, and three ways to begin."""
+
+from __future__ import annotations
+
+from trame.widgets import html
+from trame.widgets import vuetify3 as v3
+
+from ..bindings.desk import Desk
+
+
+def build_empty(desk: Desk) -> None:
+    """Build the empty state."""
+    with html.Div(classes="cmb-empty", v_if="!has_scan"), html.Div(classes="cmb-empty-inner"):
+        html.H1("Find cerebral microbleeds, and settle each one")
+        html.P(
+            "Open a T2*-weighted or SWI scan. The detector lists what may be a microbleed and says why it kept "
+            "or dropped each candidate; you accept or reject, and export the list, the segmentation and a report."
+        )
+        with html.Div(classes="cmb-resume", v_if="resumable"):
+            html.Span("A review of {{ resumable }} is saved here.")
+            v3.VBtn("Resume the review", click=desk.resume, color="primary", variant="flat", disabled=("!!busy",))
+            v3.VBtn("Discard it", click="window.cmb.forget()", variant="text")
+        with html.Div(classes="cmb-empty-ways"):
+            v3.VBtn(
+                "Open the sample scan",
+                click=desk.open_sample,
+                color="primary",
+                size="large",
+                prepend_icon="mdi-brain",
+                disabled=("!!busy",),
+            )
+            v3.VBtn(
+                "Open a file",
+                click="window.cmb.chooseFile()",
+                size="large",
+                variant="outlined",
+                prepend_icon="mdi-file-outline",
+                disabled=("!!busy",),
+            )
+            v3.VBtn(
+                "Open a DICOM folder",
+                click="window.cmb.chooseFolder()",
+                size="large",
+                variant="outlined",
+                prepend_icon="mdi-folder-outline",
+                disabled=("!!busy",),
+            )
+        html.P(
+            "… or drop one on this page, or a scene (.mrb) to resume a review.  NIfTI, NRRD, MetaImage and DICOM are read. "
+            "Nothing leaves the machine that serves this page.",
+            classes="cmb-quiet",
+        )
+        with html.Ol(classes="cmb-steps"):
+            html.Li("Detect: about a minute without a graphics card.")
+            with html.Li():
+                html.Span("Read: ")
+                for key, what in (
+                    ("N", "next"),
+                    ("P", "previous"),
+                    ("A", "accept"),
+                    ("R", "reject"),
+                    ("U", "uncertain"),
+                ):
+                    html.Kbd(key)
+                    html.Span(f" {what} ")
+            html.Li("Scribble what was missed; region growing makes the mask.")
+            html.Li("Export.")

@@ -1,0 +1,68 @@
+"""The list of lesions: one row each, sorted by its headings, a click looks at the lesion."""
+
+from __future__ import annotations
+
+from trame.widgets import html
+
+from ..bindings.reviewing import Reviewing
+from .aria import named
+
+COLUMNS = (  # row's key, heading, what it is
+    ("id", "CMB", "Number: stays the same at every threshold"),
+    ("state", "Status", "Verdict, or that there is none yet"),
+    ("diameter_mm", "Ø mm", "Diameter of the sphere of equal volume"),
+    ("contrast", "Contr.", "Signal loss against the tissue around: 0 none, 1 black"),
+    ("probability", "Prob.", "The detector's own, highest in the lesion"),
+    ("region", "Region", "MARS"),
+)
+
+
+def build_lesion_table(bound: Reviewing) -> None:
+    """Build the table."""
+    with html.Div(classes="cmb-table"):
+        with html.Table(**named("Lesions")):
+            with html.Thead(), html.Tr():
+                html.Th("", title="Tick to merge")
+                for column, heading, what in COLUMNS:
+                    with html.Th(
+                        raw_attrs=[
+                            f":aria-sort=\"sort_by === '{column}' ? (sort_down ? 'descending' : 'ascending') : 'none'\""
+                        ]
+                    ):
+                        html.Button(
+                            f"{heading}{{{{ sort_by === '{column}' ? (sort_down ? ' ▾' : ' ▴') : '' }}}}",
+                            click=(bound.sort, f"['{column}']"),
+                            title=what,
+                        )
+            with html.Tbody():
+                with html.Tr(
+                    v_for="row in rows",
+                    key="row.id",
+                    click=(bound.select, "[row.id]"),
+                    classes=("['cmb-state-' + row.state, row.id === current ? 'cmb-current' : '']",),
+                    title=("row.why",),
+                    raw_attrs=[':aria-selected="row.id === current"', ':data-lesion="row.id"'],
+                ):
+                    with html.Td():
+                        html.Input(
+                            type="checkbox",
+                            raw_attrs=[
+                                ':checked="merging.includes(row.id)"',
+                                "@click.stop=\"trigger('mark_to_merge', [row.id])\"",
+                                ":aria-label=\"'Merge CMB ' + row.id\"",
+                            ],
+                        )
+                    html.Td("{{ row.id }}", classes="cmb-number")
+                    html.Td("{{ row.state === 'unreviewed' ? 'to read' : row.state }}", classes="cmb-state")
+                    html.Td("{{ row.diameter_mm.toFixed(1) }}", classes="cmb-number")
+                    html.Td("{{ row.contrast.toFixed(2) }}", classes="cmb-number")
+                    html.Td("{{ row.probability.toFixed(2) }}", classes="cmb-number")
+                    html.Td(
+                        "{{ row.mimic || (row.state === 'dropped' ? row.why : (row.side + ' ' + row.region)) }}",
+                        classes="cmb-cut",
+                    )
+        html.P(
+            "Nothing here. Lower the threshold, or look at Dropped: each candidate says why.",
+            v_if="!rows.length",
+            classes="cmb-quiet cmb-none",
+        )

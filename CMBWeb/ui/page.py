@@ -1,0 +1,88 @@
+"""The page: a bar above, four views, a panel beside them, and the notice that is always in sight."""
+
+from __future__ import annotations
+
+from trame.ui.vuetify3 import VAppLayout
+from trame.widgets import html
+from trame.widgets import vuetify3 as v3
+from trame_server import Server
+
+from CMBSegmentationLib.outputs import NOTICE
+
+from ..bindings.desk import Desk
+from .aria import role
+from .bar import build_bar
+from .empty import build_empty
+from .help import build_help
+from .panel import build_panel
+from .picture_tools import build_picture_tools
+
+PANEL_PX = 404
+
+
+def build_page(server: Server, desk: Desk) -> None:
+    """Build the page of a desk."""
+    _theme(server)
+    with VAppLayout(server, template_name="main", theme="cmb") as layout:
+        with v3.VAppBar(height=52, flat=True, classes="cmb-bar"):
+            build_bar(desk)
+        with v3.VMain(classes="cmb-main"), html.Div(classes="cmb-work"):
+            with html.Div(classes="cmb-left", **role("region", "Views")):
+                build_picture_tools(desk)
+                with html.Div(classes="cmb-views", v_show="has_scan"):
+                    desk.views.layouts.initialize_layout_grid(layout)
+                build_empty(desk)
+            with html.Div(
+                classes="cmb-panel", style=f"width: {PANEL_PX}px", v_show="has_scan", **role("region", "Reading")
+            ):
+                build_panel(desk)
+        with v3.VFooter(app=True, height=26, classes="cmb-notice", **role("note", "Research use")):
+            html.Span(NOTICE)
+        _busy()
+        _message()
+        build_help()
+
+
+def _theme(server: Server) -> None:
+    colours = {
+        "background": "#0b0e12",
+        "surface": "#12161c",
+        "primary": "#6cb2ff",
+        "secondary": "#aeb7c2",
+        "error": "#ff7b6b",
+        "warning": "#ffb84d",
+        "success": "#63c98b",
+        "info": "#6cb2ff",
+        "on-background": "#e6e9ee",
+        "on-surface": "#e6e9ee",
+    }
+    server.state.trame__vuetify3_config = {
+        "theme": {"defaultTheme": "cmb", "themes": {"cmb": {"dark": True, "colors": colours}}},
+        "defaults": {"VBtn": {"ripple": False}, "VTooltip": {"openDelay": 400}},
+    }
+
+
+def _busy() -> None:
+    with html.Div(classes="cmb-busy", v_if="busy || upload >= 0", **role("status")):
+        v3.VProgressCircular(indeterminate=True, size=22, width=2, color="primary")
+        html.Span("{{ upload >= 0 ? 'Receiving the scan, ' + upload + ' %' : busy }}")
+
+
+def _message() -> None:
+    with v3.VSnackbar(
+        v_model=("message_shown",),
+        timeout=-1,
+        location="bottom left",
+        color="surface-light",
+        multi_line=True,
+        **role("alert"),
+    ):
+        v3.VIcon(
+            "{{ message_kind === 'error' ? 'mdi-alert-circle' : 'mdi-information' }}",
+            color=("message_kind",),
+            classes="mr-2",
+        )
+        html.Strong("{{ message }}")
+        html.Div("{{ message_hint }}", classes="cmb-hint")
+        with html.Template(v_slot_actions=True):
+            v3.VBtn("Close", variant="text", click="message_shown = false")

@@ -1,0 +1,72 @@
+"""The strip above the views: grey window, slab, crosshair, zoom."""
+
+from __future__ import annotations
+
+from trame.widgets import html
+from trame.widgets import vuetify3 as v3
+
+from ..bindings.desk import Desk
+from .aria import named, role
+
+SLABS_MM = (0, 4, 8, 12, 16, 20)
+
+
+def build_picture_tools(desk: Desk) -> None:
+    """Build the strip."""
+    with html.Div(classes="cmb-tools", **role("toolbar", "Picture"), v_show="has_scan"):
+        v3.VIcon("mdi-contrast-box", size="small", title="Grey window: black and white")
+        v3.VRangeSlider(
+            v_model=("window_range",),
+            min=("window_limits[0]",),
+            max=("window_limits[1]",),
+            step=("window_step",),
+            strict=True,
+            hide_details=True,
+            density="compact",
+            thumb_size=12,
+            track_size=2,
+            classes="cmb-window",
+            **named("Grey window, scan intensity"),
+        )
+        html.Span("{{ Math.round(window_range[0]) }}–{{ Math.round(window_range[1]) }}", classes="cmb-quiet cmb-number")
+        v3.VBtn(
+            icon="mdi-restore",
+            click=desk.views.reset_window,
+            size="x-small",
+            variant="text",
+            title="Grey window found for this scan",
+            **named("Reset the grey window"),
+        )
+        v3.VDivider(vertical=True)
+        with html.Label(classes="cmb-field", title="Darkest voxel across so many mm: tells a vessel from a microbleed"):
+            html.Span("Min. slab")
+            with html.Select(raw_attrs=['v-model.number="slab_mm"', 'aria-label="Minimum-intensity slab, mm"']):
+                for mm in SLABS_MM:
+                    html.Option(f"{mm} mm" if mm else "off", value=mm)
+        v3.VBtn(
+            "Crosshair",
+            click="crosshair = !crosshair",
+            variant=("crosshair ? 'tonal' : 'text'",),
+            size="small",
+            prepend_icon="mdi-crosshairs",
+            title="Crosshair (C); Shift and move to place it",
+            **named("Crosshair", aria_pressed="crosshair"),
+        )
+        v3.VBtn(
+            "Outlines",
+            click="outlines = !outlines",
+            variant=("outlines ? 'tonal' : 'text'",),
+            size="small",
+            prepend_icon="mdi-vector-circle",
+            title="Show the lesions' outlines (H)",
+            **named("Outlines", aria_pressed="outlines"),
+        )
+        v3.VSpacer()
+        v3.VBtn(
+            "Whole scan",
+            click=desk.views.reset,
+            variant="text",
+            size="small",
+            prepend_icon="mdi-fit-to-page-outline",
+            title="Fit all views to the scan (F)",
+        )

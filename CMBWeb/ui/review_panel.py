@@ -1,0 +1,231 @@
+"""The panel to read with: detect, threshold, the list, verdicts, counts."""
+
+from __future__ import annotations
+
+from trame.widgets import html
+from trame.widgets import vuetify3 as v3
+
+from CMBSegmentationLib.anatomy import REGIONS, SIDES
+from CMBSegmentationLib.review import ACCEPTED, BELOW, MIMICS, REJECTED, UNCERTAIN, UNREVIEWED
+
+from ..bindings.desk import Desk
+from ..bindings.reviewing import ALL, LISTED, Reviewing
+from .aria import named, role
+from .lesion_table import build_lesion_table
+
+FILTERS = (  # name, label, what it shows
+    (LISTED, "Listed", "What the detector kept at this threshold, and all that a reader decided on"),
+    (UNREVIEWED, "To read", "Without a verdict"),
+    (ACCEPTED, "Accepted", "Definite microbleeds"),
+    (UNCERTAIN, "Uncertain", "Possible microbleeds"),
+    (REJECTED, "Rejected", "No microbleeds, in a reader's judgement"),
+    (BELOW, "Dropped", "Candidates that the detector dropped, each with the reason"),
+    (ALL, "All", "Everything that was found"),
+)
+VERDICTS = (
+    (ACCEPTED, "Accept", "A", "mdi-check", "success"),
+    (REJECTED, "Reject", "R", "mdi-close", "error"),
+    (UNCERTAIN, "Uncertain", "U", "mdi-help", "warning"),
+)
+
+
+def build_review_panel(desk: Desk) -> None:
+    """Build the panel."""
+    bound = desk.reviewing
+    _detect(bound)
+    with html.Div(classes="cmb-teach cmb-quiet", v_if="!searched && !detecting"):
+        html.P(
+            "The detector searches the whole brain and lists what may be a microbleed, the most probable first. "
+            "Nothing counts until you have read it: N goes to the next, A accepts, R rejects, U leaves it uncertain."
+        )
+        html.P("It was trained on simulated scans only. Expect it to miss some, and to list vessels.", classes="mt-3")
+    with html.Div(classes="cmb-read", v_if="searched"):
+        _counts()
+        _threshold(bound)
+        _filters()
+        build_lesion_table(bound)
+        _verdict(bound)
+
+
+def _detect(bound: Reviewing) -> None:
+    with html.Div(classes="cmb-row", v_if="!detecting"):
+        v3.VBtn(
+            "{{ searched ? 'Detect again' : 'Detect microbleeds' }}",
+            prepend_icon="mdi-magnify-scan",
+            click=bound.start,
+            color=("searched ? undefined : 'primary'",),
+            variant=("searched ? 'tonal' : 'flat'",),
+            size=("searched ? 'small' : 'default'",),
+            disabled=("!has_scan || !!busy",),
+            title="Search the scan: about a minute without a graphics card",
+        )
+        with html.Details(v_if="detect_notes.length", classes="cmb-notes"):
+            html.Summary("How it was searched")
+            html.P("{{ note }}", v_for="note in detect_notes", key="note")
+        v3.VSpacer()
+        for icon, what, key, click, can in (
+            ("mdi-undo", "Undo", "Ctrl+Z", bound.undo, "can_undo"),
+            ("mdi-redo", "Redo", "Ctrl+Y", bound.redo, "can_redo"),
+        ):
+            v3.VBtn(
+                icon=icon,
+                click=click,
+                size="x-small",
+                variant="text",
+                disabled=(f"!{can}",),
+                v_if="searched",
+                title=f"{what} ({key})",
+                **named(what),
+            )
+    with html.Div(classes="cmb-detecting", v_if="detecting", **role("status")):
+        with html.Div(classes="cmb-row"):
+            html.Span("{{ detect_message }}", classes="cmb-grows")
+            html.Span("{{ detect_fraction }} %", classes="cmb-number")
+            v3.VBtn("Cancel", click=bound.cancel, size="small", variant="tonal")
+        v3.VProgressLinear(model_value=("detect_fraction",), color="primary", height=5, **named("Detection progress"))
+
+
+def _counts() -> None:
+    with html.Div(classes="cmb-counts", **role("status", "Counts")):
+        for key, label in (("definite", "definite"), ("possible", "possible"), ("unreviewed", "to read")):
+            with html.Div():
+                html.Strong(f"{{{{ counts.{key} }}}}", classes="cmb-number")
+                html.Span(label)
+        v3.VSpacer()
+        with v3.VBtn("By region", size="small", variant="text", append_icon="mdi-chevron-down"):
+            with v3.VMenu(activator="parent", close_on_content_click=False, location="bottom end"):
+                with v3.VCard(classes="cmb-summary", width=380):
+                    _summary()
+
+
+def _summary() -> None:
+    with html.Table(**named("Counts by size and region")):
+        with html.Thead(), html.Tr():
+            for heading in ("", "definite", "possible"):
+                html.Th(heading)
+        with html.Tbody():
+            with html.Tr(v_for="one in counts.sizes", key="one.size"):
+                html.Td("{{ one.size }}")
+                html.Td("{{ one.definite }}")
+                html.Td("{{ one.possible }}")
+            with html.Tr(v_for="one in counts.regions", key="one.region"):
+                html.Td("{{ one.region }}{{ one.group ? ' (' + one.group + ')' : '' }}")
+                html.Td("{{ one.definite }}")
+                html.Td("{{ one.possible }}")
+    html.P("{{ counts.pattern_meaning }}", v_if="counts.pattern", classes="cmb-quiet")
+    html.P("{{ counts_text }}", classes="cmb-text")
+    v3.VBtn("Copy the text", size="small", variant="tonal", click="navigator.clipboard.writeText(counts_text)")
+
+
+def _threshold(bound: Reviewing) -> None:
+    with html.Div(classes="cmb-row"):
+        with html.Label(
+            classes="cmb-field cmb-grows", title="Lowest probability that is listed; the network does not run again"
+        ):
+            html.Span("Threshold")
+            html.Input(
+                type="range",
+                min="0.06",
+                max="0.95",
+                step="0.01",
+                raw_attrs=['v-model.number="threshold"', 'aria-label="Threshold, probability"'],
+            )
+            html.Span("{{ threshold.toFixed(2) }}", classes="cmb-number cmb-percent", style="width: 38px")
+        with html.Select(
+            change=(bound.choose_point, "[$event.target.value]"),
+            title="Operating point of the model",
+            **named(
+                "Operating point",
+                value="Object.keys(points).find((one) => Math.abs(points[one] - threshold) < 0.005) || ''",
+            ),
+        ):
+            html.Option("own", value="", disabled=True)
+            html.Option("{{ name }}", v_for="(value, name) in points", key="name", value=("name",))
+
+
+def _filters() -> None:
+    with html.Div(classes="cmb-row cmb-tight"):
+        with html.Select(v_model="filter", **named("Show")):
+            for name, label, what in FILTERS:
+                html.Option(f"{label} ({{{{ filter_counts.{name} || 0 }}}})", value=name, title=what)
+        with html.Select(v_model="region_filter", **named("Region")):
+            html.Option("all regions", value="")
+            html.Option("{{ one }}", v_for="one in regions_found", key="one", value=("one",))
+        v3.VSpacer()
+        html.Span(
+            "{{ notice }}", classes="cmb-quiet cmb-small cmb-cut", title=("notice",), **role("status", "Last step")
+        )
+
+
+def _verdict(bound: Reviewing) -> None:
+    with html.Div(classes="cmb-verdict", **role("group", "Verdict")):
+        with html.Div(classes="cmb-row cmb-tight"):
+            v3.VBtn(
+                icon="mdi-chevron-up",
+                click=(bound.step, "[-1]"),
+                size="small",
+                variant="tonal",
+                title="Previous (P)",
+                **named("Previous lesion"),
+            )
+            v3.VBtn(
+                icon="mdi-chevron-down",
+                click=(bound.step, "[1]"),
+                size="small",
+                variant="tonal",
+                title="Next (N)",
+                **named("Next lesion"),
+            )
+            for decision, label, key, icon, colour in VERDICTS:
+                v3.VBtn(
+                    label,
+                    prepend_icon=icon,
+                    click=(bound.decide, f"['{decision}']"),
+                    disabled=("current === null",),
+                    variant=(f"chosen.state === '{decision}' ? 'flat' : 'tonal'",),
+                    color=colour,
+                    classes="cmb-decide",
+                    title=f"{label} ({key})",
+                    **named(label, aria_pressed=f"chosen.state === '{decision}'"),
+                )
+        with html.Div(classes="cmb-chosen-facts", v_if="current !== null"):
+            html.Div(
+                "CMB {{ chosen.id }} · Ø {{ chosen.diameter_mm }} mm · {{ chosen.volume_mm3 }} mm³ · "
+                "{{ chosen.elongation }} times as long as wide",
+                classes="cmb-number",
+            )
+            html.Div(
+                "R {{ chosen.ras[0] }}  A {{ chosen.ras[1] }}  S {{ chosen.ras[2] }} mm",
+                classes="cmb-number cmb-quiet",
+                title="Centre, patient RAS",
+            )
+            html.Div("{{ chosen.why }}", v_if="chosen.why", classes="cmb-why")
+            with html.Div(classes="cmb-row cmb-tight"):
+                with html.Select(
+                    change=(bound.decide, f"['{REJECTED}', $event.target.value]"),
+                    title="Reject it as this mimic (1–7)",
+                    **named("Mimic", value="chosen.mimic"),
+                ):
+                    html.Option("mimic …", value="")
+                    for number, mimic in enumerate(MIMICS, start=1):
+                        html.Option(f"{number} {mimic}", value=mimic)
+                for field, label, words, args in (
+                    ("region", "Region of the lesion", REGIONS, "[$event.target.value, chosen.side]"),
+                    ("side", "Side of the lesion", SIDES, "[chosen.region, $event.target.value]"),
+                ):
+                    with html.Select(change=(bound.set_place, args), **named(label, value=f"chosen.{field}")):
+                        html.Option(f"{field} …", value="")
+                        for word in words:
+                            html.Option(word, value=word)
+        _change(bound)
+
+
+def _change(bound: Reviewing) -> None:
+    with html.Div(classes="cmb-row cmb-tight"):
+        for label, title, click, disabled in (
+            ("Add here", "Add a missed lesion, grown from the middle of the views (I)", bound.add_here, "false"),
+            ("Split", "Part the lesion", bound.split, "current === null"),
+            ("Merge", "Make one of the lesions that are ticked", bound.merge, "merging.length < 2"),
+            ("Delete", "Take the lesion off the list (Delete)", bound.delete, "current === null"),
+        ):
+            v3.VBtn(label, click=click, size="small", variant="text", title=title, disabled=(disabled,), classes="px-2")

@@ -1,0 +1,165 @@
+"use strict";
+/* What a page needs of the browser itself: choosing and dropping files, keys, and what to say when the server is gone. */
+window.cmb = (() => {
+  const LARGEST_BYTES = 2048 * 2 ** 20;
+  const KEYS = new Set([..."?cfbegm[]npruazyih1234567".split(""), "Enter", "Delete", "ArrowUp", "ArrowDown"]);
+  const set = (values) => window.trame.state.update(values);
+  const tell = (message, hint) => set({ message, message_hint: hint, message_kind: "error", message_shown: true });
+
+  function send(files, name) {
+    if (!files.length) return;
+    const size = files.reduce((sum, file) => sum + file.size, 0);
+    if (size > LARGEST_BYTES) {
+      tell("This is larger than 2 GB.", "Choose one T2* or SWI series.");
+      return;
+    }
+    const form = new FormData();
+    files.forEach((file) => form.append("scan", file, file.name));
+    const request = new XMLHttpRequest();
+    request.open("POST", "upload?name=" + encodeURIComponent(name || ""));
+    request.upload.onprogress = (event) =>
+      set({ upload: event.total ? Math.round((100 * event.loaded) / event.total) : 0 });
+    request.onloadend = () => {
+      set({ upload: -1 });
+      if (request.status === 204) return;
+      try {
+        const { message, hint } = JSON.parse(request.responseText);
+        tell(message, hint);
+      } catch {
+        tell("The scan could not be sent.", "Reload the page and try again.");
+      }
+    };
+    set({ upload: 0, message_shown: false });
+    request.send(form);
+  }
+
+  function choose(folder) {
+    const input = document.createElement("input");
+    input.type = "file";
+    if (folder) input.webkitdirectory = true;
+    input.onchange = () => {
+      const files = [...input.files];
+      send(files, folder && files.length ? files[0].webkitRelativePath.split("/")[0] : "");
+    };
+    input.click();
+  }
+
+  async function filesOf(entry) {
+    if (entry.isFile) return [await new Promise((done, fail) => entry.file(done, fail))];
+    const reader = entry.createReader();
+    const found = [];
+    for (;;) {
+      const some = await new Promise((done, fail) => reader.readEntries(done, fail));
+      if (!some.length) return found;
+      for (const one of some) found.push(...(await filesOf(one)));
+    }
+  }
+
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    document.body.classList.add("cmb-dropping");
+  });
+  document.addEventListener("dragleave", () => document.body.classList.remove("cmb-dropping"));
+  document.addEventListener("drop", async (event) => {
+    event.preventDefault();
+    document.body.classList.remove("cmb-dropping");
+    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
+    const files = [];
+    for (const entry of entries) files.push(...(await filesOf(entry)));
+    send(files, entries.length === 1 && entries[0].isDirectory ? entries[0].name : "");
+  });
+
+  /* Keys: outside text fields only, and never those that the browser needs. */
+  const TYPING = "input:not([type=range]):not([type=checkbox]), textarea, select, [contenteditable]";
+  document.addEventListener("keydown", (event) => {
+    if (event.target.closest?.(TYPING) || event.altKey || event.metaKey) return;
+    if (event.key === "Enter" && event.target.closest?.("button, a, [role=button]")) return;
+    if (event.ctrlKey && !"zy".includes(event.key.toLowerCase())) return;
+    if (event.key === "y" && !event.ctrlKey) return;
+    const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    if (!KEYS.has(name)) return;
+    event.preventDefault();
+    window.trame.trigger("key", [event.ctrlKey ? "Ctrl+" + name : name]);
+  });
+
+  /* The connection: when it ends, say why and what is left. */
+  const ENDS = {
+    4001: ["This session is shown in another tab.", "Nothing is lost: one tab at a time shows it.", "Use it here"],
+    4002: ["The page's own process has ended.", "What you reviewed is saved.", "Go on"],
+  };
+  const GONE = ["The server was stopped or restarted.", "What you reviewed is saved on its machine.", "Go on"];
+  let ended = false;
+
+  function sayEnded(code) {
+    if (ended) return;
+    ended = true;
+    const [message, hint, action] = ENDS[code] || GONE;
+    const box = document.createElement("div");
+    box.className = "cmb-ended";
+    box.setAttribute("role", "alertdialog");
+    box.innerHTML = "<div><h1></h1><p></p><button></button></div>";
+    box.querySelector("h1").textContent = message;
+    const [text, button] = [box.querySelector("p"), box.querySelector("button")];
+    text.textContent = hint;
+    button.textContent = action;
+    button.onclick = () => window.location.assign("/");
+    document.body.append(box);
+    if (code === 4001) return;
+    button.disabled = true;
+    const wait = async () => {
+      try {
+        if ((await fetch("alive", { cache: "no-store" })).ok) {
+          button.disabled = false;
+          text.textContent = hint + " The server answers again.";
+          button.focus();
+          return;
+        }
+      } catch {
+        text.textContent = hint + " Waiting for the server …";
+      }
+      setTimeout(wait, 1000);
+    };
+    wait();
+  }
+  let leaving = false;
+  window.addEventListener("beforeunload", () => (leaving = true));
+  const watch = () => {
+    if (!window.trame?.client) return setTimeout(watch, 50);
+    window.trame.client.onConnectionClose((event) => !leaving && sayEnded(event?.code));
+  };
+  watch();
+
+  /* Taking home: fetched first, so that what is refused is said in the page and not in an empty tab. */
+  async function take(what) {
+    const tab = what === "report" ? window.open("about:blank", "_blank") : null;
+    set({ busy: what === "scene" ? "Saving the scene …" : "Writing the results …" });
+    try {
+      const answer = await fetch("download/" + what, { cache: "no-store" });
+      if (!answer.ok) {
+        tab?.close();
+        const { message, hint } = await answer.json();
+        tell(message, hint);
+        return;
+      }
+      const named = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") || "");
+      const url = URL.createObjectURL(await answer.blob());
+      if (tab) tab.location = url;
+      else Object.assign(document.createElement("a"), { href: url, download: named ? named[1] : what }).click();
+      setTimeout(() => URL.revokeObjectURL(url), 600000);
+    } catch {
+      tab?.close();
+      tell("The export did not arrive.", "Try again.");
+    } finally {
+      set({ busy: "" });
+    }
+  }
+
+  async function forget() {
+    if (!window.confirm("Remove the scan and the review from the server? What was not exported is lost.")) return;
+    leaving = true;
+    await fetch("forget", { method: "POST" });
+    window.location.assign("/");
+  }
+
+  return { chooseFile: () => choose(false), chooseFolder: () => choose(true), take, forget };
+})();
