@@ -102,6 +102,10 @@ def _subjects(options: argparse.Namespace, folder: Path) -> list:
     subjects = find_subjects(folder)
     if any(subject.form for subject in subjects):
         raise DatasetError(f"{folder} holds preprocessed subjects; give the raw ones, on whose grid results are.")
+    names = [subject.name for subject in subjects]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DatasetError(f"{', '.join(twice)}: more than one scan of a subject; give a folder with one each.")
     if options.split is None:
         return subjects
     split = read_split(options.split, options.fold)

@@ -3,17 +3,20 @@
     python training/export.py --run runs/first --out Resources/Models/cmb-detector-simulated.onnx \\
         --data "60 simulated scans (training/synthesize.py --seed 1)"
 
-Refused where ONNX Runtime and TensorFlow differ by more than 1e-4 in probability.
+Refused where ONNX Runtime and TensorFlow differ by more than 1e-4 in probability, on random patches and on
+those of the scans that the run folder keeps. A model card (Markdown) is written beside the file.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 os.environ["KERAS_BACKEND"] = "tensorflow"  # tf2onnx reads TensorFlow graphs only
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -35,12 +38,15 @@ def main() -> int:
     parser.add_argument("--data", required=True, help="what it was trained on, in words")
     parser.add_argument("--statement", default=STATEMENT, help="what is known of it, shown to every user")
     parser.add_argument("--threshold", type=float, help="default: the configuration's")
+    parser.add_argument("--dynamic", action="store_true", help="take patches of any size, not of the configured one")
+    parser.add_argument("--metrics", type=Path, help="JSON of evaluate.py aggregate --json, for manifest and card")
     arguments = parser.parse_args()
 
     import keras
 
     from cmbtraining.config import ConfigError, load_config
-    from cmbtraining.onnx_export import ExportError, export, manifest_for
+    from cmbtraining.model_card import model_card, write_card
+    from cmbtraining.onnx_export import ExportError, export, manifest_for, prepared_scans
 
     try:
         config = load_config(arguments.run / "config.yaml")
@@ -54,7 +60,7 @@ def main() -> int:
             "config": config.as_dict(),
             "parameters": trained.count_params(),
             "date": datetime.now(timezone.utc).date().isoformat(),
-            "git_commit": _git_commit(),
+            "git_commit": git_commit(),
         }
         manifest = manifest_for(
             config,
@@ -63,16 +69,35 @@ def main() -> int:
             training=training,
             intended_use=INTENDED_USE + arguments.statement,
             threshold=arguments.threshold,
+            metrics=_measured(arguments.metrics),
         )
-        difference = export(trained, config, manifest, arguments.out)
+        scans = prepared_scans(arguments.run)
+        difference = export(trained, config, manifest, arguments.out, dynamic=arguments.dynamic, scans=scans)
     except (ConfigError, ExportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(f"{arguments.out}: differs from TensorFlow by at most {difference:.1e} in probability")
+    print(f"{arguments.out}: differs from TensorFlow by {difference}")
+    if not write_card(model_card(manifest, str(difference), dynamic=arguments.dynamic), arguments.out):
+        print(f"{arguments.out.with_suffix('.md')} is there already and was left; remove it to have it written anew")
     return 0
 
 
-def _git_commit() -> str:
+def _measured(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    from cmbtraining.onnx_export import ExportError
+
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ExportError(f"{path} cannot be read as JSON ({error}).") from error
+    if not isinstance(told, dict) or "figures" not in told:
+        raise ExportError(f"{path} is not what evaluate.py aggregate --json prints.")
+    return told
+
+
+def git_commit() -> str:
+    """The commit of this checkout; "unknown" without git."""
     here = Path(__file__).resolve().parent
     try:
         told = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -227,6 +228,9 @@ def _checked(value: Any, default: Any, source: str) -> Any:
     """Turn lists into tuples and refuse another type than the default's."""
     if isinstance(value, list):
         value = tuple(value)
+    if isinstance(default, float) and isinstance(value, str):  # YAML 1.1 reads 1e-4 as text
+        with suppress(ValueError):
+            value = float(value)
     if isinstance(default, float) and isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
     if default is not None and type(value) is not type(default):

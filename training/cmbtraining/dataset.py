@@ -149,7 +149,9 @@ def prepare_subject(
     -------
     PreparedSubject
     """
-    folder = cache / (subject.name if subject.sequence == "T2S" else f"{subject.name}_{subject.sequence}")
+    own = subject.image.name.split("_desc-masked")[0].removesuffix("_space-T2S")  # a subject may have several scans
+    kind = "" if subject.sequence == "T2S" else f"_{subject.sequence}"
+    folder = cache / f"{subject.name if subject.form else own}{kind}"
     stamp = json.dumps([spec.axes, spec.spacing_mm, spec.normalization])
     done = folder / "spec.json"
     if not done.exists() or done.read_text() != stamp or not (folder / "ras_to_index.npy").exists():

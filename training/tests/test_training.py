@@ -140,7 +140,14 @@ def test_the_exported_model_agrees_with_tensorflow_and_is_accepted(run_folder, t
         capture_output=True,
         text=True,
     )
-    assert float(told.stdout.split("at most ")[1].split()[0]) <= 1e-4
+    random, real = told.stdout.split("at most ")[1].split(" in probability on random patches, ")
+    assert float(random) <= 1e-4
+    assert float(real.split()[0]) <= 1e-4
+    assert real.split(maxsplit=1)[1].startswith("on 6 of scans")
+    card = (tmp_path / "tiny.md").read_text()
+    assert "# tiny\n" in card
+    assert "24 x 24 x 16 voxels of 1 x 1 x 1 mm" in card
+    assert "made up" in card
     model = load_model(out, "cpu")
     assert isinstance(model.manifest, Manifest)
     assert model.manifest.patch_size == (24, 24, 16)
@@ -167,13 +174,55 @@ def test_an_export_that_differs_is_refused(run_folder, tmp_path, monkeypatch):
     from cmbtraining import onnx_export
     from cmbtraining.config import config_from_dict
 
-    monkeypatch.setattr(onnx_export, "parity", lambda *_: 0.01)
+    monkeypatch.setattr(onnx_export, "parity", lambda *_: onnx_export.Parity(1e-7, 0.01, 1))
     config = config_from_dict(json.loads(json.dumps(CONFIG)))
     manifest = onnx_export.manifest_for(config, name="x", version="0", training={}, intended_use="")
     trained = keras.models.load_model(run_folder / "best.keras", compile=False)
     with pytest.raises(onnx_export.ExportError, match="differs from TensorFlow"):
         onnx_export.export(trained, config, manifest, tmp_path / "x.onnx")
     assert not (tmp_path / "x.onnx").exists()
+
+
+def test_an_export_may_take_patches_of_any_size(run_folder, tmp_path):
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    import keras
+    import onnxruntime
+
+    from cmbtraining import onnx_export
+    from cmbtraining.config import config_from_dict
+
+    config = config_from_dict(json.loads(json.dumps(CONFIG)))
+    manifest = onnx_export.manifest_for(config, name="any", version="0", training={}, intended_use="")
+    trained = keras.models.load_model(run_folder / "best.keras", compile=False)
+    assert onnx_export.export(trained, config, manifest, tmp_path / "any.onnx", dynamic=True).worst <= 1e-4
+    assert load_model(tmp_path / "any.onnx", "cpu").manifest.patch_size == (24, 24, 16)
+    session = onnxruntime.InferenceSession(str(tmp_path / "any.onnx"))
+    patch = np.zeros((1, 8, 12, 20, 1), np.float32)
+    assert session.run(None, {session.get_inputs()[0].name: patch})[0].shape == (1, 8, 12, 20, 2)
+
+
+def test_a_card_tells_what_was_measured_and_a_persons_own_card_stays(tmp_path):
+    from cmbtraining import onnx_export
+    from cmbtraining.config import config_from_dict
+    from cmbtraining.model_card import model_card, write_card
+
+    config = config_from_dict(json.loads(json.dumps(CONFIG)))
+    figures = {
+        "figures": {"TPR": 0.7123, "PPV": None},
+        "intervals_95": {"TPR": [0.6, 0.8]},
+        "subjects": 22,
+        "rule": "x",
+    }
+    manifest = onnx_export.manifest_for(
+        config, name="n", version="1", training={"data": "a|b"}, intended_use="", metrics=figures
+    )
+    card = model_card(manifest, "at most 1e-7")
+    assert "| sensitivity | 0.71 | 0.60 to 0.80 |" in card
+    assert "a/b" in card
+    assert write_card(card, tmp_path / "n.onnx")
+    (tmp_path / "n.md").write_text("mine")
+    assert not write_card(card, tmp_path / "n.onnx")
+    assert (tmp_path / "n.md").read_text() == "mine"
 
 
 def test_a_wrong_configuration_is_told_without_a_traceback(tmp_path):
