@@ -3,7 +3,7 @@
     python training/make_region_maps.py --label-maps LABELS/ --atlas ATLAS --out region_maps/
     python training/train_regions.py --label-maps LABELS/ --region-maps region_maps/ --train 1-11 --validate 12-12 \\
         --out run_regions/
-    python training/export_regions.py run_regions/best.keras --out cmb-regions.onnx
+    python training/export_stage.py regions run_regions/best.keras --out cmb-regions.onnx --data ...
 
 Goes on where it was stopped. On CPUs `KERAS_BACKEND=torch` is about three times as fast.
 """
@@ -22,7 +22,7 @@ from cmbtraining.regions.atlas import CLASSES
 from cmbtraining.regions.dataset import RegionBatches, read_heads
 
 FILTERS = (8, 16, 32, 48)
-PATCH_SIZE = (80, 96, 64)
+PATCH_SIZE = (64, 80, 64)
 CLASS_WEIGHTS = (0.3, 0.5, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 2.0)
 
 
@@ -59,7 +59,7 @@ def main() -> None:
         read_heads(arguments.label_maps, arguments.region_maps, chosen(names, arguments.validate)),
         PATCH_SIZE,
         batch_size=1,
-        steps=6,
+        steps=5,
         seed=arguments.seed + 1,
         fixed=True,
     )

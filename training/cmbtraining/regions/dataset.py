@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .scans import RegionSample, draw_sample
 
+NEW_SHARE = 0.1  # of the heads that are new once the pool is full
 Head = tuple[sitk.Image, sitk.Image]
 
 
@@ -35,6 +36,9 @@ class RegionBatches(keras.utils.PyDataset):
     batch_size, steps, seed : int
     fixed : bool
         The same batches every epoch.
+    pool : int
+        Heads that are kept and used again, each time cut, mirrored and shaded anew: drawing one takes as
+        long as learning from it.
     """
 
     def __init__(
@@ -46,13 +50,15 @@ class RegionBatches(keras.utils.PyDataset):
         steps: int,
         seed: int,
         fixed: bool = False,
+        pool: int = 100,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.heads, self.patch_size = heads, patch_size
         self.batch_size, self.steps, self.seed, self.fixed = batch_size, steps, seed, fixed
-        self.epoch = 0
+        self.epoch, self.pool = 0, pool
         self._kept: dict[int, tuple[NDArray, NDArray]] = {}
+        self._drawn: list[RegionSample] = []
 
     def __len__(self) -> int:
         return self.steps
@@ -61,18 +67,39 @@ class RegionBatches(keras.utils.PyDataset):
         if index in self._kept:
             return self._kept[index]
         rng = np.random.default_rng([self.seed, 0 if self.fixed else self.epoch, index])
-        patches = []
-        for _ in range(self.batch_size):
-            labels, classes = self.heads[int(rng.integers(len(self.heads)))]
-            patches.append(patch_of(draw_sample(labels, classes, rng), self.patch_size, rng))
+        patches = [patch_of(self._head(rng), self.patch_size, rng) for _ in range(self.batch_size)]
         batch = (np.stack([p.voxels for p in patches])[..., None], np.stack([p.classes for p in patches])[..., None])
         if self.fixed:
             self._kept[index] = batch
         return batch
 
+    def _head(self, rng: np.random.Generator) -> RegionSample:
+        if not self.fixed and len(self._drawn) >= self.pool and rng.random() > NEW_SHARE:
+            return varied(self._drawn[int(rng.integers(self.pool))], rng)
+        labels, classes = self.heads[int(rng.integers(len(self.heads)))]
+        sample = draw_sample(labels, classes, rng)
+        if not self.fixed:
+            self._drawn.append(RegionSample(sample.voxels.astype(np.float16), sample.classes))
+            self._drawn = self._drawn[-self.pool :]
+        return sample
+
     def on_epoch_end(self) -> None:
         """Other heads next time."""
         self.epoch += 1
+
+
+def varied(sample: RegionSample, rng: np.random.Generator) -> RegionSample:
+    """Mirror a head, and change gain, offset, contrast and noise."""
+    voxels, classes = sample.voxels.astype(np.float32), sample.classes
+    if rng.random() < 0.5:
+        voxels, classes = voxels[::-1], classes[::-1]
+    low = float(voxels.min())
+    there = voxels > low + 1e-3
+    height = max(float(voxels.max()) - low, 1e-3)
+    voxels = low + height * ((voxels - low) / height) ** rng.uniform(0.75, 1.3)
+    voxels = voxels * rng.uniform(0.85, 1.15) + rng.normal(0, 0.1)
+    voxels += rng.uniform(0, 0.15) * rng.standard_normal(voxels.shape, np.float32) * there
+    return RegionSample(voxels.astype(np.float32), classes)
 
 
 def patch_of(sample: RegionSample, size: tuple[int, int, int], rng: np.random.Generator) -> RegionSample:

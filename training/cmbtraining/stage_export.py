@@ -1,0 +1,133 @@
+"""The regions network and the verifier as ONNX files with their manifests, checked against TensorFlow."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from CMBSegmentationLib.manifest import METADATA_KEY, SCHEMA_VERSION, Manifest
+from CMBSegmentationLib.model import load_model
+from CMBSegmentationLib.region_input import SIDE_MULTIPLE
+from CMBSegmentationLib.verify import CROP
+
+from .candidates import KINDS
+from .onnx_export import LARGEST_DIFFERENCE, OPSET, ExportError, keras, onnx, onnxruntime, softmax, tf, tf2onnx
+from .regions.atlas import CLASSES
+from .regions.scans import SPACING_MM
+
+REGIONS_PATCH = (96, 112, 80)  # a head at 2 mm; the graph takes any multiple of 16
+VERIFIER_THRESHOLD = 0.5
+
+
+def stage_manifest(
+    task: str,
+    *,
+    name: str,
+    version: str,
+    training: dict[str, Any],
+    metrics: dict[str, Any],
+    intended_use: str,
+    detector: Path | None = None,
+) -> Manifest:
+    """Describe a regions network, or a verifier for a detector's candidates.
+
+    Parameters
+    ----------
+    task : {"regions", "verify"}
+    name, version, training, metrics, intended_use
+        As in `Manifest`.
+    detector : Path, optional
+        The verifier sees crops of its grid.
+
+    Returns
+    -------
+    Manifest
+    """
+    common = {
+        "schema_version": SCHEMA_VERSION,
+        "name": name,
+        "version": version,
+        "task": task,
+        "sequences": ("T2S", "SWI"),
+        "overlap": 0.0,
+        "threshold": VERIFIER_THRESHOLD,
+        "min_volume_mm3": 0.0,
+        "training": training,
+        "metrics": metrics,
+        "intended_use": intended_use,
+        "license": "Apache-2.0",
+    }
+    if task == "regions":
+        return Manifest(
+            **common,
+            spacing_mm=(SPACING_MM,) * 3,
+            patch_size=REGIONS_PATCH,
+            axes="RAS",
+            normalization="zscore",
+            classes=CLASSES,
+        )
+    if detector is None:
+        raise ValueError("a verifier belongs to a detector")
+    of = load_model(detector).manifest
+    return Manifest(
+        **common,
+        spacing_mm=of.spacing_mm,
+        patch_size=CROP,
+        axes=of.axes,
+        normalization=of.normalization,
+        classes=KINDS,
+    )
+
+
+def export_stage(trained: keras.Model, manifest: Manifest, out: Path) -> float:
+    """Write a network as ONNX that gives logits.
+
+    Parameters
+    ----------
+    trained : keras.Model
+    manifest : Manifest
+    out : Path
+        Written only after the check.
+
+    Returns
+    -------
+    float
+        Largest difference of the probabilities between TensorFlow and ONNX Runtime on random input.
+
+    Raises
+    ------
+    ExportError
+        That difference is above 1e-4.
+    """
+    network, shape = trained, tuple(trained.input_shape[1:])
+    network.layers[-1].activation = keras.activations.linear
+    signature = (tf.TensorSpec((None, *shape), tf.float32, name="input"),)
+    function = tf.function(lambda given: tf.identity(network(given, training=False), name="logits"), signature)
+    graph, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
+    entry = graph.metadata_props.add()
+    entry.key, entry.value = METADATA_KEY, manifest.to_json()
+    onnx.checker.check_model(graph)
+    with tempfile.TemporaryDirectory(dir=out.parent) as folder:
+        draft = Path(folder) / out.name
+        onnx.save(graph, draft)
+        difference = _parity(network, draft, shape)
+        if difference > LARGEST_DIFFERENCE:
+            raise ExportError(f"ONNX differs from TensorFlow by {difference:.2g}, allowed is {LARGEST_DIFFERENCE:g}.")
+        draft.replace(out)
+    return difference
+
+
+def _parity(network: keras.Model, path: Path, shape: tuple[int | None, ...]) -> float:
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    rng = np.random.default_rng(0)
+    worst = 0.0
+    for sides in ((2, 3, 2), (4, 2, 3)):
+        size = [n or k * SIDE_MULTIPLE for n, k in zip(shape, (*sides, 1), strict=True)]
+        given = rng.standard_normal((2, *size)).astype(np.float32)
+        ours = session.run(None, {session.get_inputs()[0].name: given})[0]
+        theirs = np.asarray(network(given, training=False))
+        worst = max(worst, float(np.abs(softmax(ours) - softmax(theirs)).max()))
+    return worst
