@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-import ctk
 import qt
 import slicer
+import vtk
+from slicer import vtkMRMLLabelMapVolumeNode, vtkMRMLScalarVolumeNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
+from slicer.parameterNodeWrapper import Choice, parameterNodeWrapper
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
@@ -26,12 +29,17 @@ from slicer.util import VTKObservationMixin
 # CMBSegmentationLib is imported where it is first needed: Slicer loads this file at every start,
 # and scipy and SimpleITK would slow that down for all users.
 if TYPE_CHECKING:
+    from CMBSegmentationLib.review import ReviewedLesion
     from CMBSegmentationLib.scene import ResultNodes
-    from CMBSegmentationLib.session import Status
+    from CMBSegmentationLib.session import Notice, ReviewParameters, Status
 
 REQUESTER = "CMB Segmentation"
 POLL_INTERVAL_MS = 200
-THRESHOLD_RANGE = (0.05, 0.95)
+READER_SETTING = "CMBSegmentation/Reader"
+SLAB_MM = 10.0
+PROBLEM_STYLE = "color: #b3261e; font-weight: bold"
+OPERATING_POINTS = ("sensitive", "balanced", "specific")  # as CMBSegmentationLib.review.operating_points has them
+DEVICES = ("auto", "cuda", "openvino", "coreml", "cpu")  # as CMBSegmentationLib.devices has them
 
 
 class CMBSegmentation(ScriptedLoadableModule):
@@ -53,6 +61,24 @@ class CMBSegmentation(ScriptedLoadableModule):
         )
 
 
+@parameterNodeWrapper
+class CMBSegmentationParameterNode:
+    """What the panel remembers in the scene.
+
+    inputVolume - the scan.
+    operatingPoint - at which the next detection is listed.
+    device - on which the network runs.
+    overlap - of neighbouring patches; 0 takes what the model recommends.
+    brainMask - label map in place of the brain that is found.
+    """
+
+    inputVolume: vtkMRMLScalarVolumeNode
+    operatingPoint: Annotated[str, Choice(list(OPERATING_POINTS))] = "balanced"
+    device: Annotated[str, Choice(list(DEVICES))] = "auto"
+    overlap: float = 0.0
+    brainMask: vtkMRMLLabelMapVolumeNode
+
+
 class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     """The module's panel; it shows the session's state and has none of its own."""
 
@@ -61,96 +87,188 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         VTKObservationMixin.__init__(self)
         self.logic: CMBSegmentationLogic | None = None
         self.pollTimer = None
+        self.shortcuts: list[Any] = []
+        self.isRejecting = False
+        self._parameterNode: CMBSegmentationParameterNode | None = None
+        self._parameterNodeTag = None
 
     def setup(self) -> None:
         """Build the panel; called when the user opens the module for the first time."""
         ScriptedLoadableModuleWidget.setup(self)
+        panel = slicer.util.loadUI(self.resourcePath("UI/CMBSegmentation.ui"))
+        self.layout.addWidget(panel)
+        self.ui = slicer.util.childWidgetVariables(panel)
+        panel.setMRMLScene(slicer.mrmlScene)
         self.logic = CMBSegmentationLogic()
-        self.layout.addWidget(self.createNotice())
-        self.layout.addLayout(self.createDetectionForm())
-        self.layout.addWidget(self.createLesionTable(), 1)
+        self.setUpChoices()
         self.connectPanel()
-        self.onScanChanged(self.inputSelector.currentNode())
+        self.initializeParameterNode()
+        self.onReadingChanged(self.logic.session.reading)
         self.onStatusChanged(self.logic.session.status)
 
     def cleanup(self) -> None:
-        """End what runs; called when Slicer closes or the module is reloaded."""
+        """End what runs and save what is open; called when Slicer closes or the module is reloaded."""
         self.pollTimer.stop()
+        self.removeShortcuts()
+        self.setParameterNode(None)
         self.logic.session.close()
         self.removeObservers()
 
     def enter(self) -> None:
-        """Show what changed while another module was open."""
-        self.onScanChanged(self.inputSelector.currentNode())
+        """Listen to the keyboard, and show what changed while another module was open."""
+        self.initializeParameterNode()
+        self.addShortcuts()
 
-    def createNotice(self) -> Any:
-        """Say what the module is not."""
-        notice = qt.QLabel(_("Research use only. Not a medical device: a reader must confirm every finding."))
-        notice.setWordWrap(True)
-        return notice
+    def exit(self) -> None:
+        """Leave the keyboard to other modules."""
+        self.removeShortcuts()
+        self.ui.addButton.setChecked(False)
+        self.setParameterNode(None)
 
-    def createDetectionForm(self) -> Any:
-        """Lay out the scan, the buttons, the progress and the threshold."""
-        self.inputSelector = slicer.qMRMLNodeComboBox()
-        self.inputSelector.nodeTypes = ["vtkMRMLScalarVolumeNode"]
-        self.inputSelector.showChildNodeTypes = False
-        self.inputSelector.selectNodeUponCreation = False  # else each stored probability would be chosen
-        self.inputSelector.addEnabled = False
-        self.inputSelector.removeEnabled = False
-        self.inputSelector.noneEnabled = False  # the first volume is chosen without a click
-        self.inputSelector.setMRMLScene(slicer.mrmlScene)
-        self.inputSelector.toolTip = _("T2*-weighted magnitude or SWI volume")
+    # building
 
-        self.detectButton = qt.QPushButton(_("Detect microbleeds"))
-        self.detectButton.toolTip = _("Search the scan for microbleeds; this takes a minute or more")
-        self.cancelButton = qt.QPushButton(_("Cancel"))
-        self.cancelButton.toolTip = _("Stop the search; earlier results stay as they are")
-        buttons = qt.QHBoxLayout()
-        buttons.addWidget(self.detectButton)
-        buttons.addWidget(self.cancelButton)
+    def setUpChoices(self) -> None:
+        """Fill in what can be chosen."""
+        from CMBSegmentationLib.anatomy import REGIONS, SIDES
+        from CMBSegmentationLib.review.verdict import MIMICS
+        from CMBSegmentationWidgets.count_table import CountTable
+        from CMBSegmentationWidgets.lesion_table import LesionTable
 
-        self.progressBar = qt.QProgressBar()
-        self.progressBar.setRange(0, 100)
-        self.statusLabel = qt.QLabel()
-        self.statusLabel.setWordWrap(True)
-
-        self.thresholdSlider = ctk.ctkSliderWidget()
-        self.thresholdSlider.decimals = 2
-        self.thresholdSlider.minimum, self.thresholdSlider.maximum = THRESHOLD_RANGE
-        self.thresholdSlider.singleStep = 0.05
-        self.thresholdSlider.tracking = False  # listing anew takes a moment: on release only
-        self.thresholdSlider.toolTip = _("Probability from which a voxel belongs to a lesion; the list follows at once")
-
-        form = qt.QFormLayout()
-        form.addRow(_("Scan:"), self.inputSelector)
-        form.addRow(buttons)
-        form.addRow(self.progressBar)
-        form.addRow(self.statusLabel)
-        form.addRow(_("Threshold:"), self.thresholdSlider)
-        return form
-
-    def createLesionTable(self) -> Any:
-        """Show the list of lesions, accepted and dropped."""
-        self.tableView = slicer.qMRMLTableView()
-        self.tableView.setSelectionBehavior(qt.QAbstractItemView.SelectRows)
-        self.tableView.setSelectionMode(qt.QAbstractItemView.SingleSelection)
-        self.tableView.toolTip = _("Click a lesion to see it in the slice views")
-        return self.tableView
+        ui = self.ui
+        ui.operatingPointSelector.addItems(list(OPERATING_POINTS))
+        ui.deviceSelector.addItems(list(DEVICES))
+        ui.sideSelector.addItems(["", *SIDES])
+        ui.regionSelector.addItems(["", *REGIONS])
+        ui.readerEdit.setText(qt.QSettings().value(READER_SETTING, "") or "")
+        ui.fieldOfViewSpin.setValue(self.logic.session.reading.field_of_view_mm)
+        ui.slabSpin.setValue(SLAB_MM)
+        self.lesionTable = LesionTable(ui.lesionTable, self.onRowChosen, self.onSorted)
+        self.countTable = CountTable(ui.countTable)
+        grid = qt.QGridLayout()
+        ui.mimicPanel.layout().addLayout(grid)
+        for number, mimic in enumerate(MIMICS):
+            button = qt.QPushButton(f"{number + 1}  {mimic}")
+            button.setToolTip(_("Reject: {mimic}").format(mimic=mimic))
+            button.connect("clicked()", lambda mimic=mimic: self.onMimic(mimic))
+            grid.addWidget(button, number // 2, number % 2)
+        ui.mimicPanel.setVisible(False)
+        self.logic.session.set_reading(reader=ui.readerEdit.text)
 
     def connectPanel(self) -> None:
         """Connect the widgets, the session and the scene."""
+        ui, session = self.ui, self.logic.session
         self.pollTimer = qt.QTimer()
         self.pollTimer.setInterval(POLL_INTERVAL_MS)
-        self.pollTimer.connect("timeout()", self.logic.session.poll)
-        self.inputSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.onScanChanged)
-        self.detectButton.connect("clicked()", self.onDetect)
-        self.cancelButton.connect("clicked()", self.logic.session.cancel)
-        self.thresholdSlider.connect("valueChanged(double)", self.onThresholdChanged)
-        self.tableView.connect("selectionChanged()", self.onLesionSelected)
-        self.logic.session.status_changed.connect(self.onStatusChanged)
-        self.logic.session.results_changed.connect(self.onResultsChanged)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneChanged)
+        self.pollTimer.connect("timeout()", session.poll)
+        self.pollTimer.start()
+        ui.readerEdit.connect("editingFinished()", self.onReaderNamed)
+        ui.operatingPointSelector.connect("currentIndexChanged(int)", self.onOperatingPoint)
+        ui.thresholdSlider.connect("valueChanged(double)", self.onThreshold)
+        ui.droppedCheck.connect("toggled(bool)", lambda checked: session.show_dropped(bool(checked)))
+        ui.sideSelector.connect("activated(int)", self.onPlace)
+        ui.regionSelector.connect("activated(int)", self.onPlace)
+        ui.fieldOfViewSpin.connect("valueChanged(double)", lambda mm: session.set_reading(field_of_view_mm=mm))
+        ui.slabCheck.connect("toggled(bool)", self.onSlab)
+        ui.slabSpin.connect("valueChanged(double)", self.onSlab)
+        ui.fillCheck.connect("toggled(bool)", lambda checked: session.set_reading(filled=bool(checked)))
+        ui.threeDCheck.connect("toggled(bool)", lambda checked: session.set_reading(in_3d=bool(checked)))
+        ui.overviewCheck.connect("toggled(bool)", lambda checked: session.set_reading(overview=bool(checked)))
+        ui.addButton.connect("toggled(bool)", self.onAddToggled)
+        buttons = {
+            ui.detectButton: self.onDetect, ui.cancelButton: session.cancel,
+            ui.acceptButton: lambda: session.decide("accepted"), ui.rejectButton: self.onReject,
+            ui.uncertainButton: lambda: session.decide("uncertain"), ui.previousButton: session.previous,
+            ui.nextButton: session.next, ui.undoButton: session.undo, ui.redoButton: session.redo,
+            ui.deleteButton: session.delete, ui.mergeButton: self.onMerge, ui.splitButton: session.split,
+            ui.copyButton: self.onCopy, ui.exportButton: self.onExport, ui.folderButton: self.onFolder,
+        }  # fmt: skip
+        for button, action in buttons.items():
+            button.connect("clicked()", _calledAlone(action))
+        session.status_changed.connect(self.onStatusChanged)
+        session.noticed.connect(self.onNoticed)
+        session.review_changed.connect(self.onReviewChanged)
+        session.current_changed.connect(self.onCurrentChanged)
+        session.reading_changed.connect(self.onReadingChanged)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneChanged)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneChanged)
+
+    def addShortcuts(self) -> None:
+        """One key an action; each button's tooltip names its own."""
+        from CMBSegmentationLib.review.verdict import MIMICS
+
+        ui, session = self.ui, self.logic.session
+        keys = {
+            "N": session.next, "P": session.previous, "A": lambda: session.decide("accepted"), "R": self.onReject,
+            "U": lambda: session.decide("uncertain"), "Ctrl+Z": session.undo, "Ctrl+Y": session.redo,
+            "M": self.onAddUnderMouse, "Del": session.delete, "Ctrl+M": self.onMerge, "Ctrl+T": session.split,
+            "D": ui.droppedCheck.toggle, "S": ui.slabCheck.toggle, "F": ui.fillCheck.toggle,
+            "O": ui.overviewCheck.toggle, "3": lambda: self.onNumber(3, ui.threeDCheck.toggle),
+            "Ctrl+E": self.onExport, "Ctrl+Shift+C": self.onCopy,
+            "Return": lambda: self.onMimic(""), "Esc": self.stopRejecting,
+        }  # fmt: skip
+        for number in range(1, len(MIMICS) + 1):
+            keys.setdefault(str(number), lambda number=number: self.onNumber(number))
+        self.removeShortcuts()
+        for key, action in keys.items():
+            shortcut = qt.QShortcut(slicer.util.mainWindow())
+            shortcut.setKey(qt.QKeySequence(key))
+            shortcut.connect("activated()", _calledAlone(action))
+            self.shortcuts.append(shortcut)
+
+    def removeShortcuts(self) -> None:
+        """Give the keys back."""
+        for shortcut in self.shortcuts:
+            shortcut.setEnabled(False)
+            shortcut.setParent(None)
+        self.shortcuts = []
+        self.stopRejecting()
+
+    # parameters
+
+    def initializeParameterNode(self) -> None:
+        """Go on with what the scene remembers; the first scan is chosen without a click."""
+        self.setParameterNode(self.logic.getParameterNode())
+        if not self._parameterNode.inputVolume:
+            self._parameterNode.inputVolume = self.ui.inputSelector.currentNode() or self.logic.firstScan()
+
+    def setParameterNode(self, parameterNode: CMBSegmentationParameterNode | None) -> None:
+        """Show a parameter node, and hear of its changes."""
+        if self._parameterNode is not None:
+            self._parameterNode.disconnectGui(self._parameterNodeTag)
+            self.removeObserver(self._parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParameters)
+        self._parameterNode = parameterNode
+        if parameterNode is not None:
+            self._parameterNodeTag = parameterNode.connectGui(self.ui)
+            self.addObserver(parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParameters)
+            self.onParameters()
+
+    def onParameters(self, caller: Any = None, event: Any = None) -> None:
+        """Hand on to the session what was chosen."""
+        chosen, session = self._parameterNode, self.logic.session
+        if chosen is None:
+            return
+        scan, mask = chosen.inputVolume, chosen.brainMask
+        session.set_parameters(
+            scan_node_id=scan.GetID() if scan else None,
+            device=chosen.device,
+            overlap=chosen.overlap or None,
+            mask=mask.GetID() if mask else None,
+        )
+        self.updateButtons()
+
+    def onSceneStartClose(self, caller: Any = None, event: Any = None) -> None:
+        """Let go of the scene that is closed; what was decided is saved first."""
+        self.logic.session.save()
+        self.setParameterNode(None)
+
+    def onSceneChanged(self, caller: Any = None, event: Any = None) -> None:
+        """Look at a scene that was opened, or forget one that was closed."""
+        self.logic.session.reopen()
+        self.initializeParameterNode()
+        self.onReviewChanged()
+
+    # detecting
 
     def onDetect(self) -> None:
         """Start a detection; missing packages are installed first if the user allows it."""
@@ -159,62 +277,211 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         try:
             self.logic.installMissingPackages()
         except CMBError as error:
-            self.statusLabel.setText(str(error))
+            self.tell(str(error), isProblem=True)
             return
-        self.logic.startDetection(self.inputSelector.currentNode())
-
-    def onScanChanged(self, volumeNode: Any) -> None:
-        """Show the results that the chosen scan has."""
         session = self.logic.session
-        session.set_parameters(scan_node_id=volumeNode.GetID() if volumeNode else None)
-        self.onResultsChanged(session.results)
-        self.updateButtons()
-
-    def onSceneChanged(self, caller: Any = None, event: Any = None) -> None:
-        """Look for the results of a scene that was opened, or forget those of one that was closed."""
-        self.onScanChanged(self.inputSelector.currentNode())
+        session.set_parameters(model=self.ui.modelPath.currentPath or None)
+        session.set_reading(operating_point=self.ui.operatingPointSelector.currentText)
+        self.logic.startDetection(self.ui.inputSelector.currentNode())
 
     def onStatusChanged(self, status: Status) -> None:
         """Show how far the detection is, or how it ended."""
-        self.statusLabel.setText("\n".join((status.message, *status.notes)).strip())
-        self.progressBar.setValue(round(100 * status.fraction))
+        self.tell("\n".join((status.message, *status.notes)).strip(), isProblem=status.error is not None)
+        self.ui.progressBar.setValue(round(100 * status.fraction))
         self.updateButtons()
-        if self.logic.session.is_running:
-            self.pollTimer.start()
+
+    def onNoticed(self, notice: Notice) -> None:
+        """Tell what was done, or why it was refused."""
+        self.tell(notice.message, isProblem=notice.error is not None)
+
+    def tell(self, message: str, isProblem: bool = False) -> None:
+        """Write a line for the user; a problem stands out."""
+        self.ui.statusLabel.setText(message)
+        self.ui.statusLabel.setStyleSheet(PROBLEM_STYLE if isProblem else "")
+
+    def onOperatingPoint(self, index: int = 0) -> None:
+        """List at the named threshold."""
+        self.logic.session.set_operating_point(self.ui.operatingPointSelector.currentText or None)
+
+    # reviewing
+
+    def onThreshold(self, threshold: float) -> None:
+        """List anew while the slider moves."""
+        if self.logic.session.review is not None:
+            self.logic.session.set_threshold(threshold)
+
+    def onRowChosen(self, lesionId: int) -> None:
+        """Show the lesion of a row that was clicked."""
+        self.stopRejecting()
+        self.logic.session.select(lesionId)
+
+    def onSorted(self, ids: Sequence[int]) -> None:
+        """Have next and previous follow the table."""
+        self.logic.session.set_order(ids)
+
+    def onReject(self) -> None:
+        """Ask what the lesion is, by one more key."""
+        if self.logic.session.current is None:
+            self.logic.session.decide("rejected")  # says that none is chosen
+            return
+        self.isRejecting = True
+        self.ui.mimicPanel.setVisible(True)
+
+    def onMimic(self, mimic: str) -> None:
+        """Reject the lesion as what was said, or without saying."""
+        if self.isRejecting:
+            self.stopRejecting()
+            self.logic.session.decide("rejected", mimic)
+
+    def onNumber(self, number: int, otherwise: Callable[[], object] | None = None) -> None:
+        """Take a number as a mimic while it is asked for."""
+        from CMBSegmentationLib.review.verdict import MIMICS
+
+        if self.isRejecting:
+            self.onMimic(MIMICS[number - 1])
+        elif otherwise is not None:
+            otherwise()
+
+    def stopRejecting(self) -> None:
+        """Ask no more."""
+        self.isRejecting = False
+        self.ui.mimicPanel.setVisible(False)
+
+    def onMerge(self) -> None:
+        """Make one lesion of the chosen rows."""
+        self.logic.session.merge(self.lesionTable.chosen())
+
+    def onAddToggled(self, isOn: bool) -> None:
+        """Have the next click in a slice view add a lesion, or not."""
+        if isOn:
+            self.logic.startPlacing(self.onPlaced)
         else:
-            self.pollTimer.stop()
+            self.logic.stopPlacing()
 
-    def onResultsChanged(self, results: ResultNodes | None) -> None:
-        """Show the lesions of the chosen scan."""
-        self.tableView.setMRMLTableNode(results.table if results else None)
-        self.thresholdSlider.setEnabled(results is not None and results.probability is not None)
-        if results is not None:
-            wasBlocked = self.thresholdSlider.blockSignals(True)  # it follows the list here, not the user
-            self.thresholdSlider.setValue(self.logic.thresholdOf(results))
-            self.thresholdSlider.blockSignals(wasBlocked)
+    def onPlaced(self, position: Sequence[float]) -> None:
+        """Add the lesion that was clicked."""
+        self.ui.addButton.setChecked(False)
+        self.logic.session.add_at(position)
 
-    def onThresholdChanged(self, threshold: float) -> None:
-        """List the lesions anew."""
-        from CMBSegmentationLib.errors import CMBError
+    def onAddUnderMouse(self) -> None:
+        """Add the lesion under the mouse, or in the middle of the slice views."""
+        self.logic.session.add_at(self.logic.positionUnderMouse())
 
-        try:
-            self.logic.session.rethreshold(threshold)
-        except CMBError as error:
-            self.statusLabel.setText(str(error))
+    def onPlace(self, index: int = 0) -> None:
+        """Say where the current lesion lies."""
+        self.logic.session.set_place(self.ui.regionSelector.currentText, self.ui.sideSelector.currentText)
 
-    def onLesionSelected(self) -> None:
-        """Show the selected lesion in the slice views."""
-        index = self.tableView.selectionModel().currentIndex()
-        row = self.tableView.sortFilterProxyModel().mapToSource(index).row()
-        if row >= 0:
-            self.logic.jumpToLesion(row)
+    def onReaderNamed(self) -> None:
+        """Take the reader's name, and remember it for the next start."""
+        self.logic.session.set_reading(reader=self.ui.readerEdit.text)
+        qt.QSettings().setValue(READER_SETTING, self.ui.readerEdit.text)
+
+    def onSlab(self, value: Any = None) -> None:
+        """Show slabs or slices."""
+        self.logic.session.set_reading(slab_mm=self.ui.slabSpin.value if self.ui.slabCheck.checked else None)
+
+    def onCopy(self) -> None:
+        """Put the summary on the clipboard."""
+        slicer.app.clipboard().setText(self.logic.session.text)
+        self.tell(_("The summary is on the clipboard."))
+
+    def onExport(self) -> None:
+        """Ask for a folder and write the files there."""
+        title = _("Folder for segmentation, list and report")
+        path = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), title)
+        if path:
+            self.logic.export(path, dicom=self.ui.dicomCheck.checked)
+
+    def onFolder(self) -> None:
+        """Ask for a folder, and save the review there from now on."""
+        path = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Save the review in"))
+        if path:
+            self.logic.session.set_reading(folder=path)
+
+    # showing
+
+    def onReviewChanged(self) -> None:
+        """Show the list and what it comes to."""
+        ui, session = self.ui, self.logic.session
+        review = session.review
+        self.lesionTable.show(session.lesions, session.current.id if session.current else None)
+        with _unheard(ui.thresholdSlider, ui.droppedCheck):
+            if review is not None:
+                ui.thresholdSlider.setValue(session.threshold)
+                ui.droppedCheck.setChecked(review.show_dropped)
+        counts = session.counts
+        self.countTable.show(counts)
+        ui.droppedCheck.setText(_("Show dropped candidates ({count})").format(count=session.dropped))
+        ui.summaryLabel.setText(self.logic.summaryLine())
+        path = review.path if review else None
+        ui.folderButton.setText(
+            _("Saved in {folder}").format(folder=path.parent.name) if path else _("Not saved: choose")
+        )
+        ui.folderButton.setVisible(review is not None)
+        self.updateButtons()
+
+    def onCurrentChanged(self, lesion: ReviewedLesion | None) -> None:
+        """Show which lesion the reader looks at."""
+        ui = self.ui
+        self.lesionTable.choose(lesion.id if lesion else None)
+        ui.lesionLabel.setText(self.logic.describe(lesion))
+        ui.regionSelector.setCurrentIndex(max(0, ui.regionSelector.findText(lesion.lesion.region if lesion else "")))
+        ui.sideSelector.setCurrentIndex(max(0, ui.sideSelector.findText(lesion.lesion.side if lesion else "")))
+        self.updateButtons()
+
+    def onReadingChanged(self, reading: ReviewParameters) -> None:
+        """Show how the reader reads, wherever it was chosen."""
+        ui = self.ui
+        with _unheard(ui.fieldOfViewSpin, ui.slabCheck, ui.slabSpin, ui.fillCheck, ui.threeDCheck, ui.overviewCheck):
+            ui.fieldOfViewSpin.setValue(reading.field_of_view_mm)
+            ui.slabCheck.setChecked(reading.slab_mm is not None)
+            ui.slabSpin.setValue(reading.slab_mm or ui.slabSpin.value)
+            ui.fillCheck.setChecked(reading.filled)
+            ui.threeDCheck.setChecked(reading.in_3d)
+            ui.overviewCheck.setChecked(reading.overview)
 
     def updateButtons(self) -> None:
         """Allow what can be done now."""
-        session = self.logic.session
-        self.detectButton.setEnabled(session.scan is not None and not session.is_running)
-        self.cancelButton.setEnabled(session.is_running)
-        self.progressBar.setVisible(session.is_running)
+        ui, session = self.ui, self.logic.session
+        ui.detectButton.setEnabled(session.scan is not None and not session.is_running)
+        ui.cancelButton.setEnabled(session.is_running)
+        ui.progressBar.setVisible(session.is_running)
+        hasList, hasLesion = session.review is not None, session.current is not None
+        for widget in (
+            ui.thresholdSlider, ui.droppedCheck, ui.addButton, ui.nextButton, ui.previousButton, ui.mergeButton,
+            ui.copyButton, ui.exportButton, ui.dicomCheck, ui.overviewCheck, ui.threeDCheck,
+        ):  # fmt: skip
+            widget.setEnabled(hasList)
+        for widget in (
+            ui.acceptButton, ui.rejectButton, ui.uncertainButton, ui.deleteButton, ui.splitButton, ui.sideSelector,
+            ui.regionSelector,
+        ):  # fmt: skip
+            widget.setEnabled(hasLesion)
+        ui.undoButton.setEnabled(session.can_undo)
+        ui.redoButton.setEnabled(session.can_redo)
+
+
+class _unheard:  # noqa: N801
+    """Widgets that are set here, not by the user: nobody is to hear of it."""
+
+    def __init__(self, *widgets: Any) -> None:
+        self.widgets = widgets
+
+    def __enter__(self) -> None:
+        self.were = [widget.blockSignals(True) for widget in self.widgets]
+
+    def __exit__(self, *error: object) -> None:
+        for widget, wasBlocked in zip(self.widgets, self.were, strict=True):
+            widget.blockSignals(wasBlocked)
+
+
+def _calledAlone(action: Callable[[], object]) -> Callable[[], None]:
+    """Leave away what a signal hands over, and what the action gives."""
+
+    def alone() -> None:
+        action()
+
+    return alone
 
 
 def installInSlicer(requirements: Sequence[str]) -> None:
@@ -241,15 +508,16 @@ class CMBSegmentationLogic(ScriptedLoadableModuleLogic):
 
     Attributes
     ----------
-    session : DetectionSession
+    session : ReviewSession
     """
 
     def __init__(self) -> None:
-        from CMBSegmentationLib.session import DetectionSession
+        from CMBSegmentationLib.session import ReviewSession
 
         ScriptedLoadableModuleLogic.__init__(self)
         # Slicer's own executable is no interpreter; PythonSlicer lies beside it, on the PATH
-        self.session = DetectionSession(slicer.mrmlScene, python=shutil.which("PythonSlicer") or sys.executable)
+        self.placing: Any = None
+        self.session = ReviewSession(slicer.mrmlScene, python=shutil.which("PythonSlicer") or sys.executable)
 
     def process(self, inputVolume: slicer.vtkMRMLScalarVolumeNode, **parameters: Any) -> ResultNodes:
         """Search a scan and wait for the results: for scripts.
@@ -286,24 +554,117 @@ class CMBSegmentationLogic(ScriptedLoadableModuleLogic):
 
         return find_results(inputVolume)
 
-    def thresholdOf(self, results: ResultNodes) -> float:
-        """Tell at which threshold the lesions were listed."""
-        from CMBSegmentationLib.scene import provenance_of
+    def getParameterNode(self) -> CMBSegmentationParameterNode:
+        """Give what the panel remembers in the scene."""
+        return CMBSegmentationParameterNode(super().getParameterNode())
 
-        return float(provenance_of(results)["settings"]["threshold"])
+    def firstScan(self) -> Any:
+        """Give the first volume of the scene that is no result of a detection; None without."""
+        from CMBSegmentationLib.scene.names import RESULT_ATTRIBUTE
 
-    def jumpToLesion(self, row: int) -> None:
-        """Centre the slice views on a lesion of the chosen scan.
+        for volume in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
+            if volume.GetClassName() == "vtkMRMLScalarVolumeNode" and not volume.GetAttribute(RESULT_ATTRIBUTE):
+                return volume
+        return None
 
-        Parameters
-        ----------
-        row : int
-            Of the table of lesions, from 0.
-        """
-        from CMBSegmentationLib.scene import jump_to, lesion_rows
+    def jumpToLesion(self, lesionId: int) -> None:
+        """Centre the slice views on a lesion of the chosen scan."""
+        self.session.select(lesionId)
 
-        lesion = lesion_rows(self.session.results.table)[row]
-        jump_to(slicer.mrmlScene, (lesion["r_mm"], lesion["a_mm"], lesion["s_mm"]))
+    def describe(self, lesion: ReviewedLesion | None) -> str:
+        """Word a lesion in a line or two; empty if there is none."""
+        if lesion is None:
+            return ""
+        m = lesion.lesion
+        words = [
+            f"CMB {lesion.id}", f"{m.diameter_mm:.1f} mm", f"{m.volume_mm3:.0f} mm³",
+            f"R {m.r_mm:.1f}  A {m.a_mm:.1f}  S {m.s_mm:.1f} mm", f"signal loss {100 * m.contrast:.0f} %",
+            f"elongation {m.elongation:.1f}",
+        ]  # fmt: skip
+        said = lesion.row()["dropped_because"] or (
+            lesion.verdict and f"{lesion.verdict.decision} by {lesion.verdict.reader}"
+        )
+        return " · ".join(words) + (f"\n{said}" if said else "")
+
+    def summaryLine(self) -> str:
+        """Word how far the review is, and why a list is empty."""
+        session = self.session
+        if session.review is None:
+            return _("No list yet: choose a scan and click Detect microbleeds.")
+        counts = session.counts
+        line = _("{definite} definite, {possible} possible, {rejected} rejected, {left} without a verdict.").format(
+            definite=counts.total.definite,
+            possible=counts.total.possible,
+            rejected=counts.rejected,
+            left=counts.unreviewed,
+        )
+        line += " " + _("Class {count}.").format(count=counts.count_class)
+        if counts.pattern:
+            line += " " + _("Pattern: {pattern}.").format(pattern=counts.pattern)
+        if not session.lesions:
+            line += "\n" + _(
+                "Nothing reaches the threshold of {threshold:.2f}; {dropped} candidates lie below it or were dropped. "
+                "Tick Show dropped candidates to see each with its reason."
+            ).format(threshold=session.threshold, dropped=session.dropped)
+        return line
+
+    def startPlacing(self, placed: Callable[[Sequence[float]], None]) -> None:
+        """Have the next click in a slice view give a position (world RAS mm)."""
+        self.stopPlacing()
+        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", _("Missed microbleed"))
+        node.SetSaveWithScene(False)
+        node.CreateDefaultDisplayNodes()
+
+        def onDefined(caller: Any, event: Any) -> None:
+            position = [0.0, 0.0, 0.0]
+            node.GetNthControlPointPositionWorld(0, position)
+            self.stopPlacing()
+            placed(position)
+
+        self.placing = node
+        node.AddObserver(node.PointPositionDefinedEvent, onDefined)
+        selection = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSelectionNode")
+        interaction = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLInteractionNode")
+        if selection is not None and interaction is not None:
+            selection.SetReferenceActivePlaceNodeClassName("vtkMRMLMarkupsFiducialNode")
+            selection.SetActivePlaceNodeID(node.GetID())
+            interaction.SetPlaceModePersistence(0)
+            interaction.SetCurrentInteractionMode(interaction.Place)
+
+    def stopPlacing(self) -> None:
+        """Take the mouse back from placing."""
+        node, self.placing = self.placing, None
+        interaction = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLInteractionNode")
+        if node is not None and node.GetScene() is not None:
+            slicer.mrmlScene.RemoveNode(node)
+        if node is not None and interaction is not None:
+            interaction.SetCurrentInteractionMode(interaction.ViewTransform)
+
+    def positionUnderMouse(self) -> list[float] | None:
+        """Give where the mouse is in a slice view (world RAS mm); None if it is in none."""
+        crosshair = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
+        position = [0.0, 0.0, 0.0]
+        return position if crosshair is not None and crosshair.GetCursorPositionRAS(position) else None
+
+    def export(self, folder: str, dicom: bool = False) -> dict[str, Path] | None:
+        """Write the review's files; earlier ones of the same scan are replaced only if the user agrees."""
+        from CMBSegmentationLib.session.export_review import holds_results
+
+        overwrite = holds_results(self.session.review, Path(folder)) if self.session.review else False
+        question = _("The folder holds results of this scan already. Replace them?")
+        if overwrite and not slicer.util.confirmOkCancelDisplay(question, REQUESTER):
+            return None
+        source = self.dicomFolder() if dicom else None
+        return self.session.export(folder, overwrite=overwrite, dicom_folder=source or (folder if dicom else None))
+
+    def dicomFolder(self) -> str | None:
+        """Give the folder of the DICOM files that the chosen scan was loaded from; None if it was not."""
+        scan = self.session.scan
+        instances = (scan.GetAttribute("DICOM.instanceUIDs") or "").split() if scan else []
+        database = getattr(slicer, "dicomDatabase", None)
+        if not instances or database is None:
+            return None
+        return str(Path(database.fileForInstance(instances[0])).parent)
 
     def missingPackages(self) -> list[str]:
         """List the Python packages that have to be installed before the first detection."""

@@ -31,7 +31,7 @@ class Grid:
 
     def ras_mm(self, zyx: NDArray[np.number]) -> NDArray[np.float64]:
         """Give positions (n, 3) of indices (n, 3)."""
-        return zyx @ self.zyx_to_ras[:, :3].T + self.zyx_to_ras[:, 3]
+        return np.asarray(zyx @ self.zyx_to_ras[:, :3].T + self.zyx_to_ras[:, 3], np.float64)
 
     def zyx(self, flat: Flat) -> NDArray[np.int64]:
         """Give indices (n, 3) of flat ones."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import slicer
 
-SLAB_TYPE = "Min"
+if TYPE_CHECKING:
+    from .results import ResultNodes
+
+WHOLE_HEAD_MM = 300.0
 
 
 def slice_nodes(scene: slicer.vtkMRMLScene) -> Iterator[slicer.vtkMRMLSliceNode]:
@@ -57,15 +61,31 @@ def middle_of_views(scene: slicer.vtkMRMLScene) -> tuple[float, float, float] | 
     return r, a, s
 
 
-def set_slab(scene: slicer.vtkMRMLScene, thickness_mm: float | None) -> None:
+def show_overview(results: ResultNodes, shown: bool) -> None:
+    """Show the probability, projected through the whole head, in every slice view; or the scan again."""
+    scene = results.scan.GetScene()
+    volume = results.probability if shown and results.probability is not None else results.scan
+    for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")):
+        scene.GetNthNodeByClass(number, "vtkMRMLSliceCompositeNode").SetBackgroundVolumeID(volume.GetID())
+    set_slab(scene, WHOLE_HEAD_MM if volume is results.probability else None, "Max")
+
+
+def set_slab(scene: slicer.vtkMRMLScene, thickness_mm: float | None, kind: str = "Min") -> None:
     """Show the darkest of a slab in every slice view; None shows single slices again.
 
     A vessel becomes a line in it, a microbleed stays a dot.
+
+    Parameters
+    ----------
+    scene : vtkMRMLScene
+    thickness_mm : float or None
+    kind : {"Min", "Max"}
+        The darkest, or the brightest.
     """
     for node in slice_nodes(scene):
         if thickness_mm is None:
             node.SetSlabReconstructionEnabled(False)
             continue
-        node.SetSlabReconstructionType(node.GetSlabReconstructionTypeFromString(SLAB_TYPE))
+        node.SetSlabReconstructionType(node.GetSlabReconstructionTypeFromString(kind))
         node.SetSlabReconstructionThickness(thickness_mm)
         node.SetSlabReconstructionEnabled(True)

@@ -12,6 +12,7 @@ import SimpleITK as sitk
 from ..errors import InputError, MachineError
 from ..lesions import ACCEPTED, COLUMNS, Lesion
 from ..output_folder import check_output_folder
+from ..result_files import all_names
 from ..review import REVIEW_COLUMNS, ReviewedLesion, counts_of, readers_of, text_of, utc_now
 from ..review.review_file import ENDING
 
@@ -49,12 +50,11 @@ def export_review(
     """
     try:
         from ..outputs import write_results  # draws the report: PIL and jinja2 are not Slicer's own
-        from ..result_files import all_names
     except ImportError as error:
         raise MachineError(
             f"The report needs the package {error.name}, which is not installed.", "Click Detect once and allow it."
         ) from error
-    stem = (review.path.name if review.path else review.nodes.scan.GetName()).removesuffix(ENDING)
+    stem = stem_of(review)
     check_output_folder(out, all_names(stem), overwrite)
     detection = detection_of(review)
     notes = [str(note) for note in review.provenance.get("notes", ())]
@@ -67,6 +67,16 @@ def export_review(
         dicom=_dicom(detection, dicom_folder) if dicom_folder is not None else None,
         reviewed={one.id: {name: one.row()[name] for name in REVIEW_COLUMNS} for one in review.lesions},
     )
+
+
+def stem_of(review: OpenReview) -> str:
+    """Give the name that the files of a review begin with."""
+    return (review.path.name if review.path else review.nodes.scan.GetName()).removesuffix(ENDING)
+
+
+def holds_results(review: OpenReview, out: Path) -> bool:
+    """Tell whether a folder holds results of this scan."""
+    return any((out / name).exists() for name in all_names(stem_of(review)))
 
 
 def detection_of(review: OpenReview) -> Detection:

@@ -29,7 +29,7 @@ from ..review import (
 )
 from ..review.edits import added, deleted, merged, split, with_place, with_verdict
 from ..review.operating_points import operating_points
-from ..scene import ResultNodes, jump_to, middle_of_views, set_slab
+from ..scene import ResultNodes, jump_to, middle_of_views, set_slab, show_overview
 from ..scene.brain_surface import hide_3d, show_3d
 from ..worker_process import ProcessRunner, Subprocess
 from .detection_session import DetectionSession, State
@@ -63,6 +63,8 @@ class ReviewParameters:
         Whether lesions are filled in slice views, not only outlined.
     in_3d : bool
         Whether the 3D views show the brain translucent and the lesions solid.
+    overview : bool
+        Whether the slice views show the detector's probability, projected through the whole head.
     """
 
     reader: str = ""
@@ -73,6 +75,7 @@ class ReviewParameters:
     slab_mm: float | None = None
     filled: bool = False
     in_3d: bool = False
+    overview: bool = False
 
 
 @dataclass(frozen=True)
@@ -235,7 +238,9 @@ class ReviewSession(DetectionSession):
             self.noticed(Notice(f"The review is saved in {self.review.path}."))
             self.review_changed()
         before, self._reading = self._reading, reading
-        if reading.slab_mm != before.slab_mm:
+        if reading.overview != before.overview and self.results is not None:
+            show_overview(self.results, reading.overview)
+        if not reading.overview and (reading.slab_mm != before.slab_mm or before.overview):
             set_slab(self.scene, reading.slab_mm)
         self._apply_looks()
         self.reading_changed(reading)

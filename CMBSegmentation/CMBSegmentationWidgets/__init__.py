@@ -1,0 +1,1 @@
+"""Qt widgets of the panel of CMB Segmentation; everything below them needs no Qt."""

@@ -1,0 +1,151 @@
+"""The list of lesions as a table that sorts by a click and is coloured by decision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import qt
+
+if TYPE_CHECKING:
+    from CMBSegmentationLib.review import ReviewedLesion
+
+COLUMNS = (
+    ("No.", "The lesion's number; it stays the same at every threshold"),
+    ("Verdict", "accepted, uncertain, rejected; unreviewed or dropped where there is none"),
+    ("Ø mm", "Diameter of the sphere of equal volume"),
+    ("Prob.", "The detector's highest probability in the lesion"),
+    ("Verif.", "The second stage's score"),
+    ("Region", "Region of MARS"),
+    ("Side", "left, right or midline"),
+    ("Loss %", "Signal loss against the tissue around"),
+    ("Elong.", "Longest over shortest extent; 1 is a ball"),
+    ("mm³", "Volume"),
+    ("Note", "The mimic, or why it was dropped"),
+)
+NUMBER_COLUMN = 0
+SIGNS = {"accepted": "✓", "rejected": "✗", "uncertain": "?", "unreviewed": "•", "dropped": "–"}
+COLOURED_COLUMNS = (0, 1)  # the whole row would drown the chosen one
+
+
+class LesionTable:
+    """Fills a `QTableWidget`.
+
+    Parameters
+    ----------
+    widget : QTableWidget
+    chosen : callable
+        Called with a lesion's id when the reader chooses its row.
+    sorted_ : callable
+        Called with the ids from top to bottom when the reader sorts anew.
+    """
+
+    def __init__(
+        self, widget: Any, chosen: Callable[[int], object], sorted_: Callable[[Sequence[int]], object]
+    ) -> None:
+        self._widget, self._chosen, self._sorted = widget, chosen, sorted_
+        widget.setColumnCount(len(COLUMNS))
+        widget.setHorizontalHeaderLabels([heading for heading, _ in COLUMNS])
+        for column, (_, tip) in enumerate(COLUMNS):
+            widget.horizontalHeaderItem(column).setToolTip(tip)
+        widget.setSelectionBehavior(qt.QAbstractItemView.SelectRows)
+        widget.setSelectionMode(qt.QAbstractItemView.ExtendedSelection)
+        widget.setEditTriggers(qt.QAbstractItemView.NoEditTriggers)
+        widget.setAlternatingRowColors(True)
+        widget.setWordWrap(False)
+        widget.verticalHeader().setVisible(False)
+        widget.horizontalHeader().setStretchLastSection(True)
+        widget.setSortingEnabled(True)
+        widget.sortByColumn(NUMBER_COLUMN, qt.Qt.AscendingOrder)
+        widget.connect("currentCellChanged(int,int,int,int)", self._on_cell)
+        self._is_fitted = False
+        self._order: list[int] = []
+        widget.horizontalHeader().sortIndicatorChanged.connect(self._on_sorted)
+
+    def show(self, lesions: Sequence[ReviewedLesion], current_id: int | None) -> None:
+        """List lesions, in the order that the reader has sorted them."""
+        table = self._widget
+        was_blocked = table.blockSignals(True)
+        table.setSortingEnabled(False)
+        table.setRowCount(len(lesions))
+        for row, lesion in enumerate(lesions):
+            for column, value in enumerate(_cells(lesion)):
+                self._fill(row, column, value, lesion)
+        table.setSortingEnabled(True)
+        if lesions and not self._is_fitted:
+            table.resizeColumnsToContents()
+            self._is_fitted = True
+        table.blockSignals(was_blocked)
+        self.choose(current_id)
+        self._tell_order()
+
+    def choose(self, lesion_id: int | None) -> None:
+        """Mark a lesion's row, without telling."""
+        table = self._widget
+        row = next((row for row in range(table.rowCount) if self._id(row) == lesion_id), -1)
+        if row == table.currentRow() and row >= 0 and table.item(row, 0).isSelected():
+            return
+        was_blocked = table.blockSignals(True)
+        if row < 0:
+            table.clearSelection()
+            table.setCurrentCell(-1, -1)
+        else:
+            table.setCurrentCell(row, NUMBER_COLUMN)
+            table.scrollToItem(table.item(row, NUMBER_COLUMN))
+        table.blockSignals(was_blocked)
+
+    def chosen(self) -> list[int]:
+        """Give the ids of the chosen rows."""
+        table = self._widget
+        return [self._id(row) for row in range(table.rowCount) if table.item(row, NUMBER_COLUMN).isSelected()]
+
+    def _fill(self, row: int, column: int, value: Any, lesion: ReviewedLesion) -> None:
+        from CMBSegmentationLib.scene.review_nodes import COLOURS
+
+        item = self._widget.item(row, column)
+        if item is None:
+            item = qt.QTableWidgetItem()
+            self._widget.setItem(row, column, item)
+        item.setData(qt.Qt.DisplayRole, value)
+        item.setToolTip(str(value) if column == len(COLUMNS) - 1 else "")
+        if column in COLOURED_COLUMNS:
+            red, green, blue = (round(255 * part) for part in COLOURS[lesion.state])
+            item.setBackground(qt.QBrush(qt.QColor(red, green, blue)))
+            dark = 0.299 * red + 0.587 * green + 0.114 * blue < 140
+            item.setForeground(qt.QBrush(qt.QColor("white" if dark else "black")))
+
+    def _id(self, row: int) -> int:
+        return int(self._widget.item(row, NUMBER_COLUMN).data(qt.Qt.DisplayRole))
+
+    def _on_cell(self, row: int, column: int, former_row: int, former_column: int) -> None:
+        if row >= 0 and row != former_row:
+            self._chosen(self._id(row))
+
+    def _on_sorted(self, *_: Any) -> None:
+        self._tell_order()
+
+    def _tell_order(self) -> None:
+        order = [self._id(row) for row in range(self._widget.rowCount)]
+        if order != self._order:
+            self._order = order
+            self._sorted(order)
+
+
+def _cells(lesion: ReviewedLesion) -> list[Any]:
+    m = lesion.lesion
+    note = lesion.verdict.mimic if lesion.verdict and lesion.verdict.mimic else lesion.row()["dropped_because"]
+    if not note and lesion.origin != "detected":
+        note = lesion.origin
+    return [
+        lesion.id,
+        f"{SIGNS[lesion.state]} {lesion.state}",
+        round(m.diameter_mm, 1),
+        round(m.probability, 2),
+        "" if m.verifier is None else round(m.verifier, 2),
+        m.region,
+        m.side,
+        round(100 * m.contrast),
+        round(m.elongation, 1),
+        round(m.volume_mm3, 1),
+        note,
+    ]
