@@ -83,7 +83,3 @@ def _end_with_parent(loop: asyncio.AbstractEventLoop, desk: Desk) -> None:
     loop.call_soon_threadsafe(end)
     threading.Event().wait(4.0)
     os._exit(1)
-
-
-if __name__ == "__main__":
-    main()

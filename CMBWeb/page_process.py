@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class PageProcess:
-    """A running `python -m CMBWeb.page_app`.
+    """A running `python -m CMBWeb.page_main`.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class PageProcess:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "CMBWeb.page_app",
+            "CMBWeb.page_main",
             *(["--debug"] if debug else []),
             env={**os.environ, SECRET_VARIABLE: secret},
             stdin=asyncio.subprocess.PIPE,  # it ends when this closes: no orphan where the server was killed

@@ -27,6 +27,7 @@ from CMBScribbleGrowLib.scene import (
 from CMBScribbleGrowLib.session import GrowSession
 from CMBScribbleGrowLib.session_state import State
 from CMBScribbleGrowLib.vocabulary import CAA_GROUP
+from CMBSegmentationLib.brain_mask import brain_mask
 
 
 class AClock:
@@ -213,6 +214,22 @@ def test_the_scan_is_prepared_once_and_the_reader_is_told(opened, a_head):
         paint(a_head, name)
         opened.grow()
     assert told.count(State.WORKING) == 1
+
+
+def test_a_scan_whose_brain_was_found_elsewhere_grows_without_waiting(opened, a_head, monkeypatch):
+    image = opened.without_brain()
+    opened.take_brain(opened.study, image, brain_mask(image))
+    monkeypatch.setattr("CMBScribbleGrowLib.session.study_session.scan_to_grow", None)
+    assert opened.without_brain() is None
+    paint(a_head, "A")
+    assert len(opened.grow()) == 1
+
+
+def test_the_brain_of_another_study_is_left_alone(opened, a_head):
+    former, image = opened.study, opened.without_brain()
+    opened.set_parameters(reader="KL")
+    opened.take_brain(former, image, brain_mask(image))
+    assert opened.without_brain() is not None
 
 
 def test_running_out_of_memory_is_said(opened, a_head, monkeypatch):

@@ -85,7 +85,7 @@ class Desk:
         with self.state:
             self.state.resumable = former.name if former is not None else ""
         if scan is not None and (former is None or former.path != str(scan)):
-            self._start(self.open_path(scan, scan.name))
+            self.start(self.open_path(scan, scan.name))
         elif former is not None and scan is not None:
             self.resume()
 
@@ -137,14 +137,14 @@ class Desk:
 
     def open_sample(self) -> None:
         """Open the bundled simulated scan."""
-        self._start(self.open_path(sample_scan(), SAMPLE_NAME))
+        self.start(self.open_path(sample_scan(), SAMPLE_NAME))
 
     def open_uploaded(self, received: Received) -> None:
         """Open what a browser has sent: a scan, or a scene that was saved here or in Slicer."""
         if received.name.lower().endswith(SCENE_SUFFIX):
-            self._start(self._open_scene(received))
+            self.start(self._open_scene(received))
         else:
-            self._start(self.open_path(received.path, received.name, uploaded=True))
+            self.start(self.open_path(received.path, received.name, uploaded=True))
 
     def resume(self) -> None:
         """Go on with the review that was left: after the server was restarted, or the session was idle."""
@@ -152,7 +152,7 @@ class Desk:
         if former is None:
             self.tell("The scan of that review is no longer there.", "Open the scan again.", "error")
             return
-        self._start(self.open_path(Path(former.path), former.name, uploaded=former.uploaded))
+        self.start(self.open_path(Path(former.path), former.name, uploaded=former.uploaded))
 
     async def open_path(self, path: Path, name: str, *, uploaded: bool = False) -> bool:
         """Read a scan and show it; what is wrong with it is told in the page, and the former scan stays.
@@ -270,10 +270,17 @@ class Desk:
             except Exception as error:
                 self.tell_error(error)
 
-    def _start(self, work: Coroutine[Any, Any, Any]) -> None:
+    def start(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Have something done beside all else; what goes wrong in it is told."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)  # the loop itself keeps none alive
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Future[Any]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            self.tell_error(error)
 
     def _own_folder(self) -> Path:
         if self.folder is None:

@@ -18,6 +18,8 @@ from CMBScribbleGrowLib.scene import PAINT_SEGMENT
 from CMBScribbleGrowLib.session import GrowSession
 from CMBScribbleGrowLib.session_state import GrowParameters, State, Status
 
+from ..brain_elsewhere import brain_found_elsewhere
+
 if TYPE_CHECKING:
     from .desk import Desk
 
@@ -39,7 +41,7 @@ class Scribbling:
         session.status_changed.connect(self._show_status)
         session.annotation_changed.connect(self._show_annotation)
         session.current_changed.connect(self._show_current)
-        self._showing = False
+        self._showing = self._preparing = self._grow_when_ready = False
         self.state.update(
             {
                 "reader": DEFAULT_READER,
@@ -80,6 +82,7 @@ class Scribbling:
                 return False
         self.state.reader = reader
         self._desk.reviewing.name_reader(reader)
+        self._desk.start(self.prepare())
         return True
 
     def leave(self) -> None:
@@ -107,6 +110,23 @@ class Scribbling:
         if self.state.placing and not self._is_placing():
             self.state.placing = False
             self._desk.views.set_left_drag()
+
+    async def prepare(self) -> None:
+        """Have another process find the brain, so that the first lesion grows at once."""
+        study, image = self.session.study, self.session.without_brain()
+        if study is None or image is None or self._preparing:
+            return
+        self._preparing = True
+        try:
+            brain = await brain_found_elsewhere(image)
+        finally:
+            self._preparing = False
+        if brain is not None:
+            self.session.take_brain(study, image, brain)
+        if self._grow_when_ready:
+            self._grow_when_ready = False
+            with self.state:
+                self.grow()
 
     # painting
 
@@ -147,9 +167,14 @@ class Scribbling:
 
     def grow(self) -> None:
         """Grow what is painted."""
-        if self.open():
-            self.put_down_quietly()
-            self.session.grow(PAINT_SEGMENT)
+        if not self.open():
+            return
+        if self._preparing:
+            self._grow_when_ready = True
+            self.state.update({"grow_message": "Measuring the scan's intensities (once) …", "grow_failed": False})
+            return
+        self.put_down_quietly()
+        self.session.grow(PAINT_SEGMENT)
 
     def put_down_quietly(self) -> None:
         """Put the brush down before a segment is rewritten under it."""

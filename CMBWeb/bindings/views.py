@@ -9,7 +9,7 @@ import slicer
 from trame_server import Server
 from trame_slicer.core import LayoutManager, SlicerApp
 from trame_slicer.rca_view import register_rca_factories
-from trame_slicer.views import Layout, LayoutDirection, SliceView, ThreeDView, ViewLayoutDefinition
+from trame_slicer.views import AbstractView, Layout, LayoutDirection, SliceView, ThreeDView, ViewLayoutDefinition
 
 from CMBSegmentationLib.scene import jump_to
 
@@ -17,6 +17,7 @@ from ..grey_window import GreyWindow, reading_window
 
 FOUR_UP = "four-up"
 VIEW_FROM = (-0.49, 0.73, 0.47)  # R, A, S; of length 1
+CLOSER = 1.25  # than the whole scan, which has air around the head
 NEARLY = 1.05
 MAGNIFIED = ("Axial", "Coronal", "Sagittal")
 VIEW_COLOURS = {"Axial": "#e0604f", "Coronal": "#6fae4c", "Sagittal": "#d8c14a"}
@@ -51,6 +52,7 @@ class Views:
         self.layouts = LayoutManager(app.scene, app.view_manager, server)
         self.layouts.register_layout_dict(_layouts())
         self.layouts.set_layout(FOUR_UP)
+        _make_light(app.view_manager.get_views())
         self.state.update(
             {
                 "window_range": [0.0, 1.0],
@@ -160,6 +162,14 @@ class Views:
         node.SetCurrentInteractionMode(node.AdjustWindowLevel)
 
 
+def _make_light(views: Sequence[AbstractView]) -> None:
+    """Leave out what costs a machine without graphics card most and shows least."""
+    for view in views:
+        view.render_window().SetMultiSamples(0)
+        view.renderer().SetUseDepthPeeling(False)  # with Mesa, translucent models vanish with it
+        view.renderer().SetUseDepthPeelingForVolumes(False)
+
+
 def _look_from_front(view: ThreeDView) -> None:
     """Look at the head from its front, left and above."""
     camera = view.renderer().GetActiveCamera()
@@ -167,6 +177,7 @@ def _look_from_front(view: ThreeDView) -> None:
     camera.SetPosition(*(at + distance * part for at, part in zip(focus, VIEW_FROM, strict=True)))
     camera.SetViewUp(0.0, 0.0, 1.0)
     view.reset_camera()
+    camera.Zoom(CLOSER)
     view.renderer().ResetCameraClippingRange()
 
 

@@ -46,8 +46,8 @@ def build_empty(desk: Desk) -> None:
                 disabled=("!!busy",),
             )
         html.P(
-            "… or drop one on this page, or a scene (.mrb) to resume a review.  NIfTI, NRRD, MetaImage and DICOM are read. "
-            "Nothing leaves the machine that serves this page.",
+            "… or drop one on this page, or a scene (.mrb) to resume a review. NIfTI, NRRD, MetaImage and "
+            "DICOM are read. Nothing leaves the machine that serves this page.",
             classes="cmb-quiet",
         )
         with html.Ol(classes="cmb-steps"):

@@ -17,7 +17,7 @@ from .help import build_help
 from .panel import build_panel
 from .picture_tools import build_picture_tools
 
-PANEL_PX = 404
+PANEL_PX = 440
 
 
 def build_page(server: Server, desk: Desk) -> None:

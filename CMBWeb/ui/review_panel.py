@@ -145,7 +145,7 @@ def _threshold(bound: Reviewing) -> None:
 
 def _filters() -> None:
     with html.Div(classes="cmb-row cmb-tight"):
-        with html.Select(v_model="filter", **named("Show")):
+        with html.Select(v_model="filter", **named("Listed lesions")):
             for name, label, what in FILTERS:
                 html.Option(f"{label} ({{{{ filter_counts.{name} || 0 }}}})", value=name, title=what)
         with html.Select(v_model="region_filter", **named("Region")):

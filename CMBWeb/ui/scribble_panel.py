@@ -49,7 +49,7 @@ def _brush(desk: Desk) -> None:
             html.Span("Ø")
             with html.Select(raw_attrs=['v-model.number="brush_mm"', 'aria-label="Brush diameter, mm"']):
                 for mm in BRUSHES_MM:
-                    html.Option(f"{mm:g} mm", value=mm)
+                    html.Option(f"{mm:g} mm", value=f"{mm:g}")
         v3.VSpacer()
         with html.Label(classes="cmb-field", title="Your name or initials: written into every entry"):
             html.Span("Reader")

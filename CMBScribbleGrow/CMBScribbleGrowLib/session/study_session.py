@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import SimpleITK as sitk
 import slicer
 
 from CMBSegmentationLib.announce import Signal
@@ -211,6 +213,31 @@ class StudySession:
         step = self._ready().redo()
         return self._after(step, "Done again")
 
+    def without_brain(self) -> sitk.Image | None:
+        """Give the image whose brain the first growing has to find (`brain_mask.brain_mask`); None if that is done.
+
+        It takes some seconds: a user interface that must not stand still has another process find it
+        beforehand, and hands it to `take_brain`.
+
+        Returns
+        -------
+        SimpleITK.Image or None
+            Checked and clean.
+        """
+        study = self._study
+        if study is None or not study.is_there or self._is_prepared(study):
+            return None
+        try:
+            return checked_scan(study.image, Path(study.nodes.scan.GetName())).image
+        except CMBError:
+            return None  # told when it is asked for
+
+    def take_brain(self, study: OpenStudy, image: sitk.Image, brain: sitk.Image) -> None:
+        """Take the brain (mask 0, 1) of the image that `without_brain` gave for a study; if it was closed, nothing."""
+        if study is self._study and study.is_there:
+            with contextlib.suppress(CMBError):  # told when it is asked for
+                self._prepared = (study.nodes.scan.GetImageData().GetMTime(), scan_to_grow(image, brain))
+
     # what a timer does
 
     def poll(self) -> None:
@@ -356,16 +383,18 @@ class StudySession:
         """The scan made ready, once; it takes some seconds on a large one."""
         assert self._study is not None
         node = self._study.nodes.scan
-        changed_at = node.GetImageData().GetMTime()
-        if self._prepared is None or self._prepared[0] != changed_at:
+        if self._prepared is None or not self._is_prepared(self._study):
             former = self._status
             self._tell(Status(State.WORKING, f"Measuring the intensities of {node.GetName()} (once a scan) …"))
             try:
                 checked = checked_scan(self._study.image, Path(node.GetName()))
-                self._prepared = (changed_at, scan_to_grow(checked.image))
+                self._prepared = (node.GetImageData().GetMTime(), scan_to_grow(checked.image))
             finally:
                 self._tell(former)
         return self._prepared[1]
+
+    def _is_prepared(self, study: OpenStudy) -> bool:
+        return self._prepared is not None and self._prepared[0] == study.nodes.scan.GetImageData().GetMTime()
 
     def _after(self, step: Step | None, word: str) -> Step | None:
         if step is None:
