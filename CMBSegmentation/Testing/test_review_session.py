@@ -215,6 +215,21 @@ def test_a_point_on_a_lesion_of_the_list_adds_none(a_session):
     assert "outside the scan" in last(a_session).message
 
 
+def test_a_mask_that_was_grown_elsewhere_is_added_accepted(a_session):
+    k, j, i = UNSEEN
+    mask = np.array([(k, j, i), (k, j, i + 1), (k, j, i + 1)])
+    lesion = a_session.add_voxels(mask)
+    assert (lesion.state, lesion.origin, len(lesion.voxels)) == ("accepted", "added", 2)
+    assert a_session.current.id == lesion.id
+
+
+def test_a_mask_over_a_lesion_of_the_list_is_refused(a_session):
+    before = states(a_session)
+    assert a_session.add_voxels(np.array([next(iter(LESION_PEAKS))])) is None
+    assert "Choose it in the list" in last(a_session).message
+    assert states(a_session) == before
+
+
 def test_lesions_merge_and_split(a_session):
     merged = a_session.merge([1, 2])
     assert merged.id == 1

@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import numpy as np
 import slicer
+from numpy.typing import NDArray
 
 from ..anatomy import REGIONS, SIDES
 from ..announce import Signal
@@ -392,16 +394,26 @@ class ReviewSession(DetectionSession):
         position = middle_of_views(self.scene) if position_ras_mm is None else position_ras_mm
         if position is None:
             raise InputError("There is no slice view to point in.", "Choose a layout with slice views.")
-        verdict = Verdict(ACCEPTED, "", self._reading.reader.strip(), utc_now())
         under = self._under(review, position)
         if under is not None:
             raise InputError(f"That is CMB {under.id}.", "Choose it in the list to decide on it.")
-        voxels = review.grown_at(position)
-        after, lesion = added(review.review, review.candidates, review.numbers, voxels, verdict)
-        review.do(after, f"CMB {lesion.id} added")
-        review.current = lesion.id
-        self._after(f"CMB {lesion.id} added, {lesion.lesion.diameter_mm:.1f} mm")
-        return lesion
+        return self._added(review, review.grown_at(position))
+
+    @noticed
+    def add_voxels(self, zyx: NDArray[np.integer]) -> ReviewedLesion:
+        """Add a lesion that was missed, accepted, from a mask that was made elsewhere.
+
+        Parameters
+        ----------
+        zyx : int array (n, 3)
+            Voxels (z, y, x) of the scan's array.
+        """
+        review = self._ready()
+        voxels = np.unique(np.ravel_multi_index(tuple(np.asarray(zyx).T), review.candidates.shape)).astype(np.int64)
+        under = next((one for one in self._decidable(review) if np.isin(voxels, one.voxels).any()), None)
+        if under is not None:
+            raise InputError(f"That is CMB {under.id}.", "Choose it in the list to decide on it.")
+        return self._added(review, voxels)
 
     @noticed
     def merge(self, ids: Sequence[int]) -> ReviewedLesion:
@@ -598,8 +610,19 @@ class ReviewSession(DetectionSession):
     def _under(self, review: OpenReview, position_ras_mm: Sequence[float]) -> ReviewedLesion | None:
         """Find the lesion that counts or was rejected at a point."""
         flat = review.flat_index(position_ras_mm)
-        shown = [one for one in review.lesions if one.counts or one.state == REJECTED]
-        return next((one for one in shown if flat in one.voxels), None)
+        return next((one for one in self._decidable(review) if flat in one.voxels), None)
+
+    def _decidable(self, review: OpenReview) -> list[ReviewedLesion]:
+        """List the lesions beside which no other can be added: those that count or were rejected."""
+        return [one for one in review.lesions if one.counts or one.state == REJECTED]
+
+    def _added(self, review: OpenReview, voxels: NDArray[np.int64]) -> ReviewedLesion:
+        verdict = Verdict(ACCEPTED, "", self._reading.reader.strip(), utc_now())
+        after, lesion = added(review.review, review.candidates, review.numbers, voxels, verdict)
+        review.do(after, f"CMB {lesion.id} added")
+        review.current = lesion.id
+        self._after(f"CMB {lesion.id} added, {lesion.lesion.diameter_mm:.1f} mm")
+        return lesion
 
     def _after(self, said: str) -> None:
         self.review_changed()
