@@ -66,6 +66,7 @@ def _surface_of(nodes: ResultNodes) -> vtk.vtkPolyData:
     scalars = vtk.util.numpy_support.numpy_to_vtk(mask.astype(np.uint8).ravel(), deep=True)
     image.GetPointData().SetScalars(scalars)
     contour = vtk.vtkFlyingEdges3D()
+    contour.ComputeScalarsOff()  # else they, not BRAIN_COLOUR, colour it
     contour.SetInputData(image)
     contour.SetValue(0, 0.5)
     smooth = vtk.vtkWindowedSincPolyDataFilter()
