@@ -2,13 +2,18 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# what VTK needs of Debian: an EGL library, Mesa behind it, X11 and fonts that it links to
+DRAWING := libegl1 libgl1 libgl1-mesa-dri libxrender1 libxext6 libsm6 libxt6 fontconfig
 SAMPLE := Resources/SampleData/cmb-sample_T2starw.nii.gz
 
-.PHONY: demo test lint benchmark clean
+.PHONY: demo web test lint benchmark clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.ready-demo
 	$(BIN)/cmb detect $(SAMPLE) -o out/demo --overwrite
+
+web: $(VENV)/.ready-web
+	$(BIN)/cmb web $(SCAN)
 
 test: $(VENV)/.ready-test lint
 	$(BIN)/python -m pytest
@@ -38,6 +43,24 @@ $(VENV)/.ready-demo: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
+# Slicer's views are drawn by Mesa, also where there is no display. $(1): further packages.
+define install_debian
+	@missing=; for one in $(1); do command -v $$one >/dev/null || missing=1; done; \
+	/sbin/ldconfig -p | grep -q libEGL.so.1 || missing=1; \
+	if [ -n "$$missing" ]; then \
+	    echo "Installing $(DRAWING) $(1)"; \
+	    SUDO=; [ "$$(id -u)" = 0 ] || SUDO="sudo -n"; \
+	    { $$SUDO apt-get update -qq && $$SUDO apt-get install -qq -y $(DRAWING) $(1) >/dev/null 2>&1; } || \
+	    echo "Please install these packages: $(DRAWING) $(1)"; \
+	fi
+endef
+
+$(VENV)/.ready-web: pyproject.toml | $(BIN)/python
+	@echo "Setting up Python packages for the page in $(VENV) (once, two minutes)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[web]'
+	$(call install_debian)
+	@touch $@ $(VENV)/.ready-demo
+
 $(VENV)/.ready-test: pyproject.toml | $(BIN)/python
 	@echo "Setting up Python packages for tests in $(VENV) (once, a few minutes)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
@@ -45,7 +68,8 @@ $(VENV)/.ready-test: pyproject.toml | $(BIN)/python
 	    SUDO=; [ "$$(id -u)" = 0 ] || SUDO="sudo -n"; \
 	    $$SUDO apt-get install -qq -y dicom3tools >/dev/null 2>&1; } || \
 	    echo "Without dicom3tools, DICOM results are not validated in the tests."
-	@touch $@ $(VENV)/.ready-demo
+	$(call install_debian,chromium)
+	@touch $@ $(VENV)/.ready-demo $(VENV)/.ready-web
 
 clean:
 	rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache

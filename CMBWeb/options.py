@@ -7,6 +7,8 @@ from pathlib import Path
 
 EXAMPLE = "cmb web sub-01_T2starw.nii.gz"
 PORT = 8765
+WEB_PACKAGES = ("aiohttp", "trame_slicer", "slicer", "trame_plotly")
+"""What the extra `web` brings."""
 
 
 def add_web_options(parser: argparse.ArgumentParser) -> None:

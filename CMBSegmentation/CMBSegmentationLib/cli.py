@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -16,13 +17,15 @@ from rich.table import Table
 from CMBScribbleGrowLib.cli_grow import add_grow_options, grow_from
 from CMBScribbleGrowLib.cli_import import EXAMPLE, add_annotate_import_options, run_annotate_import
 from CMBScribbleGrowLib.growing_run import GrowOutcome
+from CMBWeb.options import EXAMPLE as WEB_EXAMPLE
+from CMBWeb.options import WEB_PACKAGES, add_web_options
 
 from . import __version__
 from .batch.cli_batch import EXAMPLE as BATCH_EXAMPLE
 from .batch.cli_batch import add_batch_options, run_batch
 from .cli_options import add_detect_options, request_from
 from .devices import open_session
-from .errors import Cancelled, told
+from .errors import Cancelled, MachineError, told
 from .interrupts import interrupts
 from .lesions import Lesion
 from .manifest import Manifest
@@ -108,6 +111,15 @@ def _parser() -> argparse.ArgumentParser:
     add_annotate_import_options(annotate_import)
     annotate_import.set_defaults(command=_annotate_import)
 
+    web = commands.add_parser(
+        "web",
+        help="detect and review in a browser",
+        description="Serve a page with 3D Slicer's views: detect, review, scribble, export. Needs the extra web.",
+        epilog=f"example: {WEB_EXAMPLE}",
+    )
+    add_web_options(web)
+    web.set_defaults(command=_web)
+
     models = commands.add_parser(
         "models",
         help="list the models and what is known of them",
@@ -117,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     models.add_argument("files", metavar="FILE", nargs="*", type=Path, help="model files (default: the bundled ones)")
     models.add_argument("--json", action="store_true", help="whole manifests as JSON")
     models.set_defaults(command=_models)
-    for command in (detect, batch, grow, annotate_import, models):
+    for command in (detect, batch, grow, annotate_import, web, models):
         command.add_argument("--debug", action="store_true", help="show tracebacks")
     return parser
 
@@ -140,6 +152,18 @@ def _grow(arguments: argparse.Namespace, screen: Console) -> int:
 def _annotate_import(arguments: argparse.Namespace, screen: Console) -> int:
     run_annotate_import(arguments)
     return 0
+
+
+def _web(arguments: argparse.Namespace, screen: Console) -> int:
+    missing = [name for name in WEB_PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MachineError(
+            f"The page needs packages that are not installed: {', '.join(missing)}.",
+            "Install them: pip install 'slicer-cmb[web]' (in a checkout: pip install '.[web]').",
+        )
+    from CMBWeb.cli import run_web  # brings aiohttp, which only the extra has
+
+    return run_web(arguments, screen)
 
 
 @contextmanager
