@@ -24,6 +24,8 @@ from . import __version__
 from .batch.cli_batch import EXAMPLE as BATCH_EXAMPLE
 from .batch.cli_batch import add_batch_options, run_batch
 from .cli_options import add_detect_options, request_from
+from .cli_report import EXAMPLE as REPORT_EXAMPLE
+from .cli_report import add_report_options, run_report
 from .devices import open_session
 from .errors import Cancelled, MachineError, told
 from .interrupts import interrupts
@@ -93,6 +95,15 @@ def _parser() -> argparse.ArgumentParser:
     add_batch_options(batch)
     batch.set_defaults(command=run_batch)
 
+    report = commands.add_parser(
+        "report",
+        help="make the report of earlier results anew, also as PDF and for the DICOM archive",
+        description="Make the report of a result folder anew, with the reader's verdicts where there are some.",
+        epilog=f"example: {REPORT_EXAMPLE}",
+    )
+    add_report_options(report)
+    report.set_defaults(command=run_report)
+
     grow = commands.add_parser(
         "grow",
         help="grow scribbles into masks",
@@ -129,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     models.add_argument("files", metavar="FILE", nargs="*", type=Path, help="model files (default: the bundled ones)")
     models.add_argument("--json", action="store_true", help="whole manifests as JSON")
     models.set_defaults(command=_models)
-    for command in (detect, batch, grow, annotate_import, web, models):
+    for command in (detect, batch, report, grow, annotate_import, web, models):
         command.add_argument("--debug", action="store_true", help="show tracebacks")
     return parser
 

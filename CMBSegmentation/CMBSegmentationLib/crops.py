@@ -163,7 +163,7 @@ def lesion_crops(detection: Detection, lesion: Lesion, window: Window) -> tuple[
     for plane in PLANES:
         picture = _Slice(plane, index, spacing, values.shape)
         grey = window.grey(picture.sampled(values, (FIELD_MM, FIELD_MM), PIXEL_MM, window.low))
-        crops.append(Crop(plane, _png(grey), picture.outline(mask), picture.outline(neighbours)))
+        crops.append(Crop(plane, png_uri(grey), picture.outline(mask), picture.outline(neighbours)))
     return tuple(crops)
 
 
@@ -198,7 +198,7 @@ class Overview:
         size = (self.height_mm, self.width_mm)
         grey = self.window.grey(view.sampled(values, size, OVERVIEW_PIXEL_MM, self.window.low))
         y, x = (np.array(index[1:]) - self.middle) * self.spacing[1:] + np.array(size) / 2
-        return Locator(_png(grey), self.width_mm, self.height_mm, round(float(x), 1), round(float(y), 1))
+        return Locator(png_uri(grey), self.width_mm, self.height_mm, round(float(x), 1), round(float(y), 1))
 
 
 class _Slice:
@@ -281,7 +281,8 @@ def _grid(image: sitk.Image) -> tuple[tuple[float, ...], tuple[int, ...]]:
     return image.GetSpacing(), image.GetSize()
 
 
-def _png(grey: NDArray[np.uint8]) -> str:
+def png_uri(grey: NDArray[np.uint8]) -> str:
+    """Write a picture of grey values as a data URI."""
     stream = io.BytesIO()
     Image.fromarray(grey).save(stream, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")

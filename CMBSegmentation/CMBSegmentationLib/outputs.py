@@ -77,7 +77,7 @@ def write_results(
             "provenance": detection.provenance,
         }
         (draft / names["json"]).write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
-        report = report_html(detection, scan_name=stem, notes=notes)
+        report = report_html(detection, scan_name=stem, notes=notes, reviewed=reviewed)
         (draft / names["report"]).write_text(report, encoding="utf-8")
         if save_probability:
             write_image(detection.probability, draft / names["probability"])

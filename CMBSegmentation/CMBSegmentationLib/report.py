@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from .crops import FIELD_MM, Crop, Locator, Overview, display_window, lesion_crops, tilt_degrees
+from .crops import FIELD_MM
+from .glass_brain import SMALLEST_CIRCLE_MM
 from .lesions import CANDIDATE_PROBABILITY, COLUMNS, LARGEST_DIAMETER_MM, MOST_CANDIDATES, Lesion
-from .summary import CLASSES, SMALL_BELOW_MM, counted, summarise
+from .report_content import ReportContent, Reviewed, content_of
+from .report_words import SAY
+from .summary import CLASSES, SMALL_BELOW_MM, counted
 
 if TYPE_CHECKING:
     from .detection import Detection
 
-MOST_PICTURED = 60  # accepted lesions with pictures: about 3 MB of report
-MOST_DROPPED_PICTURED = 10
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 UNITS = {"mm3": "mm³", "mm": "mm", "s": "s", "ms": "ms", "percent": "%", "bytes": "bytes"}
 LEFT_OUT = {"accepted": ("status", "dropped_because"), "dropped": ("status",)}  # what the table's title says already
@@ -72,27 +73,9 @@ SHOWN = {
 }
 
 
-@dataclass(frozen=True)
-class Card:
-    """A lesion with its pictures."""
-
-    lesion: Lesion
-    crops: tuple[Crop, ...]
-    locator: Locator
-
-    @property
-    def position(self) -> str:
-        """Where it is in words of the patient's directions: ``L 24.6 · P 13.8 · S 14.3 mm``."""
-        pairs = zip((self.lesion.r_mm, self.lesion.a_mm, self.lesion.s_mm), ("RL", "AP", "SI"), strict=True)
-        return " · ".join(f"{letters[value < 0]} {abs(value):.1f}" for value, letters in pairs) + " mm"
-
-    @property
-    def place(self) -> str:
-        """Region and side; empty where they were not assessed."""
-        return " ".join(part for part in (self.lesion.side, self.lesion.region) if part)
-
-
-def report_html(detection: Detection, *, scan_name: str, notes: Sequence[str] = ()) -> str:
+def report_html(
+    detection: Detection, *, scan_name: str, notes: Sequence[str] = (), reviewed: Reviewed | None = None
+) -> str:
     """Write the report of a detection.
 
     Parameters
@@ -102,6 +85,8 @@ def report_html(detection: Detection, *, scan_name: str, notes: Sequence[str] = 
         As the reader knows the scan; any characters.
     notes : sequence of str
         What was repaired when the scan was read (`Scan.notes`).
+    reviewed : mapping of int to mapping, optional
+        What readers said, by lesion id: values of `review.lesion_list.REVIEW_COLUMNS`.
 
     Returns
     -------
@@ -109,38 +94,24 @@ def report_html(detection: Detection, *, scan_name: str, notes: Sequence[str] = 
         An HTML document with its pictures and its style inside; it loads nothing and runs no script.
         Positions are patient RAS in mm, pictures are in radiological convention.
     """
-    accepted = detection.accepted
-    dropped = [lesion for lesion in detection.lesions if lesion.dropped_because]
-    window = display_window(detection.image, detection.brain)
-    overview = Overview(detection.image, detection.brain, window)
+    return page_of(content_of(detection, scan_name=scan_name, notes=notes, reviewed=reviewed))
 
-    def cards(lesions: Sequence[Lesion]) -> list[Card]:
-        return [Card(one, lesion_crops(detection, one, window), overview.locate(one)) for one in lesions]
 
+def page_of(content: ReportContent) -> str:
+    """Lay a report out as an HTML document."""
     return _template().render(
-        scan_name=scan_name,
-        scan_facts=_scan_facts(detection),
-        model_name=_model_name(detection.provenance),
-        cautions=_cautions(detection.provenance),
-        notes=list(notes),
-        summary=summarise(detection.lesions),
+        **{name: getattr(content, name) for name in ReportContent.__dataclass_fields__},
         classes=CLASSES,
-        threshold=detection.rules.threshold,
-        accepted=accepted,
-        accepted_columns=_columns(accepted, "accepted"),
-        accepted_cards=cards(accepted[:MOST_PICTURED]),
-        dropped=dropped,
-        dropped_capped=len(dropped) >= MOST_CANDIDATES,
-        dropped_columns=_columns(dropped, "dropped"),
-        dropped_cards=cards(dropped[:MOST_DROPPED_PICTURED]),
-        reasons=grouped_reasons(dropped),
-        regions_assessed=any(lesion.region for lesion in accepted),
-        provenance=detection.provenance,
-        window=window,
-        tilt=tilt_degrees(detection.image),
+        dropped_capped=len(content.dropped) >= MOST_CANDIDATES,
+        accepted_columns=columns_of(content.accepted, "accepted"),
+        dropped_columns=columns_of(content.dropped, "dropped"),
+        reasons=grouped_reasons(content.dropped),
+        regions_assessed=any(lesion.region for lesion in content.accepted),
         field_mm=FIELD_MM,
         small_below_mm=SMALL_BELOW_MM,
         largest_mm=LARGEST_DIAMETER_MM,
+        larger=sum(one.diameter_mm > LARGEST_DIAMETER_MM for one in content.accepted),
+        smallest_circle_mm=SMALLEST_CIRCLE_MM,
         candidate_probability=CANDIDATE_PROBABILITY,
     )
 
@@ -163,55 +134,30 @@ def grouped_reasons(dropped: Sequence[Lesion]) -> list[tuple[int, str]]:
 @cache
 def _template() -> Template:
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    environment.filters["label"] = _label
-    environment.filters["plain"] = _plain
+    environment.filters["label"] = label
+    environment.filters["plain"] = plain
     environment.tests["nested"] = lambda value: isinstance(value, Mapping)
     environment.tests["records"] = lambda value: (
         isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value)
     )
-    environment.globals.update(shown=SHOWN, counted=counted)
+    environment.globals.update(shown=SHOWN, counted=counted, say=SAY)
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
 
 
-def _columns(lesions: Sequence[Lesion], status: str) -> list[str]:
+def columns_of(lesions: Sequence[Lesion], status: str) -> list[str]:
     """Those worth a column: not the title's own, and not one that is empty in every row."""
     shown = [name for name in COLUMNS if name not in LEFT_OUT[status]]
     return [name for name in shown if any(getattr(lesion, name) not in (None, "") for lesion in lesions)]
 
 
-def _scan_facts(detection: Detection) -> str:
-    size = " × ".join(str(n) for n in detection.image.GetSize())
-    spacing = " × ".join(f"{s:.2f}" for s in detection.image.GetSpacing())
-    return f"{size} voxels of {spacing} mm"
-
-
-def _model_name(provenance: Mapping[str, Any]) -> str:
-    model = provenance.get("model")
-    if not isinstance(model, Mapping):
-        return ""
-    return " ".join(str(model[key]) for key in ("name", "version") if model.get(key))
-
-
-def _cautions(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What the model's own manifest says about its training and use, as (heading, text)."""
-    model = provenance.get("model")
-    model = model if isinstance(model, Mapping) else {}
-    training = model.get("training")
-    data = training.get("data") if isinstance(training, Mapping) else training
-    return [
-        ("Intended use of the model", _plain(model.get("intended_use") or "not recorded")),
-        ("Trained on", _plain(data or "not recorded")),
-    ]
-
-
-def _label(key: Any) -> str:
+def label(key: Any) -> str:
     """Word a provenance key: ``min_volume_mm3`` becomes ``min volume (mm³)``."""
     words = str(key).split("_")
     unit = UNITS.get(words[-1]) if len(words) > 1 else None
     return f"{' '.join(words[:-1])} ({unit})" if unit else " ".join(words)
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
     """Word a provenance value that is no dictionary."""
     if value is None or value == "" or value == [] or value == ():
         return "–"
@@ -220,7 +166,7 @@ def _plain(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, list | tuple):
-        return ", ".join(_plain(item) for item in value)
+        return ", ".join(plain(item) for item in value)
     if isinstance(value, Mapping):
-        return "; ".join(f"{_label(key)}: {_plain(item)}" for key, item in value.items())
+        return "; ".join(f"{label(key)}: {plain(item)}" for key, item in value.items())
     return str(value)

@@ -19,10 +19,15 @@ ENDINGS_DICOM = {
     "dicom_sr": "_desc-cmb_sr.dcm",
 }
 
+ENDINGS_REPORT = {
+    "pdf": "_desc-cmb_report.pdf",
+    "dicom_pdf": "_desc-cmb_report.dcm",
+}
+
 
 def all_names(stem: str) -> set[str]:
     """Name every file that a detection of this scan may leave."""
-    return {stem + ending for ending in (ENDINGS_WITH_PROBABILITY | ENDINGS_DICOM).values()}
+    return {stem + ending for ending in (ENDINGS_WITH_PROBABILITY | ENDINGS_DICOM | ENDINGS_REPORT).values()}
 
 
 def result_names(stem: str, *, probability: bool) -> dict[str, str]:

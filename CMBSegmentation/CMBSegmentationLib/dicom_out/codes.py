@@ -20,7 +20,7 @@ PROBABILITY, NO_UNIT = codes.DCM.Probability, codes.UCUM.NoUnits
 NUMBER_OF_LESIONS = Code("246206008", "SCT", "Number of lesions")
 MRI_OF_BRAIN = codes.LN.BrainMRI
 ARTIFICIAL_INTELLIGENCE = codes.DCM.ArtificialIntelligence  # CID 7162, algorithm family
-DEVICE = codes.DCM.Device  # CID 270, observer type
+DEVICE, PERSON = codes.DCM.Device, codes.DCM.Person  # CID 270, observer type
 REPORT_TITLE = codes.DCM.ImagingMeasurementReport  # CID 7021
 SIDES = {"left": codes.SCT.Left, "right": codes.SCT.Right}  # CID 244
 REGIONS = {  # the regions of MARS that have a code of their own; the rest are in the brain
@@ -36,6 +36,9 @@ REGIONS = {  # the regions of MARS that have a code of their own; the rest are i
     "occipital": codes.SCT.OccipitalLobe,
     "insula": codes.SCT.Insula,
 }
+
+READER_VERDICT = Code("VERDICT", "99CMB", "Reader's verdict")  # DICOM has no term for it
+VERDICTS = {"accepted": codes.SCT.Present, "uncertain": codes.SCT.Equivocal}
 
 
 def finding_site(region: str) -> Code:

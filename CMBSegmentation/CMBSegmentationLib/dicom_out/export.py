@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import SimpleITK as sitk
 
 from ..dicom_headers import Frame
 from ..errors import InputError, MachineError
@@ -63,7 +66,12 @@ def check_can_export(frames: Sequence[Frame], scan: str) -> None:
         ) from error
 
 
-def dicom_objects(detection: Detection, frames: Sequence[Frame], export: DicomExport) -> dict[str, Dataset]:
+def dicom_objects(
+    detection: Detection,
+    frames: Sequence[Frame],
+    export: DicomExport,
+    reviewed: Mapping[int, Mapping[str, Any]] | None = None,
+) -> dict[str, Dataset]:
     """Make the objects.
 
     Parameters
@@ -72,12 +80,14 @@ def dicom_objects(detection: Detection, frames: Sequence[Frame], export: DicomEx
     frames : sequence of Frame
         `Scan.frames` of the scan that was searched; checked by `check_can_export`.
     export : DicomExport
+    reviewed : mapping of int to mapping, optional
+        What readers said, by lesion id: values of `review.lesion_list.REVIEW_COLUMNS`.
 
     Returns
     -------
     dict
         ``dicom_seg`` (not where there is no lesion: a segmentation has at least one segment) and
-        ``dicom_sr``.
+        ``dicom_sr``. Segments are numbered from 1 without gaps, in the order of the lesions.
     """
     from highdicom import UID
 
@@ -88,15 +98,43 @@ def dicom_objects(detection: Detection, frames: Sequence[Frame], export: DicomEx
 
     sources = source_headers(frames, deidentified=export.deidentified)
     software = software_from(detection.provenance)
+    detection, reviewed = _numbered(detection, reviewed or {})
     lesions = detection.accepted
     tracking_uids = {lesion.id: str(UID()) for lesion in lesions}
     objects: dict[str, Dataset] = {}
     segmentation = None
     if lesions:
-        segmentation = segmentation_object(detection.labels, lesions, frames, sources, software, tracking_uids)
+        segmentation = segmentation_object(
+            detection.labels, lesions, frames, sources, software, tracking_uids, bool(reviewed)
+        )
         objects["dicom_seg"] = segmentation
-    objects["dicom_sr"] = report_object(lesions, segmentation, frames, sources, software, tracking_uids)
+    objects["dicom_sr"] = report_object(
+        lesions,
+        segmentation,
+        frames,
+        sources,
+        software,
+        tracking_uids,
+        reviewed,
+        named=not export.deidentified,
+    )
     if export.deidentified:
         for one in objects.values():
             mark_deidentified(one)
     return objects
+
+
+def _numbered(
+    detection: Detection, reviewed: Mapping[int, Mapping[str, Any]]
+) -> tuple[Detection, dict[int, Mapping[str, Any]]]:
+    """Number the accepted lesions from 1 without gaps: a review leaves gaps, a segmentation must not have any."""
+    numbers = {one.id: number for number, one in enumerate(detection.accepted, start=1)}
+    mapping = np.zeros(int(sitk.GetArrayViewFromImage(detection.labels).max()) + 1, np.uint16)
+    for old, new in numbers.items():
+        if old < len(mapping):
+            mapping[old] = new
+    labels = sitk.GetImageFromArray(mapping[sitk.GetArrayViewFromImage(detection.labels)])
+    labels.CopyInformation(detection.labels)
+    lesions = [replace(one, id=numbers[one.id]) for one in detection.accepted]
+    said = {numbers[old]: about for old, about in reviewed.items() if old in numbers and about.get("decision")}
+    return replace(detection, lesions=lesions, labels=labels), said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import highdicom as hd
@@ -23,6 +23,8 @@ def report_object(
     sources: Sequence[Dataset],
     software: Software,
     tracking_uids: dict[int, str],
+    reviewed: Mapping[int, Mapping[str, Any]] | None = None,
+    named: bool = True,
 ) -> Dataset:
     """Write a measurement report (DICOM PS3.16, TID 1500 and 1411).
 
@@ -39,22 +41,30 @@ def report_object(
     software : Software
     tracking_uids : dict
         By lesion id, as in the segmentation.
+    reviewed : mapping of int to mapping, optional
+        What readers said, by lesion id.
+    named : bool
+        Whether the reader may be named.
 
     Returns
     -------
     Dataset
-        A Comprehensive 3D SR, partial and unverified: no reader has seen it.
+        A Comprehensive 3D SR, partial and unverified: whoever reads did so in a program, nobody signed it.
     """
+    said = reviewed or {}
     device = hd.sr.DeviceObserverIdentifyingAttributes(
         uid=hd.UID(), name="slicer-cmb", manufacturer_name="slicer-cmb", model_name=software.name,
         serial_number=software.serial,
     )  # fmt: skip
     observer = hd.sr.ObserverContext(codes.DEVICE, device)
+    readers = {str(about["reader"]) for about in said.values() if about.get("reader")} if named else set()
+    person = _person(readers.pop()) if len(readers) == 1 else None
+    state = "reviewed" if said else "unreviewed"
     groups: list[Any] = [_count(len(lesions), frames, sources, software)]
     if segmentation is not None:
-        groups += [_lesion(one, segmentation, software, tracking_uids[one.id]) for one in lesions]
+        groups += [_lesion(one, segmentation, software, tracking_uids[one.id], said.get(one.id, {})) for one in lesions]
     report = hd.sr.MeasurementReport(
-        observation_context=hd.sr.ObservationContext(observer_device_context=observer),
+        observation_context=hd.sr.ObservationContext(observer_person_context=person, observer_device_context=observer),
         procedure_reported=codes.MRI_OF_BRAIN,
         imaging_measurements=groups,
         title=codes.REPORT_TITLE,
@@ -69,7 +79,7 @@ def report_object(
         manufacturer="slicer-cmb",
         is_complete=False,
         is_verified=False,
-        series_description="Cerebral microbleeds, measurements (research, unreviewed)",
+        series_description=f"Cerebral microbleeds, measurements (research, {state})",
     )
 
 
@@ -103,8 +113,14 @@ def _count(
     )
 
 
+def _person(reader: str) -> hd.sr.ObserverContext:
+    """Name the one who gave the verdicts; DICOM's names have their parts divided by ^."""
+    name = reader.replace("^", " ").replace("=", " ").replace("\\", " ")[:62]
+    return hd.sr.ObserverContext(codes.PERSON, hd.sr.PersonObserverIdentifyingAttributes(name=f"{name}^"))
+
+
 def _lesion(
-    lesion: Lesion, segmentation: Dataset, software: Software, tracking_uid: str
+    lesion: Lesion, segmentation: Dataset, software: Software, tracking_uid: str, said: Mapping[str, Any]
 ) -> hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations:
     centre = hd.sr.Scoord3DContentItem(
         name=codes.CENTRE,
@@ -126,5 +142,8 @@ def _lesion(
             hd.sr.Measurement(codes.PROBABILITY, lesion.probability, codes.NO_UNIT),
         ],
     )
+    verdict = codes.VERDICTS.get(str(said.get("decision")))
+    if verdict is not None:
+        group[0].ContentSequence.append(hd.sr.QualitativeEvaluation(codes.READER_VERDICT, verdict)[0])
     group[0].ContentSequence.append(centre)  # TID 1411 is extensible; its own coordinates are those of the region
     return group

@@ -26,6 +26,7 @@ def segmentation_object(
     sources: Sequence[Dataset],
     software: Software,
     tracking_uids: dict[int, str],
+    reviewed: bool = False,
 ) -> Dataset:
     """Write the lesions' voxels as segments (DICOM PS3.3, A.51; binary).
 
@@ -42,6 +43,8 @@ def segmentation_object(
     software : Software
     tracking_uids : dict
         By lesion id: ties a segment to its measurements.
+    reviewed : bool
+        Whether a reader has judged lesions.
 
     Returns
     -------
@@ -68,6 +71,7 @@ def segmentation_object(
         for lesion in lesions
     ]
     step = labels.GetSpacing()[2]
+    state = "reviewed" if reviewed else "unreviewed"
     segmentation = hd.seg.Segmentation(
         source_images=sources,
         pixel_array=sitk.GetArrayFromImage(labels).astype(np.uint16),
@@ -81,7 +85,7 @@ def segmentation_object(
         manufacturer_model_name=software.name,
         software_versions=software.version,
         device_serial_number=software.serial,
-        content_description="Cerebral microbleeds, unreviewed",
+        content_description=f"Cerebral microbleeds, {state}",
         content_label="CMB",
         transfer_syntax_uid=ExplicitVRLittleEndian,
         pixel_measures=hd.PixelMeasuresSequence(
@@ -91,7 +95,7 @@ def segmentation_object(
         ),
         plane_orientation=hd.PlaneOrientationSequence("PATIENT", decimals(orientation)),
         plane_positions=[hd.PlanePositionSequence("PATIENT", decimals(frame.position or ())) for frame in frames],
-        series_description="Cerebral microbleeds (research, unreviewed)",
+        series_description=f"Cerebral microbleeds (research, {state})",
     )
     if len(sources) < len(frames):
         _name_source_frames(segmentation, frames)

@@ -18,6 +18,7 @@ from ..detection import Settings
 from ..errors import InputError
 from ..lesions import CANDIDATE_PROBABILITY, LesionRules, find_lesions
 from ..read import checked_scan
+from ..result_folder import read_result_folder
 from ..review.candidates import CandidateField
 from . import names
 from .lesion_nodes import (
@@ -30,7 +31,6 @@ from .lesion_nodes import (
     style_points,
     style_segmentation,
 )
-from .result_folder import read_result_folder
 from .volumes import fill_volume, geometry_of, image_from_volume, set_geometry, world_ijk_to_ras
 
 SAME_GRID_VOXELS = 0.1  # NIfTI rounds geometry to float32; a scan that was moved is further off

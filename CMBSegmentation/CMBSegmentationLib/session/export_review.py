@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,14 +59,15 @@ def export_review(
     check_output_folder(out, all_names(stem), overwrite)
     detection = detection_of(review)
     notes = [str(note) for note in review.provenance.get("notes", ())]
+    reviewed = {one.id: {name: one.row()[name] for name in REVIEW_COLUMNS} for one in review.lesions}
     return write_results(
         detection,
         out,
         stem,
         notes=[detection.provenance["review"]["text"].splitlines()[0], *notes],
         save_probability=True,
-        dicom=_dicom(detection, dicom_folder) if dicom_folder is not None else None,
-        reviewed={one.id: {name: one.row()[name] for name in REVIEW_COLUMNS} for one in review.lesions},
+        dicom=_dicom(detection, dicom_folder, reviewed) if dicom_folder is not None else None,
+        reviewed=reviewed,
     )
 
 
@@ -133,7 +135,7 @@ def _labels(review: OpenReview) -> sitk.Image:
     return image
 
 
-def _dicom(detection: Detection, folder: Path) -> dict[str, Any]:
+def _dicom(detection: Detection, folder: Path, reviewed: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
     from ..dicom_out import DicomExport, check_can_export, dicom_objects
     from ..read import read_scan
 
@@ -144,10 +146,4 @@ def _dicom(detection: Detection, folder: Path) -> dict[str, Any]:
     apart = np.subtract(source.image.GetOrigin(), detection.image.GetOrigin())
     if np.abs(apart).max() > max(detection.image.GetSpacing()):
         raise InputError(f"The series in {folder} lies elsewhere than this scan.", "Choose the scan's own folder.")
-    numbers = {one.id: number for number, one in enumerate(detection.accepted, start=1)}
-    mapping = np.zeros(max(numbers, default=0) + 1, np.uint16)
-    mapping[list(numbers)] = list(numbers.values())
-    labels = sitk.GetImageFromArray(mapping[sitk.GetArrayViewFromImage(detection.labels)])
-    labels.CopyInformation(detection.labels)
-    counted = [replace(one, id=numbers[one.id]) for one in detection.accepted]
-    return dict(dicom_objects(replace(detection, lesions=counted, labels=labels), source.frames, DicomExport()))
+    return dict(dicom_objects(detection, source.frames, DicomExport(), reviewed))

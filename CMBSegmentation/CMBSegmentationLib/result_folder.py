@@ -1,17 +1,18 @@
-"""The folder that a detection left on disk, read for the scene."""
+"""The folder that a detection left on disk, read back."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import SimpleITK as sitk
 
-from ..errors import InputError
-from ..lesions import COLUMNS
-from ..result_files import ENDINGS, SCHEMA_VERSION, result_names
+from .errors import InputError
+from .lesions import COLUMNS
+from .result_files import ENDINGS, SCHEMA_VERSION, result_names
+from .review.lesion_list import REVIEW_COLUMNS
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,10 @@ class ResultFolder:
         Value = lesion id.
     probability, brain : SimpleITK.Image or None
         None if they were not stored.
+    stem : str
+        The scan's name without extension.
+    reviewed : dict
+        What readers said, by lesion id: values of `REVIEW_COLUMNS`; empty where nobody has read.
     """
 
     rows: list[dict[str, Any]]
@@ -35,6 +40,8 @@ class ResultFolder:
     labels: sitk.Image
     probability: sitk.Image | None
     brain: sitk.Image | None
+    stem: str = ""
+    reviewed: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
 def read_result_folder(folder: Path) -> ResultFolder:
@@ -63,6 +70,9 @@ def read_result_folder(folder: Path) -> ResultFolder:
         content = json.loads(lists[0].read_text(encoding="utf-8"))
         version = content["schema_version"]
         rows = [{name: row[name] for name in COLUMNS} for row in content["lesions"]]
+        reviewed = {
+            row["id"]: {name: row[name] for name in REVIEW_COLUMNS} for row in content["lesions"] if "decision" in row
+        }
         provenance = {**content["provenance"], "notes": list(content.get("notes", ()))}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{lists[0].name} is damaged ({error!r}).", "Run the detection again.") from error
@@ -77,6 +87,8 @@ def read_result_folder(folder: Path) -> ResultFolder:
         labels=_read_image(folder / names["labels"]),
         probability=_read_image_if_there(folder / names["probability"]),
         brain=_read_image_if_there(folder / names["brain"]),
+        stem=lists[0].name.removesuffix(ENDINGS["json"]),
+        reviewed=reviewed,
     )
 
 

@@ -1,0 +1,80 @@
+"""`cmb report`: the report of a result folder made anew, as page and as PDF, and for the DICOM archive."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from rich.console import Console
+
+from .dicom_out import DicomExport, check_can_export, dicom_objects
+from .dicom_out.encapsulated import pdf_object
+from .errors import InputError
+from .output_folder import check_output_folder, drafts
+from .report import page_of
+from .report_content import content_of, without_names
+from .report_pdf import check_can_write_pdf, report_pdf
+from .result_detection import read_detection
+from .result_files import ENDINGS, ENDINGS_DICOM, ENDINGS_REPORT
+
+EXAMPLE = "cmb report results/ --scan sub-01_T2starw.nii.gz --pdf"
+
+
+def add_report_options(parser: argparse.ArgumentParser) -> None:
+    """Add RESULTS, --scan and the rest to a parser."""
+    parser.add_argument("results", metavar="RESULTS", type=Path, help="folder that `cmb detect` or a review wrote")
+    parser.add_argument("--scan", metavar="SCAN", type=Path, required=True, help="the scan that was searched")
+    parser.add_argument("--series", metavar="SERIES", help="number or UID, where SCAN is a DICOM folder with many")
+    parser.add_argument("-o", "--out", metavar="OUT", type=Path, help="folder for the report (default: RESULTS)")
+    parser.add_argument("--pdf", action="store_true", help="also as PDF (pip install 'slicer-cmb[report]')")
+    parser.add_argument("--dropped", action="store_true", help="list and picture the dropped candidates in the PDF")
+    parser.add_argument(
+        "--dicom",
+        action="store_true",
+        help="also a DICOM segmentation, structured report and the PDF (of a DICOM scan)",
+    )
+    parser.add_argument("--deidentify", action="store_true", help="take the patient out of the DICOM objects")
+
+
+def run_report(arguments: argparse.Namespace, screen: Console) -> int:
+    """Write the report and say where it is; `CMBError` where something is wrong.
+
+    The page replaces the one that is there: it is made of the same results.
+    """
+    if arguments.deidentify and not arguments.dicom:
+        raise InputError("--deidentify is about DICOM objects, and none were asked for.", "Add --dicom.")
+    if arguments.dropped and not (arguments.pdf or arguments.dicom):
+        raise InputError("--dropped is about the PDF; the page has the dropped candidates always.", "Add --pdf.")
+    with_pdf = arguments.pdf or arguments.dicom
+    if with_pdf:
+        check_can_write_pdf()
+    stored = read_detection(arguments.results, arguments.scan, arguments.series)
+    if arguments.dicom:
+        check_can_export(stored.frames, arguments.scan.name)
+    out = arguments.out or arguments.results
+    check_output_folder(out, set(), True)
+    content = content_of(stored.detection, scan_name=stored.stem, notes=stored.notes, reviewed=stored.reviewed)
+    files: dict[str, bytes] = {stored.stem + ENDINGS["report"]: page_of(content).encode()}
+    pdf = report_pdf(content, dropped=arguments.dropped) if with_pdf else b""
+    if arguments.pdf:
+        files[stored.stem + ENDINGS_REPORT["pdf"]] = pdf
+    objects = {}
+    if arguments.dicom:
+        export = DicomExport(arguments.deidentify)
+        objects = dicom_objects(stored.detection, stored.frames, export, stored.reviewed)
+        archived = report_pdf(without_names(content), dropped=arguments.dropped) if arguments.deidentify else pdf
+        objects["dicom_pdf"] = pdf_object(archived, stored.frames, export, stored.detection.provenance)
+    with drafts(out) as draft:
+        for file, text in files.items():
+            (draft / file).write_bytes(text)
+        for kind, one in objects.items():
+            file = stored.stem + (ENDINGS_DICOM | ENDINGS_REPORT)[kind]
+            one.save_as(draft / file, enforce_file_format=True)
+            files[file] = b""
+        for file in files:
+            os.replace(draft / file, out / file)
+    page = Console()
+    for file in files:
+        page.print(f"{out / file}", highlight=False, soft_wrap=True, markup=False)
+    return 0

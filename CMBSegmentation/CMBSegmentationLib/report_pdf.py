@@ -1,0 +1,490 @@
+"""The report as PDF: the same content as the page, laid out for paper by ReportLab."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+from . import __version__
+from .crops import FIELD_MM, Crop
+from .errors import MachineError
+from .glass_brain import SMALLEST_CIRCLE_MM, Projection
+from .report import SHOWN, columns_of, grouped_reasons, label, plain
+from .report_content import Card, ReportContent
+from .report_counts import DEFINITE, POSSIBLE, CountTable
+from .report_words import SAY
+from .summary import counted
+
+MARGIN_MM = 15.0
+PICTURE_MM = 36.0  # each plane on paper: a fifth larger than life
+MAP_MM = 58.0  # height of the glass brain
+ACCENT, QUIET, RULE = (0.70, 0.15, 0.12), (0.35, 0.35, 0.35), (0.75, 0.75, 0.75)
+OUTLINE, NEIGHBOUR = (1.0, 0.75, 0.15), (0.45, 0.75, 0.9)
+SEGMENT = re.compile(r"M(-?[\d.]+) (-?[\d.]+)([HV])(-?[\d.]+)")
+FONTS = {"CMB": "DejaVuSans.ttf", "CMB-Bold": "DejaVuSans-Bold.ttf"}  # matplotlib brings them; they have ≥, × and –
+
+
+def report_pdf(content: ReportContent, *, dropped: bool = False) -> bytes:
+    """Lay a report out as PDF, A4.
+
+    Parameters
+    ----------
+    content : ReportContent
+    dropped : bool
+        Also list and picture the dropped candidates.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    MachineError
+        ReportLab is not installed.
+    """
+    check_can_write_pdf()
+    from reportlab.lib.pagesizes import A4
+    from reportlab.lib.units import mm
+    from reportlab.platypus import SimpleDocTemplate
+
+    _register_fonts()
+    stream = io.BytesIO()
+    document = SimpleDocTemplate(
+        stream,
+        pagesize=A4,
+        leftMargin=MARGIN_MM * mm,
+        rightMargin=MARGIN_MM * mm,
+        topMargin=MARGIN_MM * mm,
+        bottomMargin=(MARGIN_MM + 5) * mm,
+        title=f"{SAY['title']} – {content.scan_name}",
+        author=f"slicer-cmb {__version__}",
+        subject=SAY["notice"],
+        invariant=1,  # no clock in it: the same content gives the same bytes
+    )
+    layout = _Layout(content, document.width)
+    document.build(layout.story(dropped), canvasmaker=_numbered_canvas(content.scan_name))
+    return stream.getvalue()
+
+
+def check_can_write_pdf() -> None:
+    """Refuse, before any work is done, where ReportLab is missing."""
+    try:
+        import reportlab  # noqa: F401
+    except ImportError as error:
+        raise MachineError(
+            "A PDF needs ReportLab, which is not installed.", "Install it: pip install 'slicer-cmb[report]'."
+        ) from error
+
+
+class _Layout:
+    """Flowables of one report."""
+
+    def __init__(self, content: ReportContent, width: float) -> None:
+        from reportlab.lib.colors import Color
+        from reportlab.lib.styles import ParagraphStyle
+
+        self.content, self.width = content, width
+        quiet = Color(*QUIET)
+        body = ParagraphStyle("body", fontName="CMB", fontSize=8.5, leading=11.5)
+        self.styles = {
+            "body": body,
+            "title": ParagraphStyle("title", body, fontName="CMB-Bold", fontSize=15, leading=19),
+            "heading": ParagraphStyle(
+                "heading",
+                body,
+                fontName="CMB-Bold",
+                fontSize=10.5,
+                leading=14,
+                spaceBefore=9,
+                spaceAfter=3,
+                keepWithNext=1,
+            ),
+            "quiet": ParagraphStyle("quiet", body, textColor=quiet, fontSize=7.5, leading=10),
+            "caption": ParagraphStyle("caption", body, textColor=quiet, fontSize=7.5, leading=10, keepWithNext=1),
+            "cell": ParagraphStyle("cell", body, fontSize=7.5, leading=9.5),
+            "notice": ParagraphStyle("notice", body, borderColor=Color(*ACCENT), borderWidth=0.8, borderPadding=4),
+            "sentence": ParagraphStyle(
+                "sentence", body, fontSize=9.5, leading=13, borderColor=Color(*RULE), borderWidth=0.6, borderPadding=6
+            ),
+        }
+
+    def text(self, words: str, style: str = "body", *, markup: bool = False) -> Any:
+        """A paragraph; any characters unless it is markup of our own."""
+        from reportlab.platypus import Paragraph
+
+        return Paragraph(words if markup else escape(words), self.styles[style])
+
+    def story(self, dropped: bool) -> list[Any]:
+        """All parts in the order of reading."""
+        from reportlab.platypus import Spacer
+
+        content = self.content
+        parts = [*self._head(), Spacer(1, 12), self.text(content.sentence, "sentence"), Spacer(1, 8)]
+        if content.notes:
+            parts += [self.text(SAY["repaired"], "heading"), *[self.text(f"• {note}") for note in content.notes]]
+        parts += self._findings() if content.accepted else self._nothing()
+        if dropped and content.dropped:
+            parts += self._dropped()
+        parts += [self.text(SAY["methods"], "heading"), self.text(" ".join(content.methods))]
+        parts += [self.text(SAY["provenance"], "heading"), self._tree(content.provenance)]
+        return parts
+
+    def _head(self) -> list[Any]:
+        from reportlab.platypus import Spacer
+
+        content = self.content
+        tilt = SAY["off_axes"].format(degrees=content.tilt) if content.tilt >= 1 else ""
+        facts = [content.scan_facts + tilt, content.model_name, f"{SAY['threshold']} {content.threshold:.3g}"]
+        parts = [
+            self.text(f'<font name="CMB-Bold">{SAY["notice"]}</font> {SAY["notice_more"]}', "notice", markup=True),
+            Spacer(1, 9),
+            self.text(SAY["title"], "title"),
+            self.text(content.scan_name),
+            self.text(" · ".join(fact for fact in facts if fact), "quiet"),
+        ]
+        return parts + [self.text(f"{heading}: {words}", "quiet") for heading, words in content.cautions]
+
+    def _findings(self) -> list[Any]:
+        from reportlab.platypus import KeepTogether
+
+        content, findings = self.content, self.content.findings
+        note = SAY["tables_note_read" if findings.reviewed else "tables_note_unread"]
+        if not any(one.region for one in content.accepted):
+            note += " " + SAY["tables_no_regions"]
+        parts: list[Any] = [self.text(SAY["tables"], "heading"), self.text(note, "quiet")]
+        parts += [
+            KeepTogether([self.text(SAY[table.name.lower()], "caption"), self._counts(table)])
+            for table in findings.tables
+        ]
+        sure = findings.certainties[0]
+        klass = SAY["class_words"].format(name=findings.count_class.replace("-", "–"), certainty=sure)
+        pattern = SAY["not_assessed"]
+        if findings.pattern:
+            pattern = f"{findings.pattern} ({sure}). {SAY['literature'].format(meaning=findings.meaning)}"
+        bold = '<font name="CMB-Bold">{}</font>: {}'
+        parts.append(
+            KeepTogether(
+                [
+                    self.text(bold.format(SAY["class"], escape(klass)), markup=True),
+                    self.text(bold.format(SAY["pattern"], escape(pattern)), markup=True),
+                    self.text(SAY["references"], "quiet"),
+                ]
+            )
+        )
+        parts.append(
+            KeepTogether(
+                [
+                    self.text(SAY["map"], "heading"),
+                    self._map(content.projections),
+                    self.text(SAY["map_note"].format(smallest=SMALLEST_CIRCLE_MM), "quiet"),
+                ]
+            )
+        )
+        parts += [self.text(SAY["list"], "heading"), self._lesions(content.accepted, "accepted")]
+        parts.append(self.text(SAY["list_note"], "quiet"))
+        window = content.window
+        about = [SAY["pictures_note"].format(field=FIELD_MM, low=window.low, high=window.high)]
+        if content.tilt >= 1:
+            about.append(SAY["pictures_tilt"].format(degrees=content.tilt))
+        about += [SAY["pictures_pdf"], SAY["pictures_outline"]]
+        if len(content.accepted) > len(content.accepted_cards):
+            about.append(SAY["pictures_some"].format(shown=len(content.accepted_cards), all=len(content.accepted)))
+        parts += [self.text(SAY["pictures"], "heading"), self.text(" ".join(about), "quiet")]
+        return parts + [self._card(card, SAY["cmb"]) for card in content.accepted_cards]
+
+    def _nothing(self) -> list[Any]:
+        from .lesions import CANDIDATE_PROBABILITY
+
+        content = self.content
+        parts = [self.text(SAY["nothing"], "heading")]
+        if content.dropped:
+            number = counted(len(content.dropped), "candidate was", "candidates were")
+            parts.append(self.text(SAY["all_dropped"].format(counted=number)))
+            parts += self._reasons()
+        else:
+            parts.append(self.text(SAY["no_candidate"].format(probability=CANDIDATE_PROBABILITY)))
+        return [*parts, self.text(SAY["not_excluded"], "quiet")]
+
+    def _reasons(self) -> list[Any]:
+        return [
+            self.text(f"• {number}{SAY['like_this'] if number > 1 else ''}: {reason}")
+            for number, reason in grouped_reasons(self.content.dropped)
+        ]
+
+    def _dropped(self) -> list[Any]:
+        content = self.content
+        parts = [self.text(counted(len(content.dropped), "dropped candidate"), "heading")]
+        if content.accepted:
+            parts += self._reasons()
+        parts += [self._card(card, SAY["candidate"]) for card in content.dropped_cards]
+        return [*parts, self._lesions(content.dropped, "dropped")]
+
+    def _counts(self, table: CountTable) -> Any:
+        spans = any(heading for heading, _ in table.spans)
+        upper: list[str] = [""]
+        style: list[tuple] = []
+        for heading, width in table.spans:
+            style.append(("SPAN", (len(upper), 0), (len(upper) + width - 1, 0)))
+            upper += [heading] + [""] * (width - 1)
+        body = [[row.name, *[str(cell) if cell else "·" for cell in row.cells]] for row in table.rows]
+        rows = [*([upper] if spans else []), ["", *table.columns], *body]
+        first = 2 if spans else 1
+        bold = [("FONTNAME", (0, k), (-1, k), "CMB-Bold") for k, row in enumerate(table.rows, first) if row.is_sum]
+        return self._table(rows, first, [*(style if spans else []), *bold, ("ALIGN", (1, 0), (-1, -1), "CENTER")])
+
+    def _lesions(self, lesions: Sequence[Any], status: str) -> Any:
+        names = columns_of(lesions, status)
+        heading = [f"{SHOWN[n].heading}{f' {SHOWN[n].unit}' if SHOWN[n].unit else ''}" for n in names]
+        rows = [
+            [
+                self.text(SHOWN[n].text(getattr(one, n)), "cell")
+                if SHOWN[n].decimals is None
+                else SHOWN[n].text(getattr(one, n))
+                for n in names
+            ]
+            for one in lesions
+        ]
+        right = [("ALIGN", (k, 0), (k, -1), "RIGHT") for k, n in enumerate(names) if SHOWN[n].decimals is not None]
+        wide = {"dropped_because": 4.0, "region": 2.6, "status": 1.2}
+        shares = [wide.get(n, 1.0) for n in names]
+        widths = [self.width * share / sum(shares) for share in shares]
+        return self._table([heading, *rows], 1, right, widths)
+
+    def _table(self, rows: list, headings: int, style: Sequence[tuple], widths: Sequence[float] | None = None) -> Any:
+        from reportlab.lib.colors import Color
+        from reportlab.platypus import Table
+
+        base = [
+            ("FONTNAME", (0, 0), (-1, -1), "CMB"),
+            ("FONTSIZE", (0, 0), (-1, -1), 7.5),
+            ("LEADING", (0, 0), (-1, -1), 9.5),
+            ("TEXTCOLOR", (0, 0), (-1, headings - 1), Color(*QUIET)),
+            ("LINEBELOW", (0, headings - 1), (-1, headings - 1), 0.6, Color(*QUIET)),
+            ("LINEBELOW", (0, headings), (-1, -1), 0.25, Color(*RULE)),
+            ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
+            ("TOPPADDING", (0, 0), (-1, -1), 1.2),
+            ("BOTTOMPADDING", (0, 0), (-1, -1), 1.6),
+        ]
+        return Table(rows, widths, repeatRows=headings, style=[*base, *style], hAlign="LEFT", spaceAfter=5)
+
+    def _map(self, projections: Sequence[Projection]) -> Any:
+        from reportlab.lib.units import mm
+
+        scale = MAP_MM * mm / max(one.height_mm for one in projections)
+        scale = min(scale, (self.width - 8 * mm) / sum(one.width_mm for one in projections))
+        certainty = self.content.certainty
+        drawings = [
+            _drawing(one.width_mm * scale, one.height_mm * scale, _draw_projection(one, scale, certainty))
+            for one in projections
+        ]
+        return self._row(drawings)
+
+    def _card(self, card: Card, name: str) -> Any:
+        from reportlab.lib.units import mm
+        from reportlab.platypus import KeepTogether
+
+        lesion, side = card.lesion, PICTURE_MM * mm
+        facts = [self.text(f'<font name="CMB-Bold" size="10">{name} {lesion.id}</font>', markup=True)]
+        facts += [self.text(words, "cell") for words in (card.verdict, card.place, lesion.dropped_because) if words]
+        for key in ("diameter_mm", "volume_mm3", "contrast", "elongation", "probability", "verifier"):
+            column, value = SHOWN[key], getattr(lesion, key)
+            if value is not None:
+                facts.append(self.text(f"{column.heading} {column.text(value)} {column.unit}".strip(), "cell"))
+        facts.append(self.text(card.position, "quiet"))
+        plain_row = [_drawing(side, side, _draw_crop(crop, side, outlined=False)) for crop in card.crops]
+        outlined = [_drawing(side, side, _draw_crop(crop, side, outlined=True)) for crop in card.crops]
+        at = card.locator
+        height = min(side, side * at.height_mm / at.width_mm)
+        where = _drawing(side, side, _draw_locator(card, height * at.width_mm / at.height_mm, height, side))
+        rows = [[facts, *plain_row, where], ["", *outlined, self.text(SAY["whole_slice"], "quiet")]]
+        first = self.width - 4 * (side + 1.5 * mm)
+        return KeepTogether([self._grid(rows, [first] + [side + 1.5 * mm] * 4)])
+
+    def _grid(self, rows: list, widths: list[float]) -> Any:
+        from reportlab.lib.colors import Color
+        from reportlab.platypus import Table
+
+        style = [
+            ("SPAN", (0, 0), (0, 1)),
+            ("VALIGN", (0, 0), (-1, -1), "TOP"),
+            ("LINEABOVE", (0, 0), (-1, 0), 0.4, Color(*RULE)),
+            ("LEFTPADDING", (0, 0), (-1, -1), 0),
+            ("RIGHTPADDING", (0, 0), (-1, -1), 0),
+            ("TOPPADDING", (0, 0), (-1, -1), 3),
+            ("BOTTOMPADDING", (0, 0), (-1, -1), 1),
+        ]
+        return Table(rows, widths, style=style, hAlign="LEFT", spaceAfter=3)
+
+    def _row(self, drawings: Sequence[Any]) -> Any:
+        from reportlab.platypus import Table
+
+        return Table([list(drawings)], hAlign="LEFT", style=[("LEFTPADDING", (0, 0), (-1, -1), 0)])
+
+    def _tree(self, values: Mapping[str, Any]) -> Any:
+        rows = [[self.text(name, "quiet"), self.text(words, "cell")] for name, words in _flat(values)]
+        return self._table(rows or [["", SAY["not_recorded"]]], 1, [], [self.width * 0.3, self.width * 0.7])
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
+    rows = []
+    for key, value in values.items():
+        name = f"{before}{label(key)}"
+        if isinstance(value, Mapping) and value:
+            rows += _flat(value, f"{name}: ")
+        else:
+            rows.append((name, plain(value)))
+    return rows
+
+
+Draw = Callable[[Any], None]
+"""Draws on a canvas whose origin is the lower left corner of its own place."""
+
+
+def _drawing(width: float, height: float, draw: Draw) -> Any:
+    from reportlab.platypus import Flowable
+
+    class Drawing(Flowable):
+        def __init__(self) -> None:
+            super().__init__()
+            self.width, self.height = width, height
+
+        def draw(self) -> None:
+            draw(self.canv)
+
+    return Drawing()
+
+
+def _image(png: str) -> Any:
+    from reportlab.lib.utils import ImageReader
+
+    return ImageReader(io.BytesIO(base64.b64decode(png.split(",", 1)[1])))
+
+
+def _draw_crop(crop: Crop, side: float, *, outlined: bool) -> Draw:
+    def draw(canvas: Any) -> None:
+        canvas.drawImage(_image(crop.png), 0, 0, side, side)
+        scale = side / FIELD_MM
+        if outlined:
+            canvas.setLineWidth(0.7)
+            canvas.setStrokeColorRGB(*NEIGHBOUR)
+            canvas.setDash(2, 2)
+            _stroke(canvas, crop.neighbours, scale, side)
+            canvas.setDash()
+            canvas.setStrokeColorRGB(*OUTLINE)
+            _stroke(canvas, crop.outline, scale, side)
+        canvas.setFont("CMB-Bold", 5.5)
+        plane = crop.plane
+        _letters(canvas, 2, side / 2 - 2, plane.left)
+        _letters(canvas, side - 5.5, side / 2 - 2, plane.right)
+        _letters(canvas, side / 2 - 2, side - 6.5, plane.top)
+        _letters(canvas, side / 2 - 2, 2.5, plane.bottom)
+        _letters(canvas, 2.5, side - 6.5, plane.name)
+        canvas.setStrokeColorRGB(1, 1, 1)
+        canvas.setLineWidth(0.8)
+        canvas.line(side - 6 * scale, 3.5, side - scale, 3.5)
+
+    return draw
+
+
+def _stroke(canvas: Any, path: str, scale: float, side: float) -> None:
+    """Draw the crop's SVG path (`Crop.outline`): rows grow downwards there, upwards here."""
+    for x, y, way, end in SEGMENT.findall(path):
+        x0, y0 = float(x), float(y)
+        x1, y1 = (float(end), y0) if way == "H" else (x0, float(end))
+        inside = [min(max(v, 0.0), FIELD_MM) * scale for v in (x0, y0, x1, y1)]
+        canvas.line(inside[0], side - inside[1], inside[2], side - inside[3])
+
+
+def _letters(canvas: Any, x: float, y: float, words: str) -> None:
+    """White letters with a dark rim, to be read on any grey."""
+    canvas.setFillColorRGB(0, 0, 0)
+    for dx, dy in ((-0.4, 0), (0.4, 0), (0, -0.4), (0, 0.4)):
+        canvas.drawString(x + dx, y + dy, words)
+    canvas.setFillColorRGB(1, 1, 1)
+    canvas.drawString(x, y, words)
+
+
+def _draw_locator(card: Card, width: float, height: float, side: float) -> Draw:
+    def draw(canvas: Any) -> None:
+        at = card.locator
+        left, bottom, scale = (side - width) / 2, side - height, height / at.height_mm
+        canvas.drawImage(_image(at.png), left, bottom, width, height)
+        half = FIELD_MM / 2 * scale
+        canvas.setStrokeColorRGB(*OUTLINE)
+        canvas.setLineWidth(0.8)
+        canvas.rect(left + at.x_mm * scale - half, bottom + height - at.y_mm * scale - half, 2 * half, 2 * half)
+        canvas.setFont("CMB-Bold", 5.5)
+        _letters(canvas, left + 2, bottom + height - 7, "R")
+        _letters(canvas, left + width - 6, bottom + height - 7, "L")
+
+    return draw
+
+
+def _draw_projection(one: Projection, scale: float, certainty: Mapping[int, str]) -> Draw:
+    def draw(canvas: Any) -> None:
+        width, height = one.width_mm * scale, one.height_mm * scale
+        canvas.drawImage(_image(one.png), 0, 0, width, height)
+        canvas.setStrokeColorRGB(*ACCENT)
+        canvas.setFillColorRGB(*ACCENT)
+        canvas.setLineWidth(0.8)
+        canvas.setFont("CMB", 5)
+        for mark in one.marks:
+            kind = certainty.get(mark.id, "")
+            canvas.setDash(*((1, 1) if kind == POSSIBLE else ()))
+            x, y, radius = mark.x_mm * scale, height - mark.y_mm * scale, mark.radius_mm * scale
+            canvas.circle(x, y, radius, stroke=1, fill=int(kind == DEFINITE))
+            if len(one.marks) <= 40:
+                canvas.drawString(x + radius + 1, y - 1.7, str(mark.id))
+        canvas.setFillColorRGB(*QUIET)
+        canvas.setFont("CMB", 6.5)
+        canvas.drawString(1, height / 2, one.plane.left)
+        canvas.drawRightString(width - 1, height / 2, one.plane.right)
+        canvas.drawCentredString(width / 2, height - 7, one.plane.top)
+        canvas.drawCentredString(width / 2, 2, one.plane.bottom)
+
+    return draw
+
+
+def _numbered_canvas(scan_name: str) -> Any:
+    """A canvas that writes the notice, the scan and the page's number at the foot of each page."""
+    from reportlab.lib.units import mm
+    from reportlab.pdfgen.canvas import Canvas
+
+    class NumberedCanvas(Canvas):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self._pages: list[dict] = []
+
+        def showPage(self) -> None:
+            self._pages.append(dict(self.__dict__))
+            self._startPage()
+
+        def save(self) -> None:
+            for page in self._pages:
+                self.__dict__.update(page)
+                self.setFont("CMB", 7)
+                self.setFillColorRGB(*QUIET)
+                right = self._pagesize[0] - MARGIN_MM * mm
+                self.drawString(MARGIN_MM * mm, 11 * mm, f"{SAY['notice']} · {scan_name[:70]}")
+                number = SAY["page_of"].format(page=self._pageNumber, pages=len(self._pages))
+                self.drawRightString(right, 11 * mm, number)
+                super().showPage()
+            super().save()
+
+    return NumberedCanvas
+
+
+def _register_fonts() -> None:
+    import matplotlib
+    from reportlab.pdfbase import pdfmetrics
+    from reportlab.pdfbase.ttfonts import TTFont
+
+    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    for name, file in FONTS.items():
+        if name not in pdfmetrics.getRegisteredFontNames():
+            pdfmetrics.registerFont(TTFont(name, str(folder / file)))

@@ -1,0 +1,117 @@
+"""Every string of the report, in English: another language is another dictionary with these keys."""
+
+from __future__ import annotations
+
+SAY = {
+    "language": "en",
+    "without_name": "name taken out",
+    "title": "Cerebral microbleeds",
+    "notice": "Research software, not a medical device.",
+    "notice_more": "Not for diagnosis or treatment: a qualified reader must confirm every finding.",
+    "outlines": "Outlines",
+    "voxels_of": "{size} voxels of {spacing} mm",
+    "off_axes": ", slices up to {degrees:.0f}° off the patient’s axes",
+    "threshold": "threshold",
+    "intended_use": "Intended use of the model",
+    "trained_on": "Trained on",
+    "not_recorded": "not recorded",
+    "summary": "Summary",
+    "found": "found",
+    "microbleed": "microbleed",
+    "microbleeds": "microbleeds",
+    "class_of_count": "Class of the count",
+    "smaller_than": "Smaller than {mm:.0f} mm",
+    "from_to": "{low:.0f}–{high:.0f} mm",
+    "larger_than": "Larger than {mm:.0f} mm",
+    "regions": "Regions",
+    "not_assessed": "not assessed",
+    "candidates_dropped": "Candidates dropped",
+    "rejected_by_reader": "Rejected by the reader",
+    "at_least": "at least ",
+    "paste": "To paste into a text (one click selects it)",
+    "repaired": "Repaired on reading",
+    "tables": "Counts",
+    "tables_note_read": "Definite: accepted by the reader; possible: the reader is uncertain; detected: not read yet.",
+    "tables_note_unread": "Detected by the program; no reader has called any of them definite or possible yet.",
+    "tables_no_regions": (
+        "Regions and sides were not assessed, so that MARS and BOMBS cannot be filled; what is known is the size."
+    ),
+    "mars": "By region, as the Microbleed Anatomical Rating Scale (MARS) has them",
+    "bombs": "By place, size and side, as the Brain Observer Microbleed Scale (BOMBS) counts them",
+    "size": "By size",
+    "pattern": "Pattern",
+    "class": "Class",
+    "class_words": "{name} microbleeds ({certainty})",
+    "literature": "In the literature: {meaning}. A description of the pattern, not a diagnosis of this patient.",
+    "references": (
+        "MARS: Gregoire et al., Neurology 73:1759, 2009. BOMBS: Cordonnier et al., Stroke 40:94, 2009. "
+        "Patterns: Greenberg "
+        "et al., Lancet Neurol 8:165, 2009; Charidimou et al., Lancet Neurol 21:714, 2022 (Boston criteria 2.0)."
+    ),
+    "map": "Map of all lesions",
+    "map_note": (
+        "The brain seen through, from three sides; a circle for each lesion, {smallest:.0f} mm or as large as it is. "
+        "Filled: definite; open: detected, not read; dashed: possible."
+    ),
+    "list": "List",
+    "list_note": (
+        "R, A, S: centre in patient coordinates, positive to right, anterior, superior. Diameter: of the sphere "
+        "of equal "
+        "volume. Signal loss: against the tissue around. Elongation: longest over shortest extent, 1 is a ball."
+    ),
+    "no_regions": " Regions were not assessed.",
+    "no_verifier": " No second stage verified the candidates.",
+    "pictures": "Pictures",
+    "pictures_note": (
+        "{field:.0f} × {field:.0f} mm around each centre, one scale, bar 5 mm. Radiological convention: the "
+        "patient’s left "
+        "is on the right. One window for all, {low:.4g} to {high:.4g}."
+    ),
+    "pictures_tilt": "The planes are the scan’s own, up to {degrees:.0f}° off the patient’s axes.",
+    "pictures_outline": "Solid outline: this lesion, along its voxels; dashed: another one.",
+    "pictures_pdf": "Upper row as scanned, lower row with outlines.",
+    "pictures_some": "Pictures of the {shown} most probable of {all} follow; the list above has all.",
+    "whole_slice": "whole axial slice",
+    "nothing": "Why nothing is listed",
+    "all_dropped": "{counted} looked at, and all were dropped:",
+    "like_this": " like this",
+    "listed_below": "They are listed below.",
+    "lower_threshold": " A lower threshold than {threshold:.3g} takes in more of them, true and false ones.",
+    "no_candidate": (
+        "The network saw no candidate at all: nowhere in the scan did its probability reach {probability}, from which "
+        "candidates are listed."
+    ),
+    "not_excluded": (
+        "An empty list does not exclude microbleeds: small ones, and those beside vessels or in thick slices, "
+        "can be missed."
+    ),
+    "most_probable_listed": "Only the {count} most probable are listed.",
+    "most_probable_pictured": "Pictures of the {count} most probable; the table after them has all.",
+    "methods": "Methods",
+    "provenance": "Settings and provenance",
+    "cmb": "CMB",
+    "candidate": "Candidate",
+    "plane": "{plane} plane, number {id}",
+    "place_of": "Axial slice with the place of number {id}",
+    "by_reader": "{certainty}, read by {reader}",
+    "page_of": "{page} / {pages}",
+}
+
+METHODS = {
+    "detector": (
+        "Each voxel of the brain got a probability from the network {model} at {spacing}; connected voxels from "
+        "{threshold:.3g} on are a lesion (26 neighbours)."
+    ),
+    "smallest": "Smaller than {volume:g} mm³ or larger than {diameter:g} mm across is dropped.",
+    "verifier": "A second network, {model}, looked at each candidate once more.",
+    "regions": "Regions and sides come from the network {model}.",
+    "no_regions": "Regions were not mapped.",
+    "brain_given": "The brain mask was given.",
+    "brain_found": "The brain was found by the program.",
+    "measures": (
+        "Volume counts voxels; diameter is that of the sphere of equal volume; signal loss compares with a shell of "
+        "{shell:g} mm around."
+    ),
+    "read": "Verdicts are those of {readers}.",
+    "unread": "No reader has confirmed the findings.",
+}

@@ -1,0 +1,110 @@
+"""A detection read back from its result folder and its scan, to make reports, comparisons and DICOM of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+
+from .brain_mask import brain_mask
+from .detection import Detection
+from .dicom_headers import Frame
+from .errors import InputError
+from .lesions import Lesion, LesionRules
+from .read import read_scan
+from .result_folder import ResultFolder, read_result_folder
+
+SAME_GRID_MM = 0.1  # NIfTI rounds geometry to float32
+
+
+@dataclass(frozen=True)
+class StoredDetection:
+    """What a result folder holds, complete again.
+
+    Attributes
+    ----------
+    detection : Detection
+        Its probability, where that was not stored, is each lesion's highest within its label.
+    stem : str
+        The scan's name without extension.
+    notes : tuple of str
+        What was repaired on reading the scan at the time.
+    reviewed : dict or None
+        What readers said, by lesion id; None where nobody has read.
+    frames : tuple of Frame
+        Of a DICOM scan.
+    """
+
+    detection: Detection
+    stem: str
+    notes: tuple[str, ...]
+    reviewed: dict[int, dict[str, Any]] | None
+    frames: tuple[Frame, ...]
+
+
+def read_detection(folder: Path, scan: Path, series: str | None = None) -> StoredDetection:
+    """Read a detection back.
+
+    Parameters
+    ----------
+    folder : Path
+        That `outputs.write_results` wrote, with the results of one scan.
+    scan : Path
+        The scan that was searched: a file or a DICOM folder.
+    series : str, optional
+        Of a DICOM folder, as for `read.read_scan`.
+
+    Returns
+    -------
+    StoredDetection
+
+    Raises
+    ------
+    InputError
+        The folder or the scan cannot be read, or the scan is another one.
+    """
+    found = read_result_folder(folder)
+    read = read_scan(scan, series)
+    image, labels = read.image, found.labels
+    if image.GetSize() != labels.GetSize() or not _same_place(image, labels):
+        raise InputError(
+            f"{scan.name} is not the scan of these results: its grid is another one.",
+            f"Give the scan that was searched ({found.stem}).",
+        )
+    lesions = [Lesion(**row) for row in found.rows]
+    labels = sitk.Cast(labels, sitk.sitkUInt16)
+    labels.CopyInformation(image)
+    probability = found.probability or _probability(labels, lesions)
+    probability.CopyInformation(image)
+    brain = found.brain or brain_mask(image)
+    brain.CopyInformation(image)
+    provenance = {key: value for key, value in found.provenance.items() if key != "notes"}
+    detection = Detection(lesions, labels, probability, brain, image, _rules(found), provenance)
+    return StoredDetection(
+        detection, found.stem, tuple(found.provenance.get("notes", ())), found.reviewed or None, tuple(read.frames)
+    )
+
+
+def _same_place(one: sitk.Image, other: sitk.Image) -> bool:
+    corners = [(0, 0, 0), tuple(n - 1 for n in one.GetSize())]
+    return all(
+        np.allclose(one.TransformIndexToPhysicalPoint(c), other.TransformIndexToPhysicalPoint(c), atol=SAME_GRID_MM)
+        for c in corners
+    )
+
+
+def _rules(found: ResultFolder) -> LesionRules:
+    settings = found.provenance.get("settings", {})
+    known = {name: settings[name] for name in ("threshold", "min_volume_mm3", "max_diameter_mm") if name in settings}
+    return LesionRules(**{"threshold": 0.5, **known})
+
+
+def _probability(labels: sitk.Image, lesions: list[Lesion]) -> sitk.Image:
+    highest = np.zeros(max((one.id for one in lesions), default=0) + 1, np.float32)
+    for one in lesions:
+        highest[one.id] = one.probability
+    values = sitk.GetArrayViewFromImage(labels)
+    return sitk.GetImageFromArray(highest[np.minimum(values, len(highest) - 1)])
