@@ -25,8 +25,8 @@ from dark_spots import ball_brain  # noqa: E402
 from CMBSegmentationLib.batch.cluster import run_jobs, workers  # noqa: E402
 from CMBSegmentationLib.batch.jobs import Job, Row, do_scan  # noqa: E402
 from CMBSegmentationLib.bids import find_scans  # noqa: E402
-from CMBSegmentationLib.model import find_model, load_model  # noqa: E402
 from CMBSegmentationLib.run import Request, run  # noqa: E402
+from CMBSegmentationLib.stages import load_stages  # noqa: E402
 
 
 def main() -> int:
@@ -45,13 +45,13 @@ def main() -> int:
 def measure(folder: Path, options: argparse.Namespace) -> None:
     """Search the same scans without the batch, then with each number of workers."""
     scans = find_scans(make_dataset(folder / "data", options.scans, options.spacing))
-    model = load_model(find_model(options.model), "cpu", threads=1)
-    run(Request(scans[0].path, folder / "warm", device="cpu"), loaded=model)
+    stages = load_stages(options.model, "cpu", threads=1)
+    run(Request(scans[0].path, folder / "warm", device="cpu"), loaded=stages)
     started = time.perf_counter()
     for scan in scans:
-        run(Request(scan.path, folder / "bare" / scan.folder, device="cpu"), loaded=model)
+        run(Request(scan.path, folder / "bare" / scan.folder, device="cpu"), loaded=stages)
     bare = time.perf_counter() - started
-    print(f"{len(scans)} scans of {options.spacing:g} mm, model {model.manifest.name}, one thread a worker")
+    print(f"{len(scans)} scans of {options.spacing:g} mm, model {stages.detector.manifest.name}, one thread a worker")
     print(f"detection alone: {bare:.1f} s ({bare / len(scans):.2f} s a scan)")
 
     first = None

@@ -9,6 +9,7 @@ Writes ``<subject>.npz`` per scan: ``crops`` (n, 24, 24, 16, 3), ``kinds`` (n,) 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="as synthesize.py writes it")
     parser.add_argument("--model", type=Path, required=True, help="a detector (.onnx)")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--overlap", type=float, help="of neighbouring patches (default: the model's)")
     parser.add_argument("--threads", type=int, default=None)
     arguments = parser.parse_args()
 
@@ -31,11 +33,14 @@ def main() -> None:
     if not subjects:
         parser.error(f"no sub-*/*_truth.json in {arguments.data}")
     model = load_model(arguments.model)
+    manifest = model.manifest
+    if arguments.overlap is not None:
+        manifest = replace(manifest, overlap=arguments.overlap)
     network = network_of(arguments.model, model, arguments.threads)
     arguments.out.mkdir(parents=True, exist_ok=True)
     todo = [folder for folder in subjects if not (arguments.out / f"{folder.name}.npz").exists()]
     for folder in track(todo, "Searching"):
-        found = collect(folder, model.manifest, network)
+        found = collect(folder, manifest, network)
         draft = arguments.out / f".draft-{folder.name}.npz"
         np.savez_compressed(draft, crops=found.crops.astype(np.float16), kinds=found.kinds, peaks=found.peaks)
         draft.replace(arguments.out / f"{folder.name}.npz")

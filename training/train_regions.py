@@ -16,13 +16,14 @@ from pathlib import Path
 import keras
 
 from cmbtraining.checkpoints import CURVE, Checkpoints, resume
-from cmbtraining.losses import CombinedLoss
 from cmbtraining.network import build_unet
 from cmbtraining.regions.atlas import CLASSES
 from cmbtraining.regions.dataset import RegionBatches, read_heads
+from cmbtraining.regions.loss import RegionLoss
 
 FILTERS = (8, 16, 32, 48)
 PATCH_SIZE = (64, 80, 64)
+BATCH_NORM_MOMENTUM = 0.9  # hundreds of steps, not tens of thousands: the statistics must follow
 CLASS_WEIGHTS = (0.3, 0.5, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 2.0)
 
 
@@ -67,8 +68,11 @@ def main() -> None:
     schedule = keras.optimizers.schedules.CosineDecay(
         arguments.learning_rate, arguments.epochs * arguments.steps, alpha=0.02
     )
-    loss = CombinedLoss(0.5, 0.5, 1.0, CLASS_WEIGHTS, entropy_share=2.0)
-    model.compile(keras.optimizers.Adam(schedule), loss)
+    model.layers[-1].activation = keras.activations.linear
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = BATCH_NORM_MOMENTUM
+    model.compile(keras.optimizers.Adam(schedule), RegionLoss(CLASS_WEIGHTS))
     arguments.out.mkdir(parents=True, exist_ok=True)
     first, best = resume(model, arguments.out, arguments.steps)
     training.epoch = first

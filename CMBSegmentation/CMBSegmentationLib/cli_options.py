@@ -10,6 +10,7 @@ from .devices import DEVICES
 from .dicom_out import DicomExport
 from .errors import InputError
 from .run import Request
+from .stages import AUTO, StageChoice
 
 
 def add_detect_options(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +36,12 @@ def add_detect_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--blending", default=Settings.blending, help="sum (the paper's) or gaussian (default)")
     parser.add_argument("--device", default="auto", help=f"{', '.join(DEVICES)} (default: auto, the first that works)")
+    parser.add_argument(
+        "--regions", metavar="MODEL", default=AUTO, help="model that maps brain regions, or none (default: the bundled)"
+    )
+    parser.add_argument(
+        "--verifier", metavar="MODEL", default=AUTO, help="model that judges candidates, or none (default: the bundled)"
+    )
     parser.add_argument("--mask", metavar="FILE", type=Path, help="brain mask on the scan's grid (default: found)")
     parser.add_argument(
         "--save-probability", action="store_true", help="also write the probability image and the brain mask"
@@ -61,6 +68,7 @@ def request_from(arguments: argparse.Namespace) -> Request:
         series=arguments.series,
         model=arguments.model,
         device=arguments.device,
+        stages=StageChoice(arguments.regions, arguments.verifier),
         settings=Settings(threshold=arguments.threshold, overlap=arguments.overlap, blending=arguments.blending),
         mask=arguments.mask,
         save_probability=arguments.save_probability,

@@ -8,11 +8,13 @@ from typing import Any
 import SimpleITK as sitk
 
 from . import __version__
+from .context import region_provenance, second_look, verifier_provenance, with_context
 from .errors import InputError
 from .lesions import Lesion, LesionRules, accepted_only, find_lesions
 from .model import Model
 from .preprocess import prepare
 from .progress import Clock, Progress, no_progress, part_of
+from .regions import find_regions
 from .sliding_window import BLENDINGS, WindowSettings, predict
 
 
@@ -61,7 +63,7 @@ class Detection:
     probability : SimpleITK.Image
         Float32 on the scan's grid.
     brain : SimpleITK.Image
-        UInt8 mask on the scan's grid.
+        UInt8 on the scan's grid, 0 outside: a mask, or `regions.Regions.tissue` where regions were mapped.
     image : SimpleITK.Image
         The scan.
     rules : LesionRules
@@ -88,6 +90,7 @@ class Detection:
         Settings(threshold=threshold)  # checks the value
         rules = replace(self.rules, threshold=threshold)
         lesions, labels = find_lesions(self.probability, self.image, self.brain, rules)
+        lesions = with_context(lesions, self.brain, self.provenance)
         settings = {**self.provenance["settings"], "threshold": threshold}
         return replace(
             self, lesions=lesions, labels=labels, rules=rules, provenance={**self.provenance, "settings": settings}
@@ -101,6 +104,8 @@ def detect(
     settings: Settings | None = None,
     progress: Progress = no_progress,
     mask: sitk.Image | None = None,
+    regions: Model | None = None,
+    verifier: Model | None = None,
 ) -> Detection:
     """Find the microbleeds of a scan.
 
@@ -115,6 +120,11 @@ def detect(
         Told what is being done; it may raise `Cancelled`.
     mask : SimpleITK.Image, optional
         Brain mask on the scan's grid, in place of the one that is found.
+    regions : Model, optional
+        Of the task ``"regions"``: finds the brain and names where each lesion lies. Without it the brain is
+        found by thresholds, and regions are not assessed.
+    verifier : Model, optional
+        Of the task ``"verify"``: judges each candidate once more. A threshold then acts on its score.
 
     Returns
     -------
@@ -130,25 +140,37 @@ def detect(
     clock = Clock()
 
     progress(0.0, "Finding the brain")
-    prepared = prepare(image, manifest.input_spec, mask)
+    mapped = None if regions is None else find_regions(image, regions)
+    clock.lap("regions")
+    prepared = prepare(image, manifest.input_spec, mapped.brain if mask is None and mapped is not None else mask)
     clock.lap("preprocess")
     on_model_grid = predict(
-        prepared.voxels, prepared.brain, model.logits, window, part_of(progress, 0.1, 0.93, "Searching, ")
+        prepared.voxels, prepared.brain, model.logits, window, part_of(progress, 0.1, 0.9, "Searching, ")
     )
     clock.lap("network")
-    progress(0.93, "Listing the lesions")
+    second = None
+    if verifier is not None:
+        progress(0.9, "Looking at each candidate again")
+        on_model_grid, second = second_look(prepared, on_model_grid, verifier)
+        clock.lap("verifier")
+    progress(0.95, "Listing the lesions")
     probability = prepared.to_scan_grid(on_model_grid)
-    lesions, labels = find_lesions(probability, image, prepared.scan_brain, rules)
+    brain = prepared.scan_brain if mapped is None else mapped.tissue
+    lesions, labels = find_lesions(probability, image, brain, rules)
+    provenance = _provenance(image, model, rules, window, mask is not None, clock.laps)
+    provenance["regions"] = None if regions is None else region_provenance(regions, mapped)
+    provenance["verifier"] = None if verifier is None else verifier_provenance(verifier, second)
+    lesions = with_context(lesions, brain, provenance)
     clock.lap("lesions")
     progress(1.0, f"{len(accepted_only(lesions))} microbleeds")
     return Detection(
         lesions=lesions,
         labels=labels,
         probability=probability,
-        brain=prepared.scan_brain,
+        brain=brain,
         image=image,
         rules=rules,
-        provenance=_provenance(image, model, rules, window, mask is not None, clock.laps),
+        provenance=provenance,
     )
 
 

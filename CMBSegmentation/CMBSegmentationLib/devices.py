@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def open_session(path: Path, device: str = "auto", threads: int | None = None) -
 
     Returns
     -------
-    session : onnxruntime.InferenceSession
+    session : onnxruntime.InferenceSession or OpenVINOSession
     device : str
         The one in use.
 
@@ -53,6 +54,8 @@ def open_session(path: Path, device: str = "auto", threads: int | None = None) -
     if hasattr(onnxruntime, "preload_dlls") and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         onnxruntime.preload_dlls()  # CUDA and cuDNN from the pip packages
     available = onnxruntime.get_available_providers()
+    if importlib.util.find_spec("openvino") and PROVIDERS["openvino"] not in available:
+        available = [*available, PROVIDERS["openvino"]]  # by Intel's own package, beside onnxruntime
     wanted = [d for d in PROVIDERS if PROVIDERS[d] in available] if device == "auto" else [device]
     if PROVIDERS[wanted[0]] not in available:
         have = ", ".join(d for d in PROVIDERS if PROVIDERS[d] in available)
@@ -70,9 +73,33 @@ def open_session(path: Path, device: str = "auto", threads: int | None = None) -
     raise MachineError(f"Device {device} could not be started.", "Use --device auto or --device cpu.")
 
 
+class OpenVINOSession:
+    """An ONNX Runtime session whose network runs in the package openvino: about twice as fast on CPUs."""
+
+    def __init__(self, session: Any, path: Path, threads: int) -> None:
+        import openvino
+
+        options = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
+        self._compiled = openvino.Core().compile_model(str(path), "CPU", options)
+        self.get_inputs, self.get_outputs = session.get_inputs, session.get_outputs
+        self.get_modelmeta = session.get_modelmeta
+
+    def get_providers(self) -> list[str]:
+        """Name what runs, as ONNX Runtime does."""
+        return [PROVIDERS["openvino"]]
+
+    def run(self, names: None, inputs: dict[str, Any]) -> list[Any]:
+        """Run the network on its one input."""
+        (patches,) = inputs.values()
+        return [self._compiled(patches)[0]]
+
+
 def _try_provider(onnxruntime: Any, path: Path, name: str, options: Any) -> Any:
     """Open on one provider; None where its hardware or drivers do not answer."""
     try:
+        if name == "openvino" and PROVIDERS[name] not in onnxruntime.get_available_providers():
+            plain = onnxruntime.InferenceSession(str(path), options, providers=[PROVIDERS["cpu"]])
+            return OpenVINOSession(plain, path, options.intra_op_num_threads)
         session = onnxruntime.InferenceSession(str(path), options, providers=[PROVIDERS[name]])
     except Exception as error:  # onnxruntime's own classes; InvalidProtobuf, NoSuchFile, InvalidGraph ...
         if name != "cpu":

@@ -19,6 +19,9 @@ BUNDLED_SHA256: dict[str, str] = {
     "cmb-detector-simulated.onnx": "cf9c851e85917ebd75e4baccb09a20725f0577002943ed7b3393087660115997",
 }
 DEFAULT_MODEL = "cmb-detector-simulated"
+DEFAULT_REGIONS = "cmb-regions-simulated"
+DEFAULT_VERIFIER = "cmb-verifier-simulated"
+CHANNELS = {"verify": 3}  # of the input; one where not named
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,11 @@ class Model:
 
         Parameters
         ----------
-        patches : float32 array (batch, i, j, k, 1)
+        patches : float32 array (batch, i, j, k, channels)
 
         Returns
         -------
-        float32 array (batch, i, j, k, classes)
+        float32 array (batch, i, j, k, classes), or (batch, classes) of a verifier
 
         Raises
         ------
@@ -151,9 +154,13 @@ def _check_graph(session: Any, manifest: Manifest, source: str) -> None:
             f"{source} has {len(inputs)} inputs and {len(outputs)} outputs, one float tensor each was expected.",
             "Export the model again with training/export.py.",
         )
+    per_voxel = manifest.task != "verify"  # a verifier judges a whole crop
+    patch: list[int | None] = list(manifest.patch_size)
+    if manifest.task == "regions":  # takes a head of any size
+        patch = [None] * 3
     wanted = {
-        "input": (inputs[0].shape, [None, *manifest.patch_size, 1]),
-        "output": (outputs[0].shape, [None, *manifest.patch_size, len(manifest.classes)]),
+        "input": (inputs[0].shape, [None, *patch, CHANNELS.get(manifest.task, 1)]),
+        "output": (outputs[0].shape, [None, *(patch if per_voxel else []), len(manifest.classes)]),
     }
     for what, (shape, expected) in wanted.items():
         fits = len(shape) == len(expected) and all(

@@ -11,12 +11,12 @@ import SimpleITK as sitk
 from .detection import Detection, Settings, detect
 from .dicom_out import DicomExport, check_can_export, dicom_objects
 from .errors import InputError, MachineError
-from .model import Model, find_model, load_model
 from .output_folder import check_output_folder
 from .outputs import write_results
 from .progress import Clock, Progress, no_progress, part_of
 from .read import read_scan, scan_stem
 from .result_files import all_names
+from .stages import StageChoice, Stages, load_stages
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ class Request:
     model : str or None
         Path or bundled name; None takes the default.
     device : str
+    stages : StageChoice
+        Whether regions are mapped and candidates verified.
     settings : Settings
     mask : Path or None
         Brain mask on the scan's grid.
@@ -47,6 +49,7 @@ class Request:
     series: str | None = None
     model: str | None = None
     device: str = "auto"
+    stages: StageChoice = field(default_factory=StageChoice)
     settings: Settings = field(default_factory=Settings)
     mask: Path | None = None
     save_probability: bool = False
@@ -63,14 +66,14 @@ class Outcome:
     notes: tuple[str, ...]
 
 
-def run(request: Request, progress: Progress = no_progress, *, loaded: Model | None = None) -> Outcome:
+def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | None = None) -> Outcome:
     """Read, detect, write.
 
     Parameters
     ----------
     request : Request
     progress : Progress, optional
-    loaded : Model, optional
+    loaded : Stages, optional
         In place of the request's, for who searches many scans.
 
     Returns
@@ -87,18 +90,25 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Model | N
         raise InputError(f"{request.scan} does not exist.", "Check the path and its spelling.")
     check_output_folder(request.out, all_names(stem), request.overwrite)
     clock = Clock()
-    progress(0.0, "Loading the model")
-    model = loaded or load_model(find_model(request.model), request.device)
+    progress(0.0, "Loading the models")
+    stages = loaded or load_stages(request.model, request.device, request.stages)
     clock.lap("model")
     progress(0.02, "Reading the scan")
     scan = read_scan(request.scan, request.series)
     if request.dicom is not None:
         check_can_export(scan.frames, request.scan.name)
+    notes = (*scan.notes, *stages.notes)
     mask = None if request.mask is None else read_scan(request.mask).image
     clock.lap("read")
     try:
         detection = detect(
-            scan.image, model=model, settings=request.settings, progress=part_of(progress, 0.05, 0.95), mask=mask
+            scan.image,
+            model=stages.detector,
+            settings=request.settings,
+            progress=part_of(progress, 0.05, 0.95),
+            mask=mask,
+            regions=stages.regions,
+            verifier=stages.verifier,
         )
         clock.lap("detect")
         progress(0.95, "Writing the results")
@@ -109,7 +119,7 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Model | N
             detection,
             request.out,
             stem,
-            notes=scan.notes,
+            notes=notes,
             save_probability=request.save_probability,
             dicom=None if request.dicom is None else dicom_objects(detection, scan.frames, request.dicom),
         )
@@ -120,7 +130,7 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Model | N
             raise _out_of_memory(scan.image) from error
         raise
     progress(1.0, "Done")
-    return Outcome(detection, files, scan.notes)
+    return Outcome(detection, files, notes)
 
 
 def _out_of_memory(image: sitk.Image) -> MachineError:

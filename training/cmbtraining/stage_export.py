@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
+os.environ["KERAS_BACKEND"] = "tensorflow"  # tf2onnx reads TensorFlow graphs only
+
+import keras
 import numpy as np
+import onnx
+import onnxruntime
+import tensorflow as tf
+import tf2onnx
+from scipy.special import softmax
 
 from CMBSegmentationLib.manifest import METADATA_KEY, SCHEMA_VERSION, Manifest
 from CMBSegmentationLib.model import load_model
@@ -14,7 +23,7 @@ from CMBSegmentationLib.region_input import SIDE_MULTIPLE
 from CMBSegmentationLib.verify import CROP
 
 from .candidates import KINDS
-from .onnx_export import LARGEST_DIFFERENCE, OPSET, ExportError, keras, onnx, onnxruntime, softmax, tf, tf2onnx
+from .onnx_export import LARGEST_DIFFERENCE, OPSET, ExportError
 from .regions.atlas import CLASSES
 from .regions.scans import SPACING_MM
 
@@ -46,7 +55,7 @@ def stage_manifest(
     -------
     Manifest
     """
-    common = {
+    common: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "name": name,
         "version": version,
@@ -71,7 +80,9 @@ def stage_manifest(
         )
     if detector is None:
         raise ValueError("a verifier belongs to a detector")
-    of = load_model(detector).manifest
+    used = load_model(detector)
+    of = used.manifest
+    common["training"] = {**training, "detector": {"name": of.name, "version": of.version, "sha256": used.sha256}}
     return Manifest(
         **common,
         spacing_mm=of.spacing_mm,
@@ -129,5 +140,5 @@ def _parity(network: keras.Model, path: Path, shape: tuple[int | None, ...]) -> 
         given = rng.standard_normal((2, *size)).astype(np.float32)
         ours = session.run(None, {session.get_inputs()[0].name: given})[0]
         theirs = np.asarray(network(given, training=False))
-        worst = max(worst, float(np.abs(softmax(ours) - softmax(theirs)).max()))
+        worst = max(worst, float(np.abs(softmax(ours, axis=-1) - softmax(theirs, axis=-1)).max()))
     return worst

@@ -15,8 +15,8 @@ from ..bids import find_scans, write_dataset_description
 from ..detection import Settings
 from ..devices import DEVICES, usable_cores
 from ..errors import InputError
-from ..model import find_model, load_model
 from ..output_folder import check_output_folder
+from ..stages import AUTO, StageChoice, load_stages
 from .cluster import run_jobs, workers
 from .cohort import write_page, write_table
 from .jobs import Job, Row, earlier_row
@@ -34,6 +34,8 @@ def add_batch_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="MODEL", help="an .onnx file or the name of a bundled model")
     parser.add_argument("--threshold", metavar="P", type=float, help="probability, 0 to 1 (default: the model's)")
     parser.add_argument("--device", default="auto", help=f"{', '.join(DEVICES)} (default: auto)")
+    parser.add_argument("--regions", metavar="MODEL", default=AUTO, help="as of cmb detect")
+    parser.add_argument("--verifier", metavar="MODEL", default=AUTO, help="as of cmb detect")
     parser.add_argument("--overwrite", action="store_true", help="search again what was searched before")
 
 
@@ -44,15 +46,17 @@ def run_batch(arguments: argparse.Namespace, screen: Console) -> int:
         raise InputError(f"{arguments.workers} workers cannot do anything.", "Give 1 or more with --workers.")
     scans = find_scans(dataset)
     settings = Settings(threshold=arguments.threshold)
-    load_model(find_model(arguments.model), arguments.device)  # a wrong model is told once, not for every scan
+    choice = StageChoice(_path_or_name(arguments.regions), _path_or_name(arguments.verifier))
+    load_stages(arguments.model, arguments.device, choice)  # a wrong model is told once, not for every scan
     check_output_folder(out, (), overwrite=True)
-    _check_settings(out, {"model": arguments.model, "settings": asdict(settings)}, arguments.overwrite)
+    wanted = {"model": arguments.model, "stages": asdict(choice), "settings": asdict(settings)}
+    _check_settings(out, wanted, arguments.overwrite)
     write_dataset_description(out)
 
     number = min(arguments.workers or usable_cores(), len(scans))
     threads = 1 if arguments.scheduler else max(1, usable_cores() // number)
-    model = _path_or_name(arguments.model)
-    jobs = [Job(scan, out, model, arguments.device, settings, threads, arguments.overwrite) for scan in scans]
+    model = None if arguments.model is None else _path_or_name(arguments.model)
+    jobs = [Job(scan, out, model, arguments.device, choice, settings, threads, arguments.overwrite) for scan in scans]
     rows = _search(jobs, arguments.scheduler, number, screen)
     table, page = write_table(rows, out), write_page(rows, out, dataset.name)
     failed = [row for row in rows if row.error]
@@ -89,6 +93,6 @@ def _check_settings(out: Path, wanted: dict[str, object], overwrite: bool) -> No
     path.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
 
 
-def _path_or_name(model: str | None) -> str | None:
+def _path_or_name(model: str) -> str:
     """Make a model's path good for workers that start in another folder."""
-    return str(Path(model).resolve()) if model is not None and os.path.exists(model) else model
+    return str(Path(model).resolve()) if os.path.exists(model) else model

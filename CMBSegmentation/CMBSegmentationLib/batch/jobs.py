@@ -15,9 +15,9 @@ from ..bids import BidsScan
 from ..detection import Detection, Settings
 from ..errors import told
 from ..lesions import ACCEPTED
-from ..model import Model, find_model, load_model
 from ..result_files import result_names
 from ..run import Request, run
+from ..stages import StageChoice, Stages, load_stages
 from .thumbnail import write_thumbnail
 
 THUMBNAIL = "_desc-cmb_thumbnail.png"
@@ -38,6 +38,7 @@ class Job:
         Root of the derivatives.
     model : str or None
     device : str
+    stages : StageChoice
     settings : Settings
     threads : int
         That the network may use.
@@ -49,6 +50,7 @@ class Job:
     out: Path
     model: str | None = None
     device: str = "auto"
+    stages: StageChoice = field(default_factory=StageChoice)
     settings: Settings = field(default_factory=Settings)
     threads: int = 1
     overwrite: bool = False
@@ -120,9 +122,9 @@ def do_scan(job: Job) -> Row:
             return row
         started = time.perf_counter()
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(job.threads)
-        model = _model(job.model, job.device, job.threads)
+        stages = _stages(job.model, job.device, job.stages, job.threads)
         request = Request(job.scan.path, job.folder, device=job.device, settings=job.settings, overwrite=True)
-        detection = run(request, loaded=model).detection
+        detection = run(request, loaded=stages).detection
         write_thumbnail(detection, job.folder / (job.scan.stem + THUMBNAIL))
         return _row(job, _listed(detection), seconds=time.perf_counter() - started)
     except Exception as caught:
@@ -142,9 +144,9 @@ def earlier_row(job: Job) -> Row | None:
 
 
 @lru_cache(maxsize=1)
-def _model(name: str | None, device: str, threads: int) -> Model:
-    """Load the model once a worker."""
-    return load_model(find_model(name), device, threads=threads)
+def _stages(name: str | None, device: str, choice: StageChoice, threads: int) -> Stages:
+    """Load the models once a worker."""
+    return load_stages(name, device, choice, threads=threads)
 
 
 def _listed(detection: Detection) -> dict[str, Any]:

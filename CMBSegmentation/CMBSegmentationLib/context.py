@@ -1,0 +1,144 @@
+"""What the later stages say of each lesion: the verifier's score, the region, the side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from .lesions import ACCEPTED, Lesion
+from .model import Model
+from .preprocess import PreparedScan
+from .regions import Regions, region_name, side_of
+from .verify import MOST_VERIFIED, Verdict, find_candidates, rescaled, verify
+
+SAME_CANDIDATE_MM = 4.0
+Looked = list[tuple[tuple[float, float, float], float, Verdict]]
+"""Each verified candidate: RAS mm, the detector's highest probability, the verdict."""
+
+
+def second_look(
+    prepared: PreparedScan, probability: NDArray[np.float32], verifier: Model
+) -> tuple[NDArray[np.float32], Looked]:
+    """Let the verifier judge what the detector points at.
+
+    Parameters
+    ----------
+    prepared : PreparedScan
+    probability : float32 array (i, j, k)
+        The detector's, on the grid of ``prepared.voxels``.
+    verifier : Model
+
+    Returns
+    -------
+    probability : float32 array (i, j, k)
+        Each candidate's peak is the verifier's score now.
+    looked : list
+        What was judged.
+    """
+    candidates = find_candidates(probability)[:MOST_VERIFIED]
+    verdicts = verify(prepared.voxels, probability, candidates, verifier)
+    to_ras = np.linalg.inv(prepared.ras_to_index())
+    looked: Looked = []
+    for one, verdict in zip(candidates, verdicts, strict=True):
+        r, a, s = (to_ras[:3, :3] @ one.centre + to_ras[:3, 3]).tolist()
+        looked.append(((r, a, s), one.peak, verdict))
+    return rescaled(probability, candidates, verdicts), looked
+
+
+def with_context(lesions: Sequence[Lesion], tissue: sitk.Image, provenance: dict[str, Any]) -> list[Lesion]:
+    """Fill in ``verifier``, ``region`` and ``side``, and say what a rejected candidate looks like.
+
+    Parameters
+    ----------
+    lesions : sequence of Lesion
+    tissue : SimpleITK.Image
+        `Regions.tissue`; only read where regions were mapped.
+    provenance : dict
+        Of the detection: its entries ``regions`` and ``verifier`` hold what is needed.
+
+    Returns
+    -------
+    list of Lesion
+    """
+    mapped = (provenance.get("regions") or {}).get("midplane_ras")
+    judged = (provenance.get("verifier") or {}).get("candidates")
+    found = list(lesions)
+    if judged:
+        places = np.array([[one["r_mm"], one["a_mm"], one["s_mm"]] for one in judged])
+        found = [_judged(one, places, judged) for one in found]
+    if mapped:
+        found = [_placed(one, tissue, mapped) for one in found]
+    return found
+
+
+def region_provenance(model: Model, mapped: Regions | None) -> dict[str, Any]:
+    """Tell which model mapped the regions, and what is needed to name sides; JSON-ready."""
+    return {**_model(model), "midplane_ras": None if mapped is None else list(mapped.midplane)}
+
+
+def verifier_provenance(model: Model, looked: Looked | None) -> dict[str, Any]:
+    """Tell which model verified, and what it said of every candidate; JSON-ready."""
+    candidates = [
+        {
+            "r_mm": round(r, 2),
+            "a_mm": round(a, 2),
+            "s_mm": round(s, 2),
+            "detector": round(peak, 4),
+            "score": round(verdict.score, 4),
+            "kind": verdict.kind,
+        }
+        for (r, a, s), peak, verdict in looked or []
+    ]
+    return {**_model(model), "candidates": candidates}
+
+
+def _model(model: Model) -> dict[str, Any]:
+    manifest = model.manifest
+    return {
+        "file": model.path.name,
+        "sha256": model.sha256,
+        "name": manifest.name,
+        "version": manifest.version,
+        "training": manifest.training,
+        "metrics": manifest.metrics,
+    }
+
+
+def _judged(lesion: Lesion, places: NDArray[np.float64], judged: Sequence[dict[str, Any]]) -> Lesion:
+    apart = np.linalg.norm(places - (lesion.r_mm, lesion.a_mm, lesion.s_mm), axis=1)
+    reach = max(SAME_CANDIDATE_MM, lesion.diameter_mm)
+    near = np.flatnonzero(apart <= reach)
+    if len(near) == 0:
+        return lesion
+    # of several nearby, the lesion's peak tells which one it is
+    best = min(near.tolist(), key=lambda n: (abs(judged[n]["score"] - lesion.probability) > 0.05, apart[n]))
+    one = judged[best]
+    because = lesion.dropped_because
+    if lesion.status != ACCEPTED and because.startswith("probability") and one["kind"] not in ("", "microbleed"):
+        because += f"; the verifier takes it for: {one['kind']}"
+    return replace(lesion, verifier=one["score"], dropped_because=because)
+
+
+def _placed(lesion: Lesion, tissue: sitk.Image, midplane: Sequence[float]) -> Lesion:
+    """Name the region at the lesion's centre, or the nearest within its reach."""
+    index = tissue.TransformPhysicalPointToContinuousIndex((-lesion.r_mm, -lesion.a_mm, lesion.s_mm))
+    spacing = tissue.GetSpacing()
+    reach = [max(1, int(np.ceil((lesion.diameter_mm / 2 + 1) / s))) for s in spacing]
+    size = tissue.GetSize()
+    low = [min(max(0, round(i) - r), n - 1) for i, r, n in zip(index, reach, size, strict=True)]
+    high = [min(n, max(round(i) + r + 1, a + 1)) for i, r, n, a in zip(index, reach, size, low, strict=True)]
+    values = sitk.GetArrayViewFromImage(tissue)[low[2] : high[2], low[1] : high[1], low[0] : high[0]]
+    where = np.argwhere(values > 1)
+    if len(where) == 0:
+        return lesion
+    offsets = (where[:, ::-1] + low - np.array(index)) * spacing
+    near = where[np.einsum("ni,ni->n", offsets, offsets).argmin()]
+    region = region_name(int(values[tuple(near)]))
+    return replace(
+        lesion, region=region, side=side_of((lesion.r_mm, lesion.a_mm, lesion.s_mm), region, tuple(midplane))
+    )

@@ -1,0 +1,166 @@
+"""Where in the brain: brain mask, regions of MARS, and the plane between left and right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from .anatomy import REGIONS
+from .errors import ModelError
+from .model import Model
+from .region_input import region_input
+
+CLASSES = ("background", "CSF", *REGIONS)
+FIRST_TISSUE = 2  # classes from here on are brain tissue
+TISSUE_MARGIN_MM = 2.0  # a dark lesion at the surface may look like fluid to the network
+CLOSING_MM = 10.0  # sulci and ventricles belong to where the detector looks
+SMALLEST_BRAIN_MM3 = 2e5  # less than this is no brain, and no map is better than a wrong one
+MIDLINE_MM = 3.0
+MAY_BE_MIDLINE = ("brainstem", "cerebellum", "corpus callosum")
+SYMMETRY_POINTS = 4000
+
+
+@dataclass(frozen=True)
+class Regions:
+    """A scan's map.
+
+    Attributes
+    ----------
+    tissue : SimpleITK.Image
+        UInt8 on the scan's grid: 0 outside brain tissue, k + 1 region k (``REGIONS[k - 1]``); each
+        region reaches 2 mm into what is around it.
+    brain : SimpleITK.Image
+        UInt8 mask on the scan's grid, with sulci and ventricles: where the detector looks.
+    midplane : tuple of 4 floats
+        Unit normal (R, A, S), pointing right, and offset d: ``normal . point - d`` is the distance in
+        mm to the right of the plane.
+    """
+
+    tissue: sitk.Image
+    brain: sitk.Image
+    midplane: tuple[float, float, float, float]
+
+
+def find_regions(scan: sitk.Image, model: Model) -> Regions | None:
+    """Map the brain of a scan.
+
+    Parameters
+    ----------
+    scan : SimpleITK.Image
+        3D magnitude image, any geometry, finite values.
+    model : Model
+        Of the task ``"regions"``.
+
+    Returns
+    -------
+    Regions or None
+        None where no brain of a plausible size is found.
+
+    Raises
+    ------
+    ModelError
+        The model's classes are not the regions of MARS.
+    """
+    if model.manifest.classes != CLASSES:
+        raise ModelError(
+            f"{model.path.name} tells other regions apart than MARS' ({', '.join(model.manifest.classes[:4])}, …).",
+            "Give a model made by training/export_regions.py.",
+        )
+    given = region_input(scan, model.manifest.axes, model.manifest.spacing_mm)
+    classes = model.logits(given.voxels[None, ..., None])[0].argmax(axis=-1).astype(np.uint8)
+    at_2_mm = _largest_tissue(given.image_of(classes))
+    voxel_mm3 = float(np.prod(at_2_mm.GetSpacing()))
+    values = sitk.GetArrayViewFromImage(at_2_mm)
+    if np.count_nonzero(values >= FIRST_TISSUE) * voxel_mm3 < SMALLEST_BRAIN_MM3:
+        return None
+    return Regions(
+        tissue=_onto(_with_margin(at_2_mm), scan, sitk.sitkNearestNeighbor),
+        brain=_mask_onto(_closed(at_2_mm), scan),
+        midplane=_midplane(at_2_mm),
+    )
+
+
+def region_name(tissue_value: int) -> str:
+    """Name the region of a voxel of `Regions.tissue`; empty outside."""
+    return REGIONS[tissue_value - FIRST_TISSUE] if tissue_value >= FIRST_TISSUE else ""
+
+
+def side_of(position_ras_mm: tuple[float, float, float], region: str, midplane: tuple[float, ...]) -> str:
+    """Say on which side of the midplane a position lies; midline only where a structure crosses it."""
+    right_mm = float(np.dot(midplane[:3], position_ras_mm) - midplane[3])
+    if region in MAY_BE_MIDLINE and abs(right_mm) < MIDLINE_MM:
+        return "midline"
+    return "right" if right_mm > 0 else "left"
+
+
+def _largest_tissue(classes: sitk.Image) -> sitk.Image:
+    """Keep the largest piece of tissue: an eye or a muscle is no region."""
+    tissue = sitk.BinaryThreshold(classes, FIRST_TISSUE, 255, 1, 0)
+    largest = sitk.RelabelComponent(sitk.ConnectedComponent(tissue), sortByObjectSize=True) == 1
+    fluid = classes == 1
+    return classes * sitk.Cast(sitk.Or(largest, fluid), sitk.sitkUInt8)
+
+
+def _with_margin(classes: sitk.Image) -> sitk.Image:
+    """Let every region reach a little further, to its nearest voxels."""
+    tissue = sitk.BinaryThreshold(classes, FIRST_TISSUE, 255, 1, 0)
+    seeds = sitk.Mask(classes, tissue)
+    distance = sitk.SignedMaurerDistanceMap(tissue, insideIsPositive=False, squaredDistance=False, useImageSpacing=True)
+    spread = sitk.MorphologicalWatershedFromMarkers(distance, seeds, markWatershedLine=False, fullyConnected=True)
+    return sitk.Mask(sitk.Cast(spread, sitk.sitkUInt8), distance <= TISSUE_MARGIN_MM)
+
+
+def _closed(classes: sitk.Image) -> sitk.Image:
+    """Give the brain with sulci and ventricles."""
+    tissue = sitk.BinaryThreshold(classes, FIRST_TISSUE, 255, 1, 0)
+    radius = [max(1, round(CLOSING_MM / s)) for s in tissue.GetSpacing()]
+    margin = [max(1, round(TISSUE_MARGIN_MM / s)) for s in tissue.GetSpacing()]
+    roomy = sitk.ConstantPad(tissue, radius, radius, 0)
+    closed = sitk.BinaryFillhole(sitk.BinaryMorphologicalClosing(roomy, radius, sitk.sitkBall))
+    return sitk.Crop(sitk.BinaryDilate(closed, margin, sitk.sitkBall), radius, radius)
+
+
+def _onto(image: sitk.Image, scan: sitk.Image, how: int) -> sitk.Image:
+    return sitk.Resample(image, scan, sitk.Transform(), how, 0)
+
+
+def _mask_onto(mask: sitk.Image, scan: sitk.Image) -> sitk.Image:
+    smooth = _onto(sitk.Cast(mask, sitk.sitkFloat32), scan, sitk.sitkLinear)
+    return sitk.BinaryThreshold(smooth, 0.5, 2.0, 1, 0)
+
+
+def _midplane(classes: sitk.Image) -> tuple[float, float, float, float]:
+    """Find the plane that mirrors the map onto itself best."""
+    values = sitk.GetArrayViewFromImage(classes)
+    where = np.argwhere(values >= FIRST_TISSUE)
+    chosen = where[np.random.default_rng(0).permutation(len(where))[:SYMMETRY_POINTS]]
+    own = values[tuple(chosen.T)]
+    spacing = np.array(classes.GetSpacing())
+    axes = np.array(classes.GetDirection()).reshape(3, 3)
+    index_to_ras = np.diag([-1.0, -1.0, 1.0]) @ axes * spacing
+    origin = np.diag([-1.0, -1.0, 1.0]) @ np.array(classes.GetOrigin())
+    ras_to_index = np.linalg.inv(index_to_ras)
+    points = chosen[:, ::-1] @ index_to_ras.T + origin
+    middle = points.mean(axis=0)
+    start = np.array([-1.0, -1.0, 1.0]) * axes[:, 0]  # the network's axes are R, A, S, however oblique
+
+    def normal_of(turn: NDArray[np.float64]) -> NDArray[np.float64]:
+        normal = start + np.array([0.0, turn[0], turn[1]]) / 100
+        return normal / np.linalg.norm(normal)
+
+    def unlike(turn: NDArray[np.float64]) -> float:
+        normal = normal_of(turn)
+        mirrored = points - 2 * ((points - middle) @ normal - turn[2])[:, None] * normal
+        index = np.rint((mirrored - origin) @ ras_to_index.T).astype(int)
+        inside = np.all((index >= 0) & (index < values.shape[::-1]), axis=1)
+        x, y, z = index[inside].T
+        return 1 - float(np.count_nonzero(values[z, y, x] == own[inside])) / len(own)
+
+    found = minimize(unlike, np.zeros(3), method="Powell", options={"xtol": 0.2, "ftol": 1e-3, "maxfev": 300})
+    normal = normal_of(found.x)
+    offset = float(normal @ middle + found.x[2])
+    return (*(round(float(n), 5) for n in normal), round(offset, 2))  # type: ignore[return-value]
