@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from .lesions import ACCEPTED, Lesion
 from .model import Model
 from .preprocess import PreparedScan
-from .regions import Regions, region_name, side_of
+from .regions import FIRST_TISSUE, Regions, region_name, side_of
 from .verify import MOST_VERIFIED, Verdict, find_candidates, rescaled, verify
 
 SAME_CANDIDATE_MM = 4.0
+AROUND_MM = 4.0
 Looked = list[tuple[tuple[float, float, float], float, Verdict]]
 """Each verified candidate: RAS mm, the detector's highest probability, the verdict."""
 
@@ -125,20 +126,20 @@ def _judged(lesion: Lesion, places: NDArray[np.float64], judged: Sequence[dict[s
 
 
 def _placed(lesion: Lesion, tissue: sitk.Image, midplane: Sequence[float]) -> Lesion:
-    """Name the region at the lesion's centre, or the nearest within its reach."""
-    index = tissue.TransformPhysicalPointToContinuousIndex((-lesion.r_mm, -lesion.a_mm, lesion.s_mm))
-    spacing = tissue.GetSpacing()
-    reach = [max(1, int(np.ceil((lesion.diameter_mm / 2 + 1) / s))) for s in spacing]
-    size = tissue.GetSize()
-    low = [min(max(0, round(i) - r), n - 1) for i, r, n in zip(index, reach, size, strict=True)]
-    high = [min(n, max(round(i) + r + 1, a + 1)) for i, r, n, a in zip(index, reach, size, low, strict=True)]
+    """Name the region that most of the lesion's surroundings belong to, and the side."""
+    index = np.array(tissue.TransformPhysicalPointToContinuousIndex((-lesion.r_mm, -lesion.a_mm, lesion.s_mm)))
+    spacing, size = np.array(tissue.GetSpacing()), np.array(tissue.GetSize())
+    reach_mm = lesion.diameter_mm / 2 + AROUND_MM
+    reach = np.maximum(1, np.ceil(reach_mm / spacing)).astype(int)
+    low = np.clip(np.rint(index).astype(int) - reach, 0, size - 1)
+    high = np.clip(np.rint(index).astype(int) + reach + 1, low + 1, size)
     values = sitk.GetArrayViewFromImage(tissue)[low[2] : high[2], low[1] : high[1], low[0] : high[0]]
-    where = np.argwhere(values > 1)
-    if len(where) == 0:
+    where = np.argwhere(values >= FIRST_TISSUE)
+    offsets = (where[:, ::-1] + low - index) * spacing
+    near = where[np.einsum("ni,ni->n", offsets, offsets) <= max(reach_mm, spacing.max()) ** 2]
+    if len(near) == 0:
         return lesion
-    offsets = (where[:, ::-1] + low - np.array(index)) * spacing
-    near = where[np.einsum("ni,ni->n", offsets, offsets).argmin()]
-    region = region_name(int(values[tuple(near)]))
-    return replace(
-        lesion, region=region, side=side_of((lesion.r_mm, lesion.a_mm, lesion.s_mm), region, tuple(midplane))
-    )
+    # the lesion itself may look like another region to the network: what lies around it decides
+    region = region_name(int(np.bincount(values[tuple(near.T)]).argmax()))
+    side = side_of((lesion.r_mm, lesion.a_mm, lesion.s_mm), region, tuple(midplane))
+    return replace(lesion, region=region, side=side)

@@ -1,0 +1,203 @@
+"""Regions and verifier: what a lesion's row says of them, and what happens where they do not fit."""
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from dark_spots import OBLIQUE, write_dark_voxel_model
+from made_up_stages import write_regions_model, write_verifier
+
+from CMBSegmentationLib.anatomy import REGIONS
+from CMBSegmentationLib.detection import detect
+from CMBSegmentationLib.errors import InputError, ModelError
+from CMBSegmentationLib.model import load_model
+from CMBSegmentationLib.region_input import SIDE_MULTIPLE, region_input
+from CMBSegmentationLib.regions import find_regions, side_of
+from CMBSegmentationLib.stages import StageChoice, load_stages
+from CMBSegmentationLib.verify import CROP, Candidate, Verdict, crop, find_candidates, rescaled
+
+RADIUS_MM = 52.0
+LOBE, CORE = "frontal", "thalamus"
+SPOTS_MM = {"left": (-30.0, 5.0, 3.0), "right": (30.0, -9.0, 8.0), "deep": (8.0, 0.0, 2.0)}
+
+
+def head(spacing=(1.0, 1.0, 2.0), direction=OBLIQUE):
+    """A ball of lobe around a darker core, with three dark spots; the scan and the spots' RAS positions."""
+    size = [round(124 / s) for s in spacing]
+    image = sitk.Image(size, sitk.sitkFloat32)
+    image.SetSpacing(spacing)
+    image.SetDirection(direction)
+    image.SetOrigin((-40.0, 30.0, 5.0))
+    centre = np.array(image.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in size]))
+    z, y, x = np.indices(size[::-1])
+    points = (np.stack([x, y, z], -1) * spacing) @ np.array(direction).reshape(3, 3).T + image.GetOrigin()
+    away = np.linalg.norm(points - centre, axis=-1)
+    values = np.where(away < RADIUS_MM, 1000.0, 0.0)
+    values[away < 16] = 700.0
+    axes = np.diag([-1.0, -1.0, 1.0]) @ np.array(direction).reshape(3, 3)  # the head lies as the scan does
+    to_right = axes[:, 0] * np.sign(axes[0, 0])
+    ahead, up = axes[:, 1] * np.sign(axes[1, 1]), axes[:, 2] * np.sign(axes[2, 2])
+    spots = {}
+    for name, (r, a, s) in SPOTS_MM.items():
+        spots[name] = np.array([-1, -1, 1]) * centre + r * to_right + a * ahead + s * up
+        values[np.linalg.norm(points - spots[name] * [-1, -1, 1], axis=-1) <= 2.6] = 60.0
+    values += np.random.default_rng(3).normal(0, 8, values.shape)
+    filled = sitk.GetImageFromArray(values.astype(np.float32))
+    filled.CopyInformation(image)
+    return filled, spots
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    scan, _ = head()
+    given = region_input(scan, "RAS", (2.0, 2.0, 2.0)).voxels
+    middle = [n // 2 for n in given.shape]
+    levels = {
+        "background": float(given.min()),
+        LOBE: float(np.percentile(given, 90)),
+        CORE: float(given[tuple(middle)]),
+    }
+    detector = load_model(write_dark_voxel_model(folder / "detector.onnx"), "cpu")
+    return {
+        "folder": folder,
+        "detector": detector,
+        "regions": load_model(write_regions_model(folder / "regions.onnx", levels), "cpu", "regions"),
+        "verifier": load_model(write_verifier(folder / "verifier.onnx", detector.sha256, -0.5), "cpu", "verify"),
+    }
+
+
+def nearest(lesions, position):
+    return min(lesions, key=lambda one: np.linalg.norm(np.array([one.r_mm, one.a_mm, one.s_mm]) - position))
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 2.0), (0.8, 1.3, 1.6)])
+def test_every_lesion_gets_its_region_and_side(models, spacing):
+    scan, spots = head(spacing)
+    found = detect(scan, model=models["detector"], regions=models["regions"])
+    for name, (region, side) in {"left": (LOBE, "left"), "right": (LOBE, "right"), "deep": (CORE, "right")}.items():
+        lesion = nearest(found.accepted, spots[name])
+        assert (lesion.region, lesion.side) == (region, side)
+    again = found.rethresholded(0.6)
+    assert nearest(again.accepted, spots["left"]).region == LOBE
+
+
+def test_what_lies_outside_brain_tissue_is_dropped_with_the_reason(models):
+    scan, _ = head()
+    values = sitk.GetArrayFromImage(scan)
+    values[:, : values.shape[1] // 2] = 0  # no tissue in one half: the brain ends there
+    cut = sitk.GetImageFromArray(values)
+    cut.CopyInformation(scan)
+    mapped = find_regions(cut, models["regions"])
+    assert mapped is not None
+    tissue = sitk.GetArrayViewFromImage(mapped.tissue)
+    assert set(np.unique(tissue)) <= {0, 2 + REGIONS.index(LOBE), 2 + REGIONS.index(CORE)}
+    assert not tissue[:, : values.shape[1] // 2 - 8].any()
+    brain = sitk.GetArrayViewFromImage(mapped.brain)
+    assert brain[tissue > 0].mean() > 0.99
+
+
+def test_a_scan_without_a_brain_is_searched_as_before(models):
+    scan, _ = head()
+    values = sitk.GetArrayFromImage(scan)
+    values[:, :40], values[:, 60:] = 0, 0
+    values[:25], values[35:] = 0, 0
+    slab = sitk.GetImageFromArray(values)
+    slab.CopyInformation(scan)
+    assert find_regions(slab, models["regions"]) is None
+    found = detect(slab, model=models["detector"], regions=models["regions"])
+    assert {one.region for one in found.lesions} <= {""}
+    assert found.provenance["regions"]["midplane_ras"] is None
+
+
+def test_the_midplane_follows_an_oblique_head(models):
+    scan, spots = head()
+    mapped = find_regions(scan, models["regions"])
+    to_right = spots["right"] - spots["left"]
+    assert np.dot(mapped.midplane[:3], to_right) > 0
+    assert side_of(tuple(spots["left"]), LOBE, mapped.midplane) == "left"
+    middle = (spots["left"] + spots["right"]) / 2
+    assert abs(np.dot(mapped.midplane[:3], middle) - mapped.midplane[3]) < 4
+    assert side_of(tuple(middle), "brainstem", mapped.midplane) == "midline"
+
+
+def test_a_verifiers_score_is_what_the_threshold_acts_on(models):
+    scan, spots = head()
+    plain = detect(scan, model=models["detector"])
+    checked = detect(scan, model=models["detector"], verifier=models["verifier"])
+    assert len(plain.accepted) == 3
+    judged = {round(one["r_mm"]): one for one in checked.provenance["verifier"]["candidates"]}
+    assert len(judged) >= 3
+    for lesion in checked.lesions:
+        assert lesion.verifier is not None
+        if lesion.dropped_because.startswith("probability"):
+            assert lesion.verifier < checked.rules.threshold
+    for name in SPOTS_MM:
+        lesion = nearest(checked.lesions, spots[name])
+        assert lesion.probability == pytest.approx(lesion.verifier, abs=0.1)
+
+
+def test_a_rejected_candidate_stays_listed_with_what_it_looks_like(models, tmp_path):
+    strict = load_model(write_verifier(tmp_path / "strict.onnx", models["detector"].sha256, 9.0), "cpu", "verify")
+    scan, _ = head()
+    found = detect(scan, model=models["detector"], verifier=strict)
+    assert found.accepted == []
+    assert len(found.lesions) >= 3
+    assert all("the verifier takes it for: vessel" in one.dropped_because for one in found.lesions[:3])
+    assert len(found.rethresholded(0.06).lesions) >= 3
+
+
+def test_touching_lesions_are_candidates_of_their_own():
+    probability = np.zeros((30, 20, 10), np.float32)
+    probability[5:16, 9:12, 4:6] = 0.1
+    probability[5:8, 9:12, 4:6] = 0.9
+    probability[13:16, 9:12, 4:6] = 0.6
+    probability[25, 5, 5] = 0.07
+    found = find_candidates(probability)
+    assert [round(one.peak, 2) for one in found] == [0.9, 0.6, 0.07]
+    assert sum(len(one.voxels[0]) for one in found) == np.count_nonzero(probability)
+    assert find_candidates(np.zeros((4, 4, 4), np.float32)) == []
+
+
+def test_a_crop_at_the_border_is_filled_up():
+    voxels = np.random.default_rng(0).normal(size=(20, 30, 12)).astype(np.float32)
+    cut = crop(voxels, np.zeros_like(voxels), (0.0, 29.0, 11.0))
+    assert cut.shape == (*CROP, 3)
+    assert cut[12, 12, 8, 0] == voxels[0, 29, 11]
+
+
+def test_scaling_keeps_the_shape_and_sets_the_peak():
+    probability = np.zeros((10, 10, 10), np.float32)
+    probability[4, 4, 4:6] = (0.8, 0.4)
+    one = Candidate((np.array([4, 4]), np.array([4, 4]), np.array([4, 5])), 0.8, np.array([4.0, 4.0, 4.5]))
+    changed = rescaled(probability, [one], [Verdict(0.2, "vessel")])
+    np.testing.assert_allclose(changed[4, 4, 4:6], [0.2, 0.1])
+
+
+def test_the_regions_input_is_padded_for_the_network():
+    scan, _ = head((0.5, 0.5, 4.0))
+    given = region_input(scan, "RAS", (2.0, 2.0, 2.0))
+    assert all(n % SIDE_MULTIPLE == 0 for n in given.voxels.shape)
+    image = given.image_of((given.voxels > given.voxels.min() / 2).astype(np.uint8))
+    onto = sitk.GetArrayFromImage(sitk.Resample(image, scan, sitk.Transform(), sitk.sitkNearestNeighbor, 0))
+    bright = sitk.GetArrayViewFromImage(scan) > 500
+    assert (onto > 0)[bright].mean() > 0.9
+    assert (onto > 0)[~bright].mean() < 0.05
+
+
+def test_a_verifier_of_another_detector_is_not_used(models, tmp_path):
+    other = write_verifier(tmp_path / "other.onnx", "0" * 64, 0.0)
+    with pytest.raises(InputError, match="was made for the detector"):
+        load_stages(str(models["detector"].path), "cpu", StageChoice("none", str(other)))
+    chosen = load_stages(str(models["detector"].path), "cpu", StageChoice("none", "none"))
+    assert chosen.regions is None
+    assert chosen.verifier is None
+
+
+def test_a_model_of_another_task_or_other_regions_is_refused(models, tmp_path):
+    detector = str(models["detector"].path)
+    with pytest.raises(ModelError, match="for the task 'detect'"):
+        load_stages(detector, "cpu", StageChoice(detector, "none"))
+    few = write_regions_model(tmp_path / "few.onnx", {"background": 0.0}, ("background", "brain"))
+    scan, _ = head()
+    with pytest.raises(ModelError, match="other regions apart"):
+        find_regions(scan, load_model(few, "cpu", "regions"))
