@@ -1,0 +1,339 @@
+"""The web page as a reader uses it, in a browser: detect, read, scribble, take home; and what goes wrong."""
+
+from __future__ import annotations
+
+import csv
+import http.client
+import io
+import json
+import os
+import signal
+import urllib.error
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import pytest
+import SimpleITK as sitk
+
+pytest.importorskip("trame_slicer")
+pytest.importorskip("playwright")
+
+from web_browser import (
+    CHROMIUM,
+    Server,
+    chromium,
+    give_review,
+    new_page,
+    open_sample,
+    resume,
+    rows_of,
+    state_of,
+    view_of,
+    wait_for_state,
+)
+
+from CMBSegmentationLib.resources import sample_scan
+
+pytestmark = [pytest.mark.timeout(400), pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium")]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("state"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def asked_hosts():
+    return set()
+
+
+@pytest.fixture
+def page(browser, asked_hosts):
+    page = new_page(browser, asked_hosts)
+    yield page
+    page.context.close()
+
+
+@pytest.fixture(scope="module")
+def results(browser, server, asked_hosts):
+    """What the detector found in the sample, searched in the page; once for all tests."""
+    page = new_page(browser, asked_hosts)
+    open_sample(page, server)
+    page.get_by_role("button", name="Detect microbleeds").click()
+    page.get_by_role("button", name="Cancel").wait_for()
+    offset = page.locator(".view-offset").first.inner_text()
+    box = view_of(page, 0)
+    page.mouse.move(box["x"] + 200, box["y"] + 150)
+    page.mouse.wheel(0, -120)  # the page is there for its reader while it searches
+    page.locator(".view-offset").first.filter(has_not_text=offset).wait_for()
+    assert page.get_by_role("button", name="Cancel").is_visible()
+    page.get_by_role("button", name="Accept", exact=True).wait_for()
+    key = next(one["value"] for one in page.context.cookies() if one["name"] == server.cookie)
+    found = rows_of(page)
+    page.context.close()
+    folder = server.folder(key) / "review" / "results"
+    assert len(found) == len(accepted_in(next(folder.glob("*_lesions.csv"))))
+    return folder
+
+
+@pytest.fixture
+def reading(page, server, results, request):
+    """A page with the sample's lesions, none read yet, in a session of its own."""
+    give_review(server, request.node.name, results)
+    resume(page, server, request.node.name)
+    return page
+
+
+def accepted_in(table):
+    return [row for row in csv.DictReader(io.StringIO(table.read_text())) if row["status"] == "accepted"]
+
+
+def status(url, **headers):
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=60) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def choose(page, button, paths):
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name=button).first.click()
+    chooser.value.set_files(paths)
+
+
+def told(page):
+    page.get_by_role("alert").wait_for()
+    return page.get_by_role("alert").inner_text()
+
+
+# reading
+
+
+def test_the_sample_is_searched_and_every_lesion_is_listed(results):
+    assert len(accepted_in(next(results.glob("*_lesions.csv")))) >= 9
+
+
+def test_a_reader_goes_through_by_keys_and_the_zip_holds_the_decisions(reading):
+    page, ids = reading, rows_of(reading)
+    page.keyboard.press("n")
+    page.locator(f".cmb-current[data-lesion='{ids[0]}']").wait_for()
+    page.keyboard.press("a")
+    wait_for_state(page, ids[0], "accepted")
+    page.locator(f".cmb-current[data-lesion='{ids[1]}']").wait_for()  # on to the next by itself
+    page.keyboard.press("1")
+    wait_for_state(page, ids[1], "rejected")
+    page.keyboard.press("u")
+    wait_for_state(page, ids[2], "uncertain")
+    page.keyboard.press("Control+z")
+    wait_for_state(page, ids[2], "to read")
+    page.keyboard.press("p")
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as download:
+        page.get_by_text("Results", exact=True).click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        names = archive.namelist()
+        table = io.TextIOWrapper(archive.open(next(name for name in names if name.endswith("_lesions.csv"))))
+        decided = {int(row["id"]): (row["decision"], row["mimic"], row["status"]) for row in csv.DictReader(table)}
+        labels = Path(
+            archive.extract(next(n for n in names if n.endswith("_dseg.nii.gz")), download.value.path().parent)
+        )
+    assert decided[ids[0]] == ("accepted", "", "accepted")
+    assert decided[ids[1]] == ("rejected", "vessel", "dropped")
+    assert decided[ids[2]][0] == ""
+    assert any(name.endswith("_report.html") for name in names)
+    voxels = sitk.GetArrayFromImage(sitk.ReadImage(str(labels)))
+    assert (voxels == ids[0]).any()
+    assert not (voxels == ids[1]).any()
+
+
+def test_a_verdict_stays_while_the_threshold_moves(reading):
+    page, ids = reading, rows_of(reading)
+    page.locator(f"[data-lesion='{ids[-1]}']").click()  # the least probable
+    page.get_by_role("button", name="Reject", exact=True).click()
+    wait_for_state(page, ids[-1], "rejected")
+    page.get_by_label("Threshold, probability").fill("0.9")
+    page.wait_for_function("n => document.querySelectorAll('[data-lesion]').length < n", arg=len(ids))
+    assert state_of(page, ids[-1]) == "rejected"
+    page.get_by_label("Operating point").select_option("sensitive")
+    page.wait_for_function("n => document.querySelectorAll('[data-lesion]').length >= n", arg=len(ids))
+
+
+def test_dropped_candidates_say_why(reading):
+    reading.get_by_label("Listed lesions").select_option("dropped")
+    first = reading.locator("[data-lesion].cmb-state-dropped").first
+    first.click()
+    assert "threshold" in reading.locator(".cmb-why").inner_text()
+
+
+# scribbling
+
+
+def test_a_scribble_grows_and_is_accepted_as_a_lesion(reading):
+    page, count = reading, len(rows_of(reading))
+    page.get_by_role("tab", name="Scribble").click()
+    page.keyboard.press("f")
+    page.keyboard.press("b")
+    page.get_by_role("button", name="Paint", pressed=True).wait_for()
+    box = view_of(page, 0)
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.57
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 2, y + 1, steps=3)
+    page.mouse.up()
+    page.keyboard.press("g")
+    page.get_by_role("list", name="Grown microbleeds").get_by_text("CMB 1").wait_for()
+    page.locator(".cmb-curve .scatterlayer").wait_for()
+    page.get_by_label("Location").select_option("thalamus")
+    page.get_by_role("list", name="Grown microbleeds").get_by_text("thalamus").wait_for()
+    page.get_by_role("button", name="Accept as lesion").click()
+    page.get_by_role("list", name="Grown microbleeds").get_by_text("accepted", exact=True).wait_for()
+    page.get_by_role("tab", name="Read").click()
+    page.wait_for_function("n => document.querySelectorAll('[data-lesion]').length === n", arg=count + 1)
+
+
+# what goes wrong
+
+
+def test_what_is_no_scan_is_refused_and_the_page_goes_on(page, server, tmp_path):
+    (tmp_path / "letter.txt").write_text("Dear colleague")
+    (tmp_path / "broken.nii.gz").write_bytes(sample_scan().read_bytes()[:5000])
+    page.goto(server.url)
+    choose(page, "Open a file", tmp_path / "letter.txt")
+    assert "letter.txt is not a scan of a known kind" in told(page)
+    page.get_by_role("alert").get_by_role("button", name="Close").click()
+    choose(page, "Open a file", tmp_path / "broken.nii.gz")
+    assert "broken.nii.gz" in told(page)
+    assert not list(server.state.rglob("upload/*"))  # nothing of it is kept
+    page.get_by_role("button", name="Open the sample scan").click()
+    page.get_by_role("button", name="Detect microbleeds").wait_for()
+
+
+def test_a_broken_dicom_folder_is_refused(page, server, tmp_path):
+    series = tmp_path / "series"
+    series.mkdir()
+    for number in range(3):
+        (series / f"{number}.dcm").write_bytes(b"\0" * 128 + b"DICM" + os.urandom(300))
+    page.goto(server.url)
+    choose(page, "Open a DICOM folder", series)
+    assert "series" in told(page)
+
+
+def test_an_upload_that_is_too_large_is_refused_before_it_is_sent(page, server):
+    page.goto(server.url)
+    page.get_by_role("button", name="Open a file").wait_for()
+    cookies = "; ".join(f"{one['name']}={one['value']}" for one in page.context.cookies())
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection.putrequest("POST", "/upload")
+    connection.putheader("Cookie", cookies)
+    connection.putheader("Content-Type", "multipart/form-data; boundary=x")
+    connection.putheader("Content-Length", str(3 << 30))
+    connection.endheaders()
+    answer = connection.getresponse()
+    assert answer.status == 422
+    assert "larger than" in json.loads(answer.read())["message"]
+    connection.close()
+
+
+def test_an_uploaded_scan_is_shown_under_its_own_name_and_stored_under_another(page, server, tmp_path):
+    scan = tmp_path / "sub-7_SWI.nii.gz"
+    image = sitk.ReadImage(str(sample_scan()))
+    sitk.WriteImage(image[::4, ::4, ::2], str(scan))
+    page.goto(server.url)
+    choose(page, "Open a file", scan)
+    page.get_by_role("button", name="Detect microbleeds").wait_for()
+    assert page.get_by_text("sub-7_SWI.nii.gz", exact=True).is_visible()
+    stored = [path for path in server.state.rglob("upload/*/*") if path.is_file()]
+    assert [path.name for path in stored] == ["00000.nii.gz"]
+    assert stored[0].parent.stat().st_mode & 0o077 == 0
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Export").click()
+    page.get_by_text("Close this session").click()
+    page.get_by_role("button", name="Open the sample scan").wait_for()
+    assert not stored[0].exists()
+
+
+def test_a_worker_that_is_killed_is_told_of_and_the_page_goes_on(page, server):
+    open_sample(page, server)
+    page.get_by_role("button", name="Detect microbleeds").click()
+    page.get_by_role("button", name="Cancel").wait_for()
+    (worker,) = server.workers()
+    os.kill(worker, signal.SIGKILL)
+    assert "ended by the system" in told(page)
+    page.get_by_role("button", name="Detect microbleeds").wait_for()
+
+
+def test_a_second_tab_takes_the_session_over(reading):
+    second = reading.context.new_page()
+    second.goto(reading.url.split("index.html")[0])
+    second.get_by_role("button", name="Accept", exact=True).wait_for()
+    ended = reading.get_by_role("alertdialog")
+    ended.get_by_text("another tab").wait_for()
+    ended.get_by_role("button", name="Use it here").click()
+    reading.get_by_role("button", name="Accept", exact=True).wait_for()
+    second.get_by_role("alertdialog").wait_for()
+
+
+def test_after_a_crash_of_the_server_the_review_goes_on(page, results, tmp_path):
+    server = Server(tmp_path)
+    give_review(server, "key", results)
+    resume(page, server, "key")
+    lesion = rows_of(page)[0]
+    page.keyboard.press("n")
+    page.keyboard.press("r")
+    wait_for_state(page, lesion, "rejected")
+    page.wait_for_timeout(3000)  # what is decided is on the disk within two seconds
+    server.kill()
+    ended = page.get_by_role("alertdialog")
+    ended.get_by_text("stopped or restarted").wait_for()
+    again = Server(tmp_path, "--port", str(server.port))
+    try:
+        ended.get_by_text("answers again").wait_for()
+        ended.get_by_role("button", name="Go on").click()
+        page.get_by_role("button", name="Resume the review").click()
+        wait_for_state(page, lesion, "rejected")
+    finally:
+        again.stop()
+
+
+# who may see it
+
+
+def test_no_request_has_left_the_machine(results, server, asked_hosts):
+    assert f"127.0.0.1:{server.port}" in asked_hosts
+    assert all(host == "" or host.startswith("127.0.0.1:") for host in asked_hosts)  # blobs have none
+
+
+def test_a_served_host_asks_for_its_token(tmp_path):
+    server = Server(tmp_path, "--host", "0.0.0.0")
+    try:
+        here = f"http://127.0.0.1:{server.port}/"
+        assert "?token=" in server.url
+        assert status(here) == 403
+        assert status(here + "?token=guessed") == 403
+        assert status(here + "index.html", Cookie=f"{server.cookie}=guessed") == 403
+        assert status(here + "ws", Connection="Upgrade", Upgrade="websocket") == 403
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        with opener.open(here + "?token=" + server.url.split("token=")[1], timeout=120) as answer:
+            assert answer.status == 200
+            assert "token" not in answer.url
+        with opener.open(here, timeout=60) as answer:
+            assert answer.status == 200
+    finally:
+        server.stop()
+
+
+def test_other_sites_cannot_use_the_page(server):
+    assert status(server.url, Host="evil.example") == 403
+    assert status(server.url + "alive", Origin="http://evil.example") == 403
+    assert status(server.url + "_begin") == 403
+    assert status(server.url + "alive") == 204

@@ -1,0 +1,112 @@
+"""The web page's parts that need no browser."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip("aiohttp")
+
+from CMBSegmentationLib import cli
+from CMBWeb.access import Access, folder_name, new_key
+from CMBWeb.grey_window import reading_window
+from CMBWeb.kept_results import KeptResults, KeptScan
+from CMBWeb.session_folder import private, remove_old
+
+
+def test_this_machines_own_address_needs_no_token_and_any_other_does():
+    assert Access.to("127.0.0.1", 1).token == ""
+    assert len(Access.to("0.0.0.0", 1).token) >= 24
+    assert Access.to("0.0.0.0", 1).token != Access.to("0.0.0.0", 1).token
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_ours"),
+    [
+        ({"Host": "127.0.0.1:80"}, True),
+        ({"Host": "localhost:80", "Origin": "http://localhost:80"}, True),
+        ({"Host": "[::1]:80"}, True),
+        ({"Host": "evil.example"}, False),  # a name that was bent to this machine
+        ({"Host": "127.0.0.1.evil.example"}, False),
+        ({"Host": "127.0.0.1:80", "Origin": "http://evil.example"}, False),
+        ({"Host": "127.0.0.1:80", "Origin": "null"}, False),
+        ({}, False),
+    ],
+)
+def test_only_our_own_page_may_ask(headers, is_ours):
+    assert Access("127.0.0.1", 80).is_ours(headers) is is_ours
+
+
+def test_an_empty_token_is_never_right():
+    assert not Access("127.0.0.1", 80).is_token("")
+    assert Access("0.0.0.0", 80, "abc").is_token("abc")
+    assert not Access("0.0.0.0", 80, "abc").is_token("abcd")
+
+
+def test_a_sessions_folder_does_not_give_its_key_away():
+    key = new_key()
+    assert key not in folder_name(key)
+    assert folder_name(key) != folder_name(new_key())
+
+
+def test_what_former_servers_left_is_removed_but_for_reviews_that_are_not_old(tmp_path):
+    for name in ("old", "new", "empty"):
+        (private(tmp_path / name / "upload") / "scan.nii").touch()
+    for name in ("old", "new"):
+        (private(tmp_path / name / "review") / "review.json").touch()
+    long_ago = time.time() - 80 * 3600
+    for path in [tmp_path / "old", *(tmp_path / "old").rglob("*")]:
+        os.utime(path, (long_ago, long_ago))
+    remove_old(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+    assert (tmp_path / "new" / "review").stat().st_mode & 0o077 == 0
+
+
+def test_results_of_another_scan_are_forgotten(tmp_path):
+    kept = KeptResults(lambda: tmp_path)
+    scan = tmp_path / "scan.nii"
+    scan.touch()
+    kept.begin(KeptScan(str(scan), "A"))
+    (tmp_path / "results").mkdir()
+    kept.begin(KeptScan(str(scan), "A"))
+    assert kept.results() is not None
+    kept.begin(KeptScan(str(scan), "B"))
+    assert kept.results() is None
+    scan.unlink()
+    assert kept.scan() is None
+
+
+@given(st.integers(0, 3), st.floats(1e-3, 1e5))
+def test_the_first_window_shows_tissue_and_voids_at_any_scale(seed, scale):
+    random = np.random.default_rng(seed)
+    head = random.normal(0, 5, (24, 24, 24)).clip(0)  # air
+    head[4:20, 4:20, 4:20] = random.normal(150, 20, (16, 16, 16))
+    head[10, 10, 10] = 5  # a microbleed
+    window = reading_window(head * scale)
+    span = window.high - window.low
+    assert window.lowest <= window.low < window.high <= window.highest
+    assert window.low > 5 * scale  # black
+    assert 0.2 < (150 * scale - window.low) / span < 0.8  # grey
+
+
+def test_a_flat_scan_has_a_window_too():
+    window = reading_window(np.full((4, 4, 4), 7))
+    assert window.low < window.high
+
+
+def test_a_missing_scan_and_a_taken_port_are_told(tmp_path, capsys):
+    assert cli.main(["web", str(tmp_path / "none.nii.gz"), "--no-browser"]) == 2
+    assert "does not exist" in capsys.readouterr().err
+    assert cli.main(["web", "--port", "99999", "--no-browser"]) == 2
+    assert "--port" in capsys.readouterr().err
+
+
+def test_without_the_extra_the_command_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setattr(cli, "WEB_PACKAGES", ("aiohttp", "no_such_package"))
+    assert cli.main(["web"]) == 4
+    assert "no_such_package" in capsys.readouterr().err
