@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # what VTK needs of Debian: an EGL library, Mesa behind it, X11 and fonts that it links to
 DRAWING := libegl1 libgl1 libgl1-mesa-dri libxrender1 libxext6 libsm6 libxt6 fontconfig
+# what Qt links to
+QT := libxkbcommon0 libdbus-1-3 libfontconfig1 libglib2.0-0
 SAMPLE := Resources/SampleData/cmb-sample_T2starw.nii.gz
 
 .PHONY: demo web test lint benchmark clean
@@ -69,6 +71,9 @@ $(VENV)/.ready-test: pyproject.toml | $(BIN)/python
 	    $$SUDO apt-get install -qq -y dicom3tools >/dev/null 2>&1; } || \
 	    echo "Without dicom3tools, DICOM results are not validated in the tests."
 	$(call install_debian,chromium)
+	@/sbin/ldconfig -p | grep -q libxkbcommon.so.0 && /sbin/ldconfig -p | grep -q libdbus-1.so.3 || { \
+	    SUDO=; [ "$$(id -u)" = 0 ] || SUDO="sudo -n"; \
+	    $$SUDO apt-get install -qq -y $(QT) >/dev/null 2>&1; } || echo "Please install these packages: $(QT)"
 	@touch $@ $(VENV)/.ready-demo $(VENV)/.ready-web
 
 clean:

@@ -105,6 +105,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.initializeParameterNode()
         self.onReadingChanged(self.logic.session.reading)
         self.onStatusChanged(self.logic.session.status)
+        self.onReviewChanged()
 
     def cleanup(self) -> None:
         """End what runs and save what is open; called when Slicer closes or the module is reloaded."""
@@ -581,9 +582,9 @@ class CMBSegmentationLogic(ScriptedLoadableModuleLogic):
             f"R {m.r_mm:.1f}  A {m.a_mm:.1f}  S {m.s_mm:.1f} mm", f"signal loss {100 * m.contrast:.0f} %",
             f"elongation {m.elongation:.1f}",
         ]  # fmt: skip
-        said = lesion.row()["dropped_because"] or (
-            lesion.verdict and f"{lesion.verdict.decision} by {lesion.verdict.reader}"
-        )
+        said = lesion.row()["dropped_because"]
+        if lesion.verdict is not None and not said:
+            said = lesion.verdict.decision + (f" by {lesion.verdict.reader}" if lesion.verdict.reader else "")
         return " · ".join(words) + (f"\n{said}" if said else "")
 
     def summaryLine(self) -> str:

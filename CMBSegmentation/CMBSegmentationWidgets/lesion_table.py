@@ -24,6 +24,8 @@ COLUMNS = (
     ("Note", "The mimic, or why it was dropped"),
 )
 NUMBER_COLUMN = 0
+OFTEN_EMPTY = (4, 5, 6)  # columns that are left out where no lesion has anything in them
+ROW_HEIGHT = 24
 SIGNS = {"accepted": "✓", "rejected": "✗", "uncertain": "?", "unreviewed": "•", "dropped": "–"}
 COLOURED_COLUMNS = (0, 1)  # the whole row would drown the chosen one
 
@@ -54,6 +56,7 @@ class LesionTable:
         widget.setAlternatingRowColors(True)
         widget.setWordWrap(False)
         widget.verticalHeader().setVisible(False)
+        widget.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
         widget.horizontalHeader().setStretchLastSection(True)
         widget.setSortingEnabled(True)
         widget.sortByColumn(NUMBER_COLUMN, qt.Qt.AscendingOrder)
@@ -68,9 +71,12 @@ class LesionTable:
         was_blocked = table.blockSignals(True)
         table.setSortingEnabled(False)
         table.setRowCount(len(lesions))
+        rows = [_cells(lesion) for lesion in lesions]
         for row, lesion in enumerate(lesions):
-            for column, value in enumerate(_cells(lesion)):
+            for column, value in enumerate(rows[row]):
                 self._fill(row, column, value, lesion)
+        for column in OFTEN_EMPTY:
+            table.setColumnHidden(column, not any(cells[column] != "" for cells in rows))
         table.setSortingEnabled(True)
         if lesions and not self._is_fitted:
             table.resizeColumnsToContents()
@@ -122,7 +128,7 @@ class LesionTable:
             self._chosen(self._id(row))
 
     def _on_sorted(self, *_: Any) -> None:
-        self._tell_order()
+        qt.QTimer.singleShot(0, self._tell_order)  # the rows follow the heading's arrow
 
     def _tell_order(self) -> None:
         order = [self._id(row) for row in range(self._widget.rowCount)]

@@ -149,19 +149,20 @@ class Desktop:
         self.settle()
 
     def wait_until(self, is_so: Callable[[], bool], seconds: float = 60.0) -> float:
-        """Let Qt run until something is so; give the longest time (s) in which it did nothing else.
+        """Let Qt run until something is so; give the longest time (s) in which it could not, until then.
 
         Raises
         ------
         AssertionError
             It took longer.
         """
-        until, longest, last = time.monotonic() + seconds, 0.0, time.monotonic()
+        until, longest = time.monotonic() + seconds, 0.0
         while not is_so():
             assert time.monotonic() < until, "it did not happen in time"
+            before = time.monotonic()
             self.settle()
-            now = time.monotonic()
-            longest, last = max(longest, now - last), now
+            if not is_so():
+                longest = max(longest, time.monotonic() - before)
             time.sleep(0.005)
         return longest
 

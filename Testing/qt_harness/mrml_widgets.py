@@ -31,7 +31,7 @@ def kept(kind: Any, name: str, default: Any, changed: str = "") -> Any:
 
 
 class StandIn(QtWidgets.QWidget):
-    """What all have."""
+    """What all have; signals are Python's own, since PySide6 miscounts a bool that it emits (6.12)."""
 
     own_signals: tuple[str, ...] = ()
 
@@ -126,7 +126,7 @@ class _NodeComboBox(StandIn):
         return sum(bool(self.own_box.itemData(row)) for row in range(self.own_box.count()))
 
     def own_on_scene(self, caller: Any, event: str) -> None:
-        if not self.own_scene.IsBatchProcessing():
+        if self.own_scene is not None and not self.own_scene.IsBatchProcessing():
             self.own_list()
 
     def own_list(self) -> None:
@@ -229,7 +229,7 @@ class _PlotWidget(_MRMLWidget):
 class _CollapsibleButton(StandIn):
     """A heading that shows and hides what lies below it."""
 
-    contentsCollapsed = QtCore.Signal(bool)  # noqa: N815
+    own_signals = ("contentsCollapsed(bool)",)
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
@@ -244,7 +244,7 @@ class _CollapsibleButton(StandIn):
         arrow = QtCore.Qt.ArrowType.RightArrow if collapsed else QtCore.Qt.ArrowType.DownArrow
         self.own_heading.setArrowType(arrow)
         self.own_apply()
-        self.contentsCollapsed.emit(collapsed)
+        self.own_tell("contentsCollapsed(bool)", collapsed)
 
     def own_apply(self) -> None:
         height = self.own_heading.sizeHint().height() + 4
@@ -284,7 +284,7 @@ class _CollapsibleButton(StandIn):
 class _SliderWidget(StandIn):
     """A slider with a spin box."""
 
-    valueChanged = QtCore.Signal(float)  # noqa: N815
+    own_signals = ("valueChanged(double)",)
     STEPS = 1000
 
     def __init__(self, parent: Any = None) -> None:
@@ -310,7 +310,7 @@ class _SliderWidget(StandIn):
         blocked = self.own_slider.blockSignals(True)
         self.own_slider.setValue(round(self.STEPS * (value - low) / ((high - low) or 1)))
         self.own_slider.blockSignals(blocked)
-        self.valueChanged.emit(value)
+        self.own_tell("valueChanged(double)", value)
 
     def setValue(self, value: float) -> None:  # noqa: N802
         self.own_spin.setValue(value)
@@ -341,7 +341,7 @@ class _SliderWidget(StandIn):
 class _PathLineEdit(StandIn):
     """A line for a path."""
 
-    currentPathChanged = QtCore.Signal(str)  # noqa: N815
+    own_signals = ("currentPathChanged(QString)",)
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
@@ -350,7 +350,7 @@ class _PathLineEdit(StandIn):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.own_line, 1)
         layout.addWidget(QtWidgets.QToolButton(text="…"))
-        self.own_line.textChanged.connect(self.currentPathChanged)
+        self.own_line.textChanged.connect(lambda text: self.own_tell("currentPathChanged(QString)", text))
         QtWidgets.QWidget.setFocusProxy(self, self.own_line)
 
     def setCurrentPath(self, path: str) -> None:  # noqa: N802

@@ -44,7 +44,15 @@ def connect(self: Any, signature: str, listener: Callable[..., object]) -> bool:
         raise SignatureError(f"{type(self).__name__} has no signal {signature}")
     if not callable(listener):
         raise TypeError(f"{listener!r} cannot be called")
-    return bool(QtCore.QObject.connect(self, QtCore.SIGNAL(signature), listener))
+    name, _, types = normalized.rstrip(")").partition("(")
+    count = len(types.split(",")) if types else 0  # a listener gets what the signature says, no more
+
+    def heard(*values: Any) -> None:
+        listener(*values[:count])
+
+    _signal(self, name, types).connect(heard)
+    connections(self).append((normalized, listener, heard))
+    return True
 
 
 def disconnect(self: Any, signature: str, listener: Callable[..., object]) -> bool:
@@ -52,7 +60,32 @@ def disconnect(self: Any, signature: str, listener: Callable[..., object]) -> bo
     if signature in getattr(self, "own_signals", ()):
         self.own_listeners[signature].remove(listener)
         return True
-    return bool(QtCore.QObject.disconnect(self, QtCore.SIGNAL(signature), listener))
+    normalized = bytes(QtCore.QMetaObject.normalizedSignature(signature).data()).decode()
+    for made in connections(self):
+        if made[:2] == (normalized, listener):
+            name, _, types = normalized.rstrip(")").partition("(")
+            _signal(self, name, types).disconnect(made[2])
+            connections(self).remove(made)
+            return True
+    return False
+
+
+def connections(widget: Any) -> list[tuple[str, Any, Any]]:
+    """Give what was connected to a widget: signature, listener, and what Qt calls."""
+    if not hasattr(widget, "own_connections"):
+        widget.own_connections = []
+    return widget.own_connections
+
+
+def _signal(widget: Any, name: str, types: str) -> Any:
+    signal = getattr(widget, name)
+    python_types = {"int": int, "bool": bool, "QString": str, "double": float}
+    if types in python_types:
+        try:
+            return signal[python_types[types]]
+        except (KeyError, IndexError, TypeError):  # it has one form only
+            return signal
+    return signal
 
 
 def _refusing_unknown(base: type) -> Callable[[Any, str, Any], None]:
@@ -71,6 +104,8 @@ def in_pythonqt_style(base: type, name: str | None = None, **members: Any) -> ty
     meta = base.staticMetaObject
     for number in range(meta.propertyCount()):
         name_of_property = meta.property(number).name()
+        if name_of_property == "singleShot":  # of a QTimer: PythonQt gives the static function of that name
+            continue
         if not any(isinstance(vars(one).get(name_of_property), QtCore.Property) for one in base.__mro__):
             names[name_of_property] = _property(name_of_property)
     names["name"] = names["objectName"]

@@ -171,12 +171,12 @@ def _wrapped(cls: type) -> type:
         self.parameterNode = node
         self.bound: dict[int, list[tuple[str, Any]]] = {}
 
-    def read(name: str, kind: Any) -> Any:
+    def read(name: str, kind: Any, default: Any) -> Any:
         def get(self: Any) -> Any:
             if _is_node(kind):
                 return self.parameterNode.GetNodeReference(name)
             if not self.parameterNode.GetParameter(name):
-                return getattr(cls, f"default_{name}", kind())
+                return default
             text = self.parameterNode.GetParameter(name)
             return text == "True" if kind is bool else kind(text[1:] if kind is str else text)
 
@@ -195,9 +195,8 @@ def _wrapped(cls: type) -> type:
     members["AddObserver"] = lambda self, event, listener: self.parameterNode.AddObserver(event, listener)
     for name, kind in kinds.items():
         kind = getattr(kind, "__origin__", kind) if not _is_node(kind) else kind
-        if hasattr(cls, name):
-            members[f"default_{name}"] = getattr(cls, name)
-        members[name] = property(read(name, kind), write(name, kind))
+        default = getattr(cls, name, None if _is_node(kind) else kind())
+        members[name] = property(read(name, kind, default), write(name, kind))
     return type(cls.__name__, (cls,), members)
 
 

@@ -343,7 +343,7 @@ class ReviewSession(DetectionSession):
 
     @noticed
     def set_place(self, region: str, side: str, *, lesion_id: int | None = None) -> ReviewedLesion | None:
-        """Say where a lesion lies; one that has no verdict is thereby accepted.
+        """Say where a lesion lies that has a verdict.
 
         Parameters
         ----------
@@ -360,7 +360,7 @@ class ReviewSession(DetectionSession):
             raise InputError(f"There is no side {side!r}.", f"Sides are {', '.join(SIDES)}.")
         review, lesion = self._ready(), self._chosen(lesion_id)
         if not lesion.is_fixed:
-            lesion = replace(lesion, verdict=Verdict(ACCEPTED, "", self._reading.reader.strip(), utc_now()))
+            raise InputError(f"CMB {lesion.id} has no verdict yet.", "Accept it or call it uncertain first.")
         review.do(with_place(review.review, lesion, region, side), f"place of CMB {lesion.id}")
         self._after(f"CMB {lesion.id}: {' '.join(filter(None, (side, region))) or 'no region'}")
         return review.find(lesion.id)

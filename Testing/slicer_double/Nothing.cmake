@@ -1,0 +1,1 @@
+# Slicer packs extensions here; there is nothing to pack.

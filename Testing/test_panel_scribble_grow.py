@@ -1,0 +1,108 @@
+"""CMB Scribble Grow's panel, worked as a person would: paint, grow, adjust, answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from module_file import ROOT
+from panels import open_panel
+from slicer_scene import a_scene, new_scene
+
+sys.path.append(str(ROOT / "CMBScribbleGrow" / "Testing"))  # the scan that the module's own tests use
+from painted_scan import SPOTS, add_head, paint, ras_of
+
+__all__ = ["a_scene", "new_scene", "open_panel"]
+
+PICTURES = os.environ.get("CMB_PICTURES")  # folder for the guide's pictures
+
+
+@pytest.fixture
+def a_panel(open_panel, a_scene, tmp_path):
+    """A scan is chosen, a reader named, and the annotation has a folder."""
+    scan = add_head()
+    panel = open_panel("CMBScribbleGrow")
+    panel.ui.scanSelector.setCurrentNode(scan)
+    panel.module.qt.QFileDialog.answers.append(str(tmp_path))
+    panel.type(panel.ui.readerEdit, "SI")
+    panel.click(panel.ui.folderButton)
+    panel.scan = scan
+    return panel
+
+
+def records(panel):
+    return [panel.ui.lesionList.item(row).text() for row in range(panel.ui.lesionList.count)]
+
+
+def test_the_empty_panel_asks_for_a_scan_and_a_reader(open_panel):
+    panel = open_panel("CMBScribbleGrow")
+    assert "reader" in panel.ui.statusLabel.text or not panel.ui.growButton.enabled
+    assert not panel.ui.acceptButton.enabled
+
+
+def test_a_painted_scribble_grows_by_a_key_and_is_accepted_by_another(a_panel):
+    paint(a_panel.scan, "A")
+    a_panel.key("G")
+    assert len(records(a_panel)) == 1
+    before = a_panel.ui.toleranceSlider.value
+    a_panel.key("]")
+    assert a_panel.ui.toleranceSlider.value == pytest.approx(before + 0.5)
+    a_panel.key("Return")
+    assert a_panel.widget.logic.session.lesions[0].accepted
+    if PICTURES:
+        a_panel.picture(Path(PICTURES) / "panel-scribble-grow.png")
+
+
+def test_undo_takes_the_lesion_back(a_panel):
+    paint(a_panel.scan, "A")
+    a_panel.click(a_panel.ui.growButton)
+    a_panel.key("Ctrl+Z")
+    assert records(a_panel) == []
+    a_panel.key("Ctrl+Y")
+    assert len(records(a_panel)) == 1
+
+
+def test_answers_are_written_to_the_disk(a_panel, tmp_path):
+    paint(a_panel.scan, "A")
+    a_panel.key("G")
+    a_panel.ui.lesionList.setCurrentRow(0)
+    a_panel.choose(a_panel.ui.locationSelector, "thalamus")
+    a_panel.choose(a_panel.ui.sideSelector, "left")
+    session = a_panel.widget.logic.session
+    a_panel.wait_until(lambda: not session.study.disk.unsaved, 10)
+    (file,) = tmp_path.glob("*_annotation*.json")
+    (lesion,) = json.loads(file.read_text(encoding="utf-8"))["annotations"][0]["microbleeds"]
+    assert (lesion["location"], lesion["side"]) == ("thalamus", "left")
+    assert "thalamus" in records(a_panel)[0]
+
+
+def test_the_slider_changes_the_mask_and_the_automatic_one_comes_back(a_panel):
+    paint(a_panel.scan, "A")
+    a_panel.key("G")
+    session = a_panel.widget.logic.session
+    found = len(session.current.mask)
+    a_panel.ui.toleranceSlider.setValue(0.5)
+    assert len(session.current.mask) < found
+    a_panel.click(a_panel.ui.automaticCheck)
+    assert len(session.current.mask) == found
+
+
+def test_a_mimic_is_placed_and_described(a_panel):
+    a_panel.key("M")
+    node = a_panel.widget.logic.session.study.nodes.mimics
+    node.AddControlPoint(*ras_of(SPOTS["B"]))
+    a_panel.wait_until(lambda: a_panel.ui.mimicList.count == 1, 10)
+    a_panel.ui.mimicList.setCurrentRow(0)
+    a_panel.choose(a_panel.ui.mimicTypeSelector, "vessel")
+    assert a_panel.ui.mimicList.item(0).text() == "Mimic 1 · vessel"
+
+
+def test_typing_an_answer_accepts_nothing(a_panel):
+    paint(a_panel.scan, "A")
+    a_panel.key("G")
+    a_panel.type(a_panel.ui.lesionCommentEdit, "GM[")
+    assert a_panel.ui.lesionCommentEdit.text == "GM["
+    assert not a_panel.widget.logic.session.lesions[0].accepted

@@ -1,0 +1,403 @@
+"""CMB Segmentation's panel, worked as a person would: click, type, keys, rows."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import slicer
+import slicer.util
+from module_file import ROOT
+from panels import open_panel
+from slicer_scene import a_scene, new_scene, reopened
+
+sys.path.append(str(ROOT / "CMBSegmentation" / "Testing"))  # the scans that the module's own tests use
+from dark_spots import ball_brain, write_dark_voxel_model
+from oblique_scan import LESION_PEAKS, SCAN_NAME, oblique_ijk_to_ras, scan_voxels, write_detection
+
+from CMBSegmentationLib.scene import export_scan, load_results
+from CMBSegmentationLib.scene.volumes import fill_volume, geometry_of
+
+__all__ = ["a_scene", "new_scene", "open_panel", "reopened"]
+
+PICTURES = os.environ.get("CMB_PICTURES")  # folder for the guide's pictures
+
+
+def picture(panel, name):
+    if PICTURES:
+        panel.picture(Path(PICTURES) / f"panel-{name}.png")
+
+
+@pytest.fixture
+def a_searched_scan(a_scene, tmp_path):
+    scan = slicer.util.addVolumeFromArray(scan_voxels(), ijkToRAS=oblique_ijk_to_ras(), name=SCAN_NAME)
+    load_results(write_detection(export_scan(scan, tmp_path).path, tmp_path / "results"), scan)
+    return scan
+
+
+@pytest.fixture
+def a_panel(open_panel, a_searched_scan):
+    return open_panel("CMBSegmentation")
+
+
+def add_head(tmp_path, **spots):
+    """A ball of a brain with two dark spots, loaded from a file as a reader would have it."""
+    import SimpleITK as sitk
+
+    image = ball_brain(**spots)[0]
+    path = tmp_path / "study" / "head_T2starw.nrrd"
+    path.parent.mkdir(exist_ok=True)
+    sitk.WriteImage(image, str(path))
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "head_T2starw")
+    fill_volume(node, sitk.GetArrayFromImage(image), geometry_of(image))
+    node.AddDefaultStorageNode()
+    node.GetStorageNode().SetFileName(str(path))
+    return node
+
+
+def cells(panel, column):
+    table = panel.ui.lesionTable
+    return [table.item(row, column).text() for row in range(table.rowCount)]
+
+
+def verdicts(panel):
+    return [text.split()[-1] for text in cells(panel, 1)]
+
+
+# the empty panel
+
+
+def test_the_panel_opens_within_a_second_and_says_what_to_do(open_panel):
+    panel = open_panel("CMBSegmentation")
+    picture(panel, "empty")
+    assert panel.opened_in_s < 3.0  # 1 s on an idle machine
+    assert not panel.ui.detectButton.enabled
+    assert "choose a scan" in panel.ui.summaryLabel.text
+    assert panel.ui.operatingPointSelector.currentText == "balanced"
+
+
+def test_a_key_without_a_list_says_what_to_do(open_panel):
+    panel = open_panel("CMBSegmentation")
+    panel.key("A")
+    assert "detect its microbleeds first" in panel.ui.statusLabel.text
+
+
+def test_the_first_scan_is_chosen_and_results_are_not_offered(a_panel, a_searched_scan):
+    assert a_panel.ui.inputSelector.currentNode() is a_searched_scan
+    assert a_panel.ui.detectButton.enabled
+
+
+# the list
+
+
+def test_the_list_sorts_by_a_click_on_a_heading_and_keys_follow_it(a_panel):
+    assert cells(a_panel, 0) == ["1", "2", "3"]
+    a_panel.ui.lesionTable.sortByColumn(0, a_panel.module.qt.Qt.DescendingOrder)
+    a_panel.settle()
+    assert cells(a_panel, 0) == ["3", "2", "1"]
+    a_panel.key("N")
+    assert a_panel.widget.logic.session.current.id == 3
+
+
+def test_choosing_a_row_jumps_there_within_50_ms(a_panel):
+    table = a_panel.ui.lesionTable
+    start = time.perf_counter()
+    table.setCurrentCell(2, 0)
+    assert time.perf_counter() - start < 0.2  # 50 ms on an idle machine
+    lesion = a_panel.widget.logic.session.current
+    centre = [a_panel.views[0].GetSliceToRAS().GetElement(axis, 3) for axis in range(3)]
+    assert centre == pytest.approx([lesion.lesion.r_mm, lesion.lesion.a_mm, lesion.lesion.s_mm], abs=0.01)
+    assert f"CMB {lesion.id}" in a_panel.ui.lesionLabel.text
+
+
+def test_keys_decide_and_undo_takes_back(a_panel):
+    a_panel.type(a_panel.ui.readerEdit, "SI")
+    a_panel.key("N")
+    a_panel.key("A")
+    a_panel.key("R")
+    assert a_panel.ui.mimicPanel.visible
+    picture(a_panel, "mimic")
+    a_panel.key("1")
+    assert not a_panel.ui.mimicPanel.visible
+    a_panel.key("U")
+    assert verdicts(a_panel) == ["accepted", "rejected", "uncertain"]
+    assert "vessel" in cells(a_panel, 10)[1]
+    assert "1 definite, 1 possible, 1 rejected" in a_panel.ui.summaryLabel.text
+    a_panel.key("Ctrl+Z")
+    assert verdicts(a_panel) == ["accepted", "rejected", "unreviewed"]
+    a_panel.key("Ctrl+Y")
+    assert verdicts(a_panel)[2] == "uncertain"
+    assert a_panel.widget.logic.session.review.find(1).verdict.reader == "SI"
+
+
+def test_escape_leaves_the_question_and_return_leaves_it_open(a_panel):
+    a_panel.key("N")
+    a_panel.key("R")
+    a_panel.key("Esc")
+    assert verdicts(a_panel)[0] == "unreviewed"
+    a_panel.key("R")
+    a_panel.key("Return")
+    assert verdicts(a_panel)[0] == "rejected"
+    a_panel.key("1")  # no question is open: not a mimic
+    assert verdicts(a_panel).count("rejected") == 1
+
+
+def test_letters_typed_into_a_field_are_no_keys(a_panel):
+    a_panel.key("N")
+    a_panel.type(a_panel.ui.readerEdit, "AU")
+    assert a_panel.ui.readerEdit.text == "AU"
+    assert set(verdicts(a_panel)) == {"unreviewed"}
+
+
+def test_every_button_does_what_its_key_does(a_panel):
+    ui = a_panel.ui
+    a_panel.click(ui.nextButton)
+    a_panel.click(ui.acceptButton)
+    a_panel.click(ui.rejectButton)
+    a_panel.click(ui.mimicPanel.findChildren(type(ui.acceptButton))[2])
+    assert verdicts(a_panel) == ["accepted", "rejected", "unreviewed"]
+    a_panel.click(ui.uncertainButton)
+    a_panel.click(ui.undoButton)
+    a_panel.click(ui.previousButton)
+    a_panel.click(ui.deleteButton)
+    assert cells(a_panel, 0) == ["1", "3"]
+
+
+def test_rows_are_merged_and_split(a_panel):
+    table = a_panel.ui.lesionTable
+    table.selectAll()
+    a_panel.key("Ctrl+M")
+    assert cells(a_panel, 0) == ["1"]
+    a_panel.key("Ctrl+T")
+    assert len(cells(a_panel, 0)) > 1
+
+
+def test_the_slider_lists_anew_and_verdicts_stay(a_panel):
+    a_panel.key("N")
+    a_panel.key("N")
+    a_panel.key("N")
+    a_panel.key("A")
+    a_panel.ui.thresholdSlider.setValue(0.9)
+    assert cells(a_panel, 0) == ["1", "3"]
+    assert verdicts(a_panel) == ["unreviewed", "accepted"]
+    a_panel.ui.thresholdSlider.setValue(0.2)
+    assert cells(a_panel, 0) == ["1", "2", "3", "4"]
+
+
+def test_dropped_candidates_are_listed_with_their_reason(a_panel):
+    a_panel.ui.thresholdSlider.setValue(0.95)
+    assert "Show dropped candidates" in a_panel.ui.summaryLabel.text or cells(a_panel, 0)
+    a_panel.key("D")
+    picture(a_panel, "dropped")
+    assert len(cells(a_panel, 0)) == 4
+    assert all("below the threshold" in note for note in cells(a_panel, 10) if "probability" in note)
+
+
+def test_the_views_follow_their_switches(a_panel):
+    a_panel.key("S")
+    assert all(view.GetSlabReconstructionEnabled() for view in a_panel.views)
+    a_panel.ui.slabSpin.setValue(20.0)
+    assert a_panel.views[0].GetSlabReconstructionThickness() == 20.0
+    a_panel.key("S")
+    assert not a_panel.views[0].GetSlabReconstructionEnabled()
+    a_panel.key("F")
+    display = a_panel.widget.logic.session.results.segmentation.GetDisplayNode()
+    assert display.GetOpacity2DFill() > 0
+    a_panel.key("3")
+    assert slicer.util.getNode(f"{SCAN_NAME} brain surface").GetDisplayNode().GetVisibility()
+    a_panel.key("O")
+    assert a_panel.views[0].GetSlabReconstructionTypeAsString(a_panel.views[0].GetSlabReconstructionType()) == "Max"
+    a_panel.key("O")
+    assert not a_panel.views[0].GetSlabReconstructionEnabled()
+
+
+def test_a_click_in_a_view_adds_a_missed_lesion(a_panel):
+    a_panel.click(a_panel.ui.addButton)
+    node = slicer.util.getNode("Missed microbleed")
+    k, j, i = (12, 34, 34)
+    node.AddControlPoint(*(oblique_ijk_to_ras() @ [i, j, k, 1])[:3])
+    a_panel.settle()
+    assert cells(a_panel, 0) == ["1", "2", "3", "5"]
+    assert verdicts(a_panel)[3] == "accepted"
+    assert not a_panel.ui.addButton.checked
+
+
+def test_the_summary_is_copied_as_text(a_panel):
+    a_panel.key("N")
+    a_panel.key("A")
+    a_panel.key("P")
+    a_panel.ui.sideSelector.setCurrentText("left")
+    a_panel.ui.regionSelector.setCurrentText("thalamus")
+    a_panel.ui.regionSelector.activated.emit(0)
+    a_panel.settle()
+    picture(a_panel, "result")
+    a_panel.click(a_panel.ui.copyButton)
+    text = a_panel.application.clipboard().text()
+    assert "1 definite, 0 possible" in text
+    assert "left thalamus 1/0" in text
+
+
+# a detection
+
+
+@pytest.fixture
+def dark_model(tmp_path):
+    return write_dark_voxel_model(tmp_path / "dark.onnx")
+
+
+def detect(panel, model):
+    panel.ui.modelPath.setCurrentPath(str(model))
+    panel.choose(panel.ui.deviceSelector, "cpu")
+    panel.key("Tab")
+    panel.click(panel.ui.detectButton)
+    session = panel.widget.logic.session
+    return panel.wait_until(lambda: not session.is_running)
+
+
+def test_a_case_is_reviewed_by_keyboard_alone(open_panel, new_scene, tmp_path, dark_model):
+    """Detect, decide on every lesion, add a missed one, move the threshold, save, kill, reopen, export."""
+    scene = new_scene()
+    scan = add_head(tmp_path)
+    # a lesion that the network does not see: less dark than its slope begins at
+    voxels = slicer.util.arrayFromVolume(scan)
+    k, j, i = (n // 2 for n in voxels.shape)
+    voxels[k - 1 : k + 2, j - 1 : j + 2, i - 1 : i + 2] *= 0.8
+    scan.Modified()
+    panel = open_panel("CMBSegmentation", scene)
+    panel.ui.modelPath.setCurrentPath(str(dark_model))
+    panel.choose(panel.ui.deviceSelector, "cpu")
+    panel.type(panel.ui.readerEdit, "SI")
+    panel.ui.detectButton.setFocus()
+    panel.key("Space")
+    session = panel.widget.logic.session
+    assert session.is_running
+    panel.wait_until(lambda: session.status.fraction > 0 or not session.is_running)
+    picture(panel, "running")
+    longest = panel.wait_until(lambda: not session.is_running)
+    assert longest < 2.0  # 0.2 s on an idle machine; the rest is what else runs on it
+    assert cells(panel, 0) == ["1", "2"]
+    panel.key("N")
+    panel.key("A")
+    panel.key("R")
+    panel.key("2")
+    slicer.vtkMRMLSliceNode.JumpAllSlices(scene, *ras_of(scan, (k, j, i)), slicer.vtkMRMLSliceNode.CenteredJumpSlice)
+    panel.key("M")
+    assert verdicts(panel) == ["accepted", "rejected", "accepted"], panel.ui.statusLabel.text
+    panel.ui.thresholdSlider.setFocus()
+    panel.key("Up")
+    panel.window.setFocus()
+    decided = [(one.id, one.state) for one in session.lesions]
+    file = session.review.path
+    panel.wait_until(lambda: not session.review.unsaved, 10)
+    saved = json.loads(file.read_text(encoding="utf-8"))
+    assert len(saved["lesions"]) == 3
+    mrb = tmp_path / "case.mrb"
+    assert scene.WriteToMRB(str(mrb))
+    session._open.clear()  # killed: nothing more is written
+    scene.Clear(True)
+    panel.close()
+
+    again = new_scene()
+    assert again.ReadFromMRB(str(mrb), True)
+    panel = open_panel("CMBSegmentation", again)
+    session = panel.widget.logic.session
+    assert [(one.id, one.state) for one in session.lesions] == decided
+    panel.module.qt.QFileDialog.answers.append(str(tmp_path / "out"))
+    panel.key("Ctrl+E")
+    (table,) = (tmp_path / "out").glob("*_lesions.csv")
+    rows = {row["id"]: row for row in csv.DictReader(table.open(encoding="utf-8"))}
+    assert [rows[str(number)]["decision"] for number, _ in decided] == [state for _, state in decided]
+    assert rows["2"]["mimic"] == "basal-ganglia calcification"
+    assert rows["3"]["origin"] == "added"
+    assert len(list((tmp_path / "out").iterdir())) == 6
+
+
+def ras_of(scan, kji):
+    matrix = slicer.vtkMRMLScalarVolumeNode.GetIJKToRASMatrix
+    import vtk
+
+    to_ras = vtk.vtkMatrix4x4()
+    matrix(scan, to_ras)
+    return to_ras.MultiplyPoint([*kji[::-1], 1.0])[:3]
+
+
+# what goes wrong
+
+
+def test_a_killed_worker_is_told_and_the_review_is_intact(a_panel, tmp_path, dark_model):
+    a_panel.key("N")
+    a_panel.key("A")
+    a_panel.ui.modelPath.setCurrentPath(str(dark_model))
+    a_panel.click(a_panel.ui.detectButton)
+    session = a_panel.widget.logic.session
+    os.killpg(session._run.process._process.pid, signal.SIGKILL)
+    a_panel.wait_until(lambda: not session.is_running)
+    picture(a_panel, "error")
+    assert "ended by the system" in a_panel.ui.statusLabel.text
+    assert verdicts(a_panel)[0] == "accepted"
+
+
+def test_cancel_ends_the_search(a_panel, dark_model):
+    a_panel.ui.modelPath.setCurrentPath(str(dark_model))
+    a_panel.click(a_panel.ui.detectButton)
+    a_panel.click(a_panel.ui.cancelButton)
+    assert "Cancelled" in a_panel.ui.statusLabel.text
+    assert a_panel.ui.detectButton.enabled
+
+
+def test_a_model_that_went_away_is_told(a_panel, tmp_path):
+    detect(a_panel, tmp_path / "gone.onnx")
+    assert "gone.onnx" in a_panel.ui.statusLabel.text
+    assert len(cells(a_panel, 0)) == 3
+
+
+def test_a_scan_of_another_body_part_is_refused(open_panel, a_scene, dark_model):
+    slicer.util.addVolumeFromArray(np.random.default_rng(1).normal(100, 9, (8, 8, 8)), name="finger")
+    panel = open_panel("CMBSegmentation")
+    detect(panel, dark_model)
+    assert "mm" in panel.ui.statusLabel.text
+    assert panel.ui.statusLabel.styleSheet
+
+
+def test_label_and_vector_volumes_are_not_offered(open_panel, a_scene):
+    for kind in ("vtkMRMLLabelMapVolumeNode", "vtkMRMLVectorVolumeNode"):
+        a_scene.AddNewNodeByClass(kind, kind)
+    panel = open_panel("CMBSegmentation")
+    assert panel.ui.inputSelector.currentNode() is None
+    assert not panel.ui.detectButton.enabled
+
+
+def test_packages_that_may_not_be_installed_are_named(a_panel, monkeypatch):
+    monkeypatch.setattr("CMBSegmentationLib.packages.missing_requirements", lambda: ["onnxruntime>=1.18"])
+    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda *_, **__: False, raising=False)
+    a_panel.click(a_panel.ui.detectButton)
+    assert "onnxruntime" in a_panel.ui.statusLabel.text
+    assert "declined" in a_panel.ui.statusLabel.text
+
+
+def test_a_scene_closed_while_it_is_searched(a_panel, a_scene, dark_model):
+    a_panel.ui.modelPath.setCurrentPath(str(dark_model))
+    a_panel.click(a_panel.ui.detectButton)
+    a_scene.Clear(False)
+    a_panel.wait_until(lambda: not a_panel.widget.logic.session.is_running, 10)
+    assert cells(a_panel, 0) == []
+    assert "closed" in a_panel.ui.statusLabel.text
+
+
+def test_several_scans_keep_their_own_reviews(a_panel, a_scene, a_searched_scan, tmp_path):
+    other = slicer.util.addVolumeFromArray(scan_voxels(), ijkToRAS=oblique_ijk_to_ras(), name="other")
+    load_results(write_detection(export_scan(other, tmp_path).path, tmp_path / "other"), other)
+    a_panel.key("N")
+    a_panel.key("A")
+    a_panel.ui.inputSelector.setCurrentNode(other)
+    assert verdicts(a_panel) == ["unreviewed"] * 3
+    a_panel.ui.inputSelector.setCurrentNode(a_searched_scan)
+    assert verdicts(a_panel)[0] == "accepted"
+    assert len(LESION_PEAKS) == 4
