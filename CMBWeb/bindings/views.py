@@ -17,7 +17,7 @@ from ..grey_window import GreyWindow, reading_window
 
 FOUR_UP = "four-up"
 VIEW_FROM = (-0.49, 0.73, 0.47)  # R, A, S; of length 1
-CLOSER = 1.25  # than the whole scan, which has air around the head
+CLOSER = 1.6  # than the whole scan, which has air around the head
 NEARLY = 1.05
 MAGNIFIED = ("Axial", "Coronal", "Sagittal")
 VIEW_COLOURS = {"Axial": "#e0604f", "Coronal": "#6fae4c", "Sagittal": "#d8c14a"}

@@ -37,7 +37,7 @@ def build_page(server: Server, desk: Desk) -> None:
             ):
                 build_panel(desk)
         with v3.VFooter(app=True, height=26, classes="cmb-notice", **role("note", "Research use")):
-            html.Span(NOTICE)
+            html.Span(f"{NOTICE} The bundled detector was trained on simulated scans only.")
         _busy()
         _message()
         build_help()
