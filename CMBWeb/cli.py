@@ -59,10 +59,10 @@ async def _serve(arguments: argparse.Namespace, scan: Path | None, screen: Conso
     listening = _listen(arguments.host, arguments.port)
     access = Access.to(arguments.host, listening.getsockname()[1])
     gateway = Gateway(access, sessions_folder(), scan=scan, debug=arguments.debug)
-    runner = web.AppRunner(gateway.app(), access_log=None, handle_signals=False)
+    runner = web.AppRunner(gateway.app(), access_log=None, handle_signals=False, shutdown_timeout=2.0)
     await runner.setup()
     try:
-        await web.SockSite(runner, listening, shutdown_timeout=2.0).start()
+        await web.SockSite(runner, listening).start()
         shown = socket.gethostname() if arguments.host in ("0.0.0.0", "::") else ""
         address = access.address(shown)
         # plain print: a line that a script can read, and that no console wraps

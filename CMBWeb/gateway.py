@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aiohttp import ClientSession, ClientTimeout, CookieJar, web
+from aiohttp import ClientSession, ClientTimeout, CookieJar, WSCloseCode, web
 
 from CMBSegmentationLib.errors import MachineError
 
@@ -66,6 +66,7 @@ class Gateway:
         app.router.add_post("/forget", self._forget)
         app.router.add_route("*", "/{path:.*}", self._request)
         app.cleanup_ctx.append(self._while_serving)
+        app.on_shutdown.append(self._say_goodbye)
         return app
 
     async def _while_serving(self, _app: web.Application) -> AsyncIterator[None]:
@@ -85,6 +86,11 @@ class Gateway:
             if not holds_review(session.folder):
                 remove(session.folder)
         await self._client.close()
+
+    async def _say_goodbye(self, _app: web.Application) -> None:
+        for session in self._sessions.values():
+            if session.socket is not None:
+                await session.socket.close(code=WSCloseCode.GOING_AWAY)
 
     @web.middleware
     async def _let_in(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -130,10 +136,7 @@ class Gateway:
             if session is not None and session.process.is_alive:
                 return session
             if session is None and len(self._sessions) >= MOST_SESSIONS:
-                raise MachineError(
-                    f"{MOST_SESSIONS} sessions are open, which is all this server holds.",
-                    "Close one (its page's menu), or try again later.",
-                )
+                await self._make_room()
             process = await self._process()
             assert self._client is not None
             folder = private(self._folder / folder_name(key))
@@ -141,6 +144,22 @@ class Gateway:
             session = BrowserSession(folder, process, idle_since=_now())
             self._sessions[key] = session
             return session
+
+    async def _make_room(self) -> None:
+        """End the session that nobody has looked at for longest; its review can be resumed."""
+        idle = [(session.idle_since, key) for key, session in self._sessions.items() if session.socket is None]
+        if not idle:
+            raise MachineError(
+                f"{MOST_SESSIONS} sessions are open, which is all this server holds.",
+                "Close one (in its page: Export, Close this session), or try again later.",
+            )
+        await self._end(min(idle)[1])
+
+    async def _end(self, key: str) -> None:
+        session = self._sessions.pop(key)
+        await session.process.stop()
+        if not holds_review(session.folder):
+            remove(session.folder)
 
     async def _process(self) -> PageProcess:
         """Take the process that was started ahead, else start one."""
@@ -197,10 +216,7 @@ class Gateway:
             for key, session in list(self._sessions.items()):
                 is_idle = session.socket is None and _now() - session.idle_since > IDLE_S
                 if is_idle or (session.socket is None and not session.process.is_alive):
-                    del self._sessions[key]
-                    await session.process.stop()
-                    if not holds_review(session.folder):
-                        remove(session.folder)
+                    await self._end(key)
 
 
 async def _alive(_request: web.Request) -> web.Response:

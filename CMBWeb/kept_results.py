@@ -11,7 +11,9 @@ from pathlib import Path
 
 from CMBSegmentationLib.worker_process import Process, Subprocess, event_in
 
-SCAN_FILE, RESULTS = "scan.json", "results"
+from .session_folder import SCAN_FILE
+
+RESULTS = "results"
 
 
 @dataclass(frozen=True)

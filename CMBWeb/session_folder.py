@@ -11,6 +11,7 @@ from pathlib import Path
 from CMBSegmentationLib.errors import MachineError
 
 UPLOADS, REVIEW, EXPORTS = "upload", "review", "export"
+SCAN_FILE = "scan.json"  # in the review's folder: which scan it is of
 KEPT_HOURS = 72.0  # over a weekend
 
 
@@ -49,9 +50,9 @@ def private(folder: Path) -> Path:
 
 
 def holds_review(folder: Path) -> bool:
-    """Whether a session's folder holds a review that can be resumed."""
+    """Whether a session's folder holds what was found, decided or annotated: more than which scan was open."""
     review = folder / REVIEW
-    return review.is_dir() and any(review.iterdir())
+    return review.is_dir() and any(path.name != SCAN_FILE for path in review.iterdir())
 
 
 def remove(folder: Path) -> None:
