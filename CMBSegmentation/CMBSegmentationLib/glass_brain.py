@@ -97,6 +97,7 @@ def _projection(plane: Plane, mask: np.ndarray, first: np.ndarray, lesions: Sequ
     shade = 255 - (255 - INSIDE) * np.sqrt(depth / max(float(depth.max()), 1.0))
     silhouette = depth > 0.1 * float(depth.max())
     outline = silhouette & ~ndimage.binary_erosion(silhouette, iterations=1)
+    shade[~silhouette] = 255
     shade[outline] = EDGE
     height, width = shade.shape
     marks = []

@@ -155,7 +155,7 @@ def content_of(
         cautions=_cautions(detection.provenance),
         notes=list(notes),
         summary=summary,
-        sentence=_sentence(summary, findings, accepted),
+        sentence=_sentence(findings, [one for one in accepted if certainty[one.id] != DETECTED], summary),
         findings=findings,
         projections=glass_brain(detection.brain, accepted) if accepted else (),
         certainty=certainty,
@@ -199,21 +199,21 @@ def model_name(provenance: Mapping[str, Any], kind: str = "model") -> str:
     return " ".join(str(model[key]) for key in ("name", "version") if model.get(key))
 
 
-def _sentence(summary: Mapping[str, Any], findings: Findings, accepted: Sequence[Lesion]) -> str:
-    """Word the findings so that they stay true where they are pasted."""
-    pattern = f" Pattern: {findings.pattern}." if findings.pattern and accepted else ""
+def _sentence(findings: Findings, read: Sequence[Lesion], summary: Mapping[str, Any]) -> str:
+    """Word the findings so that they stay true where they are pasted; `read` are the definite and possible ones."""
     if not findings.reviewed:
+        pattern = f" Pattern: {findings.pattern}." if findings.pattern and summary["accepted"] else ""
         return f"{summary['sentence']}{pattern}"
     by = f" by {', '.join(findings.readers)}" if findings.readers else ""
-    totals = findings.totals
-    numbers = [f"{totals.get(kind, 0)} {kind}" for kind in (DEFINITE, POSSIBLE)]
-    unread = totals.get(DETECTED, 0)
-    places = [f"{number} {region}" for region, number in summary["by_region"].items()]
-    sizes = f"{summary['below_5_mm']} smaller than 5 mm" if accepted else ""
-    more = f" ({'; '.join(part for part in (sizes, ', '.join(places)) if part)})" if accepted else ""
+    numbers = ", ".join(f"{findings.totals.get(kind, 0)} {kind}" for kind in (DEFINITE, POSSIBLE))
+    of_read = summarise(read)
+    sizes = [f"{of_read['below_5_mm']} smaller than 5 mm"] * bool(read)
+    places = [f"{number} {region}" for region, number in of_read["by_region"].items()]
+    more = f" ({'; '.join([*sizes, *([', '.join(places)] if places else [])])})" if read else ""
+    pattern = f" Pattern of the definite ones: {findings.pattern}." if findings.pattern and read else ""
+    unread = findings.totals.get(DETECTED, 0)
     left = f" Not finished: {counted(unread, 'detected lesion')} not read yet." if unread else ""
-    start = f"Cerebral microbleeds, read{by} with the help of research software:"
-    return f"{start} {', '.join(numbers)}{more}.{pattern}{left}"
+    return f"Cerebral microbleeds, read{by} with the help of research software: {numbers}{more}.{pattern}{left}"
 
 
 def _methods(detection: Detection, findings: Findings) -> list[str]:

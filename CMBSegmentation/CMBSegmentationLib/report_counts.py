@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .anatomy import GROUPS, INFRATENTORIAL, LOBAR, PATTERNS, REGIONS, SIDES, group_of, pattern_of
+from .anatomy import DEEP, GROUPS, INFRATENTORIAL, LOBAR, PATTERNS, REGIONS, SIDES, group_of, pattern_of
 from .lesions import LARGEST_DIAMETER_MM, Lesion
 from .review.verdict import ACCEPTED, REJECTED, UNCERTAIN
 from .summary import SMALL_BELOW_MM, UNKNOWN_REGION, count_class
@@ -160,7 +160,7 @@ def _mars(listed: Listed, certainties: tuple[str, ...]) -> CountTable:
     """MARS: every region by side, each group with its sum."""
     sides = _sides(listed)
     rows = []
-    for group in (INFRATENTORIAL, *(g for g in GROUPS if g not in (INFRATENTORIAL, LOBAR)), LOBAR):
+    for group in (INFRATENTORIAL, DEEP, LOBAR):
         rows += [
             Row(name, _cells([x for x in listed if x[0].region == name], certainties, sides)) for name in GROUPS[group]
         ]
@@ -173,26 +173,17 @@ def _mars(listed: Listed, certainties: tuple[str, ...]) -> CountTable:
 
 
 def _bombs(listed: Listed, certainties: tuple[str, ...]) -> CountTable:
-    """BOMBS: its three places by size and side."""
-    sides, sizes = _sides(listed), _used_sizes(listed)
-    columns = tuple((size, side) for _ in certainties for size in sizes for side in sides)
-
-    def cells(of: Listed) -> tuple[int, ...]:
-        return tuple(
-            sum(c == kind and size_class(one.diameter_mm) == size and _side(one) == side for one, c in of)
-            for kind in certainties
-            for size in sizes
-            for side in sides
-        )
-
-    rows = [Row(group, cells([x for x in listed if group_of(x[0].region) == group])) for group in (LOBAR, "deep")]
-    rows.append(Row(INFRATENTORIAL, cells([x for x in listed if group_of(x[0].region) == INFRATENTORIAL])))
-    unknown = [x for x in listed if x[0].region not in REGIONS]
-    if unknown:
-        rows.append(Row(UNKNOWN_REGION, cells(unknown)))
-    rows.append(Row("total", cells(listed), True))
-    spans = tuple((f"{kind}, {size}", len(sides)) for kind in certainties for size in sizes)
-    return CountTable("BOMBS", spans, tuple(side for _, side in columns), tuple(rows))
+    """BOMBS: its three places, each by size, and side."""
+    sides = _sides(listed)
+    unknown = any(one.region not in REGIONS for one, _ in listed)
+    rows = []
+    for place in (LOBAR, DEEP, INFRATENTORIAL, *([""] if unknown else [])):
+        here = [x for x in listed if group_of(x[0].region) == place]
+        for size in _used_sizes(listed):
+            of_size = [x for x in here if size_class(x[0].diameter_mm) == size]
+            rows.append(Row(f"{place or UNKNOWN_REGION}, {size}", _cells(of_size, certainties, sides)))
+    rows.append(Row("total", _cells(listed, certainties, sides), True))
+    return CountTable("BOMBS", tuple((c, len(sides)) for c in certainties), sides * len(certainties), tuple(rows))
 
 
 def _sizes(listed: Listed, certainties: tuple[str, ...]) -> CountTable:

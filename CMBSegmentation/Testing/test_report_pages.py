@@ -1,0 +1,193 @@
+"""Tables, glass brain and PDF: what a reader said is counted as such, and every lesion lies where it is."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from PIL import Image
+from test_report import Page, a_detection, an_empty_scan
+
+from CMBSegmentationLib.errors import MachineError
+from CMBSegmentationLib.glass_brain import glass_brain
+from CMBSegmentationLib.lesions import ACCEPTED, DROPPED, Lesion
+from CMBSegmentationLib.report import report_html
+from CMBSegmentationLib.report_content import content_of, without_names
+from CMBSegmentationLib.report_counts import DEFINITE, DETECTED, POSSIBLE, findings_of
+from CMBSegmentationLib.report_pdf import report_pdf
+
+PLACES = (
+    ("frontal", "left", 3.0), ("frontal", "left", 6.0), ("parietal", "right", 2.0), ("thalamus", "right", 2.5),
+    ("brainstem", "midline", 2.0), ("", "", 2.0),
+)  # fmt: skip
+SAID = {1: "accepted", 2: "uncertain", 3: "rejected", 4: "accepted", 5: "", 6: "accepted"}
+
+
+def lesions(*, rejected: tuple[int, ...] = ()) -> list[Lesion]:
+    return [
+        Lesion(
+            n, DROPPED if n in rejected else ACCEPTED, 0, 0, 0, 14, diameter, 1, 0.5, 0.9, region=region, side=side,
+            dropped_because="rejected by SI: vessel" if n in rejected else "",
+        )
+        for n, (region, side, diameter) in enumerate(PLACES, start=1)
+    ]  # fmt: skip
+
+
+def reviewed() -> dict[int, dict[str, str]]:
+    return {n: {"decision": said, "reader": "SI" if said else "", "mimic": ""} for n, said in SAID.items()}
+
+
+def cell(table, row: str, certainty: str, side: str) -> int:
+    at = 0
+    for heading, width in table.spans:
+        if heading == certainty:
+            at += table.columns[at : at + width].index(side)
+            break
+        at += width
+    (found,) = [line for line in table.rows if line.name == row]
+    return found.cells[at]
+
+
+def test_without_a_reader_nothing_is_called_definite():
+    findings = findings_of(lesions())
+    assert findings.certainties == (DETECTED,)
+    assert findings.totals == {DETECTED: 6}
+    assert not findings.reviewed
+    assert (findings.count_class, findings.pattern) == ("5-10", "mixed")
+
+
+def test_mars_and_bombs_count_definite_and_possible_apart_by_region_side_and_size():
+    findings = findings_of(lesions(rejected=(3,)), reviewed())
+    assert findings.certainties == (DEFINITE, POSSIBLE, DETECTED)
+    assert findings.totals == {DEFINITE: 3, POSSIBLE: 1, DETECTED: 1}
+    assert (findings.rejected, findings.readers, findings.count_class) == (1, ("SI",), "2-4")
+    mars, bombs = findings.tables
+    assert cell(mars, "frontal", DEFINITE, "left") == cell(mars, "frontal", POSSIBLE, "left") == 1
+    assert cell(mars, "lobar", DEFINITE, "left") == 1
+    assert cell(mars, "parietal", DEFINITE, "right") == 0  # rejected
+    assert cell(mars, "brainstem", DETECTED, "midline") == 1
+    assert cell(mars, "unassigned", DEFINITE, "side not known") == 1
+    assert sum(mars.rows[-1].cells) == sum(bombs.rows[-1].cells) == 5
+    assert cell(bombs, "lobar, < 5 mm", DEFINITE, "left") == cell(bombs, "lobar, 5–10 mm", POSSIBLE, "left") == 1
+    assert cell(bombs, "deep, < 5 mm", DEFINITE, "right") == 1
+    assert findings.pattern == "mixed"
+    assert "hypertensive arteriopathy" in findings.meaning
+
+
+def test_without_regions_only_sizes_are_counted():
+    bare = [replace(one, region="", side="") for one in lesions()]
+    findings = findings_of(bare)
+    (table,) = findings.tables
+    assert [row.cells for row in table.rows] == [(5,), (1,), (6,)]
+    assert findings.pattern == ""
+    assert findings_of([]).tables == ()
+
+
+@pytest.mark.parametrize("turn_degrees", [0.0, 25.0])
+def test_the_glass_brain_puts_each_lesion_at_its_place_in_millimetres(turn_degrees):
+    scan = an_empty_scan(turn_degrees=turn_degrees)
+    values = np.zeros(scan.GetSize()[::-1], np.uint8)
+    values[4:12, 15:50, 15:50] = 1
+    brain = sitk.GetImageFromArray(values)
+    brain.CopyInformation(scan)
+    corner = brain.TransformIndexToPhysicalPoint((16, 16, 5))  # just inside the right anterior inferior corner
+    left, posterior, superior = corner
+    one = Lesion(1, ACCEPTED, -left, -posterior, superior, 14, 3, 1, 0.5, 0.9)
+    for view in glass_brain(brain, [one]):
+        shade = np.asarray(Image.open(io.BytesIO(base64.b64decode(view.png.split(",")[1]))))
+        assert shade.shape == (view.height_mm, view.width_mm)
+        (mark,) = view.marks
+        around = shade[int(mark.y_mm) - 4 : int(mark.y_mm) + 5, int(mark.x_mm) - 4 : int(mark.x_mm) + 5]
+        assert around.min() < 255  # brain
+        if turn_degrees == 0:
+            assert around.max() == 255  # and its edge
+            assert (mark.x_mm < view.width_mm / 2) == (view.plane.left in "RA")  # the voxel is right and anterior
+            assert (mark.y_mm > view.height_mm / 2) == (view.plane.top == "S")  # and inferior
+
+
+def test_the_page_has_tables_pattern_and_map():
+    detection = a_detection((((20, 32, 8), 0.9), ((45, 32, 8), 0.8)))
+    placed = [replace(one, region="frontal", side="left") for one in detection.lesions]
+    html = report_html(replace(detection, lesions=placed), scan_name="s")
+    text = Page(html).text
+    assert "Microbleed Anatomical Rating Scale" in text
+    assert "Brain Observer Microbleed Scale" in text
+    assert "strictly lobar" in text
+    assert "not a diagnosis of this patient" in text
+    assert html.count('<circle class="mark detected"') == 6
+    assert "no reader has called any of them definite" in text
+
+
+def test_the_page_says_what_the_reader_said():
+    detection = a_detection((((20, 32, 8), 0.9), ((45, 32, 8), 0.8)))
+    said = {
+        1: {"decision": "accepted", "reader": "S<I", "mimic": ""},
+        2: {"decision": "uncertain", "reader": "S<I", "mimic": ""},
+    }
+    text = Page(report_html(detection, scan_name="s", reviewed=said)).text
+    assert "read by S<I with the help of research software: 1 definite, 1 possible" in text
+    assert "definite, read by S<I" in text
+    assert "Verdicts are those of S<I." in text
+    assert "not confirmed by a reader" not in text
+
+
+def words_of(pdf: bytes, tmp_path) -> str:
+    (tmp_path / "a.pdf").write_bytes(pdf)
+    told = subprocess.run(["pdftotext", "-layout", tmp_path / "a.pdf", "-"], capture_output=True, text=True, check=True)
+    return re.sub(r"\s+", " ", told.stdout)
+
+
+def pages_of(pdf: bytes) -> int:
+    return len(re.findall(rb"/Type /Page\b", pdf))
+
+
+def test_the_pdf_is_the_same_bytes_again_and_grows_with_its_lesions():
+    blobs = [((12 + 18 * k, 20 + 12 * j, 8), 0.9) for k in range(3) for j in range(2)]
+    few, many = (content_of(a_detection(blobs[:n]), scan_name="s") for n in (1, 6))
+    pdf = report_pdf(few)
+    assert pdf.startswith(b"%PDF")
+    assert pdf == report_pdf(few)
+    assert pages_of(report_pdf(many)) > pages_of(pdf)
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="poppler-utils are not installed")
+def test_the_pdf_says_what_the_page_says(tmp_path):
+    detection = a_detection((((20, 32, 8), 0.9), ((45, 32, 8), 0.3)), provenance={"device": "cpu"})
+    content = content_of(detection, scan_name="s & <b>evil</b>", notes=["12 voxels < NaN."])
+    text = words_of(report_pdf(content), tmp_path)
+    for said in ("Research software, not a medical device.", "s & <b>evil</b>", "12 voxels < NaN.", "CMB 1", "cpu"):
+        assert said in text
+    assert content.sentence in text
+    assert "dropped candidate" not in text
+    assert "Candidate 2" in words_of(report_pdf(content, dropped=True), tmp_path)
+
+
+@pytest.mark.parametrize("blobs", [(), (((20, 32, 8), 0.3),)])
+def test_an_empty_result_has_a_pdf_too(blobs):
+    assert report_pdf(content_of(a_detection(blobs), scan_name="s"), dropped=True).startswith(b"%PDF")
+
+
+def test_a_report_without_names_names_nobody():
+    detection = a_detection(provenance={"input": {"file": "Jane_Doe.nii", "size": [1]}, "review": {"readers": ["SI"]}})
+    said = {1: {"decision": "accepted", "reader": "SI", "mimic": ""}}
+    content = without_names(content_of(detection, scan_name="Jane_Doe", notes=["Jane"], reviewed=said))
+    from CMBSegmentationLib.report import page_of
+
+    text = Page(page_of(content)).text
+    assert "Jane" not in text
+    assert "SI" not in text.split()
+    assert "1 definite" in text
+
+
+def test_without_reportlab_it_is_said_what_to_install(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "reportlab", None)
+    with pytest.raises(MachineError) as told:
+        report_pdf(content_of(a_detection(), scan_name="s"))
+    assert "slicer-cmb[report]" in told.value.hint
