@@ -59,6 +59,25 @@ class CMBSegmentation(ScriptedLoadableModule):
             "After J. del Pozo Lérida, Automatic Segmentation of Cerebral Microbleeds, "
             "IT University of Copenhagen, 2023."
         )
+        slicer.app.connect("startupCompleted()", registerSampleData)
+
+
+def registerSampleData() -> None:
+    """Offer the bundled simulated scan in Slicer's Sample Data module; nothing is downloaded."""
+    try:
+        import SampleData
+    except ImportError:  # Slicer without that module
+        return
+    from CMBSegmentationLib.resources import sample_scan
+
+    SampleData.SampleDataLogic.registerCustomSampleDataSource(
+        category="CMB Segmentation",
+        sampleName="CMBSample",
+        uris=sample_scan().as_uri(),
+        fileNames=sample_scan().name,
+        nodeNames="cmb-sample_T2starw",
+        thumbnailFileName=str(sample_scan().with_name("cmb-sample.png")),
+    )
 
 
 @parameterNodeWrapper

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import slicer
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = ("CMBSegmentation", "CMBScribbleGrow")
@@ -28,6 +29,11 @@ def import_module_file(name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     words = types.ModuleType("slicer.i18n")
     words.tr = lambda text: text
     words.translate = lambda context, text: text
+    parameters = types.ModuleType("slicer.parameterNodeWrapper")
+    parameters.parameterNodeWrapper = lambda one: one
+    parameters.Choice = list
+    monkeypatch.setitem(sys.modules, parameters.__name__, parameters)
+    monkeypatch.setattr(slicer, "app", types.SimpleNamespace(connect=lambda *_: None), raising=False)
     stand_ins = {"qt": types.ModuleType("qt"), "ctk": types.ModuleType("ctk")}
     for module_name, module in {**stand_ins, bases.__name__: bases, words.__name__: words}.items():
         monkeypatch.setitem(sys.modules, module_name, module)

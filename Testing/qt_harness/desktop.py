@@ -37,6 +37,9 @@ class Application:
     def processEvents(self, *_: Any) -> None:  # noqa: N802
         QtWidgets.QApplication.processEvents()
 
+    def connect(self, signature: str, listener: Any) -> None:
+        assert signature == "startupCompleted()"
+
     def translate(self, context: str, text: str) -> str:
         return text
 
