@@ -201,3 +201,11 @@ def test_a_model_of_another_task_or_other_regions_is_refused(models, tmp_path):
     scan, _ = head()
     with pytest.raises(ModelError, match="other regions apart"):
         find_regions(scan, load_model(few, "cpu", "regions"))
+
+
+def test_openvino_gives_what_onnx_runtime_gives(models):
+    path = models["detector"].path
+    fast = load_model(path, "openvino")
+    assert fast.device == "openvino"
+    patch = np.random.default_rng(1).normal(size=(2, 32, 32, 32, 1)).astype(np.float32)
+    np.testing.assert_allclose(fast.logits(patch), models["detector"].logits(patch), atol=1e-4)

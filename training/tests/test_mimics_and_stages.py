@@ -1,0 +1,177 @@
+"""The simulator's mimics, the regions network's heads and loss, the verifier's examples, the benchmark set."""
+
+import keras
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from CMBSegmentationLib.anatomy import REGIONS
+from CMBSegmentationLib.verify import CROP, Candidate
+from cmbtraining.benchmark_set import SCANS, WITHOUT_LESIONS, benchmark_scans, kinds_of_false
+from cmbtraining.candidates import KINDS, kind_of
+from cmbtraining.regions.atlas import CLASSES, region_map
+from cmbtraining.regions.dataset import RegionBatches, patch_of
+from cmbtraining.regions.loss import RegionLoss
+from cmbtraining.regions.scans import RegionSample, draw_sample
+from cmbtraining.synthesis import acquisition
+from cmbtraining.synthesis.anatomy import Anatomy
+from cmbtraining.synthesis.mimics import CALCIFICATION, CAVERNOMA, draw_mimics, with_lacunes
+from cmbtraining.verifier import CandidateBatches, Examples, build_verifier, read_examples
+
+N = 96
+
+
+def ball_labels():
+    """A head of nested balls with basal ganglia in the middle and a cerebellum and brainstem below."""
+    at = np.arange(N) - N // 2
+    z, y, x = np.meshgrid(at, at, at, indexing="ij")
+    r = np.sqrt(x**2 + y**2 + z**2)
+    labels = np.zeros((N, N, N), np.int16)
+    for radius, label in ((46, 515), (42, 24), (38, 3), (32, 2), (14, 12), (9, 10), (5, 4)):
+        labels[r <= radius] = label
+    labels[(z < -18) & (r < 36) & (y > 4)] = 8
+    labels[(z < -18) & (r < 36) & (y <= 4) & (np.abs(x) < 8)] = 16
+    return labels
+
+
+def image_of(values):
+    return sitk.GetImageFromArray(values)
+
+
+@pytest.fixture(scope="module")
+def labels():
+    return image_of(ball_labels())
+
+
+@pytest.fixture(scope="module")
+def classes(labels):
+    values = sitk.GetArrayViewFromImage(labels)
+    named = np.zeros(values.shape, np.uint8)
+    for label, value in {24: 1, 4: 1, 3: 10, 2: 9, 12: 4, 10: 5, 8: 3, 16: 2}.items():
+        named[values == label] = value
+    return image_of(named)
+
+
+def test_calcium_is_diamagnetic_and_old_blood_is_not():
+    anatomy = Anatomy(ball_labels(), np.zeros(3))
+    drawn = [one for seed in range(30) for one in draw_mimics(anatomy, np.random.default_rng(seed))]
+    assert {one.kind for one in drawn} == {CALCIFICATION, CAVERNOMA}
+    assert all((one.body.ppm < 0) == (one.kind == CALCIFICATION) for one in drawn)
+
+
+def test_lacunes_are_holes_filled_with_fluid():
+    anatomy = Anatomy(ball_labels(), np.zeros(3))
+    for seed in range(20):
+        with_holes, holes = with_lacunes(anatomy, np.random.default_rng(seed))
+        if holes.any():
+            break
+    assert (with_holes.labels[holes] == 24).all()
+    np.testing.assert_array_equal(with_holes.labels[~holes], anatomy.labels[~holes])
+
+
+def test_artefacts_change_the_picture_and_keep_its_size():
+    signal = np.zeros((2, 64, 64), np.complex64)
+    signal[:, 20:44, 20:44] = 1
+    spoilt = [acquisition.spoil(signal, np.random.default_rng(seed)) for seed in range(12)]
+    assert all(one.shape == signal.shape for one in spoilt)
+    changed = [one for one in spoilt if not np.allclose(one, signal)]
+    assert 4 <= len(changed) < 12
+
+
+def test_the_atlas_is_brought_onto_a_label_map(labels, classes):
+    values = sitk.GetArrayViewFromImage(classes)
+    atlas = np.where(values >= 2, values - 1, 0).astype(np.uint8)
+    moved = sitk.Resample(image_of(atlas), sitk.TranslationTransform(3, (4.0, -3.0, 2.0)), sitk.sitkNearestNeighbor)
+    found = sitk.GetArrayFromImage(region_map(labels, moved))
+    assert set(np.unique(found)) <= set(range(len(CLASSES)))
+    for region in ("brainstem", "cerebellum", "basal ganglia", "thalamus"):
+        value = 2 + REGIONS.index(region)
+        np.testing.assert_array_equal(found == value, values == value)
+    same = (found == values)[values >= 2]
+    assert same.mean() > 0.9
+
+
+def test_a_drawn_head_fits_its_regions(labels, classes):
+    samples = [draw_sample(labels, classes, np.random.default_rng(seed)) for seed in range(3)]
+    for sample in samples:
+        assert sample.voxels.shape == sample.classes.shape
+        assert np.isfinite(sample.voxels).all()
+        assert (sample.classes >= 2).mean() > 0.05
+    again = draw_sample(labels, classes, np.random.default_rng(0))
+    np.testing.assert_array_equal(again.voxels, samples[0].voxels)
+
+
+def test_heads_are_kept_and_cut(labels, classes):
+    batches = RegionBatches([(labels, classes)], (32, 32, 32), batch_size=1, steps=3, seed=1, pool=2)
+    shapes = {batches[n][0].shape for n in range(3)}
+    assert shapes == {(1, 32, 32, 32, 1)}
+    small = RegionSample(np.ones((8, 40, 8), np.float32), np.ones((8, 40, 8), np.uint8))
+    assert patch_of(small, (16, 16, 16), np.random.default_rng(0)).classes.sum() == 8 * 16 * 8
+
+
+def test_the_regions_loss_falls_to_nothing_and_never_stops_teaching():
+    truth = np.random.default_rng(0).integers(0, 3, (1, 6, 6, 6, 1))
+    sure = 50.0 * np.eye(3, dtype=np.float32)[truth[..., 0]]
+    loss = RegionLoss((0.5, 1.0, 2.0))
+    assert float(loss(truth, sure)) == pytest.approx(0.0, abs=1e-3)
+    assert float(loss(truth, -sure)) > 20  # far beyond where a clipped probability would end
+    again = RegionLoss.from_config(loss.get_config())
+    assert float(again(truth, sure * 0.01)) == pytest.approx(float(loss(truth, sure * 0.01)))
+
+
+@pytest.mark.parametrize(
+    ("lesion_at", "mimic", "kind"),
+    [((10, 10, 10), 0, "microbleed"), ((10, 10, 16), 1, "vessel"), (None, 2, "calcification"), (None, 0, "other")],
+)
+def test_a_candidate_is_called_what_it_is(lesion_at, mimic, kind):
+    lesions, mimics = np.zeros((24, 24, 24), np.uint8), np.zeros((24, 24, 24), np.uint8)
+    if lesion_at:
+        lesions[lesion_at] = 1
+    mimics[10, 10, 10:12] = mimic
+    voxels = (np.array([10, 10]), np.array([10, 10]), np.array([10, 11]))
+    one = Candidate(voxels, 0.9, np.array([10.0, 10.0, 10.5]))
+    assert KINDS[kind_of(one, lesions, mimics, (1.0, 1.0, 1.0))] == kind
+
+
+def test_the_verifier_learns_a_plain_difference(tmp_path):
+    rng = np.random.default_rng(0)
+    crops = rng.normal(size=(40, *CROP, 3)).astype(np.float16)
+    kinds = np.tile([0, 1], 20)
+    crops[kinds == 0, 8:16, 8:16, 4:12, 0] -= 5
+    np.savez_compressed(tmp_path / "sub-1.npz", crops=crops, kinds=kinds, peaks=np.ones(40, np.float32))
+    examples = read_examples(tmp_path)
+    assert isinstance(examples, Examples)
+    keras.utils.set_random_seed(1)
+    model = build_verifier((4, 8, 8))
+    model.compile(keras.optimizers.Adam(1e-2), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    batches = CandidateBatches(examples, batch_size=20, seed=1)
+    assert (batches[0][1] == 0).sum() == 7
+    history = model.fit(batches, epochs=12, verbose=0).history["loss"]
+    assert history[-1] < 0.5 * history[0]
+    with pytest.raises(FileNotFoundError, match="collect_candidates"):
+        read_examples(tmp_path / "nothing")
+
+
+def test_the_benchmark_is_planned_the_same_every_time(tmp_path):
+    for n in range(1, 17):
+        (tmp_path / f"map_{n:02d}.nii.gz").touch()
+    scans = benchmark_scans(tmp_path)
+    assert scans == benchmark_scans(tmp_path)
+    assert len(scans) == SCANS == len({one.subject for one in scans})
+    assert sum(one.lesions == 0 for one in scans) == WITHOUT_LESIONS
+    assert {one.label_map.name for one in scans} == {f"map_{n}.nii.gz" for n in (13, 14, 15, 16)}
+    assert {one.protocol for one in scans[-WITHOUT_LESIONS:]} == set(acquisition.PROTOCOLS)
+    (tmp_path / "map_16.nii.gz").unlink()
+    with pytest.raises(FileNotFoundError, match="needs 16"):
+        benchmark_scans(tmp_path)
+
+
+def test_false_positives_are_told_by_kind(tmp_path):
+    labels, truth, mimics = (np.zeros((6, 6, 6), np.uint8) for _ in range(3))
+    labels[1, 1, 1], labels[3, 3, 3], labels[5, 5, 5] = 1, 2, 3
+    truth[1, 1, 1] = 1
+    mimics[3, 3, 3] = 1
+    for name, values in (("labels", labels), ("truth", truth), ("mimics", mimics)):
+        sitk.WriteImage(image_of(values), str(tmp_path / f"{name}.nii.gz"))
+    counts = kinds_of_false(*(tmp_path / f"{name}.nii.gz" for name in ("labels", "truth", "mimics")))
+    assert counts == {"vessel": 1, "calcification": 0, "cavernoma": 0, "lacune": 0, "other": 1}
