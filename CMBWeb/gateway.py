@@ -13,6 +13,7 @@ from aiohttp import ClientSession, ClientTimeout, CookieJar, WSCloseCode, web
 from CMBSegmentationLib.errors import MachineError
 
 from .access import SECURITY_HEADERS, Access, folder_name, new_key
+from .limits import LARGEST_MB, too_large
 from .messages import refusal_page
 from .page_process import PageProcess
 from .proxy import hand_on_request, hand_on_socket
@@ -173,10 +174,13 @@ class Gateway:
     async def _request(self, request: web.Request) -> web.StreamResponse:
         if request.path == "/_begin":  # between our own processes only
             raise web.HTTPNotFound
+        if (request.content_length or 0) > LARGEST_MB << 20:  # before a byte of it is read
+            error = too_large()
+            return web.json_response({"message": error.message, "hint": error.hint}, status=422)
         try:
             session = await self._session(request["key"])
-        except MachineError as error:
-            return refusal_page(503, error.message, error.hint)
+        except MachineError as machine_error:
+            return refusal_page(503, machine_error.message, machine_error.hint)
         assert self._client is not None
         return await hand_on_request(request, self._client, session.process)
 

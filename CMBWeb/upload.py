@@ -11,8 +11,8 @@ from aiohttp import BodyPartReader, web
 from CMBSegmentationLib.errors import InputError, MachineError
 from CMBSegmentationLib.read import FILE_SUFFIXES
 
-LARGEST_MB = 2048
-MOST_FILES = 6000
+from .limits import LARGEST_MB, MOST_FILES, too_large
+
 PIECE_BYTES = 1 << 18
 TWO_FILES = (".nhdr", ".mhd")  # headers whose voxels lie in a second file that a browser does not send along
 
@@ -54,7 +54,7 @@ async def receive(request: web.Request, folder: Path) -> Received:
         It cannot be stored.
     """
     if (request.content_length or 0) > LARGEST_MB << 20:
-        raise _too_large()
+        raise too_large()
     target = folder / secrets.token_hex(8)
     target.mkdir(mode=0o700)
     names: list[str] = []
@@ -87,7 +87,7 @@ async def _store(part: BodyPartReader, path: Path, left: int) -> int:
         while piece := await part.read_chunk(PIECE_BYTES):
             left -= len(piece)
             if left < 0:
-                raise _too_large()
+                raise too_large()
             file.write(piece)
     return left
 
@@ -103,7 +103,3 @@ def _kind(name: str) -> str:
                 )
             return suffix
     return ""
-
-
-def _too_large() -> InputError:
-    return InputError(f"This is larger than {LARGEST_MB / 1024:g} GB.", "Choose one T2* or SWI series.")

@@ -8,21 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import slicer
 
-from CMBSegmentationLib.anatomy import REGIONS
-from CMBSegmentationLib.review import BELOW, DECISIONS, MIMICS, REJECTED, UNREVIEWED, ReviewedLesion
+from CMBSegmentationLib.review import BELOW, MIMICS, REJECTED, ReviewedLesion
 from CMBSegmentationLib.scene import ResultNodes
 from CMBSegmentationLib.session import Notice, ReviewParameters, ReviewSession, State, Status
 from CMBSegmentationLib.summary import UNKNOWN_REGION
 
 from ..kept_results import KeptResults
+from .lesion_rows import ALL, DESCENDING_FIRST, FILTERS, LISTED, counts_shown, passes, region_order, row_of, sort_rows
 
 if TYPE_CHECKING:
     from .desk import Desk
-
-ALL, LISTED = "all", "listed"
-FILTERS = (LISTED, UNREVIEWED, *DECISIONS, BELOW, ALL)
-SORTED_BY = ("id", "state", "diameter_mm", "contrast", "probability", "region")
-DESCENDING_FIRST = ("diameter_mm", "contrast", "probability")
 
 
 class Reviewing:
@@ -266,36 +261,12 @@ class Reviewing:
             {
                 "searched": review is not None,
                 "points": session.operating_points,
-                "counts": {
-                    "definite": counts.total.definite,
-                    "possible": counts.total.possible,
-                    "unreviewed": counts.unreviewed,
-                    "rejected": counts.rejected,
-                    "class": counts.count_class,
-                    "pattern": counts.pattern,
-                    "pattern_meaning": counts.pattern_meaning,
-                    "regions": [
-                        {
-                            "region": one.region,
-                            "group": one.group,
-                            "definite": one.total.definite,
-                            "possible": one.total.possible,
-                        }
-                        for one in counts.regions
-                        if one.total.definite or one.total.possible
-                    ],
-                    "sizes": [
-                        {"size": size, "definite": one.definite, "possible": one.possible}
-                        for size, one in counts.sizes.items()
-                    ],
-                },
+                "counts": counts_shown(counts),
                 "counts_text": session.text if review is not None else "",
                 "can_undo": session.can_undo,
                 "can_redo": session.can_redo,
-                "filter_counts": {one: sum(_passes(lesion, one) for lesion in every) for one in FILTERS},
-                "regions_found": sorted(
-                    {lesion.lesion.region or UNKNOWN_REGION for lesion in every}, key=_region_order
-                ),
+                "filter_counts": {one: sum(passes(lesion, one) for lesion in every) for one in FILTERS},
+                "regions_found": sorted({lesion.lesion.region or UNKNOWN_REGION for lesion in every}, key=region_order),
                 "merging": [one for one in self.state.merging if review is not None and review.find(one)],
             }
         )
@@ -307,48 +278,16 @@ class Reviewing:
         review = self.session.review
         wanted, region = self.state.filter, self.state.region_filter
         rows = [
-            _row(one)
+            row_of(one)
             for one in (review.lesions if review is not None else ())
-            if _passes(one, wanted) and (not region or (one.lesion.region or UNKNOWN_REGION) == region)
+            if passes(one, wanted) and (not region or (one.lesion.region or UNKNOWN_REGION) == region)
         ]
-        by, down = self.state.sort_by, self.state.sort_down
-        rows.sort(key=lambda row: row["id"])
-        rows.sort(key=lambda row: (row[by] is None, row[by]), reverse=bool(down))
+        sort_rows(rows, self.state.sort_by, down=bool(self.state.sort_down))
         self.state.rows = rows
         self.session.set_order([row["id"] for row in rows])
 
     def _show_current(self, lesion: ReviewedLesion | None) -> None:
         self.state.current = lesion.id if lesion is not None else None
-        self.state.chosen = _row(lesion) if lesion is not None else {}
+        self.state.chosen = row_of(lesion) if lesion is not None else {}
         if lesion is not None:
             self._desk.views.mark((lesion.lesion.r_mm, lesion.lesion.a_mm, lesion.lesion.s_mm))
-
-
-def _row(one: ReviewedLesion) -> dict[str, Any]:
-    row, lesion = one.row(), one.lesion
-    return {
-        "id": one.id,
-        "state": one.state,
-        "mimic": row["mimic"],
-        "origin": one.origin,
-        "diameter_mm": round(lesion.diameter_mm, 1),
-        "volume_mm3": round(lesion.volume_mm3, 1),
-        "elongation": round(lesion.elongation, 1),
-        "contrast": round(lesion.contrast, 2),
-        "probability": round(lesion.probability, 2),
-        "verifier": lesion.verifier,
-        "region": lesion.region,
-        "side": lesion.side,
-        "why": row["dropped_because"],
-        "ras": [round(value, 1) for value in (lesion.r_mm, lesion.a_mm, lesion.s_mm)],
-    }
-
-
-def _passes(one: ReviewedLesion, wanted: str) -> bool:
-    if wanted == ALL:
-        return True
-    return one.state != BELOW if wanted == LISTED else one.state == wanted
-
-
-def _region_order(region: str) -> int:
-    return REGIONS.index(region) if region in REGIONS else len(REGIONS)

@@ -13,12 +13,13 @@ from trame_slicer.segmentation import SegmentationEffectErase, SegmentationEffec
 from trame_slicer.segmentation.paint_effect_parameters import BrushDiameterMode
 
 from CMBScribbleGrowLib.annotation import Annotation
-from CMBScribbleGrowLib.linked_lesion import LinkedLesion, growth_curve, voxels_at
+from CMBScribbleGrowLib.linked_lesion import LinkedLesion
 from CMBScribbleGrowLib.scene import PAINT_SEGMENT
 from CMBScribbleGrowLib.session import GrowSession
 from CMBScribbleGrowLib.session_state import GrowParameters, State, Status
 
 from ..brain_elsewhere import brain_found_elsewhere
+from .growth_figure import growth_figure
 
 if TYPE_CHECKING:
     from .desk import Desk
@@ -58,7 +59,7 @@ class Scribbling:
                 "grown_chosen": None,
                 "answers": {},
                 "mimics": [],
-                "curve": {"data": [], "layout": _layout()},
+                "curve": growth_figure(None),
                 "can_grow_undo": False,
                 "placing": False,
             }
@@ -304,7 +305,7 @@ class Scribbling:
         if lesion is not None and known:
             self._quietly(tolerance=lesion.tolerance_percent)
         self.state.tolerance_automatic = lesion is None or lesion.automatic
-        self.state.curve = _curve(lesion)
+        self.state.curve = growth_figure(lesion)
         if lesion is not None:
             self._quietly(grow_mode=lesion.settings.mode)
         self._show_answers()
@@ -321,34 +322,3 @@ class Scribbling:
             self.state.flush()
         finally:
             self._showing = False
-
-
-def _layout() -> dict[str, Any]:
-    axis = {"color": "#aeb7c2", "gridcolor": "#262d36", "zeroline": False, "fixedrange": True}
-    return {
-        "height": 150,
-        "margin": {"l": 44, "r": 8, "t": 6, "b": 34},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": "Roboto, sans-serif", "size": 12, "color": "#aeb7c2"},
-        "xaxis": {**axis, "title": {"text": "tolerance, % of intensity range", "standoff": 4}},
-        "yaxis": {**axis, "title": {"text": "voxels", "standoff": 4}, "rangemode": "tozero"},
-        "showlegend": False,
-    }
-
-
-def _curve(lesion: LinkedLesion | None) -> dict[str, Any]:
-    """Draw a lesion's growth curve, its tolerance marked on it."""
-    if lesion is None or lesion.tolerance_percent is None:
-        return {"data": [], "layout": _layout()}
-    percent, voxels = growth_curve(lesion)
-    at = voxels_at(lesion, percent[:1] * 0 + lesion.tolerance_percent)
-    line = {"x": percent.tolist(), "y": voxels.tolist(), "mode": "lines", "line": {"color": "#6cb2ff", "width": 2}}
-    dot = {
-        "x": [lesion.tolerance_percent],
-        "y": at.tolist(),
-        "mode": "markers",
-        "marker": {"color": "#ffb84d", "size": 11},
-    }
-    common = {"type": "scatter", "hovertemplate": "%{x:.1f} %: %{y} voxels<extra></extra>"}
-    return {"data": [{**line, **common}, {**dot, **common}], "layout": _layout()}

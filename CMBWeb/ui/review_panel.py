@@ -9,7 +9,8 @@ from CMBSegmentationLib.anatomy import REGIONS, SIDES
 from CMBSegmentationLib.review import ACCEPTED, BELOW, MIMICS, REJECTED, UNCERTAIN, UNREVIEWED
 
 from ..bindings.desk import Desk
-from ..bindings.reviewing import ALL, LISTED, Reviewing
+from ..bindings.lesion_rows import ALL, LISTED
+from ..bindings.reviewing import Reviewing
 from .aria import named, role
 from .lesion_table import build_lesion_table
 

@@ -1,0 +1,76 @@
+"""The rows and counts that the page shows of a review: plain values, filtered and sorted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from CMBSegmentationLib.anatomy import REGIONS
+from CMBSegmentationLib.review import BELOW, DECISIONS, UNREVIEWED, Counts, ReviewedLesion
+
+ALL, LISTED = "all", "listed"
+FILTERS = (LISTED, UNREVIEWED, *DECISIONS, BELOW, ALL)
+DESCENDING_FIRST = ("diameter_mm", "contrast", "probability")
+
+
+def row_of(one: ReviewedLesion) -> dict[str, Any]:
+    """Give a lesion's values for the page: mm, mm³, RAS mm; rounded as they are shown."""
+    row, lesion = one.row(), one.lesion
+    return {
+        "id": one.id,
+        "state": one.state,
+        "mimic": row["mimic"],
+        "origin": one.origin,
+        "diameter_mm": round(lesion.diameter_mm, 1),
+        "volume_mm3": round(lesion.volume_mm3, 1),
+        "elongation": round(lesion.elongation, 1),
+        "contrast": round(lesion.contrast, 2),
+        "probability": round(lesion.probability, 2),
+        "verifier": lesion.verifier,
+        "region": lesion.region,
+        "side": lesion.side,
+        "why": row["dropped_because"],
+        "ras": [round(value, 1) for value in (lesion.r_mm, lesion.a_mm, lesion.s_mm)],
+    }
+
+
+def passes(one: ReviewedLesion, wanted: str) -> bool:
+    """Whether a lesion is shown by a filter, one of `FILTERS`."""
+    if wanted == ALL:
+        return True
+    return one.state != BELOW if wanted == LISTED else one.state == wanted
+
+
+def region_order(region: str) -> int:
+    """Give a region's place in MARS; an unknown one comes last."""
+    return REGIONS.index(region) if region in REGIONS else len(REGIONS)
+
+
+def sort_rows(rows: list[dict[str, Any]], by: str, *, down: bool) -> None:
+    """Sort rows in place; of equal ones the smaller number comes first."""
+    rows.sort(key=lambda row: row["id"])
+    rows.sort(key=lambda row: (row[by] is None, row[by]), reverse=down)
+
+
+def counts_shown(counts: Counts) -> dict[str, Any]:
+    """Give a review's counts for the page."""
+    return {
+        "definite": counts.total.definite,
+        "possible": counts.total.possible,
+        "unreviewed": counts.unreviewed,
+        "rejected": counts.rejected,
+        "pattern": counts.pattern,
+        "pattern_meaning": counts.pattern_meaning,
+        "regions": [
+            {
+                "region": one.region,
+                "group": one.group,
+                "definite": one.total.definite,
+                "possible": one.total.possible,
+            }
+            for one in counts.regions
+            if one.total.definite or one.total.possible
+        ],
+        "sizes": [
+            {"size": size, "definite": one.definite, "possible": one.possible} for size, one in counts.sizes.items()
+        ],
+    }
