@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import sys
 import types
 from pathlib import Path
@@ -72,12 +73,8 @@ def install(monkeypatch: Any, application: Any) -> None:
             monkeypatch.setattr(slicer, name.split(".")[1], module, raising=False)
         return
     monkeypatch.setattr(slicer, "__path__", [*slicer.__path__, str(source)])
-    for name in (
-        "qMRMLRangeWidget",
-        "qMRMLSliderWidget",
-        "qMRMLCheckableNodeComboBox",
-        "qMRMLSubjectHierarchyComboBox",
-    ):
+    text = "".join(path.read_text(encoding="utf-8") for path in (source / "parameterNodeWrapper").glob("*.py"))
+    for name in set(re.findall(r"slicer\.(qMRML\w+|qSlicer\w+)", text)) - set(STAND_INS):
         monkeypatch.setattr(slicer, name, _nobody(name), raising=False)
     for name in OWN_FILES:
         full = f"slicer.{name}"
