@@ -17,7 +17,7 @@ import vtk
 from slicer import vtkMRMLLabelMapVolumeNode, vtkMRMLScalarVolumeNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.parameterNodeWrapper import Choice, parameterNodeWrapper
+from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
@@ -94,7 +94,7 @@ class CMBSegmentationParameterNode:
     inputVolume: vtkMRMLScalarVolumeNode
     operatingPoint: Annotated[str, Choice(list(OPERATING_POINTS))] = "balanced"
     device: Annotated[str, Choice(list(DEVICES))] = "auto"
-    overlap: float = 0.0
+    overlap: Annotated[float, WithinRange(0.0, 0.9)] = 0.0
     brainMask: vtkMRMLLabelMapVolumeNode
 
 

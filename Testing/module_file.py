@@ -31,7 +31,7 @@ def import_module_file(name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     words.translate = lambda context, text: text
     parameters = types.ModuleType("slicer.parameterNodeWrapper")
     parameters.parameterNodeWrapper = lambda one: one
-    parameters.Choice = list
+    parameters.Choice = parameters.WithinRange = lambda *limits: limits
     monkeypatch.setitem(sys.modules, parameters.__name__, parameters)
     monkeypatch.setattr(slicer, "app", types.SimpleNamespace(connect=lambda *_: None), raising=False)
     stand_ins = {"qt": types.ModuleType("qt"), "ctk": types.ModuleType("ctk")}

@@ -156,6 +156,7 @@ def _parameter_node_wrapper() -> types.ModuleType:
     module = types.ModuleType("slicer.parameterNodeWrapper")
     module.parameterNodeWrapper = _wrapped  # type: ignore[attr-defined]
     module.Choice = lambda choices: choices  # type: ignore[attr-defined]
+    module.WithinRange = lambda low, high: (low, high)  # type: ignore[attr-defined]
     return module
 
 
@@ -163,6 +164,9 @@ def _wrapped(cls: type) -> type:
     import typing
 
     kinds = typing.get_type_hints(cls)
+    bare = [name for name, kind in typing.get_type_hints(cls, include_extras=True).items() if kind is float]
+    if bare:  # as Slicer's own refuses to bind it to a slider
+        raise RuntimeError(f"{', '.join(bare)} must be within a range")
 
     def create(self: Any, node: Any) -> None:
         self.parameterNode = node
