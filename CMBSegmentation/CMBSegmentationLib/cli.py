@@ -23,6 +23,8 @@ from CMBWeb.options import WEB_PACKAGES, add_web_options
 from . import __version__
 from .batch.cli_batch import EXAMPLE as BATCH_EXAMPLE
 from .batch.cli_batch import add_batch_options, run_batch
+from .cli_compare import EXAMPLE as COMPARE_EXAMPLE
+from .cli_compare import add_compare_options, run_compare
 from .cli_options import add_detect_options, request_from
 from .cli_report import EXAMPLE as REPORT_EXAMPLE
 from .cli_report import add_report_options, run_report
@@ -104,6 +106,15 @@ def _parser() -> argparse.ArgumentParser:
     add_report_options(report)
     report.set_defaults(command=run_report)
 
+    compare = commands.add_parser(
+        "compare",
+        help="compare two scans of a patient: what is new, gone or stable",
+        description="Align two scans of a patient and call each microbleed new, gone, stable or not seen.",
+        epilog=f"example: {COMPARE_EXAMPLE}",
+    )
+    add_compare_options(compare)
+    compare.set_defaults(command=run_compare)
+
     grow = commands.add_parser(
         "grow",
         help="grow scribbles into masks",
@@ -140,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     models.add_argument("files", metavar="FILE", nargs="*", type=Path, help="model files (default: the bundled ones)")
     models.add_argument("--json", action="store_true", help="whole manifests as JSON")
     models.set_defaults(command=_models)
-    for command in (detect, batch, report, grow, annotate_import, web, models):
+    for command in (detect, batch, report, compare, grow, annotate_import, web, models):
         command.add_argument("--debug", action="store_true", help="show tracebacks")
     return parser
 

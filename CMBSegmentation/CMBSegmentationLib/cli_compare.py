@@ -1,0 +1,79 @@
+"""`cmb compare`: two scans of a patient, and what became of each microbleed."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from .compare_page import COLUMNS, ENDINGS, NOTICE, Study, write_comparison
+from .devices import DEVICES
+from .errors import InputError
+from .output_folder import check_output_folder
+from .read import scan_stem
+from .result_detection import read_detection
+from .run import Request, run
+
+EXAMPLE = "cmb compare sub-01_ses-1_T2starw.nii.gz sub-01_ses-2_T2starw.nii.gz -o changes/"
+
+
+def add_compare_options(parser: argparse.ArgumentParser) -> None:
+    """Add FIRST, SECOND, -o and the rest to a parser."""
+    parser.add_argument("first", metavar="FIRST", type=Path, help="the earlier scan: a file, or a DICOM folder")
+    parser.add_argument("second", metavar="SECOND", type=Path, help="the later scan")
+    parser.add_argument("-o", "--out", metavar="OUT", type=Path, required=True, help="folder for table and page")
+    parser.add_argument(
+        "--results",
+        metavar="FOLDER",
+        type=Path,
+        nargs=2,
+        help="folders of earlier results of the two scans, reviewed ones too (default: both are searched now)",
+    )
+    parser.add_argument("--model", metavar="MODEL", help="for the search (default: the bundled one)")
+    parser.add_argument("--device", default="auto", help=f"{', '.join(DEVICES)} (default: auto)")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier comparison")
+
+
+def run_compare(arguments: argparse.Namespace, screen: Console) -> int:
+    """Compare and say what changed; `CMBError` where something is wrong."""
+    scans = (arguments.first, arguments.second)
+    if arguments.first.resolve() == arguments.second.resolve():
+        raise InputError("Both scans are the same file.", "Give the earlier and the later scan.")
+    stem = scan_stem(arguments.second)
+    check_output_folder(arguments.out, {stem + ending for ending in ENDINGS.values()}, arguments.overwrite)
+    folders = arguments.results or [arguments.out / "first", arguments.out / "second"]
+    studies = []
+    for scan, folder in zip(scans, folders, strict=True):
+        if not arguments.results:
+            screen.print(f"Searching {scan.name}", highlight=False, markup=False)
+            request = Request(
+                scan,
+                folder,
+                model=arguments.model,
+                device=arguments.device,
+                save_probability=True,
+                overwrite=arguments.overwrite,
+            )
+            run(request)
+        studies.append(Study(scan_stem(scan), read_detection(folder, scan).detection))
+    screen.print("Aligning the scans", highlight=False)
+    files = write_comparison(studies[0], studies[1], arguments.out)
+    _tell(files, Console())
+    return 0
+
+
+def _tell(files: dict[str, Path], page: Console) -> None:
+    import csv
+    import json
+
+    with files["table"].open(encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            where = "first" if row["first_id"] else "second"
+            position = ", ".join(f"{float(row[f'{where}_{axis}_mm']):.1f}" for axis in "ras")
+            why = f" ({row['why']})" if row[COLUMNS[-1]] else ""
+            page.print(f"{row['status']:>9}  RAS {position} mm{why}", highlight=False, markup=False, soft_wrap=True)
+    told = json.loads(files["json"].read_text(encoding="utf-8"))
+    page.print(told["sentence"], highlight=False, soft_wrap=True, markup=False)
+    page.print(NOTICE, highlight=False, soft_wrap=True)
+    page.print(f"  Table: {files['table']}\n   Page: {files['page']}", highlight=False, soft_wrap=True, markup=False)

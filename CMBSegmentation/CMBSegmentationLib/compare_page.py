@@ -1,0 +1,173 @@
+"""What became of each lesion between two scans: a table, and pictures of both side by side."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+from jinja2 import Environment, StrictUndefined, Template
+
+from .crops import FIELD_MM, Crop, Window, display_window, lesion_crops
+from .detection import Detection
+from .lesions import ACCEPTED, Lesion
+from .longitudinal import GONE, NEW, NOT_SEEN, STABLE, Change, Visit, compare, register
+from .output_folder import drafts
+
+STATUSES = (NEW, GONE, STABLE, NOT_SEEN)
+COLUMNS = (
+    "status", "first_id", "second_id", "first_r_mm", "first_a_mm", "first_s_mm", "second_r_mm", "second_a_mm",
+    "second_s_mm", "first_diameter_mm", "second_diameter_mm", "region", "side", "why",
+)  # fmt: skip
+ENDINGS = {"table": "_desc-cmb_changes.csv", "json": "_desc-cmb_changes.json", "page": "_desc-cmb_changes.html"}
+NOTICE = "Research software, not a medical device: a reader must confirm every finding."
+NO_LESION = 65535  # no label has this number
+MOST_PICTURED = 80
+TEMPLATE = Path(__file__).with_name("compare.html.j2")
+
+
+@dataclass(frozen=True)
+class Study:
+    """One scan with its lesions, and how it is called."""
+
+    name: str
+    detection: Detection
+
+    @property
+    def visit(self) -> Visit:
+        """As `longitudinal` wants it."""
+        return Visit(self.detection.image, self.detection.brain, self.detection.lesions)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A change with pictures of its place in both scans."""
+
+    change: Change
+    first: tuple[Crop, ...]
+    second: tuple[Crop, ...]
+
+
+def write_comparison(first: Study, second: Study, out: Path) -> dict[str, Path]:
+    """Align two scans, match their lesions and write what changed.
+
+    Parameters
+    ----------
+    first, second : Study
+        Of one patient, in the order of time.
+    out : Path
+        As `output_folder.check_output_folder` left it.
+
+    Returns
+    -------
+    dict
+        Path by kind: ``table`` (CSV), ``json``, ``page`` (HTML).
+
+    Raises
+    ------
+    InputError
+        The scans cannot be aligned.
+    MachineError
+        The disk is full or failed; nothing is left behind.
+    """
+    transform = register(first.visit, second.visit)
+    changes = sorted(compare(first.visit, second.visit, transform), key=lambda one: STATUSES.index(one.status))
+    counts = {status: Counter(one.status for one in changes)[status] for status in STATUSES}
+    rows = [row_of(one) for one in changes]
+    content = {
+        "schema_version": 1,
+        "notice": NOTICE,
+        "first": first.name,
+        "second": second.name,
+        "counts": counts,
+        "sentence": sentence_of(counts),
+        "movement": _movement(transform),
+        "changes": rows,
+    }
+    page = _template().render(
+        **content,
+        pairs=_pairs(first, second, changes[:MOST_PICTURED], transform),
+        all=changes,
+        field_mm=FIELD_MM,
+        statuses=STATUSES,
+    )
+    names = {kind: second.name + ending for kind, ending in ENDINGS.items()}
+    with drafts(out) as draft:
+        with (draft / names["table"]).open("w", newline="", encoding="utf-8") as stream:
+            table = csv.DictWriter(stream, COLUMNS)
+            table.writeheader()
+            table.writerows(rows)
+        (draft / names["json"]).write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+        (draft / names["page"]).write_text(page, encoding="utf-8")
+        for name in names.values():
+            os.replace(draft / name, out / name)
+    return {kind: out / name for kind, name in names.items()}
+
+
+def sentence_of(counts: dict[str, int]) -> str:
+    """Word the changes so that they stay true where they are pasted."""
+    words = ", ".join(f"{counts[status]} {status}" for status in STATUSES)
+    return f"Automated comparison with research software, not confirmed by a reader: {words}."
+
+
+def row_of(change: Change) -> dict[str, Any]:
+    """Values by column name; empty where a scan does not show the lesion."""
+    row: dict[str, Any] = dict.fromkeys(COLUMNS, "")
+    row |= {"status": change.status, "why": change.why}
+    for which, lesion in (("first", change.first), ("second", change.second)):
+        if lesion is not None:
+            for name in ("id", "r_mm", "a_mm", "s_mm", "diameter_mm"):
+                row[f"{which}_{name}"] = getattr(lesion, name)
+            row |= {"region": lesion.region, "side": lesion.side}
+    return row
+
+
+def _pairs(first: Study, second: Study, changes: Sequence[Change], transform: sitk.Transform) -> list[Pair]:
+    windows = [display_window(one.detection.image, one.detection.brain) for one in (first, second)]
+    back = transform.GetInverse()
+    pairs = []
+    for change in changes:
+        here = change.first or _moved(change.second, back)
+        there = change.second or _moved(change.first, transform)
+        pairs.append(Pair(change, _crops(first, here, windows[0]), _crops(second, there, windows[1])))
+    return pairs
+
+
+def _crops(study: Study, lesion: Lesion, window: Window) -> tuple[Crop, ...]:
+    """Three planes, or none where the place is outside the scan."""
+    at = (-lesion.r_mm, -lesion.a_mm, lesion.s_mm)
+    index = np.array(study.detection.image.TransformPhysicalPointToContinuousIndex(at))
+    if (index < -0.5).any() or (index > np.array(study.detection.image.GetSize()) - 0.5).any():
+        return ()
+    return lesion_crops(study.detection, lesion, window)
+
+
+def _moved(lesion: Lesion | None, transform: sitk.Transform) -> Lesion:
+    """The place of a lesion in the other scan, as a lesion without voxels."""
+    assert lesion is not None  # one of the two scans shows it
+    left, posterior, superior = transform.TransformPoint((-lesion.r_mm, -lesion.a_mm, lesion.s_mm))
+    return replace(
+        lesion, id=NO_LESION, status=ACCEPTED, dropped_because="", r_mm=-left, a_mm=-posterior, s_mm=superior
+    )
+
+
+def _movement(transform: sitk.Transform) -> dict[str, float]:
+    """How far the head has moved between the scans: for whoever wonders about the alignment."""
+    origin = np.array(transform.TransformPoint((0.0, 0.0, 0.0)))
+    axes = np.array([np.array(transform.TransformPoint(tuple(axis))) - origin for axis in np.eye(3)])
+    angle = np.degrees(np.arccos(np.clip((np.trace(axes) - 1) / 2, -1, 1)))
+    return {"translation_mm": round(float(np.linalg.norm(origin)), 2), "rotation_degrees": round(float(angle), 2)}
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))

@@ -1,0 +1,135 @@
+"""`cmb report` and `cmb compare`: from folders of results to pages, PDF and DICOM."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pydicom
+import pytest
+import SimpleITK as sitk
+from dark_spots import ball_brain
+from dicom_series import write_series
+from test_dicom_out import as_stored, assert_valid, one
+
+from CMBSegmentationLib import cli
+
+
+@pytest.fixture
+def scan(tmp_path):
+    path = tmp_path / "sub-1_T2starw.nii.gz"
+    sitk.WriteImage(ball_brain(spacing=(1.0, 1.2, 2.0))[0], str(path))
+    return path
+
+
+def detect(scan, out, model, *more: str) -> None:
+    assert cli.main(["detect", str(scan), "-o", str(out), "--model", str(model), *more]) == 0
+
+
+def review(out) -> None:
+    """What a review writes into the list: the first accepted, the second uncertain."""
+    path = one(out, "_lesions.json")
+    content = json.loads(path.read_text())
+    for row, decision in zip(content["lesions"], ("accepted", "uncertain"), strict=False):
+        row |= {
+            "decision": decision,
+            "mimic": "",
+            "reader": "SI",
+            "decided_at": "2026-01-02T00:00:00",
+            "origin": "detected",
+        }
+    path.write_text(json.dumps(content))
+
+
+def test_the_report_is_made_anew_with_the_readers_verdicts(scan, tmp_path, dark_model, capsys):
+    detect(scan, tmp_path / "out", dark_model)
+    before = one(tmp_path / "out", "_report.html").read_text()
+    assert cli.main(["report", str(tmp_path / "out"), "--scan", str(scan)]) == 0
+    unread = one(tmp_path / "out", "_report.html").read_text()
+    assert before.count("<article") == unread.count("<article")
+    review(tmp_path / "out")
+    assert cli.main(["report", str(tmp_path / "out"), "--scan", str(scan), "--pdf", "-o", str(tmp_path / "new")]) == 0
+    assert (
+        "read by SI with the help of research software: 1 definite, 1 possible"
+        in one(tmp_path / "new", "_report.html").read_text()
+    )
+    assert one(tmp_path / "new", "_report.pdf").read_bytes().startswith(b"%PDF")
+    assert one(tmp_path / "out", "_report.html").read_text() == unread
+    assert "_report.pdf" in capsys.readouterr().out
+
+
+def test_a_report_of_another_scan_or_without_results_is_refused(scan, tmp_path, dark_model, capsys):
+    detect(scan, tmp_path / "out", dark_model)
+    other = tmp_path / "other.nii.gz"
+    sitk.WriteImage(ball_brain(spacing=(1.0, 1.0, 2.0))[0], str(other))
+    assert cli.main(["report", str(tmp_path / "out"), "--scan", str(other)]) == 2
+    assert "is not the scan of these results" in capsys.readouterr().err
+    assert cli.main(["report", str(tmp_path), "--scan", str(scan)]) == 2
+    assert "no result list" in capsys.readouterr().err
+    assert cli.main(["report", str(tmp_path / "out"), "--scan", str(scan), "--dicom"]) == 2
+    assert "is not DICOM" in capsys.readouterr().err
+    assert cli.main(["report", str(tmp_path / "out"), "--scan", str(scan), "--dropped"]) == 2
+    assert "Add --pdf" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("deidentified", [False, True])
+def test_the_archive_gets_the_report_and_the_readers_verdict(tmp_path, dark_model, deidentified):
+    study, out = tmp_path / "study", tmp_path / "out"
+    write_series(
+        study, as_stored(ball_brain(spacing=(1.0, 1.2, 2.0))[0]), SeriesDescription="SWI", PatientName="Doe^Jane"
+    )
+    detect(study, out, dark_model)
+    review(out)
+    more = ["--deidentify"] if deidentified else []
+    assert cli.main(["report", str(out), "--scan", str(study), "--dicom", *more]) == 0
+    pdf, sr, seg = (pydicom.dcmread(one(out, ending)) for ending in ("_report.dcm", "_sr.dcm", "_seg.dcm"))
+    assert bytes(pdf.EncapsulatedDocument)[: pdf.EncapsulatedDocumentLength].startswith(b"%PDF")
+    assert pdf.StudyInstanceUID == sr.StudyInstanceUID == seg.StudyInstanceUID
+    source = pydicom.dcmread(next(study.iterdir()))
+    assert (pdf.StudyInstanceUID == source.StudyInstanceUID) is not deidentified
+    assert ("Doe" in str(pdf.PatientName)) is not deidentified
+    told = str(sr)
+    assert "Reader's verdict" in told
+    assert "Equivocal" in told
+    assert ("SI^" in told) is not deidentified
+    assert "reviewed" in sr.SeriesDescription
+    assert_valid(*(one(out, ending) for ending in ("_report.dcm", "_sr.dcm", "_seg.dcm")))
+
+
+def test_two_scans_are_compared_with_a_table_and_pictures_of_both(scan, tmp_path, dark_model, capsys):
+    image = sitk.ReadImage(str(scan))
+    later = tmp_path / "later_T2starw.nii.gz"
+    moved = sitk.Image(image)
+    moved.SetOrigin([o + 4 for o in image.GetOrigin()])
+    detect(scan, tmp_path / "first", dark_model)
+    (found,) = [row for row in rows_of(tmp_path / "first") if row["id"] == 1]
+    # the first lesion has healed: filled with the tissue beside it
+    at = image.TransformPhysicalPointToIndex((-found["r_mm"], -found["a_mm"], found["s_mm"]))
+    values = sitk.GetArrayFromImage(moved)
+    box = tuple(slice(max(0, a - 6), a + 7) for a in at[::-1])
+    values[box] = values[at[2], at[1] - 8, at[0]]
+    healed = sitk.GetImageFromArray(values)
+    healed.CopyInformation(moved)
+    sitk.WriteImage(healed, str(later))
+    detect(later, tmp_path / "second", dark_model)
+    call = ["compare", str(scan), str(later), "-o", str(tmp_path / "changes")]
+    results = ["--results", str(tmp_path / "first"), str(tmp_path / "second")]
+    assert cli.main([*call, *results]) == 0
+    with one(tmp_path / "changes", "_changes.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["status"] for row in rows if row["first_id"] == "1"] == ["gone"]
+    assert [row["status"] for row in rows if row["first_id"] == "2"] == ["stable"]
+    content = json.loads(one(tmp_path / "changes", "_changes.json").read_text())
+    assert content["counts"]["gone"] == 1
+    assert 5 < content["movement"]["translation_mm"] < 9  # 4 mm along three axes
+    page = one(tmp_path / "changes", "_changes.html").read_text()
+    assert page.count('<figure class="crop">') == 6 * len(rows)
+    assert "<script" not in page
+    assert "1 gone" in capsys.readouterr().out
+    assert cli.main([*call, *results]) == 2
+    assert "already holds results" in capsys.readouterr().err
+    assert cli.main(["compare", str(scan), str(scan), "-o", str(tmp_path / "x")]) == 2
+
+
+def rows_of(out) -> list[dict]:
+    return json.loads(one(out, "_lesions.json").read_text())["lesions"]
