@@ -14,6 +14,7 @@ from CMBSegmentationLib.read import FILE_SUFFIXES
 from .limits import LARGEST_MB, MOST_FILES, too_large
 
 PIECE_BYTES = 1 << 18
+SCENE_SUFFIX = ".mrb"
 TWO_FILES = (".nhdr", ".mhd")  # headers whose voxels lie in a second file that a browser does not send along
 
 
@@ -95,7 +96,7 @@ async def _store(part: BodyPartReader, path: Path, left: int) -> int:
 def _kind(name: str) -> str:
     """Give the suffix to store a file under: one that is read by it, or none (DICOM is known by its content)."""
     lower = name.lower()
-    for suffix in sorted(FILE_SUFFIXES, key=len, reverse=True):
+    for suffix in sorted((*FILE_SUFFIXES, SCENE_SUFFIX), key=len, reverse=True):
         if lower.endswith(suffix):
             if suffix in TWO_FILES:
                 raise InputError(

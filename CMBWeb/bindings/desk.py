@@ -21,12 +21,12 @@ from CMBSegmentationLib.scene import load_results
 from ..kept_results import KeptResults, KeptScan
 from ..session_folder import EXPORTS, REVIEW, UPLOADS, private, remove
 from ..ui.view_corner import view_corner
-from ..upload import Received
+from ..upload import SCENE_SUFFIX, Received
 from .exporting import export
 from .keys import actions
 from .reviewing import Reviewing
 from .scans import OpenedScan, add_scan, read_in
-from .scenes import SCENE_SUFFIX, clear, open_scene
+from .scenes import clear, open_scene
 from .scribbling import Scribbling
 from .views import Views
 

@@ -14,8 +14,6 @@ from CMBSegmentationLib.scene.names import RESULT_ATTRIBUTE
 
 from .scans import OpenedScan
 
-SCENE_SUFFIX = ".mrb"
-
 
 def clear(scene: slicer.vtkMRMLScene, scan: slicer.vtkMRMLScalarVolumeNode) -> None:
     """Take a scan out of a scene, with all that was found in it and annotated on it."""
