@@ -117,7 +117,24 @@ def in_pythonqt_style(base: type, name: str | None = None, **members: Any) -> ty
         "__setattr__": _refusing_unknown(base),
         "__module__": __name__,
     }
+    for signature in reversed(getattr(base, "own_signals", ())):
+        names[signature.split("(")[0]] = property(lambda self, signature=signature: OwnSignal(self, signature))
     return type(name or base.__name__, (base,), names | members)
+
+
+class OwnSignal:
+    """A signal of ``own_signals`` as an attribute: ``selector.currentNodeChanged.connect(listener)``."""
+
+    def __init__(self, widget: Any, signature: str) -> None:
+        self.widget, self.signature = widget, signature
+
+    def connect(self, listener: Callable[..., object]) -> None:
+        """Connect."""
+        self.widget.connect(self.signature, listener)
+
+    def disconnect(self, listener: Callable[..., object]) -> None:
+        """Disconnect."""
+        self.widget.disconnect(self.signature, listener)
 
 
 @cache
