@@ -64,6 +64,7 @@ class Gateway:
         app = web.Application(middlewares=[self._let_in], client_max_size=1024)
         app.router.add_get("/alive", _alive)
         app.router.add_get("/ws", self._socket)
+        app.router.add_get("/standing", self._standing)
         app.router.add_post("/forget", self._forget)
         app.router.add_route("*", "/{path:.*}", self._request)
         app.cleanup_ctx.append(self._while_serving)
@@ -202,6 +203,16 @@ class Gateway:
             if session.socket is socket:
                 session.socket, session.idle_since = None, _now()
         return socket
+
+    async def _standing(self, request: web.Request) -> web.Response:
+        """Tell a page that lost its connection why: its session is shown elsewhere, or its process has ended."""
+        session = self._sessions.get(request["key"])
+        return web.json_response(
+            {
+                "elsewhere": session is not None and session.socket is not None,
+                "ended": session is not None and not session.process.is_alive,
+            }
+        )
 
     async def _forget(self, request: web.Request) -> web.StreamResponse:
         """End a session and remove all that it left."""

@@ -83,17 +83,25 @@ window.cmb = (() => {
   });
 
   /* The connection: when it ends, say why and what is left. */
-  const ENDS = {
-    4001: ["This session is shown in another tab.", "Nothing is lost: one tab at a time shows it.", "Use it here"],
-    4002: ["The page's own process has ended.", "What you reviewed is saved.", "Go on"],
-  };
+  const ELSEWHERE = ["This session is shown in another tab.", "Nothing is lost: one tab at a time shows it.", "Use it here"];
+  const ENDED = ["The page's own process has ended.", "What you reviewed is saved.", "Go on"];
   const GONE = ["The server was stopped or restarted.", "What you reviewed is saved on its machine.", "Go on"];
   let ended = false;
 
-  function sayEnded(code) {
+  async function whyEnded() {
+    try {
+      const standing = await (await fetch("standing", { cache: "no-store" })).json();
+      return standing.elsewhere ? ELSEWHERE : standing.ended ? ENDED : GONE;
+    } catch {
+      return GONE;
+    }
+  }
+
+  async function sayEnded() {
     if (ended) return;
     ended = true;
-    const [message, hint, action] = ENDS[code] || GONE;
+    const why = await whyEnded();
+    const [message, hint, action] = why;
     const box = document.createElement("div");
     box.className = "cmb-ended";
     box.setAttribute("role", "alertdialog");
@@ -104,7 +112,7 @@ window.cmb = (() => {
     button.textContent = action;
     button.onclick = () => window.location.assign("/");
     document.body.append(box);
-    if (code === 4001) return;
+    if (why === ELSEWHERE) return;
     button.disabled = true;
     const wait = async () => {
       try {
@@ -125,7 +133,7 @@ window.cmb = (() => {
   window.addEventListener("beforeunload", () => (leaving = true));
   const watch = () => {
     if (!window.trame?.client) return setTimeout(watch, 50);
-    window.trame.client.onConnectionClose((event) => !leaving && sayEnded(event?.code));
+    window.trame.client.onConnectionClose(() => !leaving && sayEnded());
   };
   watch();
 
