@@ -111,12 +111,15 @@ class Desktop:
         self.settle()
 
     def close(self) -> None:
-        """Close the module as Slicer does when it quits."""
+        """Close the module as Slicer does when it quits; once, however often it is asked for."""
+        if self.widget is None:
+            return
         self.widget.exit()
         self.widget.cleanup()
         self.window.close()
         self.window.setCentralWidget(None)
         self.settle()
+        self.widget = None
 
     def settle(self) -> None:
         """Have Qt do what is due."""
