@@ -11,7 +11,7 @@ from typing import Any
 
 from PySide6 import QtCore, QtWidgets
 
-from .pythonqt import custom_widgets, in_pythonqt_style
+from .pythonqt import call, custom_widgets, in_pythonqt_style
 
 OFFERED: dict[str, dict[str, list[str]]] = json.loads(Path(__file__).with_name("offered.json").read_text())
 
@@ -43,7 +43,7 @@ class StandIn(QtWidgets.QWidget):
     def own_tell(self, signature: str, *values: Any) -> None:
         if not QtCore.QObject.signalsBlocked(self):
             for listener in tuple(self.own_listeners.get(signature, ())):
-                listener(*values)
+                call(listener, values)
 
 
 class _MRMLWidget(StandIn):

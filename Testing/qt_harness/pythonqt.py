@@ -5,6 +5,7 @@ As in PythonQt, an attribute or a signal that a class does not have is an error,
 
 from __future__ import annotations
 
+import inspect
 import types
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
@@ -48,7 +49,7 @@ def connect(self: Any, signature: str, listener: Callable[..., object]) -> bool:
     count = len(types.split(",")) if types else 0  # a listener gets what the signature says, no more
 
     def heard(*values: Any) -> None:
-        listener(*values[:count])
+        call(listener, values[:count])
 
     _signal(self, name, types).connect(heard)
     connections(self).append((normalized, listener, heard))
@@ -68,6 +69,14 @@ def disconnect(self: Any, signature: str, listener: Callable[..., object]) -> bo
             connections(self).remove(made)
             return True
     return False
+
+
+def call(listener: Callable[..., object], values: tuple[Any, ...]) -> None:
+    """Hand over as many values as the listener takes, as PythonQt does."""
+    taken = inspect.signature(listener).parameters.values()
+    if not any(one.kind is one.VAR_POSITIONAL for one in taken):
+        values = values[: sum(one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD) for one in taken)]
+    listener(*values)
 
 
 def connections(widget: Any) -> list[tuple[str, Any, Any]]:
