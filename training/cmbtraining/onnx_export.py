@@ -60,7 +60,7 @@ class Parity:
 
     def __str__(self) -> str:
         told = f"at most {self.random:.1e} in probability on random patches"
-        return told if self.real is None else f"{told}, {self.real:.1e} on {self.patches} of scans"
+        return told if self.real is None else f"{told}, {self.real:.1e} on {self.patches} patches of scans"
 
 
 def manifest_for(

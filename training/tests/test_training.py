@@ -143,7 +143,7 @@ def test_the_exported_model_agrees_with_tensorflow_and_is_accepted(run_folder, t
     random, real = told.stdout.split("at most ")[1].split(" in probability on random patches, ")
     assert float(random) <= 1e-4
     assert float(real.split()[0]) <= 1e-4
-    assert real.split(maxsplit=1)[1].startswith("on 6 of scans")
+    assert real.split(maxsplit=1)[1].startswith("on 3 patches of scans")
     card = (tmp_path / "tiny.md").read_text()
     assert "# tiny\n" in card
     assert "24 x 24 x 16 voxels of 1 x 1 x 1 mm" in card
