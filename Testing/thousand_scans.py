@@ -65,7 +65,8 @@ def measure(folder: Path, scans: int, number: int) -> int:
     searched = Counter((out / "searched.txt").read_text().split())
     twice = [name for name, times in searched.items() if times > 1]
     failed = [row for row in rows if row.error]
-    lists = len(list(out.rglob("*_desc-cmb_lesions.json")))
+    # the killed worker may leave a hidden draft beside the results of the scan it had in hand
+    lists = len([p for p in out.rglob("*_desc-cmb_lesions.json") if not p.parent.name.startswith(".")])
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
     print(f"{scans} scans of {SIDE}³ voxels, {number} workers, one killed after {scans // 2}: {seconds:.0f} s")
     print(f"done {len(rows) - len(failed)}, lists {lists}, failed {len(failed)}, searched twice {len(twice)}")

@@ -15,7 +15,7 @@ from cmbtraining.checkpoints import CheckpointError, averaged
 from cmbtraining.config import ConfigError, config_from_dict
 from cmbtraining.dataset import DatasetError, find_scans, find_subjects, prepare_subject
 from cmbtraining.hard_negatives import read_hard_negatives
-from cmbtraining.run import compiled, train
+from cmbtraining.run import Side, compiled, train
 from cmbtraining.score_files import LesionScore, write_table
 
 SPEC = InputSpec("LAS", (1.0, 1.0, 1.0), "zscore-brain")
@@ -198,4 +198,4 @@ def test_hard_negatives_are_an_earlier_models_false_positives_on_the_prepared_gr
 def test_hard_negatives_and_their_share_come_together(tmp_path):
     config = config_from_dict({**yaml.safe_load(yaml.safe_dump(CONFIG)), "sampling": {"hard_share": 0.5}})
     with pytest.raises(ConfigError, match="come together"):
-        train(config, None, None, tmp_path)
+        train(config, Side((), "a"), Side((), "b"), tmp_path)
