@@ -14,6 +14,7 @@ from CMBSegmentationLib.worker_process import Process, Subprocess, event_in
 from .session_folder import SCAN_FILE
 
 RESULTS = "results"
+WORKER_NICENESS = 10  # the page answers its reader first; an idle machine loses nothing by it
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,9 @@ class KeptResults:
         return folder if folder.is_dir() else None
 
     def runner(self, command: Sequence[str], environment: Mapping[str, str]) -> Process:
-        """Start a worker whose results are kept, too: a `ProcessRunner`."""
+        """Start a worker whose results are kept, too, behind the page in priority: a `ProcessRunner`."""
+        nice = shutil.which("nice")
+        command = [nice, "-n", str(WORKER_NICENESS), *command] if nice else command
         return _KeepingProcess(Subprocess(command, environment), self._keep)
 
     def _keep(self, results: Path) -> None:
