@@ -62,7 +62,8 @@ def measure(folder: Path, scans: int, number: int) -> int:
 
         rows = run_jobs(jobs, client, told, counted)
         seconds = time.perf_counter() - started
-    searched = Counter((out / "searched.txt").read_text().split())
+    notes = out / "searched.txt"
+    searched = Counter(notes.read_text().split() if notes.exists() else [])
     twice = [name for name, times in searched.items() if times > 1]
     failed = [row for row in rows if row.error]
     # the killed worker may leave a hidden draft beside the results of the scan it had in hand
@@ -70,6 +71,8 @@ def measure(folder: Path, scans: int, number: int) -> int:
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
     print(f"{scans} scans of {SIDE}³ voxels, {number} workers, one killed after {scans // 2}: {seconds:.0f} s")
     print(f"done {len(rows) - len(failed)}, lists {lists}, failed {len(failed)}, searched twice {len(twice)}")
+    if failed:
+        print(f"first failure: {failed[0].error} {failed[0].hint}")
     print(f"{scans / seconds:.1f} scans a second; the largest worker took {peak:.2f} GiB")
     return int(bool(failed or twice or lists != scans))
 

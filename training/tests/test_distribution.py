@@ -66,11 +66,11 @@ def test_two_processes_train_to_the_loss_of_one(data, tmp_path):
 
     team = {"KERAS_DISTRIBUTION_JOB_ADDRESSES": f"127.0.0.1:{free_port()}", "KERAS_DISTRIBUTION_NUM_PROCESSES": "2"}
     pair = [start(data, tmp_path / "two", **team, KERAS_DISTRIBUTION_PROCESS_ID=str(k)) for k in range(2)]
-    told = finish(*pair)
-    assert [process.returncode for process in pair] == [0, 0], "\n".join(text[-3000:] for text in told)
+    both = finish(*pair)
+    assert [process.returncode for process in pair] == [0, 0], "\n".join(text[-3000:] for text in both)
     np.testing.assert_allclose(curve(tmp_path / "two"), curve(tmp_path / "one"), rtol=1e-4)
-    assert "Epoch 1/2" in told[0]
-    assert "Epoch 1/2" not in told[1]  # only the first process writes
+    assert "Epoch 1/2" in both[0]
+    assert "Epoch 1/2" not in both[1]  # only the first process writes
 
 
 def test_several_processes_without_jax_are_refused(data, tmp_path):

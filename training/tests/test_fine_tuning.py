@@ -179,10 +179,11 @@ def test_hard_negatives_are_an_earlier_models_false_positives_on_the_prepared_gr
     at = np.array([-1, -1, 1]) * mask.TransformIndexToPhysicalPoint(
         (x, y, z)
     )  # a lesion's voxel, so that it can be found
+    r, a, s = at.tolist()
     rows = [
-        LesionScore("sub-101", "predicted", 1, *at, 2.0, 0.9, False, False),
-        LesionScore("sub-101", "predicted", 2, *(at + 5), 2.0, 0.9, True, True),
-        LesionScore("sub-101", "true", 1, *(at + 9), 2.0, None, False, False),
+        LesionScore("sub-101", "predicted", 1, r, a, s, 2.0, 0.9, False, False),
+        LesionScore("sub-101", "predicted", 2, r + 5, a, s, 2.0, 0.9, True, True),
+        LesionScore("sub-101", "true", 1, r + 9, a, s, 2.0, None, False, False),
         LesionScore("sub-101", "predicted", 3, 900.0, 0.0, 0.0, 2.0, 0.9, False, False),
     ]
     write_table(rows, LesionScore, tmp_path / "lesions.csv")
