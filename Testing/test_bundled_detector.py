@@ -13,10 +13,19 @@ import SimpleITK as sitk
 from CMBSegmentationLib import cli
 from CMBSegmentationLib.lesions import COLUMNS
 from CMBSegmentationLib.matching import match_centres
-from CMBSegmentationLib.model import BUNDLED_SHA256, find_model, load_model
+from CMBSegmentationLib.model import (
+    BUNDLED_SHA256,
+    DEFAULT_MODEL,
+    DEFAULT_REGIONS,
+    DEFAULT_VERIFIER,
+    find_model,
+    load_model,
+)
 from CMBSegmentationLib.resources import bundled_models, sample_scan
+from CMBSegmentationLib.stages import load_stages
 
 ROOT = Path(__file__).resolve().parents[1]
+TASKS = {DEFAULT_MODEL: "detect", DEFAULT_REGIONS: "regions", DEFAULT_VERIFIER: "verify"}
 REAL = ROOT.parent / "shared" / "data" / "gre_xa30"
 
 
@@ -73,11 +82,20 @@ def test_every_bundled_model_is_pinned_and_says_what_is_known_of_it():
     assert bundled_models()
     for path in bundled_models():
         assert path.name in BUNDLED_SHA256
-        model = load_model(path, "cpu")
+        model = load_model(path, "cpu", TASKS[path.stem])
         assert model.manifest.name == path.stem
         assert model.manifest.license == "Apache-2.0"
         assert "simulated scans only" in model.manifest.intended_use
-        assert 1e6 <= model.manifest.training["parameters"] <= 2e6
+        assert 5e4 <= model.manifest.training["parameters"] <= 2e6
+    assert sum(path.stat().st_size for path in bundled_models()) <= 15e6
+
+
+def test_the_bundled_verifier_goes_with_the_bundled_detector():
+    stages = load_stages(None, "cpu")
+    assert stages.verifier is not None
+    assert stages.notes == ()
+    points = stages.verifier.manifest.metrics["operating_points"]
+    assert stages.verifier.manifest.threshold == points["sensitive"] < points["balanced"] < points["specific"]
 
 
 def test_the_default_model_is_found_by_name_and_by_nothing():

@@ -74,7 +74,7 @@ def entry_of(truth: Path) -> dict[str, str]:
 
 
 def draw(
-    values: NDArray[np.float32], lesions: NDArray[np.bool_], mimics: NDArray[np.uint8], spacing: tuple[float, ...]
+    values: NDArray[np.float32], lesions: NDArray[np.bool_], mimics: NDArray[np.integer], spacing: tuple[float, ...]
 ) -> str:
     """Give four pictures in a row as base64 PNG."""
     area = lesions.sum(axis=(1, 2))

@@ -10,7 +10,7 @@ from .devices import DEVICES
 from .dicom_out import DicomExport
 from .errors import InputError
 from .run import Request
-from .stages import AUTO, StageChoice
+from .stages import StageChoice
 
 
 def add_detect_options(parser: argparse.ArgumentParser) -> None:
@@ -37,10 +37,16 @@ def add_detect_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--blending", default=Settings.blending, help="sum (the paper's) or gaussian (default)")
     parser.add_argument("--device", default="auto", help=f"{', '.join(DEVICES)} (default: auto, the first that works)")
     parser.add_argument(
-        "--regions", metavar="MODEL", default=AUTO, help="model that maps brain regions, or none (default: the bundled)"
+        "--regions",
+        metavar="MODEL",
+        default=StageChoice.regions,
+        help="model that maps brain regions; auto takes the bundled, which is a first one (default: none)",
     )
     parser.add_argument(
-        "--verifier", metavar="MODEL", default=AUTO, help="model that judges candidates, or none (default: the bundled)"
+        "--verifier",
+        metavar="MODEL",
+        default=StageChoice.verifier,
+        help="model that judges candidates, or none (default: the bundled)",
     )
     parser.add_argument("--mask", metavar="FILE", type=Path, help="brain mask on the scan's grid (default: found)")
     parser.add_argument(

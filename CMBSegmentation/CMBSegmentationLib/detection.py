@@ -124,7 +124,7 @@ def detect(
         Of the task ``"regions"``: finds the brain and names where each lesion lies. Without it the brain is
         found by thresholds, and regions are not assessed.
     verifier : Model, optional
-        Of the task ``"verify"``: judges each candidate once more. A threshold then acts on its score.
+        Of the task ``"verify"``: judges each candidate once more. The threshold then acts on what both say together.
 
     Returns
     -------
@@ -133,7 +133,8 @@ def detect(
     """
     settings = settings or Settings()
     manifest = model.manifest
-    threshold = manifest.threshold if settings.threshold is None else settings.threshold
+    own = manifest if verifier is None else verifier.manifest  # the threshold acts on what both stages say together
+    threshold = own.threshold if settings.threshold is None else settings.threshold
     overlap = manifest.overlap if settings.overlap is None else settings.overlap
     window = WindowSettings(manifest.patch_size, overlap, settings.blending, settings.batch_size)
     rules = LesionRules(threshold, manifest.min_volume_mm3)
@@ -158,6 +159,9 @@ def detect(
     brain = prepared.scan_brain if mapped is None else mapped.tissue
     lesions, labels = find_lesions(probability, image, brain, rules)
     provenance = _provenance(image, model, rules, window, mask is not None, clock.laps)
+    if own is not manifest:  # named thresholds are of what they act on, too
+        points = {k: v for k, v in own.metrics.items() if k == "operating_points"}
+        provenance["model"]["metrics"] = {**manifest.metrics, **points}
     provenance["regions"] = None if regions is None else region_provenance(regions, mapped)
     provenance["verifier"] = None if verifier is None else verifier_provenance(verifier, second)
     lesions = with_context(lesions, brain, provenance)

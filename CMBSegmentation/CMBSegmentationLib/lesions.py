@@ -42,9 +42,9 @@ class Lesion:
     contrast : float
         Signal loss against the tissue around: 0 none, 1 black.
     probability : float
-        Highest in the lesion.
+        Highest in the lesion; of detector and verifier together where a verifier ran.
     verifier : float or None
-        Second stage's score; None where no verifier ran.
+        The verifier's own score; None where none ran.
     region, side : str
         Empty where they were not assessed.
     dropped_because : str

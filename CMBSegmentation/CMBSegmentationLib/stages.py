@@ -18,10 +18,11 @@ class StageChoice:
     Attributes
     ----------
     regions, verifier : str
-        Path, bundled name, ``auto`` or ``none``.
+        Path, bundled name, ``auto`` or ``none``. The bundled map of regions is not good enough yet to be
+        used unasked (its model card has the figures).
     """
 
-    regions: str = AUTO
+    regions: str = NONE
     verifier: str = AUTO
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
-from scipy.special import softmax
+from scipy.special import expit, logit, softmax
 
 from .lesions import CANDIDATE_PROBABILITY
 from .model import Model
@@ -19,6 +19,7 @@ MOST_VERIFIED = 400
 CROP = (24, 24, 16)  # voxels of the detector's grid; the second scale covers twice that
 CHANNELS = ("scan", "detector's probability", "scan at half the resolution")
 BATCH = 32
+SURE = 1e-5  # closer to 0 or 1 than this no stage is believed
 KEPT_ON_LIST = CANDIDATE_PROBABILITY + 0.001  # what the verifier rejects stays listed, with the reason
 
 
@@ -144,17 +145,28 @@ def verify(
     return verdicts
 
 
+def combined(peak: float, score: float) -> float:
+    """Give the probability that detector and verifier give together: the mean of their log-odds.
+
+    Neither alone orders candidates as well: the verifier is better at the top of the list, the detector
+    further down (training/EXPERIMENTS.md).
+    """
+    odds = logit(np.clip([peak, score], SURE, 1 - SURE))
+    return float(expit(odds.mean()))
+
+
 def rescaled(
     probability: NDArray[np.float32], candidates: Sequence[Candidate], verdicts: Sequence[Verdict]
 ) -> NDArray[np.float32]:
-    """Scale every candidate's probability so that its peak is the verifier's score.
+    """Scale every candidate's probability so that its peak is what both stages say of it.
 
     A threshold then acts on what both stages say together, and the stored image is all that is
     needed to apply another one. Candidates that were not judged keep what they have.
     """
     changed = probability.copy()
     for one, verdict in zip(candidates, verdicts, strict=False):
-        changed[one.voxels] *= np.float32(max(verdict.score, KEPT_ON_LIST) / max(one.peak, 1e-6))
+        together = max(combined(one.peak, verdict.score), KEPT_ON_LIST)
+        changed[one.voxels] *= np.float32(together / max(one.peak, 1e-6))
     return changed
 
 

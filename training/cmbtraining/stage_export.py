@@ -28,7 +28,7 @@ from .regions.atlas import CLASSES
 from .regions.scans import SPACING_MM
 
 REGIONS_PATCH = (96, 112, 80)  # a head at 2 mm; the graph takes any multiple of 16
-VERIFIER_THRESHOLD = 0.5
+STAGE_THRESHOLD = 0.5
 
 
 def stage_manifest(
@@ -62,7 +62,7 @@ def stage_manifest(
         "task": task,
         "sequences": ("T2S", "SWI"),
         "overlap": 0.0,
-        "threshold": VERIFIER_THRESHOLD,
+        "threshold": metrics.get("operating_points", {}).get("sensitive", STAGE_THRESHOLD),  # what is missed is lost
         "min_volume_mm3": 0.0,
         "training": training,
         "metrics": metrics,

@@ -16,7 +16,7 @@ from ..detection import Settings
 from ..devices import DEVICES, usable_cores
 from ..errors import InputError
 from ..output_folder import check_output_folder
-from ..stages import AUTO, StageChoice, load_stages
+from ..stages import StageChoice, load_stages
 from .cluster import run_jobs, workers
 from .cohort import write_page, write_table
 from .jobs import Job, Row, earlier_row
@@ -34,8 +34,8 @@ def add_batch_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="MODEL", help="an .onnx file or the name of a bundled model")
     parser.add_argument("--threshold", metavar="P", type=float, help="probability, 0 to 1 (default: the model's)")
     parser.add_argument("--device", default="auto", help=f"{', '.join(DEVICES)} (default: auto)")
-    parser.add_argument("--regions", metavar="MODEL", default=AUTO, help="as of cmb detect")
-    parser.add_argument("--verifier", metavar="MODEL", default=AUTO, help="as of cmb detect")
+    parser.add_argument("--regions", metavar="MODEL", default=StageChoice.regions, help="as of cmb detect")
+    parser.add_argument("--verifier", metavar="MODEL", default=StageChoice.verifier, help="as of cmb detect")
     parser.add_argument("--overwrite", action="store_true", help="search again what was searched before")
 
 
