@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 DRAWING := libegl1 libgl1 libgl1-mesa-dri libxrender1 libxext6 libsm6 libxt6 fontconfig
 # what Qt links to
 QT := libxkbcommon0 libdbus-1-3 libfontconfig1 libglib2.0-0
+# a validator of DICOM, a browser, and what the program that drives it links to
+TESTING := dicom3tools chromium libatomic1
 SAMPLE := Resources/SampleData/cmb-sample_T2starw.nii.gz
 
 .PHONY: demo web test lint benchmark clean
@@ -45,35 +47,25 @@ $(VENV)/.ready-demo: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-# Slicer's views are drawn by Mesa, also where there is no display. $(1): further packages.
+# Packages of Debian or Ubuntu, $(1), where one is missing.
 define install_debian
-	@missing=; for one in $(1); do command -v $$one >/dev/null || missing=1; done; \
-	/sbin/ldconfig -p | grep -q libEGL.so.1 || missing=1; \
-	if [ -n "$$missing" ]; then \
-	    echo "Installing $(DRAWING) $(1)"; \
+	@dpkg -s $(1) >/dev/null 2>&1 || { \
+	    echo "Installing $(1)"; \
 	    SUDO=; [ "$$(id -u)" = 0 ] || SUDO="sudo -n"; \
-	    { $$SUDO apt-get update -qq && $$SUDO apt-get install -qq -y $(DRAWING) $(1) >/dev/null 2>&1; } || \
-	    echo "Please install these packages: $(DRAWING) $(1)"; \
-	fi
+	    { $$SUDO apt-get update -qq; $$SUDO apt-get install -qq -y $(1); } >/dev/null 2>&1 || \
+	    echo "Please install these packages: $(1)"; }
 endef
 
 $(VENV)/.ready-web: pyproject.toml | $(BIN)/python
 	@echo "Setting up Python packages for the page in $(VENV) (once, two minutes)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[web]'
-	$(call install_debian)
+	$(call install_debian,$(DRAWING))
 	@touch $@ $(VENV)/.ready-demo
 
 $(VENV)/.ready-test: pyproject.toml | $(BIN)/python
 	@echo "Setting up Python packages for tests in $(VENV) (once, a few minutes)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	@command -v dciodvfy >/dev/null || { \
-	    SUDO=; [ "$$(id -u)" = 0 ] || SUDO="sudo -n"; \
-	    $$SUDO apt-get install -qq -y dicom3tools >/dev/null 2>&1; } || \
-	    echo "Without dicom3tools, DICOM results are not validated in the tests."
-	$(call install_debian,chromium)
-	@/sbin/ldconfig -p | grep -q libxkbcommon.so.0 && /sbin/ldconfig -p | grep -q libdbus-1.so.3 || { \
-	    SUDO=; [ "$$(id -u)" = 0 ] || SUDO="sudo -n"; \
-	    $$SUDO apt-get install -qq -y $(QT) >/dev/null 2>&1; } || echo "Please install these packages: $(QT)"
+	$(call install_debian,$(DRAWING) $(QT) $(TESTING))
 	@touch $@ $(VENV)/.ready-demo $(VENV)/.ready-web
 
 clean:
