@@ -80,9 +80,9 @@ def kinds_of_false(labels: Path, truth: Path, mimics: Path) -> dict[str, int]:
     dict
         Number by kind; ``other`` where no mimic is: tissue, a border, an artefact.
     """
-    predicted = sitk.GetArrayViewFromImage(sitk.ReadImage(str(labels)))
-    true = sitk.GetArrayViewFromImage(sitk.ReadImage(str(truth))) > 0
-    kinds = sitk.GetArrayViewFromImage(sitk.ReadImage(str(mimics)))
+    predicted = sitk.GetArrayFromImage(sitk.ReadImage(str(labels)))
+    true = sitk.GetArrayFromImage(sitk.ReadImage(str(truth))) > 0
+    kinds = sitk.GetArrayFromImage(sitk.ReadImage(str(mimics)))
     counts = dict.fromkeys((*KINDS, "other"), 0)
     for label in np.unique(predicted[predicted > 0]):
         where = predicted == label

@@ -209,8 +209,8 @@ def _prepared(subject: Subject, spec: InputSpec) -> tuple[PreparedScan, sitk.Ima
         raise DatasetError(f"{subject.name}: the mask is on another grid than the scan ({apart}).")
     mask.CopyInformation(image)
     prepared = prepare(image, spec, brain)
-    outside = sitk.GetArrayViewFromImage(mask & ~(prepared.scan_brain > 0) & 1)
-    if outside.any():  # else the crop could cut a lesion
+    outside = mask & ~(prepared.scan_brain > 0) & 1
+    if sitk.GetArrayViewFromImage(outside).any():  # else the crop could cut a lesion
         prepared = prepare(image, spec, (prepared.scan_brain > 0) | mask)
     return prepared, mask
 
