@@ -14,7 +14,7 @@ from .detection import Detection
 from .dicom_headers import Frame
 from .errors import InputError
 from .lesions import Lesion, LesionRules
-from .read import read_scan
+from .read import FILE_SUFFIXES, read_scan, scan_stem
 from .result_folder import ResultFolder, read_result_folder
 
 SAME_GRID_MM = 0.1  # NIfTI rounds geometry to float32
@@ -85,6 +85,37 @@ def read_detection(folder: Path, scan: Path, series: str | None = None) -> Store
     detection = Detection(lesions, labels, probability, brain, image, _rules(found), provenance)
     return StoredDetection(
         detection, found.stem, tuple(found.provenance.get("notes", ())), found.reviewed or None, tuple(read.frames)
+    )
+
+
+def find_scan(folder: Path) -> Path:
+    """Find the scan of a result folder, in it or beside it.
+
+    Parameters
+    ----------
+    folder : Path
+        With the results of one scan.
+
+    Returns
+    -------
+    Path
+        By the name that the results have or that their provenance gives.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be read, or the scan is in neither place.
+    """
+    found = read_result_folder(folder)
+    wanted = {found.stem, scan_stem(Path(str(found.provenance.get("input", {}).get("file") or found.stem)))}
+    places = (folder, folder.resolve().parent)
+    scans = [path for place in places for path in sorted(place.iterdir()) if scan_stem(path) in wanted]
+    for path in scans:
+        if path.name.lower().endswith(FILE_SUFFIXES) or (path.is_dir() and path.resolve() != folder.resolve()):
+            return path
+    raise InputError(
+        f"The scan of the results in {folder} ({found.stem}) is neither there nor beside it.",
+        "Put it there, or say where it is.",
     )
 
 

@@ -10,9 +10,10 @@ import time
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 import slicer
 import slicer.util
-from oblique_scan import LESION_PEAKS, oblique_ijk_to_ras
+from oblique_scan import LESION_PEAKS, oblique_ijk_to_ras, write_detection
 
 from CMBSegmentationLib.review import MIMICS
 from CMBSegmentationLib.scene import load_results, provenance_of
@@ -329,13 +330,74 @@ def test_the_exported_list_is_what_was_decided(a_session, tmp_path):
     content = json.loads(files["json"].read_text(encoding="utf-8"))
     assert content["provenance"]["review"]["definite"] == 1
     assert {one["id"]: one["mimic"] for one in content["lesions"]}[1] == "vessel"
-    import SimpleITK as sitk
-
     labels = sitk.GetArrayFromImage(sitk.ReadImage(str(files["labels"])))
     assert set(np.unique(labels)) == {0, 2, 3}
     assert "reviewed by SI" in files["report"].read_text(encoding="utf-8")
     assert a_session.export(tmp_path / "out") is None
     assert "already holds results" in last(a_session).message
+
+
+def test_the_report_of_a_review_is_written_as_pdf(a_session, tmp_path):
+    a_session.decide("accepted", lesion_id=1)
+    path = tmp_path / "report.pdf"
+    assert a_session.export_pdf(path) == path
+    assert str(path) in last(a_session).message
+    before = path.read_bytes()
+    assert before.startswith(b"%PDF")
+    assert a_session.export_pdf(path) is None
+    assert "is there already" in last(a_session).message
+    a_session.decide("rejected", lesion_id=1)
+    assert a_session.export_pdf(path, overwrite=True) == path
+    assert path.read_bytes() != before
+    assert not list(tmp_path.glob(".draft-*"))
+
+
+@pytest.mark.parametrize(("name", "reason"), [("report", "no name for a PDF"), ("none/report.pdf", "is no folder")])
+def test_a_pdf_that_cannot_be_written_is_told(a_session, tmp_path, name, reason):
+    assert a_session.export_pdf(tmp_path / name) is None
+    assert reason in last(a_session).message
+
+
+def an_earlier_visit(tmp_path):
+    """The same head before: the third lesion was not there yet; noise of its own in the scan."""
+    folder = tmp_path / "earlier"
+    folder.mkdir()
+    scan = next(tmp_path.glob("*.nrrd"))
+    image = sitk.AdditiveGaussianNoise(sitk.ReadImage(str(scan), sitk.sitkFloat32), 4.0, 0.0, 3)
+    sitk.WriteImage(image, str(folder / scan.name))
+    results = write_detection(folder / scan.name, folder / "results")
+    path = next(results.glob("*_lesions.json"))
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["lesions"] = [row for row in content["lesions"] if row["id"] != 3]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return results
+
+
+def test_a_review_is_compared_with_an_earlier_scan(a_session, tmp_path):
+    a_session.decide("rejected", lesion_id=2)
+    files = a_session.compare_with(an_earlier_visit(tmp_path), tmp_path / "changes")
+    assert files is not None, last(a_session).message
+    rows = list(csv.DictReader(files["table"].open(encoding="utf-8")))
+    called = {(row["status"], row["first_id"], row["second_id"]) for row in rows}
+    assert called == {("stable", "1", "1"), ("new", "", "3"), ("not seen", "2", "")}
+    (rejected,) = (row for row in rows if row["first_id"] == "2")
+    assert "rejected by SI" in rejected["why"]
+    assert files["page"].read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert a_session.compare_with(tmp_path / "earlier" / "results", tmp_path / "changes") is None
+    assert "already holds" in last(a_session).message
+
+
+def test_a_comparison_without_the_earlier_scan_or_with_itself_is_refused(a_session, tmp_path, a_result_folder):
+    assert a_session.compare_with(tmp_path, tmp_path / "changes") is None
+    assert "no result list" in last(a_session).message
+    scan = next(tmp_path.glob("*.nrrd"))
+    assert a_session.compare_with(a_result_folder, tmp_path / "changes") is None
+    assert "under review" in last(a_session).message
+    scan.rename(tmp_path / "renamed.nrrd")
+    assert a_session.compare_with(a_result_folder, tmp_path / "changes") is None
+    assert "neither there nor beside it" in last(a_session).message
+    assert a_session.compare_with(a_result_folder, tmp_path / "c", earlier_scan=tmp_path / "renamed.nrrd") is None
+    assert "under review" in last(a_session).message
 
 
 def test_verdicts_survive_a_new_detection(a_session, a_scan, a_result_folder):

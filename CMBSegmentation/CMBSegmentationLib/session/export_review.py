@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from ..output_folder import check_output_folder
 from ..result_files import all_names
 from ..review import REVIEW_COLUMNS, ReviewedLesion, counts_of, readers_of, text_of, utc_now
 from ..review.review_file import ENDING
+from ..safe_write import replacing
 
 if TYPE_CHECKING:
     from ..detection import Detection
@@ -49,26 +51,74 @@ def export_review(
         The folder cannot take the files or holds others, a package is missing, or the series is another
         scan's; nothing is left half-written.
     """
-    try:
-        from ..outputs import write_results  # draws the report: PIL and jinja2 are not Slicer's own
-    except ImportError as error:
-        raise MachineError(
-            f"The report needs the package {error.name}, which is not installed.", "Click Detect once and allow it."
-        ) from error
+    with drawing_packages():
+        from ..outputs import write_results
     stem = stem_of(review)
     check_output_folder(out, all_names(stem), overwrite)
     detection = detection_of(review)
-    notes = [str(note) for note in review.provenance.get("notes", ())]
-    reviewed = {one.id: {name: one.row()[name] for name in REVIEW_COLUMNS} for one in review.lesions}
+    reviewed = _said(review)
     return write_results(
         detection,
         out,
         stem,
-        notes=[detection.provenance["review"]["text"].splitlines()[0], *notes],
+        notes=_notes(review, detection),
         save_probability=True,
         dicom=_dicom(detection, dicom_folder, reviewed) if dicom_folder is not None else None,
         reviewed=reviewed,
     )
+
+
+def export_pdf(review: OpenReview, path: Path, *, overwrite: bool = False, dropped: bool = False) -> Path:
+    """Write a review's report as PDF, A4.
+
+    Parameters
+    ----------
+    review : OpenReview
+    path : Path
+        Of the file, ending in ``.pdf``; its folder must be there.
+    overwrite : bool
+        Whether a file of this name may be replaced.
+    dropped : bool
+        Also list and picture the dropped candidates.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputError
+        The name does not end in ``.pdf``, is taken, or its folder is missing or may not be written.
+    MachineError
+        A package is missing, or the disk is full or failed; a file of this name stays as it was.
+    """
+    with drawing_packages():
+        from ..report_content import content_of
+        from ..report_pdf import check_can_write_pdf, report_pdf
+    check_can_write_pdf()
+    if path.suffix.lower() != ".pdf" or path.is_dir():
+        raise InputError(f"{path.name or path} is no name for a PDF file.", "Give a name that ends in .pdf.")
+    if path.exists() and not overwrite:
+        raise InputError(f"{path} is there already.", "Nothing was changed. Give another name, or allow replacing it.")
+    detection = detection_of(review)
+    with replacing(path) as draft:
+        draft.touch()  # a folder that cannot be written is told before anything is drawn
+        content = content_of(
+            detection, scan_name=stem_of(review), notes=_notes(review, detection), reviewed=_said(review)
+        )
+        draft.write_bytes(report_pdf(content, dropped=dropped))
+    return path
+
+
+@contextmanager
+def drawing_packages() -> Iterator[None]:
+    """Tell which package is missing while modules are imported that draw: PIL and jinja2 are not Slicer's own."""
+    try:
+        yield
+    except ImportError as error:
+        raise MachineError(
+            f"The report needs the package {error.name}, which is not installed.", "Click Detect once and allow it."
+        ) from error
 
 
 def stem_of(review: OpenReview) -> str:
@@ -103,6 +153,17 @@ def detection_of(review: OpenReview) -> Detection:
         rules=rules,
         provenance=provenance,
     )
+
+
+def _said(review: OpenReview) -> dict[int, dict[str, Any]]:
+    """What readers said, by lesion id."""
+    return {one.id: {name: one.row()[name] for name in REVIEW_COLUMNS} for one in review.lesions}
+
+
+def _notes(review: OpenReview, detection: Detection) -> list[str]:
+    """The review in a line, and what was repaired when the scan was read."""
+    notes = [str(note) for note in review.provenance.get("notes", ())]
+    return [detection.provenance["review"]["text"].splitlines()[0], *notes]
 
 
 def _summary(review: OpenReview) -> dict[str, Any]:

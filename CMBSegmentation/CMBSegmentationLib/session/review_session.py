@@ -34,8 +34,9 @@ from ..review.operating_points import operating_points
 from ..scene import ResultNodes, jump_to, middle_of_views, set_slab, show_overview
 from ..scene.brain_surface import hide_3d, show_3d
 from ..worker_process import ProcessRunner, Subprocess
+from .compare_review import compare_review
 from .detection_session import DetectionSession, State
-from .export_review import export_review
+from .export_review import export_pdf, export_review
 from .open_review import OpenReview
 
 P = ParamSpec("P")
@@ -473,6 +474,57 @@ class ReviewSession(DetectionSession):
         left = self.counts.unreviewed
         more = f" {left} of the list have no verdict yet." if left else ""
         self.noticed(Notice(f"Exported to {folder}.{more}"))
+        return files
+
+    @noticed
+    def export_pdf(self, path: str | Path, *, overwrite: bool = False, dropped: bool = False) -> Path:
+        """Write the report with the verdicts as PDF.
+
+        Parameters
+        ----------
+        path : path
+            Of the file, ending in ``.pdf``.
+        overwrite : bool
+            Whether a file of this name may be replaced.
+        dropped : bool
+            Also list and picture the dropped candidates.
+        """
+        written = export_pdf(self._ready(), Path(path), overwrite=overwrite, dropped=dropped)
+        self.noticed(Notice(f"Report written to {written}."))
+        return written
+
+    @noticed
+    def compare_with(
+        self,
+        earlier_folder: str | Path,
+        out: str | Path,
+        *,
+        earlier_scan: str | Path | None = None,
+        overwrite: bool = False,
+    ) -> dict[str, Path]:
+        """Write what changed since an earlier scan of the patient: a table and a page of both side by side.
+
+        Aligning takes some ten seconds, during which nothing else happens.
+
+        Parameters
+        ----------
+        earlier_folder : path
+            With the results of the earlier scan, of a detection or an export.
+        out : path
+            Folder for the files; made if it is not there.
+        earlier_scan : path, optional
+            File or DICOM folder; looked for in `earlier_folder` and beside it if not given.
+        overwrite : bool
+            Whether an earlier comparison of the same scan may be replaced.
+
+        Returns
+        -------
+        dict
+            Path by kind: ``table`` (CSV), ``json``, ``page`` (HTML).
+        """
+        scan = Path(earlier_scan) if earlier_scan else None
+        files = compare_review(self._ready(), Path(earlier_folder), Path(out), earlier_scan=scan, overwrite=overwrite)
+        self.noticed(Notice(f"Compared: {files['page']}."))
         return files
 
     def poll(self) -> None:
