@@ -6,6 +6,7 @@ This file is what Slicer asks for; the work is done in CMBScribbleGrowLib.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import qt
@@ -342,7 +343,8 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ui = self.ui
         with _unheard(ui.scanSelector, ui.modeSelector, ui.connectivitySelector, ui.diameterSpin, ui.groupedCheck):
             ui.scanSelector.setCurrentNodeID(parameters.scan_node_id or "")
-            ui.folderButton.setText(parameters.folder or _("Beside the scan"))
+            ui.folderButton.setText(Path(parameters.folder).name if parameters.folder else _("Beside the scan"))
+            ui.folderButton.setToolTip(parameters.folder or _("Choose where the annotation is saved"))
             ui.modeSelector.setCurrentIndex(ui.modeSelector.findText(parameters.mode))
             ui.connectivitySelector.setCurrentIndex(ui.connectivitySelector.findText(str(parameters.connectivity)))
             ui.diameterSpin.setValue(parameters.largest_diameter_mm)

@@ -276,6 +276,10 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             mask=mask.GetID() if mask else None,
         )
         self.updateButtons()
+        if scan is None:
+            self.tell(self.logic.loadHint())
+        elif self.ui.statusLabel.text == self.logic.loadHint():
+            self.tell("")
 
     def onSceneStartClose(self, caller: Any = None, event: Any = None) -> None:
         """Let go of the scene that is closed; what was decided is saved first."""
@@ -605,6 +609,13 @@ class CMBSegmentationLogic(ScriptedLoadableModuleLogic):
         if lesion.verdict is not None and not said:
             said = lesion.verdict.decision + (f" by {lesion.verdict.reader}" if lesion.verdict.reader else "")
         return " · ".join(words) + (f"\n{said}" if said else "")
+
+    def loadHint(self) -> str:
+        """Say how a scan gets into the scene."""
+        return _(
+            "Load a T2*-weighted or SWI volume first (File, Add Data or Add DICOM Data), "
+            "or CMBSample from the module Sample Data."
+        )
 
     def summaryLine(self) -> str:
         """Word how far the review is, and why a list is empty."""

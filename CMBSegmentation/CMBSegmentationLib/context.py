@@ -66,15 +66,18 @@ def with_context(lesions: Sequence[Lesion], tissue: sitk.Image, provenance: dict
     -------
     list of Lesion
     """
-    mapped = (provenance.get("regions") or {}).get("midplane_ras")
     judged = (provenance.get("verifier") or {}).get("candidates")
     found = list(lesions)
     if judged:
         places = np.array([[one["r_mm"], one["a_mm"], one["s_mm"]] for one in judged])
         found = [_judged(one, places, judged) for one in found]
-    if mapped:
-        found = [_placed(one, tissue, mapped) for one in found]
-    return found
+    return with_regions(found, tissue, provenance)
+
+
+def with_regions(lesions: Sequence[Lesion], tissue: sitk.Image, provenance: dict[str, Any]) -> list[Lesion]:
+    """Fill in ``region`` and ``side`` where regions were mapped; parameters as of `with_context`."""
+    mapped = (provenance.get("regions") or {}).get("midplane_ras")
+    return [_placed(one, tissue, mapped) for one in lesions] if mapped else list(lesions)
 
 
 def region_provenance(model: Model, mapped: Regions | None) -> dict[str, Any]:

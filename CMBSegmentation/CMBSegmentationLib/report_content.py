@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 MOST_PICTURED = 60  # accepted lesions with pictures: about 3 MB of report
 MOST_DROPPED_PICTURED = 10
+COMMANDS = re.compile(r" \([^()]*--[^()]*\)")  # which made the training data: for the provenance, not for a reader
 Reviewed = Mapping[int, Mapping[str, Any]]
 """What readers said, by lesion id: values of `review.lesion_list.REVIEW_COLUMNS`."""
 
@@ -85,6 +87,8 @@ class ReportContent:
     tilt : float
         Degrees.
     threshold : float
+    searched : str
+        Date, ISO 8601; empty where it is not known.
     """
 
     scan_name: str
@@ -106,6 +110,7 @@ class ReportContent:
     window: Window
     tilt: float
     threshold: float
+    searched: str
 
 
 def content_of(
@@ -168,6 +173,7 @@ def content_of(
         window=window,
         tilt=tilt_degrees(detection.image),
         threshold=detection.rules.threshold,
+        searched=str(detection.provenance.get("date") or "").partition("T")[0],
     )
 
 
@@ -256,5 +262,5 @@ def _cautions(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
     data = training.get("data") if isinstance(training, Mapping) else training
     return [
         (SAY["intended_use"], str(model.get("intended_use") or SAY["not_recorded"])),
-        (SAY["trained_on"], str(data or SAY["not_recorded"])),
+        (SAY["trained_on"], COMMANDS.sub("", str(data or SAY["not_recorded"]))),
     ]

@@ -25,6 +25,7 @@ PICTURE_MM = 36.0  # each plane on paper: a fifth larger than life
 MAP_MM = 58.0  # height of the glass brain
 ACCENT, QUIET, RULE = (0.70, 0.15, 0.12), (0.35, 0.35, 0.35), (0.75, 0.75, 0.75)
 OUTLINE, NEIGHBOUR = (1.0, 0.75, 0.15), (0.45, 0.75, 0.9)
+LEFT_TO_THE_LIST = ("config", "metrics", "parameters", "candidates")  # of models and stages: pages of it
 SEGMENT = re.compile(r"M(-?[\d.]+) (-?[\d.]+)([HV])(-?[\d.]+)")
 FONTS = {"CMB": "DejaVuSans.ttf", "CMB-Bold": "DejaVuSans-Bold.ttf"}  # matplotlib brings them; they have ≥, × and –
 
@@ -86,11 +87,17 @@ class _Layout:
 
     def __init__(self, content: ReportContent, width: float) -> None:
         from reportlab.lib.colors import Color
+        from reportlab.lib.enums import TA_RIGHT
         from reportlab.lib.styles import ParagraphStyle
 
         self.content, self.width = content, width
         quiet = Color(*QUIET)
         body = ParagraphStyle("body", fontName="CMB", fontSize=8.5, leading=11.5)
+
+        def boxed(name: str, padding: float, **more: Any) -> Any:
+            """A style whose box keeps within the margins."""
+            return ParagraphStyle(name, body, borderPadding=padding, leftIndent=padding, rightIndent=padding, **more)
+
         self.styles = {
             "body": body,
             "title": ParagraphStyle("title", body, fontName="CMB-Bold", fontSize=15, leading=19),
@@ -107,10 +114,12 @@ class _Layout:
             "quiet": ParagraphStyle("quiet", body, textColor=quiet, fontSize=7.5, leading=10),
             "caption": ParagraphStyle("caption", body, textColor=quiet, fontSize=7.5, leading=10, keepWithNext=1),
             "cell": ParagraphStyle("cell", body, fontSize=7.5, leading=9.5),
-            "notice": ParagraphStyle("notice", body, borderColor=Color(*ACCENT), borderWidth=0.8, borderPadding=4),
-            "sentence": ParagraphStyle(
-                "sentence", body, fontSize=9.5, leading=13, borderColor=Color(*RULE), borderWidth=0.6, borderPadding=6
+            "column": ParagraphStyle("column", body, textColor=quiet, fontSize=6.5, leading=8),
+            "column of numbers": ParagraphStyle(
+                "column of numbers", body, textColor=quiet, fontSize=6.5, leading=8, alignment=TA_RIGHT
             ),
+            "notice": boxed("notice", 4, borderColor=Color(*ACCENT), borderWidth=0.8),
+            "sentence": boxed("sentence", 6, fontSize=9.5, leading=13, borderColor=Color(*RULE), borderWidth=0.6),
         }
 
     def text(self, words: str, style: str = "body", *, markup: bool = False) -> Any:
@@ -131,8 +140,9 @@ class _Layout:
         if dropped and content.dropped:
             parts += self._dropped()
         parts += [self.text(SAY["methods"], "heading"), self.text(" ".join(content.methods))]
-        parts += [self.text(SAY["provenance"], "heading"), self._tree(content.provenance)]
-        return parts
+        parts.append(self._signature())
+        parts += [self.text(SAY["provenance"], "heading"), self.text(SAY["provenance_short"], "caption")]
+        return [*parts, self._tree(content.provenance)]
 
     def _head(self) -> list[Any]:
         from reportlab.platypus import Spacer
@@ -140,6 +150,8 @@ class _Layout:
         content = self.content
         tilt = SAY["off_axes"].format(degrees=content.tilt) if content.tilt >= 1 else ""
         facts = [content.scan_facts + tilt, content.model_name, f"{SAY['threshold']} {content.threshold:.3g}"]
+        if content.searched:
+            facts.append(SAY["searched"].format(date=content.searched))
         parts = [
             self.text(f'<font name="CMB-Bold">{SAY["notice"]}</font> {SAY["notice_more"]}', "notice", markup=True),
             Spacer(1, 9),
@@ -224,6 +236,24 @@ class _Layout:
         parts += [self._card(card, SAY["candidate"]) for card in content.dropped_cards]
         return [*parts, self._lesions(content.dropped, "dropped")]
 
+    def _signature(self) -> Any:
+        """Where the reader signs."""
+        from reportlab.lib.colors import Color
+        from reportlab.platypus import Table
+
+        rows = [[", ".join(self.content.findings.readers), "", ""], [SAY["reader"], SAY["date"], SAY["signature"]]]
+        style = [
+            ("FONTNAME", (0, 0), (-1, -1), "CMB"),
+            ("FONTSIZE", (0, 0), (-1, 0), 8.5),
+            ("FONTSIZE", (0, 1), (-1, 1), 6.5),
+            ("TEXTCOLOR", (0, 1), (-1, 1), Color(*QUIET)),
+            ("VALIGN", (0, 0), (-1, 0), "BOTTOM"),
+            ("LINEBELOW", (0, 0), (-1, 0), 0.4, Color(*QUIET)),
+            ("LEFTPADDING", (0, 0), (-1, -1), 0),
+        ]
+        widths = [self.width * share for share in (0.4, 0.2, 0.4)]
+        return Table(rows, widths, [34, 12], style=style, hAlign="LEFT", spaceAfter=4)
+
     def _counts(self, table: CountTable) -> Any:
         spans = any(heading for heading, _ in table.spans)
         upper: list[str] = [""]
@@ -239,7 +269,12 @@ class _Layout:
 
     def _lesions(self, lesions: Sequence[Any], status: str) -> Any:
         names = columns_of(lesions, status)
-        heading = [f"{SHOWN[n].heading}{f' {SHOWN[n].unit}' if SHOWN[n].unit else ''}" for n in names]
+        heading = [
+            self.text(
+                f"{SHOWN[n].heading} {SHOWN[n].unit}", "column" if SHOWN[n].decimals is None else "column of numbers"
+            )
+            for n in names
+        ]
         rows = [
             [
                 self.text(SHOWN[n].text(getattr(one, n)), "cell")
@@ -250,10 +285,11 @@ class _Layout:
             for one in lesions
         ]
         right = [("ALIGN", (k, 0), (k, -1), "RIGHT") for k, n in enumerate(names) if SHOWN[n].decimals is not None]
-        wide = {"dropped_because": 4.0, "region": 2.6, "status": 1.2}
+        wide = {"id": 0.6, "r_mm": 0.8, "a_mm": 0.8, "s_mm": 0.8, "dropped_because": 3.4, "region": 2.4, "status": 1.2}
         shares = [wide.get(n, 1.0) for n in names]
         widths = [self.width * share / sum(shares) for share in shares]
-        return self._table([heading, *rows], 1, right, widths)
+        tight = [("LEFTPADDING", (0, 0), (-1, -1), 2.5), ("RIGHTPADDING", (0, 0), (-1, -1), 2.5)]
+        return self._table([heading, *rows], 1, [*right, *tight, ("VALIGN", (0, 0), (-1, 0), "BOTTOM")], widths)
 
     def _table(self, rows: list, headings: int, style: Sequence[tuple], widths: Sequence[float] | None = None) -> Any:
         from reportlab.lib.colors import Color
@@ -295,7 +331,7 @@ class _Layout:
             column, value = SHOWN[key], getattr(lesion, key)
             if value is not None:
                 facts.append(self.text(f"{column.heading} {column.text(value)} {column.unit}".strip(), "cell"))
-        facts.append(self.text(card.position, "quiet"))
+        facts.append(self.text(escape(card.position).replace(" · ", " ·<br/>"), "quiet", markup=True))
         plain_row = [_drawing(side, side, _draw_crop(crop, side, outlined=False)) for crop in card.crops]
         outlined = [_drawing(side, side, _draw_crop(crop, side, outlined=True)) for crop in card.crops]
         at = card.locator
@@ -333,6 +369,8 @@ class _Layout:
 def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
     rows = []
     for key, value in values.items():
+        if key in LEFT_TO_THE_LIST:
+            continue
         name = f"{before}{label(key)}"
         if isinstance(value, Mapping) and value:
             rows += _flat(value, f"{name}: ")

@@ -15,8 +15,11 @@ import slicer
 import slicer.util
 from oblique_scan import LESION_PEAKS, oblique_ijk_to_ras, write_detection
 
+from CMBSegmentationLib.anatomy import REGIONS
+from CMBSegmentationLib.regions import FIRST_TISSUE
 from CMBSegmentationLib.review import MIMICS
 from CMBSegmentationLib.scene import load_results, provenance_of
+from CMBSegmentationLib.scene.names import PROVENANCE_ATTRIBUTE
 from CMBSegmentationLib.session import ReviewSession
 
 UNSEEN = (12, 34, 34)  # k, j, i of the lesion that stays below the threshold
@@ -207,6 +210,22 @@ def test_a_missed_lesion_is_grown_from_a_point_beside_it(a_session):
     place = (lesion.lesion.r_mm, lesion.lesion.a_mm, lesion.lesion.s_mm)
     assert place == pytest.approx(ras_of(*UNSEEN), abs=1.0)
     assert states(a_session) == {1: "unreviewed", 2: "unreviewed", 3: "unreviewed", 5: "accepted"}
+
+
+def test_a_missed_lesion_is_named_by_the_region_around_it(a_scene, a_scan, a_result_folder, tmp_path):
+    nodes = load_results(a_result_folder, a_scan)
+    slicer.util.arrayFromVolume(nodes.brain)[:] = FIRST_TISSUE + REGIONS.index("temporal")
+    r_mm = ras_of(*UNSEEN)[0]
+    mapped = {"midplane_ras": [1.0, 0.0, 0.0, r_mm - 20.0]}  # the lesion lies 20 mm right of it
+    nodes.table.SetAttribute(PROVENANCE_ATTRIBUTE, json.dumps({**provenance_of(nodes), "regions": mapped}))
+    session = ReviewSession(a_scene)
+    session.set_reading(folder=str(tmp_path))
+    session.set_parameters(scan_node_id=a_scan.GetID())
+    lesion = session.add_at(ras_of(*UNSEEN)).lesion
+    assert (lesion.region, lesion.side) == ("temporal", "right")
+    joined = session.merge([1, 2]).lesion  # the detector had named neither
+    assert joined.region == "temporal"
+    session.close()
 
 
 def test_a_point_on_a_lesion_of_the_list_adds_none(a_session):

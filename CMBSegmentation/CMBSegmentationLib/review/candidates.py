@@ -6,7 +6,7 @@ level are taken out once, with who touches whom; a threshold then only parts wha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -67,6 +67,8 @@ class CandidateField:
         Lesion rows as the detector listed them at ``rules.threshold``. What only the detector could know
         (verifier, region, side, a reason that is not one of the rules) is handed on to the
         candidates that come from them.
+    placed : callable, optional
+        Fills in region and side of a lesion that the detector did not list.
     """
 
     def __init__(
@@ -76,8 +78,10 @@ class CandidateField:
         brain: sitk.Image | None,
         rules: LesionRules,
         detected: Iterable[dict[str, Any]] = (),
+        placed: Callable[[Lesion], Lesion] = lambda lesion: lesion,
     ) -> None:
         self.probability, self.scan, self.brain, self.rules = probability, scan, brain, rules
+        self._placed = placed
         p = sitk.GetArrayViewFromImage(probability)
         self.shape: tuple[int, int, int] = p.shape
         self.grid = grid_of(probability)
@@ -129,8 +133,8 @@ class CandidateField:
         )
 
     def measured(self, voxels: Flat) -> Lesion:
-        """Measure any voxels of the scan as one lesion."""
-        return self._measure.measured(np.unravel_index(voxels, self.shape))
+        """Measure any voxels of the scan as one lesion, and say where it lies if that was mapped."""
+        return self._placed(self._measure.measured(np.unravel_index(voxels, self.shape)))
 
     def _parts(self, chosen: NDArray[np.bool_]) -> NDArray[np.intp]:
         """Number what hangs together among the chosen voxels; -1 for the others."""

@@ -66,7 +66,8 @@ def merged(
     voxels = np.unique(np.concatenate([one.voxels for one in parts]))
     verdict = next((one.verdict for one in (first, *parts) if one.verdict is not None), None)
     lesion = _put_together(review, candidates, first.id, voxels, MERGED, verdict)
-    lesion = replace(lesion, lesion=replace(lesion.lesion, region=first.lesion.region, side=first.lesion.side))
+    if first.lesion.region or first.lesion.side:
+        lesion = replace(lesion, lesion=replace(lesion.lesion, region=first.lesion.region, side=first.lesion.side))
     return review.without(*(one.id for one in parts)).with_lesion(lesion), lesion
 
 

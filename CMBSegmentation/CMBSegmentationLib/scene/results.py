@@ -15,8 +15,9 @@ import slicer.util
 from numpy.typing import NDArray
 
 from ..detection import Settings
+from ..context import with_regions
 from ..errors import InputError
-from ..lesions import CANDIDATE_PROBABILITY, LesionRules, find_lesions
+from ..lesions import CANDIDATE_PROBABILITY, Lesion, LesionRules, find_lesions
 from ..read import checked_scan
 from ..result_folder import read_result_folder
 from ..review.candidates import CandidateField
@@ -202,11 +203,16 @@ def candidates_of(nodes: ResultNodes) -> CandidateField:
     brain = None if nodes.brain is None else _result_image(nodes.brain)
     for image in filter(None, (probability, brain)):
         _check_grid(image, nodes.scan, world_ijk_to_ras(nodes.scan))
-    settings = provenance_of(nodes).get("settings", {})
+    provenance = provenance_of(nodes)
+    settings = provenance.get("settings", {})
     kept = {name: settings[name] for name in ("threshold", "min_volume_mm3", "max_diameter_mm") if name in settings}
     rules = LesionRules(**{"threshold": 0.5, **kept})
     detected = json.loads(nodes.table.GetAttribute(names.DETECTED_ATTRIBUTE) or "[]")
-    return CandidateField(probability, scan, brain, rules, detected)
+
+    def placed(lesion: Lesion) -> Lesion:
+        return lesion if brain is None else with_regions([lesion], brain, provenance)[0]
+
+    return CandidateField(probability, scan, brain, rules, detected, placed)
 
 
 def provenance_of(nodes: ResultNodes) -> dict[str, Any]:

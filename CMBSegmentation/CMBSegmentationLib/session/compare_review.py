@@ -14,6 +14,7 @@ from ..read import scan_stem
 from .export_review import detection_of, drawing_packages, stem_of
 
 if TYPE_CHECKING:
+    from ..detection import Detection
     from .open_review import OpenReview
 
 
@@ -46,12 +47,34 @@ def compare_review(
         The earlier results or their scan cannot be read, are those of this very scan, or cannot be aligned
         with it, or the folder cannot take the files; nothing is left half-written.
     """
+    return compare_detection(
+        detection_of(review), stem_of(review), earlier_folder, out, earlier_scan=earlier_scan, overwrite=overwrite
+    )
+
+
+def compare_detection(
+    later: Detection,
+    stem: str,
+    earlier_folder: Path,
+    out: Path,
+    *,
+    earlier_scan: Path | None = None,
+    overwrite: bool = False,
+) -> dict[str, Path]:
+    """Compare as `compare_review`; touches no scene, so another process may do it.
+
+    Parameters
+    ----------
+    later : Detection
+    stem : str
+        Name of the later scan without extension.
+    earlier_folder, out, earlier_scan, overwrite
+        As for `compare_review`, which says what is returned and raised.
+    """
     with drawing_packages():
         from ..compare_page import ENDINGS, Study, write_comparison
         from ..result_detection import find_scan, read_detection
-    stem = stem_of(review)
     check_output_folder(out, {stem + ending for ending in ENDINGS.values()}, overwrite)
-    later = detection_of(review)
     scan = earlier_scan or find_scan(earlier_folder)
     earlier = read_detection(earlier_folder, scan).detection
     if _is_same(earlier.image, later.image):
