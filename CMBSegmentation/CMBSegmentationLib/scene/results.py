@@ -14,8 +14,8 @@ import slicer
 import slicer.util
 from numpy.typing import NDArray
 
-from ..detection import Settings
 from ..context import with_regions
+from ..detection import Settings
 from ..errors import InputError
 from ..lesions import CANDIDATE_PROBABILITY, Lesion, LesionRules, find_lesions
 from ..read import checked_scan
