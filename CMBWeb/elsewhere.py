@@ -1,15 +1,49 @@
-"""Finding the brain in a process of its own: growing needs it, it takes some seconds, and the page goes on."""
+"""Work of some seconds in a process of its own: the page goes on meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
 import multiprocessing
+from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from typing import ParamSpec, TypeVar
 
 import SimpleITK as sitk
 
 from CMBSegmentationLib.brain_mask import brain_mask
-from CMBSegmentationLib.errors import CMBError
+from CMBSegmentationLib.errors import CMBError, MachineError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+async def elsewhere(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Call a function in another process.
+
+    Parameters
+    ----------
+    work : callable
+        Of a module, so that the other process finds it; touches no scene.
+    *args, **kwargs
+        Copied to it.
+
+    Raises
+    ------
+    MachineError
+        The process was ended from outside.
+    Exception
+        As the function.
+    """
+    pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        future = pool.submit(work, *args, **kwargs)
+        return await asyncio.wrap_future(future)
+    except BrokenExecutor as error:
+        raise MachineError(
+            "What was begun was ended by the system, perhaps for want of memory.", "Close other programs and try again."
+        ) from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 async def brain_found_elsewhere(image: sitk.Image) -> sitk.Image | None:
@@ -20,10 +54,7 @@ async def brain_found_elsewhere(image: sitk.Image) -> sitk.Image | None:
     image : SimpleITK.Image
         Checked and clean.
     """
-    pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
     try:
-        return await asyncio.get_running_loop().run_in_executor(pool, brain_mask, image)
-    except (CMBError, BrokenExecutor, MemoryError):
+        return await elsewhere(brain_mask, image)
+    except (CMBError, MemoryError):
         return None
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)

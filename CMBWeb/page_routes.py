@@ -12,7 +12,7 @@ from CMBSegmentationLib.errors import CMBError, told
 
 from .bindings.desk import Desk
 from .page_process import SECRET_HEADER
-from .upload import receive
+from .upload import receive, receive_earlier
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -52,6 +52,13 @@ def add_routes(app: web.Application, desk: Desk) -> None:
         desk.open_uploaded(received)
         return web.Response(status=204)
 
+    async def compare(request: web.Request) -> web.StreamResponse:
+        try:
+            page = await desk.compare(await receive_earlier(request, desk.upload_folder()))
+        except Exception as error:
+            return _refused(told(error))
+        return web.FileResponse(page, headers={"Content-Type": "text/html"})
+
     async def download(request: web.Request) -> web.StreamResponse:
         try:
             path, name, kind = await desk.export(request.match_info["what"])
@@ -64,7 +71,8 @@ def add_routes(app: web.Application, desk: Desk) -> None:
 
     app.router.add_post("/_begin", begin)
     app.router.add_post("/upload", upload)
-    app.router.add_get("/download/{what:zip|report|scene}", download)
+    app.router.add_post("/compare", compare)
+    app.router.add_get("/download/{what:zip|report|pdf|scene}", download)
 
 
 def _refused(error: CMBError) -> web.Response:

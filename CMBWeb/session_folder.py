@@ -10,7 +10,7 @@ from pathlib import Path
 
 from CMBSegmentationLib.errors import MachineError
 
-UPLOADS, REVIEW, EXPORTS = "upload", "review", "export"
+UPLOADS, REVIEW, EXPORTS, COMPARISON = "upload", "review", "export", "comparison"
 SCAN_FILE = "scan.json"  # in the review's folder: which scan it is of
 KEPT_HOURS = 72.0  # over a weekend
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import secrets
+import shutil
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -10,11 +15,14 @@ from aiohttp import BodyPartReader, web
 
 from CMBSegmentationLib.errors import InputError, MachineError
 from CMBSegmentationLib.read import FILE_SUFFIXES
+from CMBSegmentationLib.result_files import ENDINGS_WITH_PROBABILITY
 
 from .limits import LARGEST_MB, MOST_FILES, too_large
+from .session_folder import remove
 
 PIECE_BYTES = 1 << 18
-SCENE_SUFFIX = ".mrb"
+SCENE_SUFFIX, ZIP_SUFFIX = ".mrb", ".zip"
+SCAN, EARLIER = "scan", "earlier"
 TWO_FILES = (".nhdr", ".mhd")  # headers whose voxels lie in a second file that a browser does not send along
 
 
@@ -34,14 +42,32 @@ class Received:
     name: str
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """An earlier scan with what was found in it.
+
+    Attributes
+    ----------
+    scan : Received
+    results : Path
+        Folder with the files of a detection or an export, under a name of our own.
+    folder : Path
+        Holds both, to be removed.
+    """
+
+    scan: Received
+    results: Path
+    folder: Path
+
+
 async def receive(request: web.Request, folder: Path) -> Received:
-    """Store the files of a multipart request.
+    """Store the files of a multipart request: one scan, or a scene.
 
     Parameters
     ----------
     request : aiohttp.web.Request
     folder : Path
-        Private; a new folder is made in it.
+        Private; a new folder is made in it, and removed where the request is refused.
 
     Returns
     -------
@@ -54,33 +80,104 @@ async def receive(request: web.Request, folder: Path) -> Received:
     MachineError
         It cannot be stored.
     """
-    if (request.content_length or 0) > LARGEST_MB << 20:
-        raise too_large()
+    with _new_folder(folder) as target:
+        return _one_scan(await _store_all(request, target), request.query.get("name", ""))
+
+
+async def receive_earlier(request: web.Request, folder: Path) -> Earlier:
+    """Store an earlier scan and the zip of its results, sent together.
+
+    Parameters and errors are those of `receive`.
+
+    Returns
+    -------
+    Earlier
+    """
+    with _new_folder(folder) as target:
+        (target / SCAN).mkdir()
+        stored = await _store_all(request, target / SCAN)
+        zips = [one for one in stored if one.name.lower().endswith(ZIP_SUFFIX)]
+        if len(zips) != 1 or len(stored) == 1:
+            raise InputError(
+                "The earlier scan and its results are needed, both.",
+                "Choose them together: the scan's file (or all its DICOM files), and the .zip from Export, Results.",
+            )
+        results = target / EARLIER
+        stem = _unpack(zips[0], results)
+        zips[0].path.unlink()
+        scan = _one_scan([one for one in stored if one not in zips], stem)
+        return Earlier(scan, results, target)
+
+
+@contextmanager
+def _new_folder(folder: Path) -> Iterator[Path]:
+    """Make a folder for what is sent; nothing of it stays where it is refused or ends too early."""
     target = folder / secrets.token_hex(8)
     target.mkdir(mode=0o700)
-    names: list[str] = []
+    try:
+        yield target
+    except BaseException:
+        remove(target)
+        raise
+
+
+async def _store_all(request: web.Request, target: Path) -> list[Received]:
+    if (request.content_length or 0) > LARGEST_MB << 20:
+        raise too_large()
+    stored: list[Received] = []
     left = LARGEST_MB << 20
     try:
         async for part in await request.multipart():
             if not isinstance(part, BodyPartReader) or not part.filename:
                 continue
-            if len(names) >= MOST_FILES:
+            if len(stored) >= MOST_FILES:
                 raise InputError(f"These are more than {MOST_FILES} files.", "Choose the folder of one series.")
             name = PurePosixPath(part.filename.replace("\\", "/")).name
-            left = await _store(part, target / f"{len(names):05d}{_kind(name)}", left)
-            names.append(name)
+            path = target / f"{len(stored):05d}{_kind(name)}"
+            left = await _store(part, path, left)
+            stored.append(Received(path, name))
     except OSError as error:
         raise MachineError(f"The scan could not be stored ({error.strerror}).", "Free some disk space.") from error
     except ValueError as error:
         raise InputError("The upload arrived incomplete.", "Choose the scan again.") from error
-    if not names:
+    if not stored:
         raise InputError("Nothing was sent.", "Choose a scan's file or a DICOM folder.")
-    if len(names) == 1:
-        return Received(next(target.iterdir()), names[0])
-    scans = [name for name in names if name.lower().endswith(FILE_SUFFIXES)]
+    return stored
+
+
+def _one_scan(stored: Sequence[Received], name: str) -> Received:
+    if len(stored) == 1:
+        return stored[0]
+    scans = [one.name for one in stored if one.name.lower().endswith(FILE_SUFFIXES)]
     if scans:
-        raise InputError(f"{len(names)} files were chosen, among them {scans[0]}.", "Choose one scan at a time.")
-    return Received(target, request.query.get("name", "")[:80] or "DICOM folder")
+        raise InputError(f"{len(stored)} files were chosen, among them {scans[0]}.", "Choose one scan at a time.")
+    return Received(stored[0].path.parent, name[:80] or "DICOM folder")
+
+
+def _unpack(archive: Received, into: Path) -> str:
+    """Take the files of a detection out of a zip, under names of our own; give what they were called."""
+    into.mkdir(mode=0o700)
+    left, stem = LARGEST_MB << 20, ""
+    try:
+        with zipfile.ZipFile(archive.path) as opened:
+            for member in opened.infolist():
+                name = PurePosixPath(member.filename).name
+                ending = next((one for one in ENDINGS_WITH_PROBABILITY.values() if name.endswith(one)), None)
+                if ending is None:
+                    continue
+                left -= member.file_size  # no more than that is read, whatever the archive holds
+                if left < 0:
+                    raise too_large()
+                with opened.open(member) as source, (into / f"{EARLIER}{ending}").open("xb") as target:
+                    shutil.copyfileobj(source, target)
+                stem = name.removesuffix(ending)
+    except FileExistsError as error:
+        raise InputError(f"{archive.name} holds the results of several scans.", "Give those of one scan.") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # the last: with a password
+        raise InputError(f"{archive.name} cannot be unpacked.", "Give the .zip from Export, Results.") from error
+    if not stem:
+        raise InputError(f"{archive.name} holds no results.", "Give the .zip from Export, Results.")
+    return stem
 
 
 async def _store(part: BodyPartReader, path: Path, left: int) -> int:

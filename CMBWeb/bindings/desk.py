@@ -19,10 +19,10 @@ from CMBSegmentationLib.resources import sample_scan
 from CMBSegmentationLib.scene import load_results
 
 from ..kept_results import KeptResults, KeptScan
-from ..session_folder import EXPORTS, REVIEW, UPLOADS, private, remove
+from ..session_folder import COMPARISON, EXPORTS, REVIEW, UPLOADS, private, remove
 from ..ui.view_corner import view_corner
-from ..upload import SCENE_SUFFIX, Received
-from .exporting import export
+from ..upload import SCENE_SUFFIX, Earlier, Received
+from .exporting import compare, export
 from .keys import actions
 from .reviewing import Reviewing
 from .scans import OpenedScan, add_scan, read_in
@@ -256,6 +256,20 @@ class Desk:
         """Write what a reader takes home; as `exporting.export`."""
         with self.state:
             return await export(self, what, self._own_folder() / EXPORTS)
+
+    async def compare(self, earlier: Earlier) -> Path:
+        """Write what changed since an earlier scan; as `exporting.compare`."""
+        with self.state:
+            self.state.busy = "Aligning the two scans …"
+        try:
+            return await compare(self, earlier, self._own_folder() / COMPARISON)
+        except Exception as error:
+            named = _by_its_name(told(error), earlier.scan.path, earlier.scan.name)
+            raise _by_its_name(named, earlier.results, "the .zip") from error
+        finally:
+            remove(earlier.folder)
+            with self.state:
+                self.state.busy = ""
 
     # inside
 

@@ -11,11 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from CMBSegmentationLib.errors import InputError, MachineError
+from CMBSegmentationLib.result_files import ENDINGS_REPORT
+from CMBSegmentationLib.session.compare_review import compare_detection
+from CMBSegmentationLib.session.export_review import detection_of, stem_of
+
+from ..elsewhere import elsewhere
+from ..upload import Earlier
 
 if TYPE_CHECKING:
     from .desk import Desk
 
-ZIP, REPORT, SCENE = "zip", "report", "scene"
+ZIP, REPORT, PDF, SCENE = "zip", "report", "pdf", "scene"
 
 
 async def export(desk: Desk, what: str, folder: Path) -> tuple[Path, str, str]:
@@ -24,7 +30,7 @@ async def export(desk: Desk, what: str, folder: Path) -> tuple[Path, str, str]:
     Parameters
     ----------
     desk : Desk
-    what : {"zip", "report", "scene"}
+    what : {"zip", "report", "pdf", "scene"}
     folder : Path
         Private; former exports in it are replaced.
 
@@ -48,6 +54,8 @@ async def export(desk: Desk, what: str, folder: Path) -> tuple[Path, str, str]:
     stem = desk.node.GetName()
     if what == SCENE:
         return _scene(desk, folder / "scene.mrb"), f"{stem}.mrb", "application/zip"
+    if what == PDF:
+        return _pdf(desk, folder / "report.pdf"), f"{stem}{ENDINGS_REPORT['pdf']}", "application/pdf"
     files = _files(desk, folder / "files")
     if what == REPORT:
         if "report" not in files:
@@ -66,15 +74,42 @@ def _files(desk: Desk, folder: Path) -> dict[str, Path]:
     if session.review is not None:
         opened = desk.opened
         dicom = opened.path if opened is not None and opened.path.is_dir() and _has_highdicom() else None
-        with desk.reviewing.silent() as heard:
-            written = session.export(folder, overwrite=True, dicom_folder=dicom)
-        if written is None:
-            raise next((one.error for one in heard if one.error), MachineError("The export failed.", "Try again."))
-        files.update(written)
+        files.update(desk.reviewing.asked(lambda: session.export(folder, overwrite=True, dicom_folder=dicom)))
     files.update(desk.scribbling.saved_files(folder))
     if not files:
         raise InputError("There is nothing to export yet.", "Detect microbleeds, or grow a scribble.")
     return files
+
+
+def _pdf(desk: Desk, path: Path) -> Path:
+    session = desk.reviewing.session
+    if session.review is None:
+        raise InputError("There is no report yet.", "Detect microbleeds first.")
+    return desk.reviewing.asked(lambda: session.export_pdf(path))
+
+
+async def compare(desk: Desk, earlier: Earlier, folder: Path) -> Path:
+    """Compare the review with an earlier scan's results; give the page that shows both side by side.
+
+    Parameters
+    ----------
+    desk : Desk
+    earlier : Earlier
+    folder : Path
+        Private; a former comparison in it is replaced.
+
+    Raises
+    ------
+    CMBError
+        There is no review, the earlier results are not those of that scan, or the scans cannot be aligned.
+    """
+    review = desk.reviewing.session.review
+    if review is None:
+        raise InputError("There is nothing to compare with yet.", "Detect microbleeds first.")
+    shutil.rmtree(folder, ignore_errors=True)
+    later, stem = detection_of(review), stem_of(review)
+    files = await elsewhere(compare_detection, later, stem, earlier.results, folder, earlier_scan=earlier.scan.path)
+    return files["page"]
 
 
 def _zip(path: Path, folder: Path) -> None:

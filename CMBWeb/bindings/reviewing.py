@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import slicer
 
+from CMBSegmentationLib.errors import MachineError
 from CMBSegmentationLib.review import BELOW, MIMICS, REJECTED, ReviewedLesion
 from CMBSegmentationLib.scene import ResultNodes
 from CMBSegmentationLib.session import Notice, ReviewParameters, ReviewSession, State, Status
@@ -15,9 +15,12 @@ from CMBSegmentationLib.summary import UNKNOWN_REGION
 
 from ..kept_results import KeptResults
 from .lesion_rows import ALL, DESCENDING_FIRST, FILTERS, LISTED, counts_shown, passes, region_order, row_of, sort_rows
+from .pointed_outline import PointedOutline
 
 if TYPE_CHECKING:
     from .desk import Desk
+
+R = TypeVar("R")
 
 
 class Reviewing:
@@ -33,6 +36,7 @@ class Reviewing:
     def __init__(self, desk: Desk, kept: KeptResults) -> None:
         self._desk, self.state = desk, desk.state
         self.session = ReviewSession(desk.app.scene, runner=kept.runner)
+        self._pointed = PointedOutline(desk.app.scene)
         session = self.session
         session.status_changed.connect(self._show_status)
         session.review_changed.connect(self._show_review)
@@ -92,6 +96,7 @@ class Reviewing:
 
     def leave(self) -> None:
         """Let go of the scan: it is about to be closed."""
+        self._pointed.show(None, None)
         self.session.set_parameters(scan_node_id=None)
 
     def start(self) -> None:
@@ -190,17 +195,24 @@ class Reviewing:
         if self.session.merge(self.state.merging) is not None:
             self.state.merging = []
 
-    @contextlib.contextmanager
-    def silent(self) -> Iterator[list[Notice]]:
-        """Keep notices to the caller."""
+    def asked(self, action: Callable[[], R | None]) -> R:
+        """Call an action of the session; what it refuses is raised, and not told in the page.
+
+        Raises
+        ------
+        CMBError
+        """
         heard: list[Notice] = []
         self.session.noticed.disconnect(self._show_notice)
         self.session.noticed.connect(heard.append)
         try:
-            yield heard
+            given = action()
         finally:
             self.session.noticed.disconnect(heard.append)
             self.session.noticed.connect(self._show_notice)
+        if given is None:
+            raise next((one.error for one in heard if one.error), MachineError("It could not be done.", "Try again."))
+        return given
 
     # what the page says
 
@@ -242,6 +254,7 @@ class Reviewing:
             points.SetVisibility2D(False)  # a dot would cover the very lesion that is to be judged
         if segments is not None:
             segments.SetVisibility2D(bool(self.state.outlines))
+        self._pointed.set_visible(bool(self.state.outlines))
 
     def _show_notice(self, notice: Notice) -> None:
         if notice.error is not None:
@@ -257,6 +270,8 @@ class Reviewing:
         review = session.review
         counts = session.counts
         every = review.lesions if review is not None else ()
+        if review is not None and not self.state.searched:
+            self._desk.views.frame_head()
         self.state.update(
             {
                 "searched": review is not None,
@@ -289,5 +304,7 @@ class Reviewing:
     def _show_current(self, lesion: ReviewedLesion | None) -> None:
         self.state.current = lesion.id if lesion is not None else None
         self.state.chosen = row_of(lesion) if lesion is not None else {}
+        self._pointed.show(lesion, self._desk.node)
+        self._pointed.set_visible(bool(self.state.outlines))
         if lesion is not None:
             self._desk.views.mark((lesion.lesion.r_mm, lesion.lesion.a_mm, lesion.lesion.s_mm))

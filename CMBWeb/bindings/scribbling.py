@@ -18,7 +18,7 @@ from CMBScribbleGrowLib.scene import PAINT_SEGMENT
 from CMBScribbleGrowLib.session import GrowSession
 from CMBScribbleGrowLib.session_state import GrowParameters, State, Status
 
-from ..brain_elsewhere import brain_found_elsewhere
+from ..elsewhere import brain_found_elsewhere
 from .growth_figure import growth_figure
 
 if TYPE_CHECKING:
@@ -57,16 +57,21 @@ class Scribbling:
                 "grow_notes": [],
                 "grown": [],
                 "grown_chosen": None,
+                "grouped": False,
                 "answers": {},
                 "mimics": [],
+                "findings": [],
+                "assessment": {},
+                "series": {},
                 "curve": growth_figure(None),
                 "can_grow_undo": False,
-                "placing": False,
+                "placing": "",
             }
         )
         self.state.change("brush", "brush_mm")(self._take_brush)
         self.state.change("grow_mode")(self._take_mode)
         self.state.change("tolerance")(self._take_tolerance)
+        self.state.change("grouped")(self._take_grouped)
 
     # which study
 
@@ -95,7 +100,8 @@ class Scribbling:
     def saved_files(self, folder: Path) -> dict[str, Path]:
         """Copy the annotation's files to a folder; none where nothing was annotated."""
         study = self.session.study
-        if study is None or study.disk.files is None or not any(study.annotation.entries()):
+        said = study is not None and (any(study.annotation.entries()) or study.annotation.assessment)
+        if study is None or study.disk.files is None or not said:
             return {}
         study.disk.flush()
         files = {"annotation": study.disk.files.annotation, "segments": study.disk.files.segments}
@@ -109,7 +115,7 @@ class Scribbling:
         """Take in what was painted or placed, and save what is due."""
         self.session.poll()
         if self.state.placing and not self._is_placing():
-            self.state.placing = False
+            self.state.placing = ""
             self._desk.views.set_left_drag()
 
     async def prepare(self) -> None:
@@ -197,7 +203,7 @@ class Scribbling:
     def select(self, lesion_id: int) -> None:
         """Choose a grown lesion, and look at it."""
         self.session.select(lesion_id)
-        self._jump_to_record("microbleeds", lesion_id)
+        self.jump("microbleeds", lesion_id)
 
     def set_automatic(self) -> None:
         """Take the automatic tolerance again."""
@@ -221,29 +227,67 @@ class Scribbling:
         if not math.isclose(float(tolerance), lesion.tolerance_percent, abs_tol=0.05):
             self.session.preview(float(tolerance))
 
+    def _take_grouped(self, grouped: bool, **_: Any) -> None:
+        self.session.set_parameters(grouped=bool(grouped))
+
     # answers and landmarks
 
     def answer(self, field: str, value: Any) -> None:
         """Write an answer into the current lesion's record."""
-        record = self._record("microbleeds", self.state.grown_chosen)
-        if record is not None:
-            self.session.answer(record, **{field: value})
+        self.answer_in("microbleeds", self.state.grown_chosen, field, value)
 
-    def place_mimic(self) -> None:
-        """Have the next click in a view set a mimic's point."""
+    def answer_in(self, kind: str, record_id: int | None, field: str, value: Any) -> None:
+        """Write an answer into a record; one that is refused is told, and taken out of the form again.
+
+        Parameters
+        ----------
+        kind : {"microbleeds", "mimics", "findings"}
+        record_id : int or None
+        field : str
+            Of the record.
+        value
+            As the record takes it.
+        """
+        record = self._record(kind, record_id)
+        if record is not None and self.session.answer(record, **{field: value}) is None:
+            self._show_annotation(self.session.annotation)
+
+    def assess(self, field: str, value: Any) -> None:
+        """Say something of the study as a whole; a field of `Assessment`."""
+        if self.open() and self.session.assess(**{field: value}) is None:
+            self._show_annotation(self.session.annotation)
+
+    def rate(self, field: str, value: Any) -> None:
+        """Say how good the scan is; a field of `SeriesQuality`."""
+        if self.open() and self._desk.node is not None:
+            said = tuple(value) if field == "flags" else value
+            if self.session.rate_series(self._desk.node.GetName(), **{field: said}) is None:
+                self._show_annotation(self.session.annotation)
+
+    def flag(self, flag: str, raised: bool) -> None:
+        """Raise a flag of the scan, or lower it; one of `vocabulary.SERIES_FLAGS`."""
+        others = [one for one in self.state.series.get("flags", ()) if one != flag]
+        self.rate("flags", [*others, flag] if raised else others)
+
+    def mark_done(self, done: bool) -> None:
+        """Mark the study as finished, and save it; what was left unanswered is told."""
+        if self.open():
+            self.session.mark_done(bool(done))
+
+    def place(self, kind: str) -> None:
+        """Have the next click in a view set a point.
+
+        Parameters
+        ----------
+        kind : {"mimics", "findings"}
+        """
         if not self.open():
             return
         study = self.session.study
         assert study is not None
         self.put_down()
-        self._desk.app.markups_logic.place_node(study.nodes.mimics)
-        self.state.placing = True
-
-    def answer_mimic(self, mimic_id: int, field: str, value: Any) -> None:
-        """Say what a mimic is."""
-        record = self._record("mimics", mimic_id)
-        if record is not None:
-            self.session.answer(record, **{field: value})
+        self._desk.app.markups_logic.place_node(getattr(study.nodes, kind))
+        self.state.placing = kind
 
     def remove(self, kind: str, record_id: int) -> None:
         """Take a record out; undo brings it back."""
@@ -251,16 +295,13 @@ class Scribbling:
         if record is not None:
             self.session.remove(record)
 
-    def jump_to_mimic(self, mimic_id: int) -> None:
-        """Look at a mimic."""
-        self._jump_to_record("mimics", mimic_id)
-
     def _record(self, kind: str, record_id: int | None) -> Any:
         annotation = self.session.annotation
         records = getattr(annotation, kind) if annotation else ()
         return next((record for record in records if record.id == record_id), None)
 
-    def _jump_to_record(self, kind: str, record_id: int) -> None:
+    def jump(self, kind: str, record_id: int) -> None:
+        """Look at a record."""
         record = self._record(kind, record_id)
         if record is not None:
             self._desk.views.jump((record.r_mm, record.a_mm, record.s_mm))
@@ -272,7 +313,7 @@ class Scribbling:
     # what the session tells
 
     def _show_parameters(self, parameters: GrowParameters) -> None:
-        self._quietly(grow_mode=parameters.mode)
+        self._quietly(grow_mode=parameters.mode, grouped=parameters.grouped)
 
     def _show_status(self, status: Status) -> None:
         self.state.update(
@@ -295,8 +336,18 @@ class Scribbling:
             }
             for one in (annotation.microbleeds if annotation else ())
         ]
-        mimics = [asdict(one) for one in (annotation.mimics if annotation else ())]
-        self.state.update({"grown": rows, "mimics": mimics, "can_grow_undo": self.session.can_undo})
+        said = annotation.assessment if annotation else None
+        series = annotation.series[0] if annotation and annotation.series else None
+        self.state.update(
+            {
+                "grown": rows,
+                "mimics": [asdict(one) for one in (annotation.mimics if annotation else ())],
+                "findings": [asdict(one) for one in (annotation.findings if annotation else ())],
+                "assessment": asdict(said) if said else {},
+                "series": asdict(series) if series else {},
+                "can_grow_undo": self.session.can_undo,
+            }
+        )
         self._show_answers()
 
     def _show_current(self, lesion: LinkedLesion | None) -> None:

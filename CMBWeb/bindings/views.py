@@ -12,6 +12,8 @@ from trame_slicer.rca_view import register_rca_factories
 from trame_slicer.views import AbstractView, Layout, LayoutDirection, SliceView, ThreeDView, ViewLayoutDefinition
 
 from CMBSegmentationLib.scene import jump_to
+from CMBSegmentationLib.scene.names import BRAIN_SURFACE
+from CMBSegmentationLib.scene.results import node_of
 
 from ..grey_window import GreyWindow, reading_window
 
@@ -85,8 +87,12 @@ class Views:
             view.reset_view()
         for view in self.slice_views:
             view.set_visible_in_3d(view.get_singleton_tag() == "Axial")
+        self.frame_head()
+
+    def frame_head(self) -> None:
+        """Have the 3D view look at the brain, where it is known, else at the whole scan."""
         for view in self._app.view_manager.get_threed_views():
-            _look_from_front(view)
+            _look_from_front(view, _brain_bounds(self._scan) if self._scan is not None else None)
 
     def reset_window(self) -> None:
         """Go back to the window that was found for the scan."""
@@ -170,15 +176,31 @@ def _make_light(views: Sequence[AbstractView]) -> None:
         view.renderer().SetUseDepthPeelingForVolumes(False)
 
 
-def _look_from_front(view: ThreeDView) -> None:
-    """Look at the head from its front, left and above."""
+def _brain_bounds(scan: slicer.vtkMRMLScalarVolumeNode) -> tuple[float, ...] | None:
+    """Give the box (r, r, a, a, s, s in RAS mm) of the brain's surface; None where none was shown yet."""
+    surface = node_of(scan, BRAIN_SURFACE, "vtkMRMLModelNode")
+    bounds = [0.0] * 6
+    if surface is None or surface.GetPolyData() is None:
+        return None
+    surface.GetRASBounds(bounds)
+    return tuple(bounds)
+
+
+def _look_from_front(view: ThreeDView, bounds_mm: Sequence[float] | None) -> None:
+    """Look from the front, left and above at a box (r, r, a, a, s, s in RAS mm), or at all that is shown."""
     camera = view.renderer().GetActiveCamera()
+    if bounds_mm is not None:
+        camera.SetFocalPoint(*((low + high) / 2 for low, high in zip(bounds_mm[::2], bounds_mm[1::2], strict=True)))
     focus, distance = camera.GetFocalPoint(), camera.GetDistance()
     camera.SetPosition(*(at + distance * part for at, part in zip(focus, VIEW_FROM, strict=True)))
     camera.SetViewUp(0.0, 0.0, 1.0)
-    view.reset_camera()
+    if bounds_mm is None:
+        view.reset_camera()
+    else:
+        view.renderer().ResetCamera(bounds_mm)
     camera.Zoom(CLOSER)
     view.renderer().ResetCameraClippingRange()
+    view.schedule_render()
 
 
 def _layouts() -> dict[str, Layout]:

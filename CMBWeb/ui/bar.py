@@ -11,6 +11,7 @@ from .aria import named
 EXPORTS = (  # title, what it is, icon, where it is asked for
     ("Results", "List, segmentation, report, annotations: .zip", "mdi-folder-zip-outline", "zip"),
     ("Report", "One page to read or print, in a new tab", "mdi-file-document-outline", "report"),
+    ("Report as PDF", "The same on paper, A4", "mdi-file-pdf-box", "pdf"),
     ("Scene", "The whole review, to resume here or in 3D Slicer: .mrb", "mdi-cube-outline", "scene"),
 )
 
@@ -45,6 +46,14 @@ def build_bar(desk: Desk) -> None:
                 v3.VListItem(
                     title=title, subtitle=what, prepend_icon=icon, click=f"window.cmb.take('{where}')", **named(title)
                 )
+            v3.VListItem(
+                title="Compare with an earlier scan",
+                subtitle="Choose that scan and the .zip of its results, both",
+                prepend_icon="mdi-compare-horizontal",
+                disabled=("!searched",),
+                click="window.cmb.compare()",
+                **named("Compare with an earlier scan"),
+            )
             v3.VDivider()
             v3.VListItem(
                 title="Close this session",

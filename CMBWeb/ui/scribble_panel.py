@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from trame.widgets import html, plotly
 from trame.widgets import vuetify3 as v3
@@ -11,7 +11,7 @@ from CMBScribbleGrowLib import vocabulary
 from CMBScribbleGrowLib.settings import METHODS
 
 from ..bindings.desk import Desk
-from ..bindings.scribbling import ERASE, PAINT
+from ..bindings.scribbling import ERASE, PAINT, Scribbling
 from .aria import named, role
 
 BRUSHES_MM = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
@@ -21,6 +21,10 @@ FORM = (  # field, label, words
     ("cause", "Suspected cause", vocabulary.CAUSES),
 )
 
+CAUSE_ASKS = f"answers.cause === '{vocabulary.OTHER}'"
+Change = tuple[Callable[..., None], str]
+"""What is called with which arguments, an expression of the page's."""
+
 
 def build_scribble_panel(desk: Desk) -> None:
     """Build the panel."""
@@ -28,7 +32,8 @@ def build_scribble_panel(desk: Desk) -> None:
     _growing(desk)
     _grown(desk)
     _form(desk)
-    _mimics(desk)
+    _landmarks(desk)
+    _study(desk)
 
 
 def _brush(desk: Desk) -> None:
@@ -91,6 +96,10 @@ def _growing(desk: Desk) -> None:
             title="Undo (Ctrl+Z)",
             **named("Undo scribbling"),
         )
+        v3.VSpacer()
+        with html.Label(classes="cmb-field", title="All strokes are one entry: the many of amyloid angiopathy"):
+            html.Input(type="checkbox", v_model="grouped", **named("One CAA group"))
+            html.Span("CAA group")
     html.Div(
         "{{ grow_message }}",
         classes=("['cmb-status', grow_failed ? 'cmb-failed' : '']",),
@@ -164,20 +173,9 @@ def _form(desk: Desk) -> None:
     answer = desk.scribbling.answer
     with html.Div(classes="cmb-form", v_if="answers.id", **role("group", "What the protocol asks")):
         for field, label, words in FORM:
-            with html.Label():
-                html.Span(label)
-                _words(field, label, words, (answer, f"['{field}', $event.target.value]"))
-        with html.Label():
-            html.Span("Smaller than 5 mm")
-            with html.Select(
-                change=(answer, "['smaller_than_5_mm', {'': null, true: true, false: false}[$event.target.value]]"),
-                **named(
-                    "Smaller than 5 mm",
-                    value="answers.smaller_than_5_mm === null ? '' : String(answers.smaller_than_5_mm)",
-                ),
-            ):
-                for word, value in (("–", ""), ("yes", "true"), ("no", "false")):
-                    html.Option(word, value=value)
+            _words(label, words, f"answers.{field}", (answer, f"['{field}', $event.target.value]"))
+        _text("Which cause", "answers.cause_text", (answer, "['cause_text', $event.target.value]"), CAUSE_ASKS)
+        _yes_no("Smaller than 5 mm", "answers.smaller_than_5_mm", answer, "smaller_than_5_mm")
         with html.Label():
             html.Span("Uncertain")
             html.Input(
@@ -185,52 +183,150 @@ def _form(desk: Desk) -> None:
                 change=(answer, "['uncertain', $event.target.checked]"),
                 **named("Uncertain", checked="answers.uncertain"),
             )
-        with html.Label():
-            html.Span("Comment")
+        with html.Label(v_if=f"answers.grouping === '{vocabulary.CAA_GROUP}'", title="Empty: not counted"):
+            html.Span("How many")
             html.Input(
-                type="text",
-                value=("answers.comment",),
-                change=(answer, "['comment', $event.target.value]"),
-                **named("Comment"),
+                type="number",
+                min="1",
+                change=(answer, "['count', parseInt($event.target.value) || null]"),
+                **named("How many", value="answers.count"),
             )
+        _text("Comment", "answers.comment", (answer, "['comment', $event.target.value]"))
 
 
-def _words(field: str, label: str, words: Sequence[str], change: tuple[object, str]) -> None:
-    with html.Select(change=change, **named(label, value=f"answers.{field}")):
-        html.Option("–", value="")
-        for word in words:
-            html.Option(word, value=word)
+def _landmarks(desk: Desk) -> None:
+    bound = desk.scribbling
+    for kind, one, title, key, what in (
+        ("mimics", "Mimic", "Mimics", "M", "what looks like a microbleed and is none"),
+        ("findings", "Finding", "Other findings", "O", "what else is to be reported"),
+    ):
+        with html.Div(classes="cmb-row cmb-line"):
+            html.Strong(title)
+            v3.VBtn(
+                f"{{{{ placing === '{kind}' ? 'Click in a view …' : 'Place' }}}}",
+                prepend_icon="mdi-map-marker-plus-outline",
+                click=(bound.place, f"['{kind}']"),
+                size="small",
+                variant="tonal",
+                disabled=("!has_scan",),
+                title=f"Set a point on {what} ({key})",
+                **named(f"Place a {one.lower()}"),
+            )
+        with html.Ul(classes="cmb-list", v_if=f"{kind}.length", **named(title)):
+            with html.Li(v_for=f"one in {kind}", key="one.id"):
+                with html.Button(
+                    f"{one} {{{{ one.id }}}}", click=(bound.jump, f"['{kind}', one.id]"), classes="cmb-id"
+                ):
+                    pass
+                (_mimic_answers if kind == "mimics" else _finding_answers)(bound)
+                v3.VBtn(
+                    icon="mdi-delete-outline",
+                    size="x-small",
+                    variant="text",
+                    click=(bound.remove, f"['{kind}', one.id]"),
+                    title="Remove; undo brings it back",
+                    raw_attrs=[f":aria-label=\"'Remove {one.lower()} ' + one.id\""],
+                )
 
 
-def _mimics(desk: Desk) -> None:
+def _mimic_answers(bound: Scribbling) -> None:
+    for field, label, words, asked in (
+        ("type", "Type of mimic", vocabulary.MIMIC_TYPES, ""),
+        ("side", "Side of mimic", vocabulary.SIDES, f"one.type === '{vocabulary.CALCIFICATION}'"),
+    ):
+        with html.Select(
+            change=(bound.answer_in, f"['mimics', one.id, '{field}', $event.target.value]"),
+            raw_attrs=[
+                f":aria-label=\"'{label} ' + one.id\"",
+                f':value="one.{field}"',
+                *([f'v-if="{asked}"'] if asked else []),
+            ],
+        ):
+            html.Option("–", value="")
+            for word in words:
+                html.Option(word, value=word)
+    _record_text(bound, "mimics", f"one.type === '{vocabulary.OTHER}'", "Which mimic")
+
+
+def _finding_answers(bound: Scribbling) -> None:
+    _record_text(bound, "findings", "true", "What was found at")
+
+
+def _record_text(bound: Scribbling, kind: str, asked: str, label: str) -> None:
+    html.Input(
+        type="text",
+        value=("one.text",),
+        change=(bound.answer_in, f"['{kind}', one.id, 'text', $event.target.value]"),
+        raw_attrs=[f'v-if="{asked}"', f":aria-label=\"'{label} ' + one.id\""],
+        placeholder="what it is",
+    )
+
+
+def _study(desk: Desk) -> None:
+    """Build what the protocol asks of the study as a whole, and of this scan."""
     bound = desk.scribbling
     with html.Div(classes="cmb-row cmb-line"):
-        html.Strong("Mimics")
-        v3.VBtn(
-            "{{ placing ? 'Click in a view …' : 'Place' }}",
-            prepend_icon="mdi-map-marker-plus-outline",
-            click=bound.place_mimic,
-            size="small",
-            variant="tonal",
-            disabled=("!has_scan",),
-            title="Set a point on what looks like a microbleed and is none (M)",
-        )
-    with html.Ul(classes="cmb-list", v_if="mimics.length", **named("Mimics")):
-        with html.Li(v_for="one in mimics", key="one.id"):
-            with html.Button("Mimic {{ one.id }}", click=(bound.jump_to_mimic, "[one.id]"), classes="cmb-plain"):
-                pass
-            with html.Select(
-                change=(bound.answer_mimic, "[one.id, 'type', $event.target.value]"),
-                raw_attrs=[":aria-label=\"'Type of mimic ' + one.id\"", ':value="one.type"'],
-            ):
-                html.Option("–", value="")
-                for word in vocabulary.MIMIC_TYPES:
-                    html.Option(word, value=word)
-            v3.VBtn(
-                icon="mdi-delete-outline",
-                size="x-small",
-                variant="text",
-                click=(bound.remove, "['mimics', one.id]"),
-                title="Remove; undo brings it back",
-                raw_attrs=[":aria-label=\"'Remove mimic ' + one.id\""],
+        html.Strong("Study")
+        v3.VSpacer()
+        with html.Label(classes="cmb-field", title="Saves the annotation, and tells what was left unanswered"):
+            html.Input(
+                type="checkbox",
+                change=(bound.mark_done, "[$event.target.checked]"),
+                **named("Annotation finished", checked="assessment.done"),
             )
+            html.Span("Annotation finished")
+    with html.Div(classes="cmb-form", **role("group", "Study quality")):
+        _words(
+            "Quality", vocabulary.QUALITIES, "assessment.quality", (bound.assess, "['quality', $event.target.value]")
+        )
+        _yes_no("Included", "assessment.included", bound.assess, "included")
+        _text(
+            "Why not",
+            "assessment.why_not",
+            (bound.assess, "['why_not', $event.target.value]"),
+            "assessment.included === false",
+        )
+        with html.Div(classes="cmb-flags", **role("group", "Flags of this scan")):
+            html.Span("This scan")
+            with html.Div():
+                for flag in vocabulary.SERIES_FLAGS:
+                    with html.Label():
+                        html.Input(
+                            type="checkbox",
+                            change=(bound.flag, f"['{flag}', $event.target.checked]"),
+                            **named(flag, checked=f"(series.flags || []).includes('{flag}')"),
+                        )
+                        html.Span(flag)
+        _text(
+            "Which artefact",
+            "series.text",
+            (bound.rate, "['text', $event.target.value]"),
+            f"(series.flags || []).includes('{vocabulary.OTHER_ARTEFACT}')",
+        )
+        _text("Comments", "assessment.comments", (bound.assess, "['comments', $event.target.value]"))
+
+
+def _words(label: str, words: Sequence[str], value: str, change: Change) -> None:
+    with html.Label():
+        html.Span(label)
+        with html.Select(change=change, **named(label, value=f"{value} || ''")):
+            html.Option("–", value="")
+            for word in words:
+                html.Option(word, value=word)
+
+
+def _yes_no(label: str, value: str, answer: Callable[..., None], field: str) -> None:
+    with html.Label():
+        html.Span(label)
+        with html.Select(
+            change=(answer, f"['{field}', {{'': null, true: true, false: false}}[$event.target.value]]"),
+            **named(label, value=f"{value} == null ? '' : String({value})"),
+        ):
+            for word, said in (("–", ""), ("yes", "true"), ("no", "false")):
+                html.Option(word, value=said)
+
+
+def _text(label: str, value: str, change: Change, asked: str = "true") -> None:
+    with html.Label(v_if=asked):
+        html.Span(label)
+        html.Input(type="text", value=(value,), change=change, **named(label))

@@ -2,11 +2,12 @@
 /* What a page needs of the browser itself: choosing and dropping files, keys, and what to say when the server is gone. */
 window.cmb = (() => {
   const LARGEST_BYTES = 2048 * 2 ** 20;
-  const KEYS = new Set([..."?cfbegm[]npruazyih1234567".split(""), "Enter", "Delete", "ArrowUp", "ArrowDown"]);
+  const KEYS = new Set([..."?cfbegmo[]npruazyih1234567".split(""), "Enter", "Delete", "ArrowUp", "ArrowDown"]);
   const set = (values) => window.trame.state.update(values);
   const tell = (message, hint) => set({ message, message_hint: hint, message_kind: "error", message_shown: true });
 
-  function send(files, name) {
+  /* Sends files in one request; `then` gets the answer where it is a good one, what is refused is told. */
+  function post(address, files, then) {
     if (!files.length) return;
     const size = files.reduce((sum, file) => sum + file.size, 0);
     if (size > LARGEST_BYTES) {
@@ -16,14 +17,17 @@ window.cmb = (() => {
     const form = new FormData();
     files.forEach((file) => form.append("scan", file, file.name));
     const request = new XMLHttpRequest();
-    request.open("POST", "upload?name=" + encodeURIComponent(name || ""));
+    request.open("POST", address);
+    request.responseType = "blob";
     request.upload.onprogress = (event) =>
       set({ upload: event.total ? Math.round((100 * event.loaded) / event.total) : 0 });
-    request.onloadend = () => {
+    request.upload.onload = () => set({ upload: -1 });
+    request.onloadend = async () => {
       set({ upload: -1 });
-      if (request.status === 204) return;
+      if (request.status === 200 || request.status === 204) return then(request.response);
+      then(null);
       try {
-        const { message, hint } = JSON.parse(request.responseText);
+        const { message, hint } = JSON.parse(await request.response.text());
         tell(message, hint);
       } catch {
         tell("The scan could not be sent.", "Reload the page and try again.");
@@ -31,6 +35,19 @@ window.cmb = (() => {
     };
     set({ upload: 0, message_shown: false });
     request.send(form);
+  }
+
+  const send = (files, name) => post("upload?name=" + encodeURIComponent(name || ""), files, () => {});
+
+  function compare() {
+    const input = document.createElement("input");
+    input.type = "file";
+    input.multiple = true;
+    input.onchange = () => {
+      const tab = window.open("about:blank", "_blank");
+      post("compare", [...input.files], (page) => (page ? show(tab, page) : tab?.close()));
+    };
+    input.click();
   }
 
   function choose(folder) {
@@ -138,6 +155,13 @@ window.cmb = (() => {
   watch();
 
   /* Taking home: fetched first, so that what is refused is said in the page and not in an empty tab. */
+  function show(tab, blob, name) {
+    const url = URL.createObjectURL(blob);
+    if (tab) tab.location = url;
+    else Object.assign(document.createElement("a"), { href: url, download: name || "comparison.html" }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 600000);
+  }
+
   async function take(what) {
     const tab = what === "report" ? window.open("about:blank", "_blank") : null;
     set({ busy: what === "scene" ? "Saving the scene …" : "Writing the results …" });
@@ -150,10 +174,7 @@ window.cmb = (() => {
         return;
       }
       const named = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") || "");
-      const url = URL.createObjectURL(await answer.blob());
-      if (tab) tab.location = url;
-      else Object.assign(document.createElement("a"), { href: url, download: named ? named[1] : what }).click();
-      setTimeout(() => URL.revokeObjectURL(url), 600000);
+      show(tab, await answer.blob(), named ? named[1] : what);
     } catch {
       tab?.close();
       tell("The export did not arrive.", "Try again.");
@@ -169,5 +190,5 @@ window.cmb = (() => {
     window.location.assign("/");
   }
 
-  return { chooseFile: () => choose(false), chooseFolder: () => choose(true), take, forget };
+  return { chooseFile: () => choose(false), chooseFolder: () => choose(true), compare, take, forget };
 })();

@@ -41,16 +41,6 @@ def hide_3d(nodes: ResultNodes) -> None:
         surface.GetDisplayNode().SetVisibility(False)
 
 
-def brain_bounds(scan: slicer.vtkMRMLScalarVolumeNode) -> tuple[float, ...] | None:
-    """Give the box (r, r, a, a, s, s in RAS mm) of the brain's surface; None where none was shown yet."""
-    surface = node_of(scan, names.BRAIN_SURFACE, "vtkMRMLModelNode")
-    bounds = [0.0] * 6
-    if surface is None or surface.GetPolyData() is None:
-        return None
-    surface.GetRASBounds(bounds)
-    return tuple(bounds)
-
-
 def _add_surface(nodes: ResultNodes) -> slicer.vtkMRMLModelNode:
     scene = nodes.scan.GetScene()
     node = scene.AddNewNodeByClass("vtkMRMLModelNode", f"{nodes.scan.GetName()} brain surface")
