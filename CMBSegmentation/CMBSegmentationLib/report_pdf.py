@@ -241,18 +241,20 @@ class _Layout:
         from reportlab.lib.colors import Color
         from reportlab.platypus import Table
 
-        rows = [[", ".join(self.content.findings.readers), "", ""], [SAY["reader"], SAY["date"], SAY["signature"]]]
+        names = ", ".join(self.content.findings.readers)
+        rows = [[names, "", "", "", ""], [SAY["reader"], "", SAY["date"], "", SAY["signature"]]]
         style = [
             ("FONTNAME", (0, 0), (-1, -1), "CMB"),
             ("FONTSIZE", (0, 0), (-1, 0), 8.5),
             ("FONTSIZE", (0, 1), (-1, 1), 6.5),
             ("TEXTCOLOR", (0, 1), (-1, 1), Color(*QUIET)),
             ("VALIGN", (0, 0), (-1, 0), "BOTTOM"),
-            ("LINEBELOW", (0, 0), (-1, 0), 0.4, Color(*QUIET)),
+            *[("LINEBELOW", (k, 0), (k, 0), 0.4, Color(*QUIET)) for k in (0, 2, 4)],
             ("LEFTPADDING", (0, 0), (-1, -1), 0),
+            ("TOPPADDING", (0, 1), (-1, 1), 0),
         ]
-        widths = [self.width * share for share in (0.4, 0.2, 0.4)]
-        return Table(rows, widths, [34, 12], style=style, hAlign="LEFT", spaceAfter=4)
+        widths = [self.width * share for share in (0.38, 0.04, 0.16, 0.04, 0.38)]
+        return Table(rows, widths, [36, None], style=style, hAlign="LEFT", spaceAfter=4)
 
     def _counts(self, table: CountTable) -> Any:
         spans = any(heading for heading, _ in table.spans)
@@ -289,6 +291,7 @@ class _Layout:
         shares = [wide.get(n, 1.0) for n in names]
         widths = [self.width * share / sum(shares) for share in shares]
         tight = [("LEFTPADDING", (0, 0), (-1, -1), 2.5), ("RIGHTPADDING", (0, 0), (-1, -1), 2.5)]
+        tight += [("LEFTPADDING", (k, 0), (k, -1), 8) for k, n in enumerate(names) if k and SHOWN[n].decimals is None]
         return self._table([heading, *rows], 1, [*right, *tight, ("VALIGN", (0, 0), (-1, 0), "BOTTOM")], widths)
 
     def _table(self, rows: list, headings: int, style: Sequence[tuple], widths: Sequence[float] | None = None) -> Any:
@@ -331,7 +334,7 @@ class _Layout:
             column, value = SHOWN[key], getattr(lesion, key)
             if value is not None:
                 facts.append(self.text(f"{column.heading} {column.text(value)} {column.unit}".strip(), "cell"))
-        facts.append(self.text(escape(card.position).replace(" · ", " ·<br/>"), "quiet", markup=True))
+        facts.append(self.text(escape(card.position).replace(" · ", "<br/>"), "quiet", markup=True))
         plain_row = [_drawing(side, side, _draw_crop(crop, side, outlined=False)) for crop in card.crops]
         outlined = [_drawing(side, side, _draw_crop(crop, side, outlined=True)) for crop in card.crops]
         at = card.locator

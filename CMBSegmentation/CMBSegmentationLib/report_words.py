@@ -90,7 +90,7 @@ SAY = {
     "most_probable_pictured": "Pictures of the {count} most probable; the table after them has all.",
     "methods": "Methods",
     "provenance": "Settings and provenance",
-    "provenance_short": "How the models were trained and measured is in the list beside this report (JSON).",
+    "provenance_short": "How the models were trained and measured is in the list of the results (JSON).",
     "reader": "Read by",
     "date": "Date",
     "signature": "Signature",

@@ -18,7 +18,7 @@ from test_report import Page, a_detection, an_empty_scan
 from CMBSegmentationLib.errors import MachineError
 from CMBSegmentationLib.glass_brain import glass_brain
 from CMBSegmentationLib.lesions import ACCEPTED, DROPPED, Lesion
-from CMBSegmentationLib.report import report_html
+from CMBSegmentationLib.report import page_of, report_html
 from CMBSegmentationLib.report_content import content_of, without_names
 from CMBSegmentationLib.report_counts import DEFINITE, DETECTED, POSSIBLE, findings_of
 from CMBSegmentationLib.report_pdf import report_pdf
@@ -169,6 +169,24 @@ def test_the_pdf_says_what_the_page_says(tmp_path):
     assert "Candidate 2" in words_of(report_pdf(content, dropped=True), tmp_path)
 
 
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="poppler-utils are not installed")
+def test_a_report_has_a_place_to_sign_and_not_the_models_whole_training(tmp_path):
+    data = "144 simulated scans (training/synthesize.py --count 144), no patients"
+    model = {"name": "net", "version": "1", "training": {"data": data, "config": {"epochs": 24}}, "metrics": {"a": 1}}
+    detection = a_detection(provenance={"model": model, "date": "2026-01-02T03:04:05+00:00"})
+    said = {1: {"decision": "accepted", "reader": "SI", "mimic": ""}}
+    content = content_of(detection, scan_name="s", reviewed=said)
+    for text in (words_of(report_pdf(content), tmp_path), Page(page_of(content)).text):
+        assert "Trained on: 144 simulated scans, no patients" in text.replace("Trained on 144", "Trained on: 144")
+        assert "searched on 2026-01-02" in text
+        assert "Read by" in text
+        assert "Signature" in text
+    text = words_of(report_pdf(content), tmp_path)
+    assert "epochs" not in text
+    assert "SI Read by" in text
+    assert "--count 144" in text  # in the provenance
+
+
 @pytest.mark.parametrize("blobs", [(), (((20, 32, 8), 0.3),)])
 def test_an_empty_result_has_a_pdf_too(blobs):
     assert report_pdf(content_of(a_detection(blobs), scan_name="s"), dropped=True).startswith(b"%PDF")
@@ -178,8 +196,6 @@ def test_a_report_without_names_names_nobody():
     detection = a_detection(provenance={"input": {"file": "Jane_Doe.nii", "size": [1]}, "review": {"readers": ["SI"]}})
     said = {1: {"decision": "accepted", "reader": "SI", "mimic": ""}}
     content = without_names(content_of(detection, scan_name="Jane_Doe", notes=["Jane"], reviewed=said))
-    from CMBSegmentationLib.report import page_of
-
     text = Page(page_of(content)).text
     assert "Jane" not in text
     assert "SI" not in text.split()
