@@ -235,6 +235,7 @@ class Desk:
             )
             self.views.show(scan.node)
             self.reviewing.take_scan(scan.node)
+            self.scribbling.open_if_shown()
 
     def _leave(self) -> None:
         """Save the former scan's review and take all that was found in it out of the scene."""

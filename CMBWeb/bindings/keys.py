@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 from CMBSegmentationLib.review import ACCEPTED, MIMICS, REJECTED, UNCERTAIN
 
-from .scribbling import ERASE, PAINT
+from .scribbling import ERASE, PAINT, SCRIBBLE_PANEL
 
 if TYPE_CHECKING:
     from .desk import Desk
-
-SCRIBBLE_PANEL = "scribble"
 
 
 def actions(desk: Desk) -> dict[str, Callable[[], object]]:

@@ -38,15 +38,15 @@ class PointedOutline:
             return
         node = self._scene.AddNewNodeByClass("vtkMRMLSegmentationNode", SEGMENT)
         node.SetHideFromEditors(True)
-        node.CreateDefaultDisplayNodes()
+        add_segment(node, SEGMENT, f"CMB {wanted.id}", COLOUR)
+        shape = scan.GetImageData().GetDimensions()[::-1]
+        set_voxels(node, SEGMENT, np.column_stack(np.unravel_index(wanted.voxels, shape)), world_ijk_to_ras(scan))
+        node.CreateDefaultDisplayNodes()  # last: views draw what is there when it comes
         display = node.GetDisplayNode()
         for one in (node, display):
             one.SetSaveWithScene(False)
         display.SetVisibility3D(False)
         display.SetOpacity2DFill(0.0)
-        add_segment(node, SEGMENT, f"CMB {wanted.id}", COLOUR)
-        shape = scan.GetImageData().GetDimensions()[::-1]
-        set_voxels(node, SEGMENT, np.column_stack(np.unravel_index(wanted.voxels, shape)), world_ijk_to_ras(scan))
         self._node, self._shown = node, wanted
 
     def set_visible(self, visible: bool) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 NO_TOOL, PAINT, ERASE = "", "paint", "erase"
 EFFECTS = {NO_TOOL: SegmentationEffectNoTool, PAINT: SegmentationEffectPaint, ERASE: SegmentationEffectErase}
 DEFAULT_READER = "reader"
+SCRIBBLE_PANEL = "scribble"
 TOLERANCE_STEP_PERCENT = 0.5
 
 
@@ -68,6 +69,7 @@ class Scribbling:
                 "placing": "",
             }
         )
+        self.state.change("panel")(self.open_if_shown)
         self.state.change("brush", "brush_mm")(self._take_brush)
         self.state.change("grow_mode")(self._take_mode)
         self.state.change("tolerance")(self._take_tolerance)
@@ -90,6 +92,11 @@ class Scribbling:
         self._desk.reviewing.name_reader(reader)
         self._desk.start(self.prepare())
         return True
+
+    def open_if_shown(self, **_: Any) -> None:
+        """Open the annotation while its panel is shown: what was annotated before is there to see."""
+        if self.state.panel == SCRIBBLE_PANEL and self._desk.node is not None:
+            self.open()
 
     def leave(self) -> None:
         """Save and close the annotation: another scan comes."""

@@ -62,7 +62,7 @@ def _brush(desk: Desk) -> None:
                 type="text",
                 value=("reader",),
                 change=(bound.name_reader, "[$event.target.value]"),
-                style="width: 84px",
+                style="width: 66px",
                 **named("Reader"),
             )
 
