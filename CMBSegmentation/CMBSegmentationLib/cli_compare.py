@@ -11,8 +11,9 @@ from .compare_page import COLUMNS, ENDINGS, NOTICE, Study, write_comparison
 from .devices import DEVICES
 from .errors import InputError
 from .output_folder import check_output_folder
-from .read import scan_stem
+from .read import read_scan, scan_stem
 from .result_detection import read_detection
+from .result_files import all_names
 from .run import Request, run
 
 EXAMPLE = "cmb compare sub-01_ses-1_T2starw.nii.gz sub-01_ses-2_T2starw.nii.gz -o changes/"
@@ -43,6 +44,10 @@ def run_compare(arguments: argparse.Namespace, screen: Console) -> int:
     stem = scan_stem(arguments.second)
     check_output_folder(arguments.out, {stem + ending for ending in ENDINGS.values()}, arguments.overwrite)
     folders = arguments.results or [arguments.out / "first", arguments.out / "second"]
+    for scan, folder in zip(scans, folders, strict=True):  # what is wrong is told before the first is searched
+        read_scan(scan)
+        if not arguments.results:
+            check_output_folder(folder, all_names(scan_stem(scan)), arguments.overwrite)
     studies = []
     for scan, folder in zip(scans, folders, strict=True):
         if not arguments.results:

@@ -49,11 +49,12 @@ def run_report(arguments: argparse.Namespace, screen: Console) -> int:
     with_pdf = arguments.pdf or arguments.dicom
     if with_pdf:
         check_can_write_pdf()
+    out = arguments.out or arguments.results
+    if arguments.results.is_dir():  # else it is told what is wrong with it
+        check_output_folder(out, set(), True)
     stored = read_detection(arguments.results, arguments.scan, arguments.series)
     if arguments.dicom:
         check_can_export(stored.frames, arguments.scan.name)
-    out = arguments.out or arguments.results
-    check_output_folder(out, set(), True)
     content = content_of(stored.detection, scan_name=stored.stem, notes=stored.notes, reviewed=stored.reviewed)
     files: dict[str, bytes] = {stored.stem + ENDINGS["report"]: page_of(content).encode()}
     pdf = report_pdf(content, dropped=arguments.dropped) if with_pdf else b""

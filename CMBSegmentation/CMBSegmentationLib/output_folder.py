@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import errno
+import glob
 import gzip
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import SimpleITK as sitk
 
 from .errors import InputError, MachineError
 
+LOCK = ".cmb-draft"  # in a draft's folder, locked by the process that writes it
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -57,17 +60,62 @@ def check_output_folder(out: Path, names: Collection[str], overwrite: bool) -> N
 
 @contextmanager
 def drafts(out: Path) -> Iterator[Path]:
-    """Give a temporary folder on the disk of `out`; errors of that disk are told as such."""
+    """Give a temporary folder on the disk of `out`; errors of that disk are told as such.
+
+    It goes when the block ends, and what a process left there that was killed goes when the next one begins.
+    """
     try:
-        folder = Path(
-            tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.resolve().parent if _may_write_beside(out) else out)
-        )
+        remove_forgotten_drafts(out)
+        beside = out.resolve().parent if _may_write_beside(out) else out
+        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=beside))
         try:
-            yield folder
+            (folder / "files").mkdir()
+            with _held(folder / LOCK):
+                yield folder / "files"
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
         raise _disk_error(out, error) from error
+
+
+def remove_forgotten_drafts(out: Path) -> None:
+    """Remove the drafts of `out` whose processes were killed.
+
+    One that is being written is locked, on this machine or another, and stays; so does one on a disk that
+    cannot lock files, and on Windows.
+    """
+    if sys.platform == "win32":
+        return
+    import fcntl  # not in Windows' Python
+
+    for place in (out.resolve().parent, out):
+        for folder in place.glob(f".{glob.escape(out.name)}-*"):
+            with suppress(OSError):  # no draft, or somebody writes it
+                handle = os.open(folder / LOCK, os.O_RDWR)
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(folder)
+                finally:
+                    os.close(handle)
+
+
+@contextmanager
+def _held(lock: Path) -> Iterator[None]:
+    """Hold a lock that the system lets go of when this process dies; without, where it cannot lock."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl  # not in Windows' Python
+
+    new = lock.with_suffix(".new")
+    handle = os.open(new, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.rename(new, lock)  # from here on it is known for a draft, and is locked already
+        yield
+    finally:
+        os.close(handle)
 
 
 def _may_write_beside(out: Path) -> bool:

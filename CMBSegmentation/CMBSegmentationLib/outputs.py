@@ -85,8 +85,8 @@ def write_results(
         for kind, one in (dicom or {}).items():
             one.save_as(draft / dicom_names[kind], enforce_file_format=True)
         names |= dicom_names
-        for name in names.values():
-            os.replace(draft / name, out / name)
+        for name in sorted(names.values(), key=lambda name: name == names["json"]):
+            os.replace(draft / name, out / name)  # the list last: where it is, all is there
         for name in all_names(stem) - set(names.values()):
             (out / name).unlink(missing_ok=True)  # of the run that is replaced
     return {kind: out / name for kind, name in names.items()}

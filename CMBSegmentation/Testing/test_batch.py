@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -185,6 +186,97 @@ def test_a_wrong_model_is_told_once_and_before_the_work(tmp_path, a_small_head, 
     assert capsys.readouterr().err.count("Error:") == 1
 
 
+@pytest.mark.parametrize("where", ["file/out", "/proc/out"])
+def test_an_output_folder_that_cannot_be_written_is_told_before_a_model_is_loaded(
+    batch, tmp_path, a_small_head, monkeypatch, where
+):
+    def load_stages(*_: object) -> None:
+        raise AssertionError("the models were loaded")
+
+    monkeypatch.setattr("CMBSegmentationLib.batch.cli_batch.load_stages", load_stages)
+    (tmp_path / "file").write_text("")
+    dataset = make_dataset(tmp_path / "data", a_small_head, 1)
+    assert cli.main(["batch", str(dataset), str(tmp_path / where)]) == 2
+
+
+def test_a_subjects_folder_that_cannot_be_written_stops_only_that_scan(batch, tmp_path, a_small_head):
+    dataset = make_dataset(tmp_path / "data", a_small_head, 3)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "sub-001").write_text("in the way")
+    code, out, said = batch(dataset, "--workers", "1")
+    assert code == 2
+    assert "2 of 3 scans are done" in out
+    assert "cannot be written" in said
+
+
+def test_the_dataset_itself_is_no_place_for_its_derivatives(tmp_path, a_small_head, capsys):
+    dataset = make_dataset(tmp_path / "data", a_small_head, 1)
+    before = (dataset / "dataset_description.json").read_text()
+    assert cli.main(["batch", str(dataset), str(dataset)]) == 2
+    assert "is the dataset itself" in capsys.readouterr().err
+    assert (dataset / "dataset_description.json").read_text() == before
+
+
+def test_settings_that_were_cut_off_are_told(batch, tmp_path, a_small_head):
+    dataset = make_dataset(tmp_path / "data", a_small_head, 1)
+    assert batch(dataset)[0] == 0
+    (tmp_path / "out" / "batch_settings.json").write_text('{"mod')
+    code, _, said = batch(dataset)
+    assert code == 2
+    assert "batch_settings.json cannot be read" in said
+
+
+def hidden(out: Path) -> list[Path]:
+    return [path for path in out.rglob(".*") if path.is_dir()]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signal, no such locks")
+def test_the_draft_of_a_killed_worker_goes_with_the_next_start_and_that_of_a_living_one_stays(
+    batch, tmp_path, a_small_head
+):
+    dataset = make_dataset(tmp_path / "data", a_small_head, 2)
+    assert batch(dataset, "--workers", "1")[0] == 0
+    first, second = (tmp_path / "out" / scan.folder for scan in find_scans(dataset))
+    mine = first.with_name(f".{first.name}-mine")
+    mine.mkdir()
+    killed, alive = (a_draft_of(folder) for folder in (first, second))
+    killed.kill()
+    killed.wait()
+    assert len(hidden(tmp_path / "out")) == 3
+    assert "2 of them before" in batch(dataset, "--workers", "1")[1]
+    assert sorted(path.parent for path in hidden(tmp_path / "out")) == [mine.parent, second.parent]
+    alive.communicate("end")
+    assert alive.returncode == 0
+    assert hidden(tmp_path / "out") == [mine]
+
+
+def a_draft_of(folder: Path) -> subprocess.Popen:
+    """A process that is writing a draft, until it reads a line."""
+    code = (
+        "import pathlib, sys; from CMBSegmentationLib.output_folder import drafts\n"
+        "with drafts(pathlib.Path(sys.argv[1])) as draft: (draft / 'x').touch(); print('begun', flush=True); input()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(folder)],
+        cwd=Path(cli.__file__).parents[1],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    return process
+
+
+@pytest.mark.parametrize("missing", ["_desc-cmb_thumbnail.png", "_desc-cmb_lesions.json"])
+def test_a_scan_that_did_not_come_to_its_end_is_searched_again(batch, tmp_path, a_small_head, missing):
+    dataset = make_dataset(tmp_path / "data", a_small_head, 2)
+    assert batch(dataset, "--workers", "1")[0] == 0
+    next((tmp_path / "out").rglob(f"*{missing}")).unlink()
+    assert "2 of 2 scans are done, 1 of them before" in batch(dataset, "--workers", "1")[1]
+    assert len(list((tmp_path / "out").rglob(f"*{missing}"))) == 2
+
+
 def test_the_sizes_on_the_page_add_up_to_all_microbleeds():
     sizes = _sizes([1.5, 2.0, 3.999, 4.0, 10.0])
     assert dict(sizes) == {"< 2": 1, "2–3": 1, "3–4": 1, "4–5": 1, "5–6": 0, "6–8": 0, "8–10": 1}
@@ -238,3 +330,76 @@ def test_a_scheduler_that_goes_away_is_told_and_what_is_done_is_kept(tmp_path, d
         run_jobs(jobs, client, lambda row: cluster.close() if row.scan == jobs[2].scan else None)
     assert "start the batch again" in caught.value.hint
     assert len(results(tmp_path / "out")) >= 3
+
+
+def lacking(job: Job) -> Row:
+    """A worker where this program is not installed."""
+    raise ModuleNotFoundError("No module named 'CMBSegmentationLib'")
+
+
+def test_a_worker_without_this_program_is_told_as_such(tmp_path, dark_model, a_small_head):
+    from dask.distributed import Client, LocalCluster
+
+    jobs = jobs_of(make_dataset(tmp_path / "data", a_small_head, 1), tmp_path / "out", dark_model)
+    with (
+        LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+        pytest.raises(MachineError, match="No module named") as caught,
+    ):
+        run_jobs(jobs, client, lambda row: None, lacking)
+    assert "Install slicer-cmb" in caught.value.hint
+
+
+@pytest.fixture
+def a_cluster_of_its_own(tmp_path):
+    """A scheduler and a worker as two processes, as on a cluster; gives the address and the scheduler."""
+    started: list[subprocess.Popen] = []
+    folders = [Path(cli.__file__).parents[1], Path(__file__).parent, Path(cli.__file__).parents[2] / "CMBScribbleGrow"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))}
+
+    def start(*arguments: str) -> subprocess.Popen:
+        call = [sys.executable, "-m", "distributed.cli." + arguments[0], *arguments[1:]]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        started.append(subprocess.Popen(call, cwd=tmp_path, env=environment, start_new_session=True, **quiet))
+        return started[-1]
+
+    def cluster() -> tuple[str, subprocess.Popen]:
+        file = tmp_path / f"scheduler-{len(started)}.json"
+        scheduler = start("dask_scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", str(file))
+        start("dask_worker", "--scheduler-file", str(file), "--nthreads", "1", "--no-dashboard")
+        deadline = time.monotonic() + 60
+        while not file.exists() or not file.read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        return json.loads(file.read_text())["address"], scheduler
+
+    yield cluster
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def test_a_scheduler_that_is_killed_half_way_is_told_in_time_and_another_does_the_rest(
+    a_cluster_of_its_own, batch, tmp_path, dark_model, a_small_head
+):
+    dataset, out = make_dataset(tmp_path / "data", a_small_head, 12), tmp_path / "out"
+    address, scheduler = a_cluster_of_its_own()
+    call = [sys.executable, "-m", "CMBSegmentationLib.cli", "batch", dataset, out, "--model", dark_model]
+    process = subprocess.Popen(
+        [*map(str, call), "--scheduler", address], cwd=Path(cli.__file__).parents[1], stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 120
+    while len(results(out)) < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    scheduler.kill()
+    _, said = process.communicate(timeout=90)
+    assert process.returncode == 4, said
+    assert "scheduler went away" in said
+    assert "Traceback" not in said
+    address, _ = a_cluster_of_its_own()
+    code, told, _ = batch(dataset, "--scheduler", address)
+    assert code == 0
+    assert "12 of 12 scans are done" in told
+    assert "of them before" in told

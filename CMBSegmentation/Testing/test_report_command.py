@@ -131,5 +131,37 @@ def test_two_scans_are_compared_with_a_table_and_pictures_of_both(scan, tmp_path
     assert cli.main(["compare", str(scan), str(scan), "-o", str(tmp_path / "x")]) == 2
 
 
+@pytest.mark.parametrize("where", ["file/out", "/proc/out"])
+def test_a_folder_that_cannot_be_written_is_told_before_any_work(
+    scan, tmp_path, dark_model, capsys, monkeypatch, where
+):
+    detect(scan, tmp_path / "results", dark_model)
+    (tmp_path / "file").write_text("")
+
+    def work(*_: object, **__: object) -> None:
+        raise AssertionError("work was done")
+
+    for module in ("cli_compare.run", "cli_compare.read_detection", "cli_report.read_detection"):
+        monkeypatch.setattr(f"CMBSegmentationLib.{module}", work)
+    out = str(tmp_path / where)
+    capsys.readouterr()
+    assert cli.main(["report", str(tmp_path / "results"), "--scan", str(scan), "-o", out]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+    copied = tmp_path / "copied_T2starw.nii.gz"
+    copied.write_bytes(scan.read_bytes())
+    assert cli.main(["compare", str(scan), str(copied), "-o", out]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_second_scan_that_cannot_be_read_is_told_before_the_first_is_searched(scan, tmp_path, capsys, monkeypatch):
+    def work(*_: object, **__: object) -> None:
+        raise AssertionError("the network ran")
+
+    monkeypatch.setattr("CMBSegmentationLib.cli_compare.run", work)
+    (tmp_path / "later.nii.gz").write_bytes(b"")
+    assert cli.main(["compare", str(scan), str(tmp_path / "later.nii.gz"), "-o", str(tmp_path / "out")]) == 2
+    assert "is an empty file" in capsys.readouterr().err
+
+
 def rows_of(out) -> list[dict]:
     return json.loads(one(out, "_lesions.json").read_text())["lesions"]

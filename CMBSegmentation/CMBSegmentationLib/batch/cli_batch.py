@@ -7,6 +7,7 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,8 +16,9 @@ from ..bids import find_scans, write_dataset_description
 from ..detection import Settings
 from ..devices import DEVICES, usable_cores
 from ..errors import InputError
-from ..output_folder import check_output_folder
-from ..stages import StageChoice, load_stages
+from ..output_folder import check_output_folder, remove_forgotten_drafts
+from ..safe_write import replacing
+from ..stages import StageChoice, Stages, load_stages
 from .cluster import run_jobs, workers
 from .cohort import write_page, write_table
 from .jobs import Job, Row, earlier_row
@@ -45,12 +47,15 @@ def run_batch(arguments: argparse.Namespace, screen: Console) -> int:
     if arguments.workers is not None and arguments.workers < 1:
         raise InputError(f"{arguments.workers} workers cannot do anything.", "Give 1 or more with --workers.")
     scans = find_scans(dataset)
+    if out == dataset:
+        raise InputError(
+            f"{out} is the dataset itself.", "Give a folder of its own: derivatives/slicer-cmb in it, say."
+        )
     settings = Settings(threshold=arguments.threshold)
     choice = StageChoice(_path_or_name(arguments.regions), _path_or_name(arguments.verifier))
-    load_stages(arguments.model, arguments.device, choice)  # a wrong model is told once, not for every scan
     check_output_folder(out, (), overwrite=True)
-    wanted = {"model": arguments.model, "stages": asdict(choice), "settings": asdict(settings)}
-    _check_settings(out, wanted, arguments.overwrite)
+    stages = load_stages(arguments.model, arguments.device, choice)  # a wrong model is told once, not for every scan
+    _check_settings(out, _wanted(stages, settings), arguments.overwrite)
     write_dataset_description(out)
 
     number = min(arguments.workers or usable_cores(), len(scans))
@@ -71,26 +76,46 @@ def run_batch(arguments: argparse.Namespace, screen: Console) -> int:
 
 def _search(jobs: list[Job], scheduler: str | None, number: int, screen: Console) -> list[Row]:
     """Take over what is there, hand out the rest; workers start only if something is left."""
+    for folder in {job.folder for job in jobs}:
+        remove_forgotten_drafts(folder)
     rows = {} if jobs[0].overwrite else {job: row for job in jobs if (row := earlier_row(job)) is not None}
     left = [job for job in jobs if job not in rows]
     if left:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with workers(scheduler, number) as client, Progress(*columns, console=screen, transient=True) as bar:
-            task = bar.add_task("Searching", total=len(jobs), completed=len(rows))
+            begun = "Searching" if client.scheduler_info()["workers"] else "Waiting for workers"
+            task = bar.add_task(begun, total=len(jobs), completed=len(rows))
             found = run_jobs(left, client, lambda row: bar.update(task, advance=1, description=row.scan.stem))
         rows |= dict(zip(left, found, strict=True))
     return [rows[job] for job in jobs]
 
 
-def _check_settings(out: Path, wanted: dict[str, object], overwrite: bool) -> None:
+def _wanted(stages: Stages, settings: Settings) -> dict[str, Any]:
+    """What all results of a cohort have in common: models by name and content, settings."""
+    models = {"model": stages.detector, "regions": stages.regions, "verifier": stages.verifier}
+    told = {
+        kind: one and {"name": one.manifest.name, "version": one.manifest.version, "sha256": one.sha256}
+        for kind, one in models.items()
+    }
+    return {**told, "settings": asdict(settings)}
+
+
+def _check_settings(out: Path, wanted: dict[str, Any], overwrite: bool) -> None:
     """Refuse to mix results of different models or thresholds in one cohort."""
     path = out / SETTINGS
-    if path.exists() and not overwrite and json.loads(path.read_text(encoding="utf-8")) != wanted:
-        raise InputError(
-            f"{out} was begun with another model or threshold (see {SETTINGS}).",
-            "Give the same ones, another folder, or --overwrite to search everything again.",
-        )
-    path.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
+    if path.exists() and not overwrite:
+        try:
+            begun = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            hint = "Give another folder, or --overwrite to search everything again."
+            raise InputError(f"{path} cannot be read ({error}).", hint) from error
+        if begun != wanted:
+            raise InputError(
+                f"{out} was begun with another model or threshold (see {SETTINGS}).",
+                "Give the same ones, another folder, or --overwrite to search everything again.",
+            )
+    with replacing(path) as draft:
+        draft.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
 
 
 def _path_or_name(model: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from typing import Any
 
+from .. import __version__
 from ..errors import MachineError
 from .jobs import Job, Row, do_scan
 
@@ -31,6 +33,8 @@ def workers(scheduler: str | None, number: int) -> Iterator[Any]:
     except ImportError as error:
         raise MachineError("cmb batch needs Dask.", "Install it: pip install 'slicer-cmb[batch]'.") from error
     if scheduler is not None:
+        for handler in logging.getLogger("distributed").handlers:  # a lost connection is told once, without traceback
+            handler.setLevel(logging.CRITICAL)
         try:
             client = Client(scheduler, timeout=CONNECT_SECONDS)
         except (OSError, ValueError) as error:
@@ -71,7 +75,7 @@ def run_jobs(
     Raises
     ------
     MachineError
-        The scheduler went away.
+        The scheduler went away, or a worker lacks this program.
     """
     from dask.distributed import KilledWorker, as_completed
 
@@ -87,10 +91,15 @@ def run_jobs(
                 error="The worker was killed each time it tried, most likely because memory ran out.",
                 hint="Give fewer workers, so that each has more memory.",
             )
-        except Exception as error:  # cancelled and connection errors: dask has a class for each way to lose it
+        except (OSError, CancelledError) as error:  # of the connection
             raise MachineError(
                 f"The Dask scheduler went away after {len(rows)} of {len(jobs)} scans ({type(error).__name__}).",
                 "What is done is kept: start the batch again to do the rest.",
+            ) from error
+        except Exception as error:  # `do_scan` raises nothing: a worker could not take the job or tell of it
+            raise MachineError(
+                f"A worker of the Dask cluster cannot search scans ({type(error).__name__}: {error}).",
+                f"Install slicer-cmb {__version__} and its models where the workers run.",
             ) from error
         rows[job] = row
         told(row)

@@ -13,6 +13,7 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 
 from ..outputs import NOTICE
+from ..safe_write import replacing
 from ..summary import CLASSES
 from .jobs import COLUMNS, THUMBNAIL, Row
 
@@ -25,7 +26,7 @@ MOST_THUMBNAILS = 600  # some 6 MB
 def write_table(rows: Sequence[Row], out: Path) -> Path:
     """Write one line a scan, failures included."""
     path = out / TABLE
-    with path.open("w", newline="", encoding="utf-8") as stream:
+    with replacing(path) as draft, draft.open("w", newline="", encoding="utf-8") as stream:
         table = csv.DictWriter(stream, COLUMNS)
         table.writeheader()
         table.writerows(row.cells() for row in rows)
@@ -69,7 +70,8 @@ def write_page(rows: Sequence[Row], out: Path, name: str) -> Path:
         left_out=max(0, len(done) - MOST_THUMBNAILS),
     )
     path = out / PAGE
-    path.write_text(page, encoding="utf-8")
+    with replacing(path) as draft:
+        draft.write_text(page, encoding="utf-8")
     return path
 
 

@@ -133,8 +133,10 @@ def do_scan(job: Job) -> Row:
 
 
 def earlier_row(job: Job) -> Row | None:
-    """Read what an earlier run left of a scan; None where it left nothing."""
+    """Read what an earlier run left of a scan; None where it did not come to its end."""
     path = job.folder / result_names(job.scan.stem, probability=False)["json"]
+    if not (job.folder / (job.scan.stem + THUMBNAIL)).exists():
+        return None
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         seconds = sum(content["provenance"]["timings_s"].values())
