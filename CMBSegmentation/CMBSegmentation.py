@@ -201,6 +201,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             ui.nextButton: session.next, ui.undoButton: session.undo, ui.redoButton: session.redo,
             ui.deleteButton: session.delete, ui.mergeButton: self.onMerge, ui.splitButton: session.split,
             ui.copyButton: self.onCopy, ui.exportButton: self.onExport, ui.folderButton: self.onFolder,
+            ui.compareButton: self.onCompare,
         }  # fmt: skip
         for button, action in buttons.items():
             button.connect("clicked()", _calledAlone(action))
@@ -414,7 +415,17 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         title = _("Folder for segmentation, list and report")
         path = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), title)
         if path:
-            self.logic.export(path, dicom=self.ui.dicomCheck.checked)
+            self.logic.export(path, dicom=self.ui.dicomCheck.checked, pdf=self.ui.pdfCheck.checked)
+
+    def onCompare(self) -> None:
+        """Ask for the results of an earlier scan and for a folder, and write what changed."""
+        window = slicer.util.mainWindow()
+        earlier = qt.QFileDialog.getExistingDirectory(window, _("Results of the earlier scan"))
+        out = qt.QFileDialog.getExistingDirectory(window, _("Folder for the comparison")) if earlier else ""
+        if out:
+            self.tell(_("Aligning both scans takes some ten seconds."))
+            slicer.app.processEvents()
+            self.logic.compare(earlier, out)
 
     def onFolder(self) -> None:
         """Ask for a folder, and save the review there from now on."""
@@ -473,7 +484,8 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         hasList, hasLesion = session.review is not None, session.current is not None
         for widget in (
             ui.thresholdSlider, ui.droppedCheck, ui.addButton, ui.nextButton, ui.previousButton, ui.mergeButton,
-            ui.copyButton, ui.exportButton, ui.dicomCheck, ui.overviewCheck, ui.threeDCheck,
+            ui.copyButton, ui.exportButton, ui.dicomCheck, ui.pdfCheck, ui.compareButton, ui.overviewCheck,
+            ui.threeDCheck,
         ):  # fmt: skip
             widget.setEnabled(hasList)
         for widget in (
@@ -677,7 +689,7 @@ class CMBSegmentationLogic(ScriptedLoadableModuleLogic):
         position = [0.0, 0.0, 0.0]
         return position if crosshair is not None and crosshair.GetCursorPositionRAS(position) else None
 
-    def export(self, folder: str, dicom: bool = False) -> dict[str, Path] | None:
+    def export(self, folder: str, dicom: bool = False, pdf: bool = False) -> dict[str, Path] | None:
         """Write the review's files; earlier ones of the same scan are replaced only if the user agrees."""
         from CMBSegmentationLib.session.export_review import holds_results
 
@@ -686,7 +698,28 @@ class CMBSegmentationLogic(ScriptedLoadableModuleLogic):
         if overwrite and not slicer.util.confirmOkCancelDisplay(question, REQUESTER):
             return None
         source = self.dicomFolder() if dicom else None
-        return self.session.export(folder, overwrite=overwrite, dicom_folder=source or (folder if dicom else None))
+        if dicom and source is None:
+            self.session.refuse(
+                _("This scan was not loaded from Slicer's DICOM database, so it has no series to refer to."),
+                _("Untick also as DICOM, or import the series in the module DICOM and load the scan from there."),
+            )
+            return None
+        files = self.session.export(folder, overwrite=overwrite, dicom_folder=source)
+        if files is not None and pdf:
+            files["pdf"] = self.session.export_pdf(files["report"].with_suffix(".pdf"), overwrite=overwrite)
+        return files
+
+    def compare(self, earlier: str, out: str) -> dict[str, Path] | None:
+        """Compare the review with the results of an earlier scan; None if that was refused, which is told.
+
+        Parameters
+        ----------
+        earlier : str
+            Folder with the earlier results; the earlier scan is looked for there and beside it.
+        out : str
+            Folder for the comparison's page and table.
+        """
+        return self.session.compare_with(earlier, out)
 
     def dicomFolder(self) -> str | None:
         """Give the folder of the DICOM files that the chosen scan was loaded from; None if it was not."""
@@ -720,10 +753,12 @@ class CMBSegmentationTest(ScriptedLoadableModuleTest):
     def runTest(self) -> None:
         """Run all tests."""
         self.setUp()
-        self.test_SampleScanIsSearched()
+        self.test_SampleScanIsSearchedAndReviewed()
 
-    def test_SampleScanIsSearched(self) -> None:
-        """The bundled sample is searched by PythonSlicer and its lesions appear in the scene."""
+    def test_SampleScanIsSearchedAndReviewed(self) -> None:
+        """The bundled sample is searched by PythonSlicer, shown in the scene, reviewed and exported."""
+        import tempfile
+
         from CMBSegmentationLib.resources import sample_scan
 
         logic = CMBSegmentationLogic()
@@ -731,8 +766,24 @@ class CMBSegmentationTest(ScriptedLoadableModuleTest):
             self.delayDisplay("Skipped: packages are missing; click Detect once to install them.")
             return
         self.delayDisplay("Searching the sample scan")
-        results = logic.process(slicer.util.loadVolume(str(sample_scan())))
-        assert results.table.GetNumberOfRows() > 0
-        segments = results.segmentation.GetSegmentation().GetNumberOfSegments()
-        assert results.points.GetNumberOfControlPoints() == segments
+        scan = slicer.util.loadVolume(str(sample_scan()))
+        results = logic.process(scan)
+        found = results.segmentation.GetSegmentation().GetNumberOfSegments()
+        assert found > 1
+        assert results.points.GetNumberOfControlPoints() == found
+        self.delayDisplay("Reviewing it")
+        with tempfile.TemporaryDirectory() as folder:
+            session = logic.session
+            session.set_parameters(scan_node_id=scan.GetID())
+            session.set_reading(reader="test", folder=folder)
+            first, second = session.lesions[:2]
+            logic.jumpToLesion(first.id)
+            session.decide("accepted")
+            session.decide("rejected", "vessel", lesion_id=second.id)
+            assert results.segmentation.GetSegmentation().GetNumberOfSegments() == found - 1
+            session.undo()
+            assert results.segmentation.GetSegmentation().GetNumberOfSegments() == found
+            files = logic.export(f"{folder}/out")
+            assert "accepted" in files["table"].read_text(encoding="utf-8")
+            session.close()
         self.delayDisplay("Test passed")

@@ -26,7 +26,7 @@ def a_panel(open_panel, a_scene, tmp_path):
     scan = add_head()
     panel = open_panel("CMBScribbleGrow")
     panel.ui.scanSelector.setCurrentNode(scan)
-    panel.module.qt.QFileDialog.answers.append(str(tmp_path))
+    panel.module.qt.QFileDialog.answers.append(str(tmp_path / "annotations"))
     panel.type(panel.ui.readerEdit, "SI")
     panel.click(panel.ui.folderButton)
     panel.scan = scan
@@ -73,7 +73,7 @@ def test_answers_are_written_to_the_disk(a_panel, tmp_path):
     a_panel.choose(a_panel.ui.sideSelector, "left")
     session = a_panel.widget.logic.session
     a_panel.wait_until(lambda: not session.study.disk.unsaved, 10)
-    (file,) = tmp_path.glob("*_annotation*.json")
+    (file,) = tmp_path.glob("annotations/*_annotation*.json")
     (lesion,) = json.loads(file.read_text(encoding="utf-8"))["annotations"][0]["microbleeds"]
     assert (lesion["location"], lesion["side"]) == ("thalamus", "left")
     assert "thalamus" in records(a_panel)[0]

@@ -27,6 +27,7 @@ from CMBSegmentationLib.scene.volumes import fill_volume, geometry_of
 
 __all__ = ["a_scene", "new_scene", "open_panel", "reopened"]
 
+NOTE = 4  # the column with the mimic, or why it was dropped
 PICTURES = os.environ.get("CMB_PICTURES")  # folder for the guide's pictures
 
 
@@ -128,7 +129,7 @@ def test_keys_decide_and_undo_takes_back(a_panel):
     assert not a_panel.ui.mimicPanel.visible
     a_panel.key("U")
     assert verdicts(a_panel) == ["accepted", "rejected", "uncertain"]
-    assert "vessel" in cells(a_panel, 10)[1]
+    assert "vessel" in cells(a_panel, NOTE)[1]
     assert "1 definite, 1 possible, 1 rejected" in a_panel.ui.summaryLabel.text
     a_panel.key("Ctrl+Z")
     assert verdicts(a_panel) == ["accepted", "rejected", "unreviewed"]
@@ -197,7 +198,7 @@ def test_dropped_candidates_are_listed_with_their_reason(a_panel):
     a_panel.key("D")
     picture(a_panel, "dropped")
     assert len(cells(a_panel, 0)) == 4
-    assert all("below the threshold" in note for note in cells(a_panel, 10) if "probability" in note)
+    assert all("below the threshold" in note for note in cells(a_panel, NOTE))
 
 
 def test_the_views_follow_their_switches(a_panel):
@@ -242,6 +243,42 @@ def test_the_summary_is_copied_as_text(a_panel):
     text = a_panel.application.clipboard().text()
     assert "1 definite, 0 possible" in text
     assert "left thalamus 1/0" in text
+
+
+def test_the_report_is_exported_as_pdf_too(a_panel, tmp_path):
+    a_panel.key("N")
+    a_panel.key("A")
+    a_panel.ui.pdfCheck.setChecked(True)
+    a_panel.module.qt.QFileDialog.answers.append(str(tmp_path / "out"))
+    a_panel.click(a_panel.ui.exportButton)
+    (page,) = (tmp_path / "out").glob("*_report.pdf")
+    assert page.read_bytes().startswith(b"%PDF")
+    assert "Report written to" in a_panel.ui.statusLabel.text
+
+
+def test_dicom_of_a_scan_that_came_from_a_file_is_refused(a_panel, tmp_path):
+    a_panel.ui.dicomCheck.setChecked(True)
+    a_panel.module.qt.QFileDialog.answers.append(str(tmp_path / "out"))
+    a_panel.click(a_panel.ui.exportButton)
+    assert "import the series" in a_panel.ui.statusLabel.text
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_case_is_compared_with_an_earlier_scan(a_panel, a_searched_scan, tmp_path):
+    a_panel.module.qt.QFileDialog.answers += [str(tmp_path / "nothing"), str(tmp_path / "out")]
+    a_panel.click(a_panel.ui.compareButton)
+    assert "nothing" in a_panel.ui.statusLabel.text
+    assert not list(tmp_path.glob("out/*"))
+    voxels = slicer.util.arrayFromVolume(a_searched_scan)
+    before = slicer.util.addVolumeFromArray(  # its noise is its own
+        voxels + np.random.default_rng(3).normal(0, 4, voxels.shape), ijkToRAS=oblique_ijk_to_ras(), name="before"
+    )
+    (tmp_path / "earlier").mkdir()
+    earlier = write_detection(export_scan(before, tmp_path / "earlier").path, tmp_path / "earlier" / "results")
+    a_panel.module.qt.QFileDialog.answers += [str(earlier), str(tmp_path / "out")]
+    a_panel.click(a_panel.ui.compareButton)
+    (page,) = (tmp_path / "out").glob("*.html")
+    assert page.read_text(encoding="utf-8").count("stable") >= 3
 
 
 # a detection

@@ -79,7 +79,11 @@ class OpenVINOSession:
     def __init__(self, session: Any, path: Path, threads: int) -> None:
         import openvino
 
-        options = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
+        options = {
+            "INFERENCE_NUM_THREADS": threads,
+            "INFERENCE_PRECISION_HINT": "f32",
+            "ENABLE_CPU_PINNING": False,  # pinned, the workers of a batch would all run on the first core
+        }
         self._compiled = openvino.Core().compile_model(str(path), "CPU", options)
         self.get_inputs, self.get_outputs = session.get_inputs, session.get_outputs
         self.get_modelmeta = session.get_modelmeta

@@ -15,16 +15,16 @@ COLUMNS = (
     ("Verdict", "accepted, uncertain, rejected; unreviewed or dropped where there is none"),
     ("Ø mm", "Diameter of the sphere of equal volume"),
     ("Prob.", "The detector's highest probability in the lesion"),
+    ("Note", "The mimic, or why it was dropped"),
     ("Verif.", "The second stage's score"),
     ("Region", "Region of MARS"),
     ("Side", "left, right or midline"),
     ("Loss %", "Signal loss against the tissue around"),
     ("Elong.", "Longest over shortest extent; 1 is a ball"),
     ("mm³", "Volume"),
-    ("Note", "The mimic, or why it was dropped"),
 )
 NUMBER_COLUMN = 0
-OFTEN_EMPTY = (4, 5, 6)  # columns that are left out where no lesion has anything in them
+OFTEN_EMPTY = (4, 5, 6, 7)  # columns that are left out where no lesion has anything in them
 ROW_HEIGHT = 24
 SIGNS = {"accepted": "✓", "rejected": "✗", "uncertain": "?", "unreviewed": "•", "dropped": "–"}
 COLOURED_COLUMNS = (0, 1)  # the whole row would drown the chosen one
@@ -61,7 +61,7 @@ class LesionTable:
         widget.setSortingEnabled(True)
         widget.sortByColumn(NUMBER_COLUMN, qt.Qt.AscendingOrder)
         widget.connect("currentCellChanged(int,int,int,int)", self._on_cell)
-        self._is_fitted = False
+        self._fitted: tuple[bool, ...] = ()  # which columns were left out when the widths were chosen
         self._order: list[int] = []
         widget.horizontalHeader().sortIndicatorChanged.connect(self._on_sorted)
 
@@ -78,9 +78,10 @@ class LesionTable:
         for column in OFTEN_EMPTY:
             table.setColumnHidden(column, not any(cells[column] != "" for cells in rows))
         table.setSortingEnabled(True)
-        if lesions and not self._is_fitted:
+        fitted = tuple(table.isColumnHidden(column) for column in OFTEN_EMPTY)
+        if lesions and fitted != self._fitted:
             table.resizeColumnsToContents()
-            self._is_fitted = True
+            self._fitted = fitted
         table.blockSignals(was_blocked)
         self.choose(current_id)
         self._tell_order()
@@ -147,11 +148,11 @@ def _cells(lesion: ReviewedLesion) -> list[Any]:
         f"{SIGNS[lesion.state]} {lesion.state}",
         round(m.diameter_mm, 1),
         round(m.probability, 2),
+        note,
         "" if m.verifier is None else round(m.verifier, 2),
         m.region,
         m.side,
         round(100 * m.contrast),
         round(m.elongation, 1),
         round(m.volume_mm3, 1),
-        note,
     ]

@@ -9,17 +9,22 @@ import os
 import time
 
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk
 import slicer
 import slicer.util
-from oblique_scan import LESION_PEAKS, oblique_ijk_to_ras, write_detection
+from dicom_series import write_series
+from oblique_scan import LESION_PEAKS, oblique_ijk_to_ras, scan_voxels, write_detection
+from test_dicom_out import assert_valid
 
 from CMBSegmentationLib.anatomy import REGIONS
+from CMBSegmentationLib.read import read_scan
 from CMBSegmentationLib.regions import FIRST_TISSUE
 from CMBSegmentationLib.review import MIMICS
 from CMBSegmentationLib.scene import load_results, provenance_of
 from CMBSegmentationLib.scene.names import PROVENANCE_ATTRIBUTE
+from CMBSegmentationLib.scene.volumes import geometry_of, set_geometry
 from CMBSegmentationLib.session import ReviewSession
 
 UNSEEN = (12, 34, 34)  # k, j, i of the lesion that stays below the threshold
@@ -31,6 +36,29 @@ class AClock:
 
     def __call__(self):
         return self.now
+
+
+@pytest.fixture
+def a_reviewed_series(a_scene, tmp_path):
+    """A scan that came from a DICOM series, with every verdict there is; the session and the series' folder."""
+    image = sitk.GetImageFromArray(scan_voxels().clip(0).astype(np.uint16))
+    set_geometry(image, oblique_ijk_to_ras())
+    study = tmp_path / "study"
+    write_series(study, image, SeriesDescription="SWI", PatientName="Doe^Jane")
+    results = write_detection(study, tmp_path / "results")
+    stored = read_scan(study).image
+    scan = slicer.util.addVolumeFromArray(sitk.GetArrayFromImage(stored), ijkToRAS=geometry_of(stored), name="a series")
+    load_results(results, scan)
+    session = ReviewSession(a_scene)
+    session.said = []
+    session.noticed.connect(session.said.append)
+    session.set_reading(reader="SI", folder=str(tmp_path))
+    session.set_parameters(scan_node_id=scan.GetID())
+    session.decide("accepted", lesion_id=1)
+    session.decide("rejected", "vessel", lesion_id=2)
+    session.decide("uncertain", lesion_id=3)
+    yield session, study
+    session.close()
 
 
 @pytest.fixture
@@ -354,6 +382,34 @@ def test_the_exported_list_is_what_was_decided(a_session, tmp_path):
     assert "reviewed by SI" in files["report"].read_text(encoding="utf-8")
     assert a_session.export(tmp_path / "out") is None
     assert "already holds results" in last(a_session).message
+
+
+def test_the_archive_gets_what_was_decided(a_reviewed_series, tmp_path):
+    session, study = a_reviewed_series
+    files = session.export(tmp_path / "out", dicom_folder=study)
+    assert files is not None, session.said[-1].message
+    assert_valid(files["dicom_seg"], files["dicom_sr"])
+    written, report = pydicom.dcmread(files["dicom_seg"]), pydicom.dcmread(files["dicom_sr"])
+    assert str(written.PatientName) == "Doe^Jane"
+    kept = [one for one in session.lesions if one.counts]
+    assert [one.id for one in kept] == [1, 3]
+    assert len(written.SegmentSequence) == len(kept)
+    numbers = [
+        frame.SegmentIdentificationSequence[0].ReferencedSegmentNumber
+        for frame in written.PerFrameFunctionalGroupsSequence
+    ]
+    voxels = sorted(int(written.pixel_array[np.array(numbers) == number].sum()) for number in set(numbers))
+    assert voxels == sorted(len(one.voxels) for one in kept)
+    told = str(report)
+    assert "SI^" in told
+    assert "Equivocal" in told  # the uncertain one
+
+
+def test_dicom_without_a_series_is_refused_and_nothing_is_written(a_session, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert a_session.export(tmp_path / "out", dicom_folder=tmp_path / "empty") is None
+    assert "DICOM" in last(a_session).message
+    assert not list(tmp_path.glob("out/*"))
 
 
 def test_the_report_of_a_review_is_written_as_pdf(a_session, tmp_path):

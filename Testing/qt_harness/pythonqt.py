@@ -24,9 +24,19 @@ class SignatureError(AttributeError):
     """A signal that the class does not have."""
 
 
+_being_read: set[tuple[int, str]] = set()
+
+
 def _property(name: str) -> property:
     def read(self: Any) -> Any:
-        return QtCore.QObject.property(self, name)
+        reading = (id(self), name)
+        if reading in _being_read:  # a virtual getter, such as sizeHint: Qt asks whether Python has its own
+            raise AttributeError(name)
+        _being_read.add(reading)
+        try:
+            return QtCore.QObject.property(self, name)
+        finally:
+            _being_read.discard(reading)
 
     def write(self: Any, value: Any) -> None:
         if not QtCore.QObject.setProperty(self, name, value):

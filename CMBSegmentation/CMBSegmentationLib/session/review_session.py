@@ -527,6 +527,11 @@ class ReviewSession(DetectionSession):
         self.noticed(Notice(f"Compared: {files['page']}."))
         return files
 
+    @noticed
+    def refuse(self, message: str, hint: str) -> None:
+        """Tell that what a user asked for cannot be done, and what to do instead."""
+        raise InputError(message, hint)
+
     def poll(self) -> None:
         """Hear of the worker and save what is due; never waits long."""
         super().poll()
