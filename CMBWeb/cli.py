@@ -13,15 +13,13 @@ import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
-from aiohttp import web
 from rich.console import Console
 
 from CMBSegmentationLib.errors import CMBError, InputError
-from CMBSegmentationLib.outputs import NOTICE
 
 from .access import Access
-from .gateway import Gateway
 from .options import add_web_options
+from .page_process import PageProcess
 from .session_folder import sessions_folder
 
 
@@ -49,16 +47,25 @@ def run_web(arguments: argparse.Namespace, screen: Console) -> int:
     scan = arguments.scan.absolute() if arguments.scan else None
     if scan is not None and not scan.exists():
         raise InputError(f"{arguments.scan} does not exist.", "Check the path and its spelling.")
+    folder = sessions_folder()
     logging.getLogger("aiohttp.access").setLevel(logging.CRITICAL)  # no token and no name in logs
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(arguments, scan, screen))
+        asyncio.run(_serve(arguments, scan, folder, screen))
     return 0
 
 
-async def _serve(arguments: argparse.Namespace, scan: Path | None, screen: Console) -> None:
+async def _serve(arguments: argparse.Namespace, scan: Path | None, folder: Path, screen: Console) -> None:
     listening = _listen(arguments.host, arguments.port)
     access = Access.to(arguments.host, listening.getsockname()[1])
-    gateway = Gateway(access, sessions_folder(), scan=scan, debug=arguments.debug)
+    first = asyncio.create_task(PageProcess.start(debug=arguments.debug))
+    await asyncio.sleep(0)  # the first page's process loads its packages while this one loads those that serve
+    from aiohttp import web
+
+    from CMBSegmentationLib.outputs import NOTICE
+
+    from .gateway import Gateway
+
+    gateway = Gateway(access, folder, first, scan=scan, most_sessions=arguments.sessions, debug=arguments.debug)
     runner = web.AppRunner(gateway.app(), access_log=None, handle_signals=False, shutdown_timeout=2.0)
     await runner.setup()
     try:
@@ -107,7 +114,7 @@ async def _until_asked_to_stop() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, serve, and turn every error into a message and an exit code."""
-    parser = argparse.ArgumentParser(prog="python -m CMBWeb", description="Serve CMB as a web page.", epilog=NOTICE)
+    parser = argparse.ArgumentParser(prog="python -m CMBWeb", description="Serve CMB as a web page.")
     add_web_options(parser)
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     screen = Console(stderr=True)

@@ -15,11 +15,11 @@ from CMBSegmentationLib.errors import MachineError
 from .access import SECURITY_HEADERS, Access, folder_name, new_key
 from .limits import LARGEST_MB, too_large
 from .messages import refusal_page
+from .options import MOST_SESSIONS
 from .page_process import PageProcess
 from .proxy import hand_on_request, hand_on_socket
 from .session_folder import holds_review, private, remove, remove_old
 
-MOST_SESSIONS = 6  # each holds a scene in its own process, about half a gigabyte
 IDLE_S = 1800.0
 TIDY_EVERY_S = 5.0
 TAKEN_OVER = 4001  # websocket close code: the session is shown in another tab
@@ -46,17 +46,31 @@ class Gateway:
     access : Access
     sessions_folder : Path
         Private; holds a folder a session.
+    first : asyncio.Task
+        Gives the process behind the first page.
     scan : Path, optional
         Opened in each new session.
+    most_sessions : int
+        That are open at a time; each holds a scene in its own process, about half a gigabyte.
     debug : bool
         Whether the processes behind the pages may write to the terminal.
     """
 
-    def __init__(self, access: Access, sessions_folder: Path, *, scan: Path | None = None, debug: bool = False) -> None:
+    def __init__(
+        self,
+        access: Access,
+        sessions_folder: Path,
+        first: asyncio.Task[PageProcess],
+        *,
+        scan: Path | None = None,
+        most_sessions: int = MOST_SESSIONS,
+        debug: bool = False,
+    ) -> None:
         self._access, self._folder, self._scan, self._debug = access, sessions_folder, scan, debug
+        self._most = most_sessions
         self._sessions: dict[str, BrowserSession] = {}
         self._opening: dict[str, asyncio.Lock] = {}
-        self._spare: asyncio.Task[PageProcess] | None = None
+        self._spare: asyncio.Task[PageProcess] | None = first
         self._client: ClientSession | None = None
 
     def app(self) -> web.Application:
@@ -76,7 +90,6 @@ class Gateway:
         self._client = ClientSession(
             timeout=ClientTimeout(total=None, sock_connect=5), cookie_jar=CookieJar(unsafe=True), auto_decompress=False
         )
-        self._spare = asyncio.create_task(PageProcess.start(debug=self._debug))
         tidying = asyncio.create_task(self._tidy())
         yield
         tidying.cancel()
@@ -137,7 +150,7 @@ class Gateway:
             session = self._sessions.get(key)
             if session is not None and session.process.is_alive:
                 return session
-            if session is None and len(self._sessions) >= MOST_SESSIONS:
+            if session is None and len(self._sessions) >= self._most:
                 await self._make_room()
             process = await self._process()
             assert self._client is not None
@@ -152,8 +165,8 @@ class Gateway:
         idle = [(session.idle_since, key) for key, session in self._sessions.items() if session.socket is None]
         if not idle:
             raise MachineError(
-                f"{MOST_SESSIONS} sessions are open, which is all this server holds.",
-                "Close one (in its page: Export, Close this session), or try again later.",
+                f"All places on this server are taken ({self._most}).",
+                "Close a session (in its page: Export, Close this session), or try again later.",
             )
         await self._end(min(idle)[1])
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 EXAMPLE = "cmb web sub-01_T2starw.nii.gz"
 PORT = 8765
+MOST_SESSIONS = 6
 WEB_PACKAGES = ("aiohttp", "trame_slicer", "slicer", "trame_plotly")
 """What the extra `web` brings."""
 
@@ -21,4 +22,17 @@ def add_web_options(parser: argparse.ArgumentParser) -> None:
         help="address to serve on (default: 127.0.0.1, this machine only); with any other, a token is needed, "
         "and nothing is encrypted: put it behind HTTPS",
     )
+    parser.add_argument(
+        "--sessions",
+        type=_one_or_more,
+        default=MOST_SESSIONS,
+        help=f"how many browsers may use it at a time, half a gigabyte each (default: {MOST_SESSIONS})",
+    )
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
+
+
+def _one_or_more(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from trame.app import get_server
+from trame_plotly import module as plotly_module
 from trame_server import Server
 from trame_slicer import module as trame_slicer_module
 from trame_slicer.core import SlicerApp
@@ -69,7 +70,17 @@ def build(server: Server) -> Desk:
     server.state.trame__favicon = f"{base}/favicon.svg"
     desk = Desk(server, SlicerApp())
     build_page(server, desk)
+    _load_plotly_later(server)
     return desk
+
+
+def _load_plotly_later(server: Server) -> None:
+    """Have the browser load plotly, five times the size of all else, when the first curve is to be shown."""
+    (script,), (plugin,) = plotly_module.scripts, plotly_module.vue_use
+    state = server.state
+    state.trame__scripts = [one for one in state.trame__scripts if one != script]
+    others = [one for one in state.trame__vue_use if one != plugin]
+    state.trame__vue_use = [*others, ["cmb.later", {"component": "trame-plotly", "plugin": plugin, "script": script}]]
 
 
 def _end_with_parent(loop: asyncio.AbstractEventLoop, desk: Desk) -> None:

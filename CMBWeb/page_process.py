@@ -11,10 +11,12 @@ import secrets
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-
-import aiohttp
+from typing import TYPE_CHECKING
 
 from CMBSegmentationLib.errors import MachineError
+
+if TYPE_CHECKING:
+    import aiohttp
 
 SECRET_HEADER = "X-CMB-Secret"
 SECRET_VARIABLE = "CMB_WEB_SECRET"

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import slicer
 from trame_server import Server
 from trame_slicer.core import LayoutManager, SlicerApp
-from trame_slicer.rca_view import register_rca_factories
-from trame_slicer.views import AbstractView, Layout, LayoutDirection, SliceView, ThreeDView, ViewLayoutDefinition
+from trame_slicer.rca_view import RemoteViewFactory
+from trame_slicer.views import (
+    AbstractView,
+    Layout,
+    LayoutDirection,
+    SliceView,
+    ThreeDView,
+    ViewLayoutDefinition,
+    ViewType,
+)
+from trame_slicer.views.render_scheduler import NoScheduleRendering
 
 from CMBSegmentationLib.scene import jump_to
 from CMBSegmentationLib.scene.names import BRAIN_SURFACE
@@ -42,19 +52,20 @@ class Views:
         self.state = server.state
         self._scan: slicer.vtkMRMLScalarVolumeNode | None = None
         self._window: GreyWindow | None = None
-        register_rca_factories(
-            app.view_manager,
-            server,
-            slice_view_ui_f=view_ui,
-            three_d_view_ui_f=view_ui,
-            target_fps=30.0,
-            blur_fps=20.0,
-            interactive_quality=70,
-        )
+        for view, kind in ((SliceView, ViewType.SLICE_VIEW), (ThreeDView, ViewType.THREE_D_VIEW)):
+            factory = RemoteViewFactory(
+                server,
+                partial(_light, view),
+                kind,
+                populate_view_ui_f=view_ui,
+                target_fps=30.0,
+                blur_fps=20.0,
+                interactive_quality=70,
+            )
+            app.view_manager.register_factory(factory)
         self.layouts = LayoutManager(app.scene, app.view_manager, server)
         self.layouts.register_layout_dict(_layouts())
         self.layouts.set_layout(FOUR_UP)
-        _make_light(app.view_manager.get_views())
         self.state.update(
             {
                 "window_range": [0.0, 1.0],
@@ -168,12 +179,16 @@ class Views:
         node.SetCurrentInteractionMode(node.AdjustWindowLevel)
 
 
-def _make_light(views: Sequence[AbstractView]) -> None:
-    """Leave out what costs a machine without graphics card most and shows least."""
-    for view in views:
-        view.render_window().SetMultiSamples(0)
-        view.renderer().SetUseDepthPeeling(False)  # with Mesa, translucent models vanish with it
-        view.renderer().SetUseDepthPeelingForVolumes(False)
+def _light(kind: type[AbstractView], **about: Any) -> AbstractView:
+    """Make a view without what costs a machine without graphics card most and shows least.
+
+    It draws nothing by itself until its factory has it draw for the browser.
+    """
+    view = kind(scheduled_render_strategy=NoScheduleRendering(), **about)
+    view.render_window().SetMultiSamples(0)
+    view.renderer().SetUseDepthPeeling(False)  # with Mesa, translucent models vanish with it
+    view.renderer().SetUseDepthPeelingForVolumes(False)
+    return view
 
 
 def _brain_bounds(scan: slicer.vtkMRMLScalarVolumeNode) -> tuple[float, ...] | None:

@@ -129,6 +129,7 @@ def _growing(desk: Desk) -> None:
     with html.Div(classes="cmb-curve", v_show="tolerance_known"):
         plotly.Figure(
             state_variable_name="curve",
+            v_if="panel === 'scribble'",
             display_mode_bar=("false",),
             responsive=("true",),
             **role("img", "Growth curve"),

@@ -190,5 +190,18 @@ window.cmb = (() => {
     window.location.assign("/");
   }
 
-  return { chooseFile: () => choose(false), chooseFolder: () => choose(true), compare, take, forget };
+  /* A Vue plugin: a component whose script is loaded when it is first shown. */
+  const later = {
+    install(app, { component, plugin, script }) {
+      const load = () =>
+        new Promise((done, fail) => {
+          const tag = Object.assign(document.createElement("script"), { src: script, onerror: fail });
+          tag.onload = () => window[plugin].install({ component: (name, one) => name === component && done(one) });
+          document.head.append(tag);
+        });
+      app.component(component, window.Vue.defineAsyncComponent(load));
+    },
+  };
+
+  return { later, chooseFile: () => choose(false), chooseFolder: () => choose(true), compare, take, forget };
 })();
