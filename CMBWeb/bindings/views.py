@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -34,6 +35,10 @@ NEARLY = 1.05
 MAGNIFIED = ("Axial", "Coronal", "Sagittal")
 VIEW_COLOURS = {"Axial": "#e0604f", "Coronal": "#6fae4c", "Sagittal": "#d8c14a"}
 BACKGROUND = "#06080b"
+SLICE_RATES = (30.0, 15.0)  # pictures a second at most, under the mouse and elsewhere
+THREE_D_RATES = (20.0, 4.0)  # its picture costs as much as those of all slices
+JPEG_QUALITY = 90  # while one scrolls, too: it is drawing that takes time, and nothing is drawn twice
+BEHIND_S = 0.03
 
 
 class Views:
@@ -52,15 +57,18 @@ class Views:
         self.state = server.state
         self._scan: slicer.vtkMRMLScalarVolumeNode | None = None
         self._window: GreyWindow | None = None
-        for view, kind in ((SliceView, ViewType.SLICE_VIEW), (ThreeDView, ViewType.THREE_D_VIEW)):
+        for view, kind, rates in (
+            (SliceView, ViewType.SLICE_VIEW, SLICE_RATES),
+            (ThreeDAfterSlices, ViewType.THREE_D_VIEW, THREE_D_RATES),
+        ):
             factory = RemoteViewFactory(
                 server,
                 partial(_light, view),
                 kind,
                 populate_view_ui_f=view_ui,
-                target_fps=30.0,
-                blur_fps=20.0,
-                interactive_quality=70,
+                target_fps=rates[0],
+                blur_fps=rates[1],
+                interactive_quality=JPEG_QUALITY,
             )
             app.view_manager.register_factory(factory)
         self.layouts = LayoutManager(app.scene, app.view_manager, server)
@@ -177,6 +185,26 @@ class Views:
         if node is None:
             node = self._app.scene.AddNewNodeByClass("vtkMRMLInteractionNode")
         node.SetCurrentInteractionMode(node.AdjustWindowLevel)
+
+
+class ThreeDAfterSlices(ThreeDView):
+    """A 3D view that draws a moment later than it is asked to: the slices' pictures are on their way by then."""
+
+    _is_due = False
+
+    def schedule_render(self, *_: Any) -> None:
+        """Have it drawn soon."""
+        if self._is_due:
+            return
+        try:
+            asyncio.get_running_loop().call_later(BEHIND_S, self._draw)
+            self._is_due = True
+        except RuntimeError:  # the page is not served yet
+            super().schedule_render()
+
+    def _draw(self) -> None:
+        self._is_due = False
+        super().schedule_render()
 
 
 def _light(kind: type[AbstractView], **about: Any) -> AbstractView:
