@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 
 import pytest
 import SimpleITK as sitk
@@ -15,26 +15,24 @@ from slicer_scene import a_scene, new_scene
 __all__ = ["a_scene", "new_scene", "open_panel"]
 
 
-@pytest.fixture
-def loadable(monkeypatch):
+def load_volume(path):
     """Slicer's reader of volumes belongs to its Qt application."""
+    from CMBSegmentationLib.scene.volumes import fill_volume, geometry_of
 
-    def load_volume(path):
-        from CMBSegmentationLib.scene.volumes import fill_volume, geometry_of
-
-        image = sitk.ReadImage(path)
-        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", os.path.basename(path).split(".")[0])
-        fill_volume(node, sitk.GetArrayViewFromImage(image), geometry_of(image))
-        node.AddDefaultStorageNode()
-        node.GetStorageNode().SetFileName(path)
-        return node
-
-    monkeypatch.setattr(slicer.util, "loadVolume", load_volume)
+    image = sitk.ReadImage(path)
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", Path(path).name.split(".")[0])
+    fill_volume(node, sitk.GetArrayViewFromImage(image), geometry_of(image))
+    node.AddDefaultStorageNode()
+    node.GetStorageNode().SetFileName(path)
+    return node
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_the_self_test_passes(open_panel, loadable, module, capsys):
+def test_the_self_test_passes(open_panel, monkeypatch, module):
     opened = open_panel(module)
+    monkeypatch.setattr(slicer.util, "loadVolume", load_volume)
     test = getattr(opened.module, f"{module}Test")()
+    said: list[str] = []
+    test.delayDisplay = said.append
     test.runTest()
-    assert "Test passed" in capsys.readouterr().out
+    assert said[-1] == "Test passed"
