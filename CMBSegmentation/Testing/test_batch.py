@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 import SimpleITK as sitk
@@ -21,9 +22,11 @@ from dark_spots import ball_brain
 from CMBSegmentationLib import cli
 from CMBSegmentationLib.batch.cluster import run_jobs, workers
 from CMBSegmentationLib.batch.cohort import _sizes
-from CMBSegmentationLib.batch.jobs import Job, Row
+from CMBSegmentationLib.batch.jobs import Job, Row, do_scan
 from CMBSegmentationLib.bids import find_scans
+from CMBSegmentationLib.devices import open_session
 from CMBSegmentationLib.errors import InputError, MachineError
+from CMBSegmentationLib.stages import Stages, load_stages
 
 RESULT = "_desc-cmb_lesions.json"
 
@@ -280,6 +283,49 @@ def test_a_scan_that_did_not_come_to_its_end_is_searched_again(batch, tmp_path, 
 def test_the_sizes_on_the_page_add_up_to_all_microbleeds():
     sizes = _sizes([1.5, 2.0, 3.999, 4.0, 10.0])
     assert dict(sizes) == {"< 2": 1, "2–3": 1, "3–4": 1, "4–5": 1, "5–6": 0, "6–8": 0, "8–10": 1}
+
+
+# Threads and models
+
+
+@pytest.mark.parametrize(("number", "threads"), [(1, 4), (2, 2), (3, 1), (4, 1)])
+def test_the_workers_share_the_cores(batch, tmp_path, a_small_head, monkeypatch, number, threads):
+    given: list[Job] = []
+
+    def search(jobs: list[Job], scheduler: str | None, workers: int, _: object) -> list[Row]:
+        assert (scheduler, workers) == (None, number)
+        given.extend(jobs)
+        return [Row(job.scan) for job in jobs]
+
+    monkeypatch.setattr("CMBSegmentationLib.batch.cli_batch.usable_cores", lambda: 4)
+    monkeypatch.setattr("CMBSegmentationLib.batch.cli_batch._search", search)
+    assert batch(make_dataset(tmp_path / "data", a_small_head, 5), "--workers", str(number))[0] == 0
+    assert {job.threads for job in given} == {threads}
+
+
+def test_a_worker_loads_its_models_once_and_keeps_to_its_threads(tmp_path, dark_model, a_small_head, monkeypatch):
+    loaded: list[int | None] = []
+
+    def load(*arguments: Any, threads: int | None) -> Stages:
+        loaded.append(threads)
+        return load_stages(*arguments, threads=threads)
+
+    monkeypatch.setattr("CMBSegmentationLib.batch.jobs.load_stages", load)
+    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    try:
+        for job in jobs_of(make_dataset(tmp_path / "data", a_small_head, 3), tmp_path / "out", dark_model):
+            assert not do_scan(job).error
+        assert sitk.ProcessObject.GetGlobalDefaultNumberOfThreads() == 1
+    finally:
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
+    assert loaded == [1]
+
+
+def test_openvino_leaves_it_to_the_system_on_which_core_a_worker_runs(dark_model):
+    pytest.importorskip("openvino")
+    session, device = open_session(dark_model, "openvino", threads=1)
+    assert device == "openvino"
+    assert session._compiled.get_property("ENABLE_CPU_PINNING") is False
 
 
 # On a cluster

@@ -47,7 +47,7 @@ def workers(scheduler: str | None, number: int) -> Iterator[Any]:
         return
     with (
         LocalCluster(
-            n_workers=number, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+            n_workers=number, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL
         ) as cluster,
         Client(cluster) as client,
     ):
