@@ -1,11 +1,12 @@
 """Score a detector, alone and with its later stages, on the 40 scans of the benchmark set.
 
     python training/benchmark_models.py --label-maps LABELS/ --out benchmark/ [--model DETECTOR.onnx]
-        [--verifier none] [--regions none] [--threshold 0.3]
+        [--verifier none] [--regions none] [--threshold 0.3] [--variant thick-slices]
 
 The scans are simulated where they are not there yet (about 15 s each on one core) into OUT/scans, and are made
 from label maps 13 to 16, which no bundled model was trained on. Results go to OUT/NAME: predictions of every
-scan, ``benchmark.json`` and ``froc.png``. All figures are of simulated scans.
+scan, ``benchmark.json`` and ``froc.png``. ``--variant`` searches the same scans as another scanner or export
+would give them (`cmbtraining.variants`): how far the figures depend on it. All figures are of simulated scans.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from cmbtraining.benchmark_set import benchmark_scans, kinds_of_false, make_scan
 from cmbtraining.froc import draw_froc
 from cmbtraining.score_files import LesionScore, SubjectScore
 from cmbtraining.scoring import find_prediction, score_subject
+from cmbtraining.variants import INVERTED_PHASE, VARIANTS, write_variant
 
 
 def main() -> None:
@@ -44,6 +46,7 @@ def main() -> None:
     parser.add_argument("--threshold", type=float, help="default: the detector's")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--scans", type=int, help="only the first so many")
+    parser.add_argument("--variant", choices=[*VARIANTS, INVERTED_PHASE], help="of every scan")
     parser.add_argument("--name", default="default", help="of the folder with the results")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="for the simulation")
     arguments = parser.parse_args()
@@ -52,11 +55,17 @@ def main() -> None:
         scans = benchmark_scans(arguments.label_maps)[: arguments.scans]
     except FileNotFoundError as error:
         parser.error(str(error))
-    data, results = arguments.out / "scans", arguments.out / arguments.name
+    results = arguments.out / arguments.name
+    inverted = arguments.variant == INVERTED_PHASE
+    data = arguments.out / (f"scans-{INVERTED_PHASE}" if inverted else "scans")
     with multiprocessing.Pool(arguments.processes, initializer=_one_thread) as pool:
-        made = pool.imap_unordered(partial(make_scan, out=data), scans)
+        made = pool.imap_unordered(partial(make_scan, out=data, inverted_phase=inverted), scans)
         for _ in track(made, "Simulating", total=len(scans)):
             pass
+    if arguments.variant in VARIANTS:
+        plain, data = data, arguments.out / f"scans-{arguments.variant}"
+        for scan in scans:
+            write_variant(plain / scan.subject, data / scan.subject, arguments.variant)
 
     stages = load_stages(arguments.model, arguments.device, StageChoice(arguments.regions, arguments.verifier))
     rows: list[SubjectScore] = []
@@ -81,6 +90,7 @@ def main() -> None:
     empty = [row for row in rows if row.n_true == 0]
     report = {
         "data": f"{len(scans)} simulated scans (label maps 13-16, unseen in training), not patients",
+        "variant": arguments.variant,
         "detector": stages.detector.manifest.name,
         "regions": None if stages.regions is None else stages.regions.manifest.name,
         "verifier": None if stages.verifier is None else stages.verifier.manifest.name,

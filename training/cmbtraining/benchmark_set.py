@@ -57,13 +57,15 @@ def benchmark_scans(label_maps: Path) -> list[BenchmarkScan]:
     return scans
 
 
-def make_scan(scan: BenchmarkScan, out: Path) -> None:
+def make_scan(scan: BenchmarkScan, out: Path, inverted_phase: bool = False) -> None:
     """Simulate one scan unless it is there; the truth is written last."""
     folder = out / scan.subject
     done = folder / f"{scan.subject}_truth.json"
     if done.exists():
         return
-    made = simulate(scan.label_map, scan.seed, protocol=scan.protocol, lesions=scan.lesions)
+    made = simulate(
+        scan.label_map, scan.seed, protocol=scan.protocol, lesions=scan.lesions, inverted_phase=inverted_phase
+    )
     folder.mkdir(parents=True, exist_ok=True)
     stem = f"{scan.subject}_space-T2S"
     sitk.WriteImage(made.image, str(folder / f"{stem}_desc-masked_T2S.nii.gz"), True)

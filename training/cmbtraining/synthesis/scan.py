@@ -63,6 +63,7 @@ def simulate(
     slice_mm: float | None = None,
     cortical_veins: int | None = None,
     mimics: bool = True,
+    inverted_phase: bool = False,
 ) -> SimulatedScan:
     """Simulate a T2*-weighted or SWI scan; the same arguments give the same scan.
 
@@ -86,6 +87,8 @@ def simulate(
     mimics : bool
         Whether calcifications, cavernomas, arteries, lacunes, white-matter lesions and the scanner's
         artefacts may be there; veins and sinuses always are.
+    inverted_phase : bool
+        Whether the SWI filter takes the phase with the other sign, as in an export of the other convention.
 
     Returns
     -------
@@ -148,6 +151,8 @@ def simulate(
 
     if mimics:
         acquired = spoil(acquired, other)
+    if inverted_phase:
+        acquired = np.conj(acquired)
     magnitude = _received(acquired, chosen.swi, inside_brain if stripped else None, rng)
     magnitude *= top / np.percentile(magnitude[magnitude > 0], 99.9)
     image, mask, kinds_image = (
