@@ -19,7 +19,7 @@ demo: $(VENV)/.ready-demo
 web: $(VENV)/.ready-web
 	$(BIN)/cmb web $(SCAN)
 
-# Qt's panels in a process of their own: PySide shares none with what the other tests load
+# Qt's panels in a process of their own: a fault of Qt's takes no other test with it
 test: $(VENV)/.ready-test lint
 	$(BIN)/python -m pytest --ignore-glob='*/test_panel_*.py'
 	$(BIN)/python -m pytest Testing/test_panel_*.py

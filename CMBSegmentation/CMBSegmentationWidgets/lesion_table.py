@@ -23,7 +23,7 @@ COLUMNS = (
     ("Elong.", "Longest over shortest extent; 1 is a ball"),
     ("mm³", "Volume"),
 )
-NUMBER_COLUMN = 0
+NUMBER_COLUMN, NOTE_COLUMN = 0, 4
 OFTEN_EMPTY = (4, 5, 6, 7)  # columns that are left out where no lesion has anything in them
 ROW_HEIGHT = 24
 SIGNS = {"accepted": "✓", "rejected": "✗", "uncertain": "?", "unreviewed": "•", "dropped": "–"}
@@ -114,7 +114,7 @@ class LesionTable:
             item = qt.QTableWidgetItem()
             self._widget.setItem(row, column, item)
         item.setData(qt.Qt.DisplayRole, value)
-        item.setToolTip(str(value) if column == len(COLUMNS) - 1 else "")
+        item.setToolTip(str(value) if column == NOTE_COLUMN else "")
         if column in COLOURED_COLUMNS:
             red, green, blue = (round(255 * part) for part in COLOURS[lesion.state])
             item.setBackground(qt.QBrush(qt.QColor(red, green, blue)))
