@@ -88,7 +88,7 @@ def write_comparison(first: Study, second: Study, out: Path) -> dict[str, Path]:
         "first": first.name,
         "second": second.name,
         "counts": counts,
-        "sentence": sentence_of(counts),
+        "sentence": sentence_of(counts, _readers(first, second)),
         "movement": _movement(transform),
         "changes": rows,
     }
@@ -112,10 +112,17 @@ def write_comparison(first: Study, second: Study, out: Path) -> dict[str, Path]:
     return {kind: out / name for kind, name in names.items()}
 
 
-def sentence_of(counts: dict[str, int]) -> str:
-    """Word the changes so that they stay true where they are pasted."""
+def sentence_of(counts: dict[str, int], readers: Sequence[str] = ()) -> str:
+    """Word the changes so that they stay true where they are pasted; `readers` of both scans, if both were read."""
     words = ", ".join(f"{counts[status]} {status}" for status in STATUSES)
-    return f"Automated comparison with research software, not confirmed by a reader: {words}."
+    of = f" of the lesions read by {', '.join(readers)}; the changes are" if readers else ","
+    return f"Automated comparison with research software{of} not confirmed by a reader: {words}."
+
+
+def _readers(*studies: Study) -> list[str]:
+    """Name the readers, if each of the scans has one."""
+    named = [study.detection.provenance.get("review", {}).get("readers", ()) for study in studies]
+    return sorted({reader for readers in named for reader in readers}) if all(named) else []
 
 
 def row_of(change: Change) -> dict[str, Any]:

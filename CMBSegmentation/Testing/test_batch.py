@@ -6,6 +6,7 @@ import contextlib
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -128,6 +129,11 @@ def test_ten_of_twelve_scans_are_done_and_two_failures_are_explained(batch, tmp_
     assert page.count("data:image/png") == 10
     assert "is an empty file" in page
     assert "http" not in page.replace("http://www.w3.org", "")
+    assert "Searched by dark-voxels 1 at threshold 0.5, as of 20" in page
+    assert "Regions were not assessed." in page
+    reports = re.findall(r'<a href="([^"]+)"', page)
+    assert len(reports) == 10
+    assert all((tmp_path / "out" / report).is_file() for report in reports)
 
 
 def test_started_again_it_does_only_what_was_left(batch, tmp_path, a_small_head):

@@ -13,6 +13,7 @@ from dicom_series import write_series
 from test_dicom_out import as_stored, assert_valid, one
 
 from CMBSegmentationLib import cli
+from CMBSegmentationLib.compare_page import sentence_of
 
 
 @pytest.fixture
@@ -161,6 +162,12 @@ def test_a_second_scan_that_cannot_be_read_is_told_before_the_first_is_searched(
     (tmp_path / "later.nii.gz").write_bytes(b"")
     assert cli.main(["compare", str(scan), str(tmp_path / "later.nii.gz"), "-o", str(tmp_path / "out")]) == 2
     assert "is an empty file" in capsys.readouterr().err
+
+
+def test_a_comparison_names_the_readers_only_where_both_scans_were_read():
+    counts = {"new": 1, "gone": 0, "stable": 2, "not seen": 0}
+    assert sentence_of(counts).endswith("software, not confirmed by a reader: 1 new, 0 gone, 2 stable, 0 not seen.")
+    assert "lesions read by SI, TW; the changes are not confirmed by a reader" in sentence_of(counts, ["SI", "TW"])
 
 
 def rows_of(out) -> list[dict]:

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 from dataclasses import asdict
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def run_batch(arguments: argparse.Namespace, screen: Console) -> int:
     model = None if arguments.model is None else _path_or_name(arguments.model)
     jobs = [Job(scan, out, model, arguments.device, choice, settings, threads, arguments.overwrite) for scan in scans]
     rows = _search(jobs, arguments.scheduler, number, screen)
-    table, page = write_table(rows, out), write_page(rows, out, dataset.name)
+    table, page = write_table(rows, out), write_page(rows, out, dataset.name, _about(stages, settings))
     failed = [row for row in rows if row.error]
     for row in failed:
         screen.print(f"Failed: {row.scan.stem}: {row.error} {row.hint}", highlight=False, soft_wrap=True, markup=False)
@@ -88,6 +89,14 @@ def _search(jobs: list[Job], scheduler: str | None, number: int, screen: Console
             found = run_jobs(left, client, lambda row: bar.update(task, advance=1, description=row.scan.stem))
         rows |= dict(zip(left, found, strict=True))
     return [rows[job] for job in jobs]
+
+
+def _about(stages: Stages, settings: Settings) -> str:
+    """Say how and when the cohort was searched."""
+    names = [f"{one.manifest.name} {one.manifest.version}" for one in (stages.detector, stages.verifier) if one]
+    threshold = settings.threshold if settings.threshold is not None else stages.detector.manifest.threshold
+    day = datetime.now(timezone.utc).date().isoformat()
+    return f"Searched by {' and '.join(names)} at threshold {threshold:g}, as of {day}; no reader has confirmed it."
 
 
 def _wanted(stages: Stages, settings: Settings) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 
 from ..outputs import NOTICE
+from ..result_files import ENDINGS
 from ..safe_write import replacing
 from ..summary import CLASSES
 from .jobs import COLUMNS, THUMBNAIL, Row
@@ -33,7 +34,7 @@ def write_table(rows: Sequence[Row], out: Path) -> Path:
     return path
 
 
-def write_page(rows: Sequence[Row], out: Path, name: str) -> Path:
+def write_page(rows: Sequence[Row], out: Path, name: str, about: str = "") -> Path:
     """Write the cohort's page: it needs nothing but itself, and loads nothing.
 
     Parameters
@@ -43,6 +44,8 @@ def write_page(rows: Sequence[Row], out: Path, name: str) -> Path:
         Root of the derivatives; thumbnails are read from there.
     name : str
         Of the dataset.
+    about : str
+        How and when it was searched, in a sentence.
     """
     done = [row for row in rows if row.summary]
     diameters = [d for row in done for d in row.diameters_mm]
@@ -56,12 +59,15 @@ def write_page(rows: Sequence[Row], out: Path, name: str) -> Path:
     page = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         name=name,
         notice=NOTICE,
+        about=about,
+        report=ENDINGS["report"],
+        regions=regions,
         total=len(rows),
         done=len(done),
         positive=sum(row.summary["accepted"] > 0 for row in done if row.summary),
         microbleeds=len(diameters),
         charts=[
-            ("Scans by number of microbleeds", _bars([(c, classes[c]) for c in CLASSES])),
+            ("Scans by number of microbleeds", _bars([(c.replace("-", "–"), classes[c]) for c in CLASSES])),
             ("Microbleeds by diameter, mm", _bars(_sizes(diameters))),
             ("Microbleeds by region", _bars(regions.most_common()) if regions else []),
         ],

@@ -504,7 +504,7 @@ class ReviewSession(DetectionSession):
     ) -> dict[str, Path]:
         """Write what changed since an earlier scan of the patient: a table and a page of both side by side.
 
-        Aligning takes some ten seconds, during which nothing else happens.
+        Aligning takes some five seconds, during which nothing else happens.
 
         Parameters
         ----------
