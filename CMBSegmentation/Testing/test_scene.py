@@ -24,6 +24,7 @@ from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.lesions import COLUMNS
 from CMBSegmentationLib.read import read_scan
 from CMBSegmentationLib.scene import (
+    candidates_of,
     export_scan,
     find_results,
     image_from_volume,
@@ -32,7 +33,6 @@ from CMBSegmentationLib.scene import (
     load_results,
     provenance_of,
     remove_results,
-    rethreshold,
 )
 
 RESULT_CLASSES = (
@@ -46,6 +46,16 @@ RESULT_CLASSES = (
 
 def node_counts(scene):
     return {name: scene.GetNumberOfNodesByClass(name) for name in (*RESULT_CLASSES, "vtkMRMLDisplayNode")}
+
+
+@pytest.fixture
+def nothing_found(a_scan, tmp_path):
+    """Results of a detection whose threshold no candidate reaches."""
+    return write_detection(export_scan(a_scan, tmp_path).path, tmp_path / "nothing", threshold=0.99)
+
+
+def accepted_at(nodes, threshold):
+    return sum(one.lesion.status == "accepted" for one in candidates_of(nodes).at(threshold))
 
 
 def segment_names(segmentation_node):
@@ -288,12 +298,11 @@ def test_without_a_stored_probability_the_lesions_still_load(a_scan, a_result_fo
     assert nodes.brain is None
     assert len(segment_names(nodes.segmentation)) == 3
     with pytest.raises(InputError, match="no stored probability"):
-        rethreshold(a_scan, 0.4)
+        candidates_of(nodes)
 
 
-def test_a_scan_without_lesions_gets_an_empty_segmentation_and_an_explained_table(a_scan, a_result_folder):
-    load_results(a_result_folder, a_scan)
-    nodes = rethreshold(a_scan, 0.99)
+def test_a_scan_without_lesions_gets_an_empty_segmentation_and_an_explained_table(a_scan, nothing_found):
+    nodes = load_results(nothing_found, a_scan)
     assert segment_names(nodes.segmentation) == []
     assert point_positions(nodes.points) == {}
     assert all("below the threshold 0.99" in row["dropped_because"] for row in lesion_rows(nodes.table))
@@ -309,7 +318,7 @@ def test_results_of_a_scan_under_a_transform_lie_where_the_scan_is_shown(a_scene
     true = slicer.util.arrayFromVTKMatrix(to_world) @ oblique_ijk_to_ras() @ [i, j, k, 1]
     assert point_positions(nodes.points)["CMB 1"] == pytest.approx(true[:3], abs=0.02)
     assert segment_centroid_ras(nodes.segmentation, "CMB 1") == pytest.approx(true[:3], abs=0.02)
-    assert len(lesion_rows(rethreshold(a_scan, 0.2).table)) == 4
+    assert accepted_at(nodes, 0.2) == 4
 
 
 # refusals leave the scene alone
@@ -377,22 +386,19 @@ def test_a_saved_scene_reopens_with_everything_to_be_found_from_the_scan(a_scene
         assert value_at(again.probability, (oblique_ijk_to_ras() @ [i, j, k, 1])[:3]) == pytest.approx(peak)
 
 
-def test_a_scene_without_lesions_is_saved_and_reopened(a_scene, a_scan, a_result_folder, reopened):
-    load_results(a_result_folder, a_scan)
-    rethreshold(a_scan, 0.99)
+def test_a_scene_without_lesions_is_saved_and_reopened(a_scene, a_scan, nothing_found, reopened):
+    load_results(nothing_found, a_scan)
     scan = reopened(a_scene).GetFirstNodeByName(SCAN_NAME)
     nodes = find_results(scan)
     assert segment_names(nodes.segmentation) == []
     assert len(lesion_rows(nodes.table)) == len(LESION_PEAKS)
-    assert len(segment_names(rethreshold(scan, 0.5).segmentation)) == 3
-    assert len(segment_names(find_results(reopened(scan.GetScene()).GetFirstNodeByName(SCAN_NAME)).segmentation)) == 3
+    assert accepted_at(nodes, 0.5) == 3
 
 
 def test_a_reopened_scene_takes_another_threshold(a_scene, a_scan, a_result_folder, reopened):
     load_results(a_result_folder, a_scan)
     scan = reopened(a_scene).GetFirstNodeByName(SCAN_NAME)
-    nodes = rethreshold(scan, 0.2)
-    assert segment_names(nodes.segmentation) == ["CMB 1", "CMB 2", "CMB 3", "CMB 4"]
+    assert accepted_at(find_results(scan), 0.2) == 4
 
 
 def test_results_are_gone_once_the_scan_is(a_scene, a_scan, a_result_folder):
@@ -428,39 +434,23 @@ def test_a_detection_without_probability_takes_the_old_one_away(a_scene, a_scan,
 
 @pytest.mark.parametrize(("threshold", "count"), [(0.2, 4), (0.5, 3), (0.8, 2), (0.9, 1)])
 def test_another_threshold_lists_the_lesions_anew(a_scan, a_result_folder, threshold, count):
-    load_results(a_result_folder, a_scan)
-    nodes = rethreshold(a_scan, threshold)
-    assert len(segment_names(nodes.segmentation)) == count
-    assert len(point_positions(nodes.points)) == count
-    assert [row["status"] for row in lesion_rows(nodes.table)] == ["accepted"] * count + ["dropped"] * (4 - count)
-    assert provenance_of(nodes)["settings"]["threshold"] == threshold
-
-
-def test_going_back_to_a_threshold_gives_the_list_that_the_detector_gave(a_scan, a_result_folder):
-    before = lesion_rows(load_results(a_result_folder, a_scan).table)
-    rethreshold(a_scan, 0.2)
-    assert lesion_rows(rethreshold(a_scan, 0.5).table) == before
-
-
-@pytest.mark.parametrize("threshold", [0.0, 1.0, -1.0, float("nan")])
-def test_a_threshold_out_of_range_is_refused(a_scan, a_result_folder, threshold):
-    load_results(a_result_folder, a_scan)
-    with pytest.raises(InputError, match="Threshold"):
-        rethreshold(a_scan, threshold)
+    nodes = load_results(a_result_folder, a_scan)
+    assert accepted_at(nodes, threshold) == count
+    assert len(candidates_of(nodes).at(threshold)) == 4
 
 
 def test_a_scan_that_got_other_voxels_since_cannot_be_relisted(a_scan, a_result_folder):
     load_results(a_result_folder, a_scan)
     slicer.util.updateVolumeFromArray(a_scan, scan_voxels()[:15])
     with pytest.raises(InputError, match="moved or changed"):
-        rethreshold(a_scan, 0.4)
+        candidates_of(find_results(a_scan))
 
 
 def test_a_scan_that_was_moved_since_cannot_be_relisted(a_scene, a_scan, a_result_folder):
     load_results(a_result_folder, a_scan)
     a_scan.SetAndObserveTransformNodeID(turned(a_scene).GetID())
     with pytest.raises(InputError, match="moved or changed"):
-        rethreshold(a_scan, 0.4)
+        candidates_of(find_results(a_scan))
 
 
 def test_removed_results_leave_the_scan_and_nothing_else(a_scene, a_scan, a_result_folder):

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import slicer
 import slicer.util
-from oblique_scan import LESION_PEAKS, scan_voxels, write_detection
+from oblique_scan import scan_voxels, write_detection
 
 from CMBSegmentationLib.errors import InputError, MachineError, ModelError
-from CMBSegmentationLib.scene import find_results, lesion_rows, load_results
+from CMBSegmentationLib.scene import candidates_of, find_results, lesion_rows, load_results
 from CMBSegmentationLib.session import DetectionSession, State
 from CMBSegmentationLib.worker_process import Subprocess
 
@@ -190,8 +190,7 @@ def test_the_user_hears_what_was_repaired_in_the_scan(a_session, a_worker, a_sca
     a_worker.finds_the_lesions()
     a_session.poll()
     assert "5 of" in a_session.status.notes[0]
-    a_session.rethreshold(0.2)
-    assert all(row["contrast"] > 0.5 for row in lesion_rows(a_session.results.table))
+    assert all(one.lesion.contrast > 0.5 for one in candidates_of(a_session.results).at(0.2))
 
 
 def test_polling_without_a_worker_does_nothing(a_session):
@@ -246,23 +245,6 @@ def test_who_disconnected_hears_nothing(a_session):
     a_session.parameters_changed.disconnect(told.append)
     a_session.set_parameters(threshold=0.4)
     assert told == []
-
-
-def test_another_threshold_needs_no_worker(a_session, a_worker, a_scan):
-    a_session.start(a_scan)
-    a_worker.finds_the_lesions()
-    a_session.poll()
-    told = []
-    a_session.results_changed.connect(told.append)
-    a_session.rethreshold(0.2)
-    assert told[0].points.GetNumberOfControlPoints() == len(LESION_PEAKS)
-    assert a_session.parameters.threshold == 0.2
-    assert a_session.status.state is State.DONE
-
-
-def test_a_threshold_without_a_scan_is_refused(a_session):
-    with pytest.raises(InputError, match="No scan"):
-        a_session.rethreshold(0.2)
 
 
 # cancelling

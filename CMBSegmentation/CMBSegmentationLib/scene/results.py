@@ -1,4 +1,4 @@
-"""The results of a detection in the scene: loaded, found again, re-listed at another threshold, removed."""
+"""The results of a detection in the scene: loaded, found again, made ready for any threshold, removed."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ import slicer.util
 from numpy.typing import NDArray
 
 from ..context import with_regions
-from ..detection import Settings
 from ..errors import InputError
-from ..lesions import CANDIDATE_PROBABILITY, Lesion, LesionRules, find_lesions
+from ..lesions import CANDIDATE_PROBABILITY, Lesion, LesionRules
 from ..read import checked_scan
 from ..result_folder import read_result_folder
 from ..review.candidates import CandidateField
@@ -134,46 +133,6 @@ def find_results(scan_node: slicer.vtkMRMLScalarVolumeNode | None) -> ResultNode
         empty.SetSaveWithScene(False)
         nodes[names.SEGMENTATION] = empty
     return ResultNodes(scan=scan_node, **nodes)
-
-
-def rethreshold(scan_node: slicer.vtkMRMLScalarVolumeNode, threshold: float) -> ResultNodes:
-    """List the lesions anew from the stored probability; the network does not run.
-
-    Parameters
-    ----------
-    scan_node : vtkMRMLScalarVolumeNode
-        A scan with results.
-    threshold : float
-        Above 0 and below 1.
-
-    Returns
-    -------
-    ResultNodes
-        The same nodes, updated.
-
-    Raises
-    ------
-    InputError
-        The threshold is out of range, there is no stored probability, or the scan was moved or
-        changed since it was searched.
-    """
-    Settings(threshold=threshold)  # checks the value
-    nodes = find_results(scan_node)
-    if nodes is None or nodes.probability is None or nodes.brain is None:
-        raise InputError(
-            f"{scan_node.GetName()} has no stored probability to apply a threshold to.", "Run the detection again."
-        )
-    scan = _checked_scan(scan_node)
-    probability, brain = _result_image(nodes.probability), _result_image(nodes.brain)
-    for image in (probability, brain):
-        _check_grid(image, scan_node, world_ijk_to_ras(scan_node))
-    provenance = provenance_of(nodes)
-    settings = provenance.get("settings", {})
-    kept = {name: settings[name] for name in ("min_volume_mm3", "max_diameter_mm") if name in settings}
-    lesions, labels = find_lesions(probability, scan, brain, LesionRules(threshold, **kept))
-    provenance = {**provenance, "settings": {**settings, "threshold": threshold}}
-    rows = [lesion.as_row() for lesion in lesions]
-    return _filled(scan_node, rows, sitk.GetArrayViewFromImage(labels), geometry_of(probability), provenance)
 
 
 def candidates_of(nodes: ResultNodes) -> CandidateField:

@@ -23,7 +23,6 @@ from ..scene import (
     lesion_rows,
     load_results,
     provenance_of,
-    rethreshold,
 )
 from ..summary import counted
 from ..worker_process import (
@@ -250,26 +249,6 @@ class DetectionSession:
     def close(self) -> None:
         """End what runs, without telling anybody: the user interface is going away."""
         self._stop_worker()
-
-    def rethreshold(self, threshold: float) -> None:
-        """List the chosen scan's lesions at another threshold; the network does not run.
-
-        Parameters
-        ----------
-        threshold : float
-            Above 0 and below 1.
-
-        Raises
-        ------
-        InputError
-            No scan is chosen, it has no stored probability, or the threshold is out of range.
-        """
-        scan = self.scan
-        if scan is None:
-            raise InputError("No scan is chosen.", "Choose a scan with results.")
-        results = rethreshold(scan, threshold)
-        self.set_parameters(threshold=threshold)
-        self.results_changed(results)
 
     def _exported_mask(self, volume_node: slicer.vtkMRMLScalarVolumeNode, folder: Path) -> str | None:
         mask = self._parameters.mask
