@@ -8,17 +8,21 @@ import io
 import json
 import os
 import signal
+import time
 import urllib.error
 import urllib.request
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import SimpleITK as sitk
+from PIL import Image
 
 pytest.importorskip("trame_slicer")
 pytest.importorskip("playwright")
 
+from playwright.sync_api import expect
 from web_browser import (
     CHROMIUM,
     Server,
@@ -35,7 +39,8 @@ from web_browser import (
 
 from CMBSegmentationLib.resources import sample_scan
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium")]
+SEARCHED_WITHIN_MS = 360_000  # by a detector that lets all other programs go first
+pytestmark = [pytest.mark.timeout(600), pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium")]
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +81,7 @@ def results(browser, server, asked_hosts):
     page.mouse.wheel(0, -120)  # the page is there for its reader while it searches
     page.locator(".view-offset").first.filter(has_not_text=offset).wait_for()
     assert page.get_by_role("button", name="Cancel").is_visible()
-    page.get_by_role("button", name="Accept", exact=True).wait_for()
+    page.get_by_role("button", name="Accept", exact=True).wait_for(timeout=SEARCHED_WITHIN_MS)
     key = next(one["value"] for one in page.context.cookies() if one["name"] == server.cookie)
     found = rows_of(page)
     page.context.close()
@@ -109,6 +114,37 @@ def choose(page, button, paths):
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name=button).first.click()
     chooser.value.set_files(paths)
+
+
+def choose_earlier(page, paths):
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Export").click()
+        page.get_by_text("Compare with an earlier scan").click()
+    chooser.value.set_files(paths)
+
+
+def picture(page, view):
+    """What a view shows: int array (row, column, RGB)."""
+    image = Image.open(io.BytesIO(page.locator(".layout-grid-item").nth(view).screenshot()))
+    return np.asarray(image.convert("RGB")).astype(int)
+
+
+def bluish(page, view):
+    """How many pixels have the colour of a pointed outline, below the view's names and buttons."""
+    pixels = picture(page, view)[30:-30]
+    return int((pixels[..., 2] - pixels[..., 0] > 15).sum())
+
+
+def lit(page, view):
+    """How much of a view is not background."""
+    return float((picture(page, view).max(axis=-1) > 30).mean())
+
+
+def eventually(page, is_so, seconds=60):
+    until = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < until
+        page.wait_for_timeout(200)
 
 
 def told(page):
@@ -175,6 +211,108 @@ def test_dropped_candidates_say_why(reading):
     assert " below " in reading.locator(".cmb-why").inner_text()  # a threshold, or the smallest volume
 
 
+def test_a_rejected_lesion_is_still_outlined_while_it_is_looked_at(reading):
+    page, (first, *_) = reading, rows_of(reading)
+    page.locator(f"[data-lesion='{first}']").click()
+    page.get_by_role("button", name="Reject", exact=True).click()
+    wait_for_state(page, first, "rejected")
+    page.locator(f"[data-lesion='{first}']").click()
+    eventually(page, lambda: bluish(page, 0) > 150)
+    page.keyboard.press("h")
+    eventually(page, lambda: bluish(page, 0) < 100)
+
+
+def test_the_list_is_sorted_and_filtered(reading):
+    page = reading
+    page.get_by_role("button", name="Ø mm").click()
+    page.get_by_role("columnheader", name="Ø mm").and_(page.locator("[aria-sort=descending]")).wait_for()
+    sizes = [float(one) for one in page.locator("[data-lesion] td:nth-child(4)").all_inner_texts()]
+    assert sizes == sorted(sizes, reverse=True)
+    page.get_by_label("Listed lesions").select_option("accepted")
+    page.get_by_text("Nothing here.").wait_for()
+
+
+def test_the_pictures_follow_their_tools(reading):
+    page = reading
+    before = page.locator(".layout-grid-item img").first.get_attribute("src")
+    page.get_by_label("Minimum-intensity slab, mm").select_option("16")
+    page.wait_for_function("was => document.querySelector('.layout-grid-item img').src !== was", arg=before)
+    for key, name in (("c", "Crosshair"), ("h", "Outlines")):
+        button = page.get_by_role("button", name=name, exact=True)
+        was = button.get_attribute("aria-pressed")
+        page.keyboard.press(key)
+        expect(button).to_have_attribute("aria-pressed", "false" if was == "true" else "true")
+    page.get_by_role("button", name="Show Coronal alone, or all four").click()
+    expect(page.locator(".layout-grid-item img")).to_have_count(1)
+    page.get_by_role("button", name="Show Coronal alone, or all four").click()
+    expect(page.locator(".layout-grid-item img")).to_have_count(4)
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Help").wait_for()
+
+
+def test_every_control_has_a_name(reading):
+    nameless = """() => [...document.querySelectorAll('button, input, select, [role=slider], [role=tab]')].filter(one =>
+        !one.getAttribute('aria-label') && !one.getAttribute('aria-labelledby') && !one.innerText.trim() &&
+        !one.closest('label') && !one.closest('[aria-label]') && !one.labels?.length).map(one => one.outerHTML)"""
+    assert reading.evaluate(nameless) == []
+    reading.get_by_role("tab", name="Scribble").click()
+    assert reading.evaluate(nameless) == []
+    assert reading.get_by_role("note").get_by_text("not a medical device").is_visible()
+
+
+# taking home
+
+
+def test_the_report_opens_in_a_tab_and_comes_as_pdf(reading):
+    page = reading
+    page.get_by_role("button", name="Export").click()
+    with page.expect_popup() as report:
+        page.get_by_text("Report", exact=True).click()
+    report.value.get_by_text("not a medical device").first.wait_for()
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as download:
+        page.get_by_text("Report as PDF").click()
+    assert download.value.suggested_filename == "cmb-sample_T2starw_desc-cmb_report.pdf"
+    assert Path(download.value.path()).read_bytes().startswith(b"%PDF")
+
+
+def test_a_scene_opens_where_the_review_was_left(reading, tmp_path):
+    page, (first, *_) = reading, rows_of(reading)
+    page.keyboard.press("n")
+    page.keyboard.press("a")
+    wait_for_state(page, first, "accepted")
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as download:
+        page.get_by_text("Scene", exact=True).click()
+    download.value.save_as(tmp_path / "review.mrb")
+    choose(page, "Open", tmp_path / "review.mrb")
+    page.get_by_text("review.mrb", exact=True).wait_for()
+    wait_for_state(page, first, "accepted")
+    eventually(page, lambda: 0.15 < lit(page, 3) < 0.7)  # the brain fills the 3D view, and is all in it
+
+
+def test_what_changed_since_an_earlier_scan_is_shown_side_by_side(reading, tmp_path):
+    page = reading
+    image = sitk.ReadImage(str(sample_scan()), sitk.sitkFloat32)
+    earlier = tmp_path / "earlier.nii.gz"
+    sitk.WriteImage(sitk.AdditiveGaussianNoise(image, 3.0, 0.0, 1), str(earlier))
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as download:
+        page.get_by_text("Results", exact=True).click()
+    results = tmp_path / "results.zip"
+    download.value.save_as(results)
+    choose_earlier(page, [results])
+    assert "both" in told(page)
+    choose_earlier(page, [sample_scan(), results])
+    assert "under review" in told(page)
+    with page.expect_popup() as comparison:
+        choose_earlier(page, [earlier, results])
+    comparison.value.get_by_text("0 gone").first.wait_for()
+    assert comparison.value.locator("img").count() >= 6
+    upload = next(one for one in page.context.cookies() if "session" in one["name"])
+    assert upload["httpOnly"]
+
+
 # scribbling
 
 
@@ -199,6 +337,43 @@ def test_a_scribble_grows_and_is_accepted_as_a_lesion(reading):
     page.get_by_role("list", name="Grown microbleeds").get_by_text("accepted", exact=True).wait_for()
     page.get_by_role("tab", name="Read").click()
     page.wait_for_function("n => document.querySelectorAll('[data-lesion]').length === n", arg=count + 1)
+
+
+def test_findings_and_quality_are_said_and_taken_home(reading):
+    page = reading
+    page.get_by_role("tab", name="Scribble").click()
+    page.get_by_label("Quality", exact=True).select_option("sufficient")
+    page.get_by_label("Included", exact=True).select_option("no")
+    page.get_by_label("Why not").fill("another sequence")
+    page.get_by_label("other artefact", exact=True).check()
+    page.get_by_label("Which artefact").fill("coil")
+    for name, across in (("mimic", 0.4), ("finding", 0.6)):
+        button = page.get_by_role("button", name=f"Place a {name}")
+        button.click()
+        button.get_by_text("Click in a view").wait_for()
+        box = view_of(page, 0)
+        page.mouse.click(box["x"] + box["width"] * across, box["y"] + box["height"] / 2)
+        page.get_by_role("button", name=f"{name.title()} 1", exact=True).wait_for()
+    page.get_by_label("Type of mimic 1").select_option("basal-ganglia calcification")
+    page.get_by_label("Side of mimic 1").select_option("left")
+    page.get_by_label("What was found at 1").fill("old infarct")
+    page.get_by_label("Annotation finished").check()
+    page.get_by_text("Marked as done and saved.").wait_for()
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as download:
+        page.get_by_text("Results", exact=True).click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        (name,) = (one for one in archive.namelist() if "annotation" in one and one.endswith(".json"))
+        text = archive.read(name).decode()
+    for said in (
+        "sufficient",
+        "another sequence",
+        "other artefact",
+        "coil",
+        "basal-ganglia calcification",
+        "old infarct",
+    ):
+        assert said in text
 
 
 # what goes wrong
@@ -330,6 +505,21 @@ def test_a_served_host_asks_for_its_token(tmp_path):
             assert answer.status == 200
     finally:
         server.stop()
+
+
+def test_a_server_with_all_places_taken_says_so(browser, asked_hosts, tmp_path):
+    server = Server(tmp_path, str(sample_scan()), "--sessions", "1")
+    first, second = new_page(browser, asked_hosts), new_page(browser, asked_hosts)
+    try:
+        first.goto(server.url)
+        first.get_by_role("button", name="Detect microbleeds").wait_for()  # the scan of the command line
+        assert second.goto(server.url).status == 503
+        assert "All places on this server are taken (1)." in second.get_by_role("alert").inner_text()
+        first.context.close()
+        eventually(second, lambda: second.goto(server.url).status == 200)
+    finally:
+        server.stop()
+        second.context.close()
 
 
 def test_other_sites_cannot_use_the_page(server):

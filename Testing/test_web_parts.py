@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import os
 import time
+import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,11 +16,18 @@ from hypothesis import strategies as st
 
 pytest.importorskip("aiohttp")
 
+from aiohttp import ClientSession, FormData, web
+from aiohttp.test_utils import TestClient, TestServer
+
 from CMBSegmentationLib import cli
+from CMBSegmentationLib.errors import CMBError
+from CMBWeb import upload
 from CMBWeb.access import Access, folder_name, new_key
 from CMBWeb.grey_window import reading_window
 from CMBWeb.kept_results import KeptResults, KeptScan
+from CMBWeb.proxy import hand_on_request
 from CMBWeb.session_folder import private, remove_old
+from CMBWeb.upload import receive, receive_earlier
 
 
 def test_this_machines_own_address_needs_no_token_and_any_other_does():
@@ -104,9 +115,94 @@ def test_a_missing_scan_and_a_taken_port_are_told(tmp_path, capsys):
     assert "does not exist" in capsys.readouterr().err
     assert cli.main(["web", "--port", "99999", "--no-browser"]) == 2
     assert "--port" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        cli.main(["web", "--sessions", "0"])
+    assert "less than 1" in capsys.readouterr().err
 
 
 def test_without_the_extra_the_command_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setattr(cli, "WEB_PACKAGES", ("aiohttp", "no_such_package"))
     assert cli.main(["web"]) == 4
     assert "no_such_package" in capsys.readouterr().err
+
+
+def sent(folder, receiver, *parts):
+    """Send files through the server to the process behind it, in chunks, no length told; give status and answer."""
+
+    async def take(request):
+        try:
+            return web.json_response(str(await receiver(request, folder)))
+        except CMBError as error:
+            return web.json_response(f"{error.message} {error.hint}", status=422)
+
+    async def run():
+        behind, gateway = web.Application(), web.Application()
+        behind.router.add_post("/upload", take)
+        async with TestServer(behind) as process, ClientSession() as session:
+            page = SimpleNamespace(url=lambda path: str(process.make_url(path)), headers={})
+            gateway.router.add_post("/upload", lambda request: hand_on_request(request, session, page))
+            form = FormData()
+            for name, content in parts:
+                form.add_field("scan", io.BytesIO(content), filename=name)
+            async with (
+                TestClient(TestServer(gateway)) as client,
+                client.post("/upload", data=form(), chunked=True) as answer,
+            ):
+                return answer.status, await answer.json()
+
+    return asyncio.run(run())
+
+
+def test_an_upload_that_tells_no_length_is_stopped_at_the_limit(tmp_path, monkeypatch):
+    assert sent(tmp_path, receive, ("scan.nii", b"0" * 3_000_000))[0] == 200
+    monkeypatch.setattr(upload, "LARGEST_MB", 1)
+    before = sorted(tmp_path.rglob("*"))
+    status, told = sent(tmp_path, receive, ("scan.nii", os.urandom(3_000_000)))
+    assert (status, "larger than" in told) == (422, True)
+    assert sorted(tmp_path.rglob("*")) == before  # nothing of it stays
+
+
+def zipped(**files):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+RESULTS = {"../../sub-1_desc-cmb_lesions.json": b"{}", "/sub-1_desc-cmb_dseg.nii.gz": b"1", "evil.py": b"1"}
+
+
+def test_an_earlier_scan_and_its_results_are_stored_under_names_of_our_own(tmp_path):
+    status, told = sent(tmp_path, receive_earlier, ("../sub-1.nii.gz", b"1"), ("results.zip", zipped(**RESULTS)))
+    assert status == 200, told
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [
+        "00000.nii.gz", "earlier_desc-cmb_dseg.nii.gz", "earlier_desc-cmb_lesions.json",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("parts", "reason"),
+    [
+        ([("scan.nii", b"1")], "both"),
+        ([("results.zip", zipped(**RESULTS))], "both"),
+        ([("scan.nii", b"1"), ("results.zip", b"no zip")], "cannot be unpacked"),
+        ([("scan.nii", b"1"), ("results.zip", zipped(a=b"1"))], "holds no results"),
+        ([("scan.nii", b"1"), ("results.zip", zipped(**RESULTS, **{"sub-2_desc-cmb_lesions.json": b"{}"}))], "several"),
+        ([("scan.nii", b"1"), ("two.nii", b"1"), ("results.zip", zipped(**RESULTS))], "one scan at a time"),
+    ],
+)
+def test_what_is_no_earlier_scan_with_results_is_refused_and_removed(tmp_path, parts, reason):
+    status, told = sent(tmp_path, receive_earlier, *parts)
+    assert (status, reason in told) == (422, True), told
+    assert not list(tmp_path.iterdir())
+
+
+def test_results_that_unpack_beyond_the_limit_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(upload, "LARGEST_MB", 1)
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("sub-1_desc-cmb_dseg.nii.gz", bytes(5_000_000))
+    status, told = sent(tmp_path, receive_earlier, ("scan.nii", b"1"), ("results.zip", bomb.getvalue()))
+    assert (status, "larger than" in told) == (422, True)
+    assert not list(tmp_path.iterdir())
