@@ -256,9 +256,8 @@ def _finding_answers(bound: Scribbling) -> None:
 def _record_text(bound: Scribbling, kind: str, asked: str, label: str) -> None:
     html.Input(
         type="text",
-        value=("one.text",),
         change=(bound.answer_in, f"['{kind}', one.id, 'text', $event.target.value]"),
-        raw_attrs=[f'v-if="{asked}"', f":aria-label=\"'{label} ' + one.id\""],
+        raw_attrs=['v-model.lazy="one.text"', f'v-if="{asked}"', f":aria-label=\"'{label} ' + one.id\""],
         placeholder="what it is",
     )
 
@@ -330,4 +329,5 @@ def _yes_no(label: str, value: str, answer: Callable[..., None], field: str) -> 
 def _text(label: str, value: str, change: Change, asked: str = "true") -> None:
     with html.Label(v_if=asked):
         html.Span(label)
-        html.Input(type="text", value=(value,), change=change, **named(label))
+        # lazy: what comes from elsewhere meanwhile does not take away what is being typed
+        html.Input(type="text", change=change, raw_attrs=[*named(label)["raw_attrs"], f'v-model.lazy="{value}"'])
