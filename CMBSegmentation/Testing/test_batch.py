@@ -294,18 +294,19 @@ def test_the_sizes_on_the_page_add_up_to_all_microbleeds():
 # Threads and models
 
 
-@pytest.mark.parametrize(("number", "threads"), [(1, 4), (2, 2), (3, 1), (4, 1)])
+@pytest.mark.parametrize(("number", "threads"), [(1, 4), (2, 2), (3, 1), (4, 1), (None, 1)])
 def test_the_workers_share_the_cores(batch, tmp_path, a_small_head, monkeypatch, number, threads):
     given: list[Job] = []
 
     def search(jobs: list[Job], scheduler: str | None, workers: int, _: object) -> list[Row]:
-        assert (scheduler, workers) == (None, number)
+        assert (scheduler, workers) == (None, number or 4)  # one a core
         given.extend(jobs)
         return [Row(job.scan) for job in jobs]
 
     monkeypatch.setattr("CMBSegmentationLib.batch.cli_batch.usable_cores", lambda: 4)
     monkeypatch.setattr("CMBSegmentationLib.batch.cli_batch._search", search)
-    assert batch(make_dataset(tmp_path / "data", a_small_head, 5), "--workers", str(number))[0] == 0
+    options = ("--workers", str(number)) if number else ()
+    assert batch(make_dataset(tmp_path / "data", a_small_head, 5), *options)[0] == 0
     assert {job.threads for job in given} == {threads}
 
 

@@ -155,6 +155,8 @@ def test_the_report_has_every_measurement(a_study, export):
         assert centre.value[0] == pytest.approx([-row["r_mm"], -row["a_mm"], row["s_mm"]], abs=1e-3)
         (algorithm,) = [i for i in group[0].ContentSequence if i.name == codes.DCM.AlgorithmName]
         assert algorithm.value == "dark-voxels"
+        (version,) = [i for i in group[0].ContentSequence if i.name == codes.DCM.AlgorithmVersion]
+        assert version.value.startswith("1 (slicer-cmb ")
 
 
 def test_the_objects_belong_to_the_patients_study_and_are_valid(a_study, export):

@@ -29,6 +29,7 @@ def workers(scheduler: str | None, number: int) -> Iterator[Any]:
         Dask is not installed, or the scheduler does not answer.
     """
     try:
+        import dask
         from dask.distributed import Client, LocalCluster
     except ImportError as error:
         raise MachineError("cmb batch needs Dask.", "Install it: pip install 'slicer-cmb[batch]'.") from error
@@ -46,6 +47,7 @@ def workers(scheduler: str | None, number: int) -> Iterator[Any]:
             yield client
         return
     with (
+        dask.config.set({"distributed.scheduler.worker-saturation": 1.0}),  # only the scan in hand dies with its worker
         LocalCluster(
             n_workers=number, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL
         ) as cluster,
