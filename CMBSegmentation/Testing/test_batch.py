@@ -385,6 +385,39 @@ def test_a_scheduler_that_goes_away_is_told_and_what_is_done_is_kept(tmp_path, d
     assert len(results(tmp_path / "out")) >= 3
 
 
+def dying(job: Job) -> Row:
+    """A scan that takes its worker with it, as one that needs too much memory does."""
+    if job.scan.subject.endswith("002"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return counted(job)
+
+
+def test_a_scan_that_kills_every_worker_is_told_and_the_others_are_done(tmp_path, dark_model, a_small_head):
+    import dask
+
+    jobs = jobs_of(make_dataset(tmp_path / "data", a_small_head, 4), tmp_path / "out", dark_model)
+    with dask.config.set({"distributed.scheduler.allowed-failures": 0}), workers(None, 1) as client:
+        rows = run_jobs(jobs, client, lambda row: None, dying)
+    errors = {row.scan.subject: row.error for row in rows if row.error}
+    (subject,) = errors
+    assert subject.endswith("002")
+    assert "worker was killed" in errors[subject]
+
+
+def test_a_cluster_without_workers_is_told(tmp_path, dark_model, a_small_head, monkeypatch):
+    from dask.distributed import Client, LocalCluster
+
+    monkeypatch.setattr("CMBSegmentationLib.batch.cluster.WITHOUT_WORKERS_SECONDS", 2)
+    jobs = jobs_of(make_dataset(tmp_path / "data", a_small_head, 1), tmp_path / "out", dark_model)
+    with (
+        LocalCluster(n_workers=0, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+        pytest.raises(MachineError, match="No worker has been there") as caught,
+    ):
+        run_jobs(jobs, client, lambda row: None)
+    assert "start the batch again" in caught.value.hint
+
+
 def lacking(job: Job) -> Row:
     """A worker where this program is not installed."""
     raise ModuleNotFoundError("No module named 'CMBSegmentationLib'")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ from ..errors import MachineError
 from .jobs import Job, Row, do_scan
 
 CONNECT_SECONDS = 20
+RESULT_SECONDS = 60  # to fetch a row that is ready
+LOOK_SECONDS = 0.05
+WITHOUT_WORKERS_SECONDS = 180  # a nanny needs some to start another; a cluster may grow by itself
 
 
 @contextmanager
@@ -77,16 +81,16 @@ def run_jobs(
     Raises
     ------
     MachineError
-        The scheduler went away, or a worker lacks this program.
+        The scheduler went away, no worker is left, or a worker lacks this program.
     """
-    from dask.distributed import KilledWorker, as_completed
+    from dask.distributed import KilledWorker
 
     futures = {client.submit(work, job, pure=False): job for job in jobs}
     rows: dict[Job, Row] = {}
-    for future in as_completed(list(futures), raise_errors=False):
+    for future in _as_they_end(list(futures), client):
         job = futures.pop(future)
         try:
-            row = future.result()
+            row = future.result(timeout=RESULT_SECONDS)
         except KilledWorker:
             row = Row(
                 job.scan,
@@ -106,3 +110,27 @@ def run_jobs(
         rows[job] = row
         told(row)
     return [rows[job] for job in jobs]
+
+
+def _as_they_end(futures: Sequence[Any], client: Any) -> Iterator[Any]:
+    """Give each future when it has ended; `MachineError` if nobody is there to work on the others."""
+    from dask.distributed import as_completed
+
+    ending = as_completed(futures, raise_errors=False)
+    looked = seen = time.monotonic()
+    while not ending.is_empty():
+        yield from (ended := ending.next_batch(block=False))
+        now = time.monotonic()
+        if ended:
+            looked = seen = now
+        elif now - looked > 1.0:
+            looked = now
+            if client.status != "running" or client.scheduler_info().get("workers"):
+                seen = now  # of a lost connection the futures tell themselves
+            elif now - seen > WITHOUT_WORKERS_SECONDS:
+                raise MachineError(
+                    f"No worker has been there for {WITHOUT_WORKERS_SECONDS} s.",
+                    "What is done is kept: start the batch again, with fewer workers if memory ran out.",
+                )
+        if not ended:
+            time.sleep(LOOK_SECONDS)
