@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import importlib.util
 import logging
 import signal
 import socket
@@ -15,10 +16,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from CMBSegmentationLib.errors import CMBError, InputError
+from CMBSegmentationLib.errors import CMBError, InputError, MachineError
 
 from .access import Access
-from .options import add_web_options
+from .options import EXAMPLE, WEB_PACKAGES, add_web_options
 from .page_process import PageProcess
 from .session_folder import sessions_folder
 
@@ -42,8 +43,14 @@ def run_web(arguments: argparse.Namespace, screen: Console) -> int:
     InputError
         The scan does not exist, or the address cannot be bound.
     MachineError
-        The folder for sessions cannot be made.
+        Packages are missing, or the folder for sessions cannot be made.
     """
+    missing = [name for name in WEB_PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MachineError(
+            f"The page needs packages that are not installed: {', '.join(missing)}.",
+            "Install them: pip install 'slicer-cmb[web]' (in a checkout: pip install '.[web]').",
+        )
     scan = arguments.scan.absolute() if arguments.scan else None
     if scan is not None and not scan.exists():
         raise InputError(f"{arguments.scan} does not exist.", "Check the path and its spelling.")
@@ -112,9 +119,9 @@ async def _until_asked_to_stop() -> None:
     await stop.wait()
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, program: str = "python -m CMBWeb") -> int:
     """Parse, serve, and turn every error into a message and an exit code."""
-    parser = argparse.ArgumentParser(prog="python -m CMBWeb", description="Serve CMB as a web page.")
+    parser = argparse.ArgumentParser(prog=program, description="Serve CMB as a web page.", epilog=f"example: {EXAMPLE}")
     add_web_options(parser)
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     screen = Console(stderr=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import subprocess
+import sys
 import time
 import zipfile
 from types import SimpleNamespace
@@ -19,7 +21,7 @@ pytest.importorskip("aiohttp")
 from aiohttp import ClientSession, FormData, web
 from aiohttp.test_utils import TestClient, TestServer
 
-from CMBSegmentationLib import cli
+from CMBSegmentationLib import cli, command
 from CMBSegmentationLib.errors import CMBError
 from CMBWeb import upload
 from CMBWeb.access import Access, folder_name, new_key
@@ -121,9 +123,28 @@ def test_a_missing_scan_and_a_taken_port_are_told(tmp_path, capsys):
 
 
 def test_without_the_extra_the_command_says_what_to_install(monkeypatch, capsys):
-    monkeypatch.setattr(cli, "WEB_PACKAGES", ("aiohttp", "no_such_package"))
-    assert cli.main(["web"]) == 4
-    assert "no_such_package" in capsys.readouterr().err
+    monkeypatch.setattr("CMBWeb.cli.WEB_PACKAGES", ("aiohttp", "no_such_package"))
+    monkeypatch.setattr(sys, "argv", ["cmb", "web"])
+    for start in (lambda: cli.main(["web"]), command.main):
+        assert start() == 4
+        assert "no_such_package" in capsys.readouterr().err
+
+
+def test_the_command_serves_without_loading_the_detector():
+    script = (
+        "import sys; from CMBSegmentationLib import command; sys.argv[1:] = ['web', '--port', 'x']\n"
+        "try: command.main()\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'scipy', 'SimpleITK', 'onnxruntime', 'pydicom'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_other_commands_go_to_their_own(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["cmb", "models"])
+    assert command.main() == 0
+    assert "cmb-detector-simulated" in capsys.readouterr().out
 
 
 def sent(folder, receiver, *parts):

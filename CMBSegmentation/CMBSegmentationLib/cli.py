@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +17,7 @@ from CMBScribbleGrowLib.cli_grow import add_grow_options, grow_from
 from CMBScribbleGrowLib.cli_import import EXAMPLE, add_annotate_import_options, run_annotate_import
 from CMBScribbleGrowLib.growing_run import GrowOutcome
 from CMBWeb.options import EXAMPLE as WEB_EXAMPLE
-from CMBWeb.options import WEB_PACKAGES, add_web_options
+from CMBWeb.options import add_web_options
 
 from . import __version__
 from .batch.cli_batch import EXAMPLE as BATCH_EXAMPLE
@@ -29,7 +28,7 @@ from .cli_options import add_detect_options, request_from
 from .cli_report import EXAMPLE as REPORT_EXAMPLE
 from .cli_report import add_report_options, run_report
 from .devices import open_session
-from .errors import Cancelled, MachineError, told
+from .errors import Cancelled, told
 from .interrupts import interrupts
 from .lesions import Lesion
 from .manifest import Manifest
@@ -177,12 +176,6 @@ def _annotate_import(arguments: argparse.Namespace, screen: Console) -> int:
 
 
 def _web(arguments: argparse.Namespace, screen: Console) -> int:
-    missing = [name for name in WEB_PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise MachineError(
-            f"The page needs packages that are not installed: {', '.join(missing)}.",
-            "Install them: pip install 'slicer-cmb[web]' (in a checkout: pip install '.[web]').",
-        )
     from CMBWeb.cli import run_web  # brings aiohttp, which only the extra has
 
     return run_web(arguments, screen)

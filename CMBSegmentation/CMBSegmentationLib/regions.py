@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from .anatomy import REGIONS
 from .errors import ModelError
@@ -135,6 +134,8 @@ def _mask_onto(mask: sitk.Image, scan: sitk.Image) -> sitk.Image:
 
 def _midplane(classes: sitk.Image) -> tuple[float, float, float, float]:
     """Find the plane that mirrors the map onto itself best."""
+    from scipy.optimize import minimize  # takes long to import, and few scans need it
+
     values = sitk.GetArrayViewFromImage(classes)
     where = np.argwhere(values >= FIRST_TISSUE)
     chosen = where[np.random.default_rng(0).permutation(len(where))[:SYMMETRY_POINTS]]
