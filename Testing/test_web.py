@@ -308,7 +308,7 @@ def test_what_changed_since_an_earlier_scan_is_shown_side_by_side(reading, tmp_p
     with page.expect_popup() as comparison:
         choose_earlier(page, [earlier, results])
     comparison.value.get_by_text("0 gone").first.wait_for()
-    assert comparison.value.locator("img").count() >= 6
+    comparison.value.get_by_role("img").nth(5).wait_for()
 
 
 # scribbling
