@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import http.client
 import io
 import json
 import os
 import signal
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -17,11 +19,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from module_file import ROOT
 from PIL import Image
 
 pytest.importorskip("trame_slicer")
 pytest.importorskip("playwright")
 
+sys.path.append(str(ROOT / "CMBSegmentation" / "Testing"))  # the series that the reader's own tests use
+from dicom_series import write_series
 from playwright.sync_api import expect
 from web_browser import (
     CHROMIUM,
@@ -399,6 +404,50 @@ def test_a_broken_dicom_folder_is_refused(page, server, tmp_path):
     page.goto(server.url)
     choose(page, "Open a DICOM folder", series)
     assert "series" in told(page)
+
+
+def test_a_dicom_folder_is_opened(page, server, tmp_path):
+    write_series(tmp_path / "series", SeriesDescription="SWI")
+    page.goto(server.url)
+    choose(page, "Open a DICOM folder", tmp_path / "series")
+    page.get_by_role("button", name="Detect microbleeds").wait_for()
+    assert page.get_by_text("22 × 24 × 12 voxels").is_visible()
+
+
+def test_what_is_too_small_for_a_head_is_told(page, server, tmp_path):
+    noise = np.random.default_rng(1).integers(90, 110, (8, 10, 9)).astype(np.uint16)
+    sitk.WriteImage(sitk.GetImageFromArray(noise), str(tmp_path / "finger.nii.gz"))
+    page.goto(server.url)
+    choose(page, "Open a file", tmp_path / "finger.nii.gz")
+    assert "mm" in told(page)
+    assert page.get_by_role("button", name="Open the sample scan").is_visible()
+
+
+def test_a_file_is_opened_by_dropping_it(page, server):
+    page.goto(server.url)
+    page.get_by_role("button", name="Open a file").wait_for()
+    content = base64.b64encode(sample_scan().read_bytes()).decode()
+    dropped = page.evaluate_handle(
+        """content => {
+            const bytes = Uint8Array.from(atob(content), one => one.charCodeAt(0));
+            const data = new DataTransfer();
+            data.items.add(new File([bytes], 'dropped_T2starw.nii.gz'));
+            return data;
+        }""",
+        content,
+    )
+    page.dispatch_event("body", "drop", {"dataTransfer": dropped})
+    page.get_by_role("button", name="Detect microbleeds").wait_for()
+    assert page.get_by_text("dropped_T2starw.nii.gz", exact=True).is_visible()
+
+
+def test_a_search_that_is_cancelled_leaves_the_page_as_it_was(page, server):
+    open_sample(page, server)
+    page.get_by_role("button", name="Detect microbleeds").click()
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Detect microbleeds").wait_for()
+    assert not server.workers()
+    assert rows_of(page) == []
 
 
 def test_an_upload_that_is_too_large_is_refused_before_it_is_sent(page, server):

@@ -81,7 +81,7 @@ window.cmb = (() => {
     event.preventDefault();
     document.body.classList.remove("cmb-dropping");
     const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
-    const files = [];
+    const files = entries.length ? [] : [...event.dataTransfer.files]; // what a script or another page gives has no entry
     for (const entry of entries) files.push(...(await filesOf(entry)));
     send(files, entries.length === 1 && entries[0].isDirectory ? entries[0].name : "");
   });
