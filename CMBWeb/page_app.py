@@ -80,7 +80,7 @@ def _load_plotly_later(server: Server) -> None:
     state = server.state
     state.trame__scripts = [one for one in state.trame__scripts if one != script]
     others = [one for one in state.trame__vue_use if one != plugin]
-    state.trame__vue_use = [*others, ["cmb.later", {"component": "trame-plotly", "plugin": plugin, "script": script}]]
+    state.trame__vue_use = [*others, ["cmb.later", {"component": "TramePlotly", "plugin": plugin, "script": script}]]
 
 
 def _end_with_parent(loop: asyncio.AbstractEventLoop, desk: Desk) -> None:
