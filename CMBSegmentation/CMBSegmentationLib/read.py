@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import SimpleITK as sitk
 
-from .dicom_headers import Frame
 from .errors import InputError, MachineError
-from .read_dicom import is_dicom_file, read_dicom
 from .read_nifti import read_nifti
+
+if TYPE_CHECKING:
+    from .dicom_headers import Frame
 
 FILE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 SMALLEST_SIDE_MM, LARGEST_SIDE_MM = 20.0, 600.0
@@ -74,6 +76,8 @@ def read_scan(path: Path, series: str | None = None) -> Scan:
     MachineError
         There is not enough memory for it.
     """
+    from .read_dicom import is_dicom_file, read_dicom  # a panel that only shows what was found needs no pydicom
+
     if not path.exists():
         raise InputError(f"{path} does not exist.", "Check the path and its spelling.")
     is_dicom = path.is_dir() or is_dicom_file(path)
