@@ -85,30 +85,40 @@ def run_jobs(
     """
     from dask.distributed import KilledWorker
 
-    futures = {client.submit(work, job, pure=False): job for job in jobs}
     rows: dict[Job, Row] = {}
-    for future in _as_they_end(list(futures), client):
-        job = futures.pop(future)
-        try:
-            row = future.result(timeout=RESULT_SECONDS)
-        except KilledWorker:
-            row = Row(
-                job.scan,
-                error="The worker was killed each time it tried, most likely because memory ran out.",
-                hint="Give fewer workers, so that each has more memory.",
-            )
-        except (OSError, CancelledError) as error:  # of the connection
-            raise MachineError(
-                f"The Dask scheduler went away after {len(rows)} of {len(jobs)} scans ({type(error).__name__}).",
-                "What is done is kept: start the batch again to do the rest.",
-            ) from error
-        except Exception as error:  # `do_scan` raises nothing: a worker could not take the job or tell of it
-            raise MachineError(
-                f"A worker of the Dask cluster cannot search scans ({type(error).__name__}: {error}).",
-                f"Install slicer-cmb {__version__} and its models where the workers run.",
-            ) from error
-        rows[job] = row
-        told(row)
+    killed: list[Job] = []
+
+    def take(some: Sequence[Job], again: bool) -> None:
+        futures = {client.submit(work, job, pure=False): job for job in some}
+        for future in _as_they_end(list(futures), client):
+            job = futures.pop(future)
+            try:
+                row = future.result(timeout=RESULT_SECONDS)
+            except KilledWorker:
+                if not again:
+                    killed.append(job)
+                    continue
+                row = Row(
+                    job.scan,
+                    error="The worker was killed each time it tried, most likely because memory ran out.",
+                    hint="Give fewer workers, so that each has more memory.",
+                )
+            except (OSError, CancelledError) as error:  # of the connection
+                raise MachineError(
+                    f"The Dask scheduler went away after {len(rows)} of {len(jobs)} scans ({type(error).__name__}).",
+                    "What is done is kept: start the batch again to do the rest.",
+                ) from error
+            except Exception as error:  # `do_scan` raises nothing: a worker could not take the job or tell of it
+                raise MachineError(
+                    f"A worker of the Dask cluster cannot search scans ({type(error).__name__}: {error}).",
+                    f"Install slicer-cmb {__version__} and its models where the workers run.",
+                ) from error
+            rows[job] = row
+            told(row)
+
+    take(jobs, again=False)
+    for job in killed:  # alone, for it may only have waited behind the one that killed the worker
+        take([job], again=True)
     return [rows[job] for job in jobs]
 
 
