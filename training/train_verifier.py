@@ -3,7 +3,8 @@
     python training/collect_candidates.py --data simulated/ --model DETECTOR.onnx --out candidates/
     python training/train_verifier.py --candidates candidates/ --out run_verifier/
 
-One subject in six is kept for validation; the weights with the best area under the precision-recall curve stay.
+One subject in six is kept for validation; the weights stay that give, together with the detector, the best area
+under the precision-recall curve.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from CMBSegmentationLib.verify import combined
 from cmbtraining.checkpoints import BEST, CURVE, save
 from cmbtraining.verifier import CandidateBatches, Examples, build_verifier, read_examples
 
@@ -56,7 +58,8 @@ def main() -> None:
         table.writerow(["epoch", "loss", "average_precision"])
         for epoch in range(arguments.epochs):
             done = model.fit(batches, epochs=epoch + 1, initial_epoch=epoch, verbose=2)
-            area = average_precision(scores(model, validation), validation.kinds == 0)
+            together = [combined(*pair) for pair in zip(validation.peaks, scores(model, validation), strict=True)]
+            area = average_precision(np.array(together), validation.kinds == 0)  # of what is used
             table.writerow([epoch, done.history["loss"][0], area])
             stream.flush()
             print(f"validation: average precision {area:.3f}, {int((validation.kinds == 0).sum())} microbleeds")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from scipy import ndimage
 
 from .acquisition import PROTOCOLS, add_noise, draw_grid, draw_sequence, shading, spoil, swi_magnitude
 from .anatomy import Anatomy, read_anatomy
+from .conspicuity import told_by_a_reader
 from .contrast import BRAIN_LABELS, VENOUS_BLOOD, Sequence, ernst_signal, signal_map, susceptibility_map
 from .grid import Grid
 from .lesions import block_mean, draw_lesions, imprint
@@ -136,6 +138,7 @@ def simulate(
     del fine_signal
     label = 0
     tissue_level = np.median(np.abs(acquired[inside_brain]))
+    shown: list[tuple[tuple[slice, slice, slice], NDArray[np.complex64]]] = []
     for change in changes:
         if change is None:
             continue
@@ -145,16 +148,28 @@ def simulate(
         if seen.sum() < visible.sum() / 2 or seen.sum() * np.prod(part.spacing) < np.pi / 6 * SMALLEST_MM**3:
             continue  # neither shown nor listed: at the edge, in dropout, or too small for a reader to tell
         acquired[where] += delta
+        shown.append((where, delta))
         label += 1
         truth[where][seen] = label
-    kinds[truth > 0] = 0
 
-    if mimics:
-        acquired = spoil(acquired, other)
-    if inverted_phase:
-        acquired = np.conj(acquired)
-    magnitude = _received(acquired, chosen.swi, inside_brain if stripped else None, rng)
-    magnitude *= top / np.percentile(magnitude[magnitude > 0], 99.9)
+    def received() -> NDArray[np.float32]:
+        """What the scanner gives; the same noise and artefacts each time."""
+        signal = spoil(acquired, deepcopy(other)) if mimics else acquired
+        signal = np.conj(signal) if inverted_phase else signal
+        values = _received(signal, chosen.swi, inside_brain if stripped else None, deepcopy(rng))
+        return values * np.float32(top / np.percentile(values[values > 0], 99.9))
+
+    magnitude = received()
+    kept = told_by_a_reader(magnitude, truth, inside_brain, part.spacing)
+    if len(kept) < label:  # what nobody could tell from its surroundings is taken out again
+        for number in set(range(1, label + 1)) - set(kept):
+            where, delta = shown[number - 1]
+            acquired[where] -= delta
+        renumbered = np.zeros(label + 1, np.uint8)
+        renumbered[kept] = range(1, len(kept) + 1)
+        truth = renumbered[truth]
+        magnitude = received()
+    kinds[truth > 0] = 0
     image, mask, kinds_image = (
         grid.image(_on_whole_grid(values, grid, start))
         for values in (np.rint(np.clip(magnitude, 0, top)).astype(np.int16), truth, kinds)

@@ -1,0 +1,161 @@
+"""Search the scans of the benchmark set as in use, once, and list at every operating point."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from CMBSegmentationLib.detection import Detection, Settings, detect
+from CMBSegmentationLib.lesions import COLUMNS
+from CMBSegmentationLib.model import Model
+from CMBSegmentationLib.output_folder import write_image
+from CMBSegmentationLib.read import read_scan
+from CMBSegmentationLib.result_files import ENDINGS
+from CMBSegmentationLib.review.operating_points import operating_points
+from CMBSegmentationLib.stages import Stages
+
+from .aggregate import aggregate
+from .benchmark_set import kinds_of_false
+from .bootstrap import REPEATS
+from .score_files import LesionScore, SubjectScore
+from .scoring import find_prediction, score_subject
+
+ALL_STAGES, DETECTOR_ALONE = "all stages", "detector alone"
+THRESHOLDS, SECONDS = "thresholds.json", "seconds.json"
+
+
+@dataclass(frozen=True)
+class RememberingModel(Model):
+    """A model that does not compute again what it was asked before: one detector, with and without later stages."""
+
+    known: dict[bytes, NDArray[np.float32]] = field(default_factory=dict)
+
+    def logits(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Run the network, as `Model.logits`."""
+        key = hashlib.blake2b(patches.tobytes(), digest_size=16).digest()
+        if key not in self.known:
+            self.known[key] = super().logits(patches)
+        return self.known[key]
+
+
+@dataclass(frozen=True)
+class BenchmarkFiles:
+    """A scan of the set on disk."""
+
+    subject: str
+    image: Path
+    truth: Path
+    mimics: Path
+
+
+def files_of(folder: Path, subject: str) -> BenchmarkFiles:
+    """Name a subject's files in a folder of `benchmark_set.make_scan`."""
+    stem = folder / subject / f"{subject}_space-T2S"
+    return BenchmarkFiles(subject, *(Path(f"{stem}{end}.nii.gz") for end in ("_desc-masked_T2S", "_CMB", "_mimics")))
+
+
+def combinations(stages: Stages) -> dict[str, Stages]:
+    """Give what is compared: all stages, and the detector alone where there are others."""
+    detector = RememberingModel(**{one.name: getattr(stages.detector, one.name) for one in fields(stages.detector)})
+    every = {ALL_STAGES: replace(stages, detector=detector)}
+    if stages.regions or stages.verifier:
+        every[DETECTOR_ALONE] = Stages(detector)
+    return every
+
+
+def search(scan: BenchmarkFiles, compared: Mapping[str, Stages], out: Path, threshold: float | None) -> None:
+    """Search one scan with every combination unless it is done, and write labels and lists of every point.
+
+    Parameters
+    ----------
+    scan : BenchmarkFiles
+    compared : mapping of str to Stages
+        Of `combinations`.
+    out : Path
+        ``COMBINATION/POINT/SUBJECT/`` are made in it.
+    threshold : float or None
+        In place of the operating points.
+    """
+    for name, stages in compared.items():
+        done = out / name / scan.subject / SECONDS
+        if done.exists():
+            continue
+        detection = detect(
+            read_scan(scan.image).image,
+            model=stages.detector,
+            settings=Settings(threshold=threshold),
+            regions=stages.regions,
+            verifier=stages.verifier,
+        )
+        points = operating_points(detection.provenance) if threshold is None else {"given": threshold}
+        for point, value in points.items():
+            _write(detection.rethresholded(value), out / name / point / scan.subject, scan.subject)
+        done.parent.mkdir(parents=True, exist_ok=True)
+        (out / name / THRESHOLDS).write_text(json.dumps(points))
+        done.write_text(json.dumps(detection.provenance["timings_s"]))  # the last: where it is, all is there
+    for stages in compared.values():
+        if isinstance(stages.detector, RememberingModel):
+            stages.detector.known.clear()
+
+
+def _write(detection: Detection, folder: Path, subject: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    write_image(detection.labels, folder / f"{subject}{ENDINGS['labels']}")
+    with (folder / f"{subject}{ENDINGS['table']}").open("w", newline="", encoding="utf-8") as stream:
+        table = csv.DictWriter(stream, COLUMNS)
+        table.writeheader()
+        table.writerows(lesion.as_row() for lesion in detection.lesions)
+
+
+def score(scans: Iterable[BenchmarkFiles], folder: Path, repeats: int = REPEATS) -> dict[str, dict[str, Any]]:
+    """Score one combination.
+
+    Parameters
+    ----------
+    scans : iterable of BenchmarkFiles
+    folder : Path
+        ``COMBINATION`` as `search` left it.
+    repeats : int
+        Of the bootstrap over scans.
+
+    Returns
+    -------
+    dict
+        By operating point: ``threshold``, ``rules`` (`aggregate` under both matching rules), ``false_by_kind``,
+        ``without_lesions`` (scans and false positives).
+    """
+    scans = list(scans)
+    found = {}
+    for point, threshold in json.loads((folder / THRESHOLDS).read_text()).items():
+        rows: list[SubjectScore] = []
+        lesions: list[LesionScore] = []
+        false: Counter[str] = Counter()
+        for scan in scans:
+            prediction = find_prediction(folder / point, scan.subject)
+            row, listed = score_subject(scan.subject, scan.truth, prediction)
+            rows.append(row)
+            lesions += listed
+            false.update(kinds_of_false(prediction.mask, scan.truth, scan.mimics))
+        empty = [row for row in rows if row.n_true == 0]
+        found[point] = {
+            "threshold": threshold,
+            "rules": {rule: aggregate(rows, lesions, rule=rule, repeats=repeats) for rule in ("centres", "overlap")},
+            "false_by_kind": dict(false),
+            "without_lesions": {"scans": len(empty), "false_positives": sum(row.n_pred for row in empty)},
+        }
+    return found
+
+
+def seconds_a_scan(scans: Iterable[BenchmarkFiles], folder: Path) -> float:
+    """Mean over the scans of what a detection took, in seconds."""
+    laps = [json.loads((folder / scan.subject / SECONDS).read_text()) for scan in scans]
+    return float(np.mean([sum(one.values()) for one in laps]))
