@@ -1,10 +1,11 @@
 """Train the verifier on what a detector pointed at in scans with known truth.
 
     python training/collect_candidates.py --data simulated/ --model DETECTOR.onnx --out candidates/
-    python training/train_verifier.py --candidates candidates/ --out run_verifier/
+    python training/train_verifier.py --candidates candidates/ --out run_verifier/ [--validation candidates_validation/]
+        [--start-from earlier_run/best.keras]
 
-One subject in six is kept for validation; the weights stay that give, together with the detector, the best area
-under the precision-recall curve.
+Without --validation one subject in six is kept for it; the weights with the best area under the precision-recall
+curve stay. At the end they are calibrated on it, so that the score reads as a probability.
 """
 
 from __future__ import annotations
@@ -12,23 +13,28 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
-from CMBSegmentationLib.verify import combined
+from cmbtraining.calibration import calibration, fold
 from cmbtraining.checkpoints import BEST, CURVE, save
 from cmbtraining.verifier import CandidateBatches, Examples, build_verifier, read_examples
 
 VALIDATION_EVERY = 6
+CALIBRATED = "calibrated.keras"
 
 
 def main() -> None:
     """Train, and tell how microbleeds and the rest part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--candidates", type=Path, required=True, nargs="+")
+    parser.add_argument("--validation", type=Path, nargs="+", help="candidates of scans that the detector never saw")
+    parser.add_argument("--start-from", type=Path, help="best.keras of an earlier verifier")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
@@ -36,16 +42,18 @@ def main() -> None:
     arguments = parser.parse_args()
 
     keras.utils.set_random_seed(arguments.seed)
+    if arguments.start_from and not arguments.start_from.is_file():
+        parser.error(f"{arguments.start_from} does not exist")
     try:
-        folders = [read_examples(folder) for folder in arguments.candidates]
+        training = _read(arguments.candidates)
+        validation = _read(arguments.validation) if arguments.validation else None
     except FileNotFoundError as error:
         parser.error(str(error))
-    examples = Examples(*(np.concatenate([getattr(one, name) for one in folders]) for name in Examples.__annotations__))
-    # by place in the list, so that every protocol is on both sides
-    held = np.isin(examples.subjects, np.unique(examples.subjects)[3::VALIDATION_EVERY])
-    training, validation = _part(examples, ~held), _part(examples, held)
+    if validation is None:  # by place in the list, so that every protocol is on both sides
+        held = np.isin(training.subjects, np.unique(training.subjects)[3::VALIDATION_EVERY])
+        training, validation = _part(training, ~held), _part(training, held)
     batches = CandidateBatches(training, seed=arguments.seed)
-    model = build_verifier()
+    model = keras.models.load_model(arguments.start_from, compile=False) if arguments.start_from else build_verifier()
     schedule = keras.optimizers.schedules.CosineDecay(
         arguments.learning_rate, arguments.epochs * len(batches), alpha=0.01
     )
@@ -58,21 +66,29 @@ def main() -> None:
         table.writerow(["epoch", "loss", "average_precision"])
         for epoch in range(arguments.epochs):
             done = model.fit(batches, epochs=epoch + 1, initial_epoch=epoch, verbose=2)
-            together = [combined(*pair) for pair in zip(validation.peaks, scores(model, validation), strict=True)]
-            area = average_precision(np.array(together), validation.kinds == 0)  # of what is used
+            area = average_precision(scores(model, validation), validation.kinds == 0)
             table.writerow([epoch, done.history["loss"][0], area])
             stream.flush()
             print(f"validation: average precision {area:.3f}, {int((validation.kinds == 0).sum())} microbleeds")
             if area > best:
                 best = area
                 save(model, arguments.out / BEST)
-    (arguments.out / "validation.json").write_text(json.dumps({"average_precision": best}))
+    model = keras.models.load_model(arguments.out / BEST, compile=False)
+    temperature, shift = calibration(logits(model, validation), validation.kinds == 0)
+    fold(model, temperature, shift)
+    save(model, arguments.out / CALIBRATED)
+    told = {"average_precision": best, "temperature": temperature, "shift": shift}
+    (arguments.out / "validation.json").write_text(json.dumps(told))
+
+
+def logits(model: keras.Model, examples: Examples) -> NDArray[np.float64]:
+    """Give every example's logits (n, kinds)."""
+    return model.predict(examples.crops.astype(np.float32), batch_size=128, verbose=0).astype(np.float64)
 
 
 def scores(model: keras.Model, examples: Examples) -> NDArray[np.float64]:
     """Give the probability of a microbleed for every example."""
-    logits = model.predict(examples.crops.astype(np.float32), batch_size=128, verbose=0)
-    return keras.ops.convert_to_numpy(keras.ops.softmax(logits))[:, 0].astype(np.float64)
+    return softmax(logits(model, examples), axis=-1)[:, 0]
 
 
 def average_precision(score: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
@@ -81,6 +97,11 @@ def average_precision(score: NDArray[np.float64], truth: NDArray[np.bool_]) -> f
     hits = truth[order]
     precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
     return float(precision[hits].mean()) if hits.any() else 0.0
+
+
+def _read(folders: Sequence[Path]) -> Examples:
+    parts = [read_examples(folder) for folder in folders]
+    return Examples(*(np.concatenate([getattr(one, name) for one in parts]) for name in Examples.__annotations__))
 
 
 def _part(examples: Examples, where: NDArray[np.bool_]) -> Examples:

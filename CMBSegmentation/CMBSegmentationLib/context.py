@@ -14,7 +14,7 @@ from .lesions import ACCEPTED, Lesion
 from .model import Model
 from .preprocess import PreparedScan
 from .regions import FIRST_TISSUE, Regions, region_name, side_of
-from .verify import MOST_VERIFIED, Verdict, combined, find_candidates, rescaled, verify
+from .verify import MOST_VERIFIED, Verdict, find_candidates, rescaled, verify
 
 SAME_CANDIDATE_MM = 4.0
 AROUND_MM = 4.0
@@ -37,7 +37,7 @@ def second_look(
     Returns
     -------
     probability : float32 array (i, j, k)
-        Each candidate's peak is what both say together now.
+        Each candidate's peak is the verifier's now.
     looked : list
         What was judged.
     """
@@ -94,7 +94,6 @@ def verifier_provenance(model: Model, looked: Looked | None) -> dict[str, Any]:
             "s_mm": round(s, 2),
             "detector": round(peak, 4),
             "score": round(verdict.score, 4),
-            "combined": round(combined(peak, verdict.score), 4),
             "kind": verdict.kind,
         }
         for (r, a, s), peak, verdict in looked or []
@@ -121,7 +120,8 @@ def _judged(lesion: Lesion, places: NDArray[np.float64], judged: Sequence[dict[s
     if len(near) == 0:
         return lesion
     # of several nearby, the lesion's peak tells which one it is
-    best = min(near.tolist(), key=lambda n: (abs(judged[n]["combined"] - lesion.probability) > 0.05, apart[n]))
+    peaks = [one.get("combined", one["score"]) for one in judged]  # results of 0.1.0 have the mean of both stages
+    best = min(near.tolist(), key=lambda n: (abs(peaks[n] - lesion.probability) > 0.05, apart[n]))
     one = judged[best]
     because = lesion.dropped_because
     if lesion.status != ACCEPTED and because.startswith("probability") and one["kind"] not in ("", "microbleed"):

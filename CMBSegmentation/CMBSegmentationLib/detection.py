@@ -124,7 +124,7 @@ def detect(
         Of the task ``"regions"``: finds the brain and names where each lesion lies. Without it the brain is
         found by thresholds, and regions are not assessed.
     verifier : Model, optional
-        Of the task ``"verify"``: judges each candidate once more. The threshold then acts on what both say together.
+        Of the task ``"verify"``: judges each candidate once more. The threshold then acts on its probability.
 
     Returns
     -------
@@ -133,7 +133,7 @@ def detect(
     """
     settings = settings or Settings()
     manifest = model.manifest
-    own = manifest if verifier is None else verifier.manifest  # the threshold acts on what both stages say together
+    own = manifest if verifier is None else verifier.manifest  # the threshold acts on what the last stage says
     threshold = own.threshold if settings.threshold is None else settings.threshold
     overlap = manifest.overlap if settings.overlap is None else settings.overlap
     window = WindowSettings(manifest.patch_size, overlap, settings.blending, settings.batch_size)

@@ -42,7 +42,7 @@ class Lesion:
     contrast : float
         Signal loss against the tissue around: 0 none, 1 black.
     probability : float
-        Highest in the lesion; of detector and verifier together where a verifier ran.
+        Highest in the lesion; the verifier's where one ran.
     verifier : float or None
         The verifier's own score; None where none ran.
     region, side : str

@@ -16,9 +16,9 @@ from .manifest import METADATA_KEY, Manifest, parse_manifest
 from .resources import bundled_models, resource_folder
 
 BUNDLED_SHA256: dict[str, str] = {
-    "cmb-detector-simulated.onnx": "cf9c851e85917ebd75e4baccb09a20725f0577002943ed7b3393087660115997",
+    "cmb-detector-simulated.onnx": "8ee92738e5e3a487b47bbb59908d7b3af776314b5850f48168050a451c18fbe3",
     "cmb-regions-simulated.onnx": "a41d4d0134b8e1b8aee1383aae5e8bb6a75434d08bd64ec81dceedbe51f307f4",
-    "cmb-verifier-simulated.onnx": "ab8433a015111ee8d7dc7caa3a7ee4bf038717dfd59391f09662f1509387d980",
+    "cmb-verifier-simulated.onnx": "7a91105ef1b9b1545f03add466ede98e510806cf17d81a23f3e289c8574d73c1",
 }
 DEFAULT_MODEL = "cmb-detector-simulated"
 DEFAULT_REGIONS = "cmb-regions-simulated"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
-from scipy.special import expit, logit, softmax
+from scipy.special import softmax
 
 from .lesions import CANDIDATE_PROBABILITY
 from .model import Model
@@ -19,7 +19,6 @@ MOST_VERIFIED = 400
 CROP = (24, 24, 16)  # voxels of the detector's grid; the second scale covers twice that
 CHANNELS = ("scan", "detector's probability", "scan at half the resolution")
 BATCH = 32
-SURE = 1e-5  # closer to 0 or 1 than this no stage is believed
 KEPT_ON_LIST = CANDIDATE_PROBABILITY + 0.001  # what the verifier rejects stays listed, with the reason
 
 
@@ -145,28 +144,19 @@ def verify(
     return verdicts
 
 
-def combined(peak: float, score: float) -> float:
-    """Give the probability that detector and verifier give together: the mean of their log-odds.
-
-    Neither alone orders candidates as well: the verifier is better at the top of the list, the detector
-    further down (training/EXPERIMENTS.md).
-    """
-    odds = logit(np.clip([peak, score], SURE, 1 - SURE))
-    return float(expit(odds.mean()))
-
-
 def rescaled(
     probability: NDArray[np.float32], candidates: Sequence[Candidate], verdicts: Sequence[Verdict]
 ) -> NDArray[np.float32]:
-    """Scale every candidate's probability so that its peak is what both stages say of it.
+    """Scale every candidate's probability so that its peak is the verifier's.
 
-    A threshold then acts on what both stages say together, and the stored image is all that is
-    needed to apply another one. Candidates that were not judged keep what they have.
+    A threshold then acts on what the verifier says, and the stored image is all that is needed to
+    apply another one. The verifier was shown the detector's probability, and its own orders candidates better
+    than any mean of both (training/EXPERIMENTS.md). Candidates that were not judged keep what they have.
     """
     changed = probability.copy()
     for one, verdict in zip(candidates, verdicts, strict=False):
-        together = max(combined(one.peak, verdict.score), KEPT_ON_LIST)
-        changed[one.voxels] *= np.float32(together / max(one.peak, 1e-6))
+        judged = max(verdict.score, KEPT_ON_LIST)
+        changed[one.voxels] *= np.float32(judged / max(one.peak, 1e-6))
     return changed
 
 

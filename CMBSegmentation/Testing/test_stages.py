@@ -13,7 +13,7 @@ from CMBSegmentationLib.model import load_model
 from CMBSegmentationLib.region_input import SIDE_MULTIPLE, region_input
 from CMBSegmentationLib.regions import find_regions, side_of
 from CMBSegmentationLib.stages import StageChoice, load_stages
-from CMBSegmentationLib.verify import CROP, Candidate, Verdict, combined, crop, find_candidates, rescaled
+from CMBSegmentationLib.verify import CROP, Candidate, Verdict, crop, find_candidates, rescaled
 
 RADIUS_MM = 52.0
 LOBE, CORE = "frontal", "thalamus"
@@ -120,7 +120,7 @@ def test_the_midplane_follows_an_oblique_head(models):
     assert side_of(tuple(middle), "brainstem", mapped.midplane) == "midline"
 
 
-def test_the_threshold_acts_on_what_both_stages_say(models):
+def test_the_threshold_acts_on_what_the_verifier_says(models):
     scan, spots = head()
     plain = detect(scan, model=models["detector"])
     checked = detect(scan, model=models["detector"], verifier=models["verifier"])
@@ -129,8 +129,8 @@ def test_the_threshold_acts_on_what_both_stages_say(models):
     assert len(judged) >= 3
     assert all(lesion.verifier is not None for lesion in checked.lesions)
     for name in SPOTS_MM:
-        lesion, alone = nearest(checked.lesions, spots[name]), nearest(plain.lesions, spots[name])
-        assert lesion.probability == pytest.approx(combined(alone.probability, lesion.verifier), abs=0.1)
+        lesion = nearest(checked.lesions, spots[name])
+        assert lesion.probability == pytest.approx(max(lesion.verifier, 0.05), abs=0.1)
 
 
 def test_a_rejected_candidate_stays_listed_with_what_it_looks_like(models, tmp_path):
@@ -167,10 +167,9 @@ def test_scaling_keeps_the_shape_and_sets_the_peak():
     probability[4, 4, 4:6] = (0.8, 0.4)
     one = Candidate((np.array([4, 4]), np.array([4, 4]), np.array([4, 5])), 0.8, np.array([4.0, 4.0, 4.5]))
     changed = rescaled(probability, [one], [Verdict(0.2, "vessel")])
-    together = combined(0.8, 0.2)
-    assert together == pytest.approx(0.5)
-    np.testing.assert_allclose(changed[4, 4, 4:6], [together, together / 2], rtol=1e-5)
-    assert combined(1.0, 0.5) == pytest.approx(1 / (1 + 1e5**-0.5), rel=1e-3)
+    np.testing.assert_allclose(changed[4, 4, 4:6], [0.2, 0.1], rtol=1e-5)
+    rejected = rescaled(probability, [one], [Verdict(0.0, "vessel")])
+    assert rejected.max() == pytest.approx(0.051)  # still on the list
 
 
 def test_the_regions_input_is_padded_for_the_network():

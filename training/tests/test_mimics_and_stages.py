@@ -1,13 +1,17 @@
 """The simulator's mimics, the regions network's heads and loss, the verifier's examples, the benchmark set."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
+import train_verifier
 from CMBSegmentationLib.anatomy import REGIONS
 from CMBSegmentationLib.verify import CROP, Candidate
 from cmbtraining.benchmark_set import SCANS, WITHOUT_LESIONS, benchmark_scans, kinds_of_false
+from cmbtraining.calibration import calibration, fold
 from cmbtraining.candidates import KINDS, kind_of
 from cmbtraining.regions.atlas import CLASSES, region_map
 from cmbtraining.regions.dataset import RegionBatches, patch_of
@@ -133,23 +137,51 @@ def test_a_candidate_is_called_what_it_is(lesion_at, mimic, kind):
     assert KINDS[kind_of(one, lesions, mimics, (1.0, 1.0, 1.0))] == kind
 
 
-def test_the_verifier_learns_a_plain_difference(tmp_path):
-    rng = np.random.default_rng(0)
+def write_candidates(folder, seed):
+    """Twenty bright and twenty dark candidates of one scan, the dark ones microbleeds; the detector knows nothing."""
+    rng = np.random.default_rng(seed)
     crops = rng.normal(size=(40, *CROP, 3)).astype(np.float16)
     kinds = np.tile([0, 1], 20)
     crops[kinds == 0, 8:16, 8:16, 4:12, 0] -= 5
-    np.savez_compressed(tmp_path / "sub-1.npz", crops=crops, kinds=kinds, peaks=np.ones(40, np.float32))
-    examples = read_examples(tmp_path)
+    folder.mkdir()
+    np.savez_compressed(folder / f"sub-{seed}.npz", crops=crops, kinds=kinds, peaks=np.full(40, 0.5, np.float32))
+    return folder
+
+
+def test_batches_hold_a_fixed_share_of_microbleeds(tmp_path):
+    examples = read_examples(write_candidates(tmp_path / "candidates", 1))
     assert isinstance(examples, Examples)
-    keras.utils.set_random_seed(1)
-    model = build_verifier((4, 8, 8))
-    model.compile(keras.optimizers.Adam(1e-2), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    batches = CandidateBatches(examples, batch_size=20, seed=1)
-    assert (batches[0][1] == 0).sum() == 7
-    history = model.fit(batches, epochs=12, verbose=0).history["loss"]
-    assert history[-1] < 0.5 * history[0]
+    assert (CandidateBatches(examples, batch_size=20, seed=1)[0][1] == 0).sum() == 7
     with pytest.raises(FileNotFoundError, match="collect_candidates"):
         read_examples(tmp_path / "nothing")
+
+
+def test_the_verifier_goes_on_from_an_earlier_one_and_learns_a_plain_difference(tmp_path, monkeypatch):
+    keras.utils.set_random_seed(1)
+    earlier = build_verifier((4, 8, 8))
+    earlier.save(tmp_path / "earlier.keras")
+    places = {name: write_candidates(tmp_path / name, seed) for name, seed in (("candidates", 1), ("validation", 2))}
+    given = [part for name, place in places.items() for part in (f"--{name}", str(place))]
+    given += ["--start-from", str(tmp_path / "earlier.keras"), "--out", str(tmp_path / "run")]
+    monkeypatch.setattr("sys.argv", ["train_verifier.py", *given, "--epochs", "6", "--learning-rate", "1e-2"])
+    train_verifier.main()
+    assert json.loads((tmp_path / "run" / "validation.json").read_text())["average_precision"] > 0.95
+    assert keras.models.load_model(tmp_path / "run" / "calibrated.keras").count_params() == earlier.count_params()
+
+
+def test_calibrated_scores_are_as_often_right_as_they_say():
+    rng = np.random.default_rng(0)
+    honest = rng.normal(-1, 2, 20000)
+    microbleed = rng.random(20000) < 1 / (1 + np.exp(-honest))
+    temperature, shift = calibration(np.column_stack([3 * (honest + 1.5), np.zeros(20000)]), microbleed)
+    assert temperature == pytest.approx(3, rel=0.05)
+    assert shift == pytest.approx(-1.5, abs=0.1)
+    model = build_verifier((4, 8, 8))
+    crops = rng.normal(size=(3, *CROP, 3)).astype(np.float32)
+    before = np.asarray(model.predict(crops, verbose=0))
+    fold(model, temperature, shift)
+    after = np.asarray(model.predict(crops, verbose=0))
+    np.testing.assert_allclose(after, before / temperature + np.eye(len(KINDS))[0] * shift, rtol=1e-4, atol=1e-5)
 
 
 def test_the_benchmark_is_planned_the_same_every_time(tmp_path):
