@@ -1,13 +1,14 @@
 """Score a detector, alone and with its later stages, on the 40 scans of the benchmark set.
 
     python training/benchmark_models.py --label-maps LABELS/ --out benchmark/ [--model DETECTOR.onnx]
-        [--verifier FILE] [--regions auto] [--threshold 0.3] [--variant thick-slices]
+        [--verifier FILE] [--regions FILE] [--threshold 0.3] [--variant thick-slices]
 
 The scans are simulated where they are not there yet (about 20 s each on one core) into OUT/scans, and are made
 from label maps 13 to 16, which no bundled model was trained on. Results go to OUT/NAME: predictions of every
-scan at every operating point, ``benchmark.json`` and a FROC curve for all stages together and for the detector
-alone, whose network runs once for both. ``--variant`` searches the same scans as another scanner or export
-would give them (`cmbtraining.variants`): how far the figures depend on it. All figures are of simulated scans.
+scan at every operating point, ``benchmark.json`` and a FROC curve for all stages together, without the regions,
+and for the detector alone, so that what each stage brings is seen. ``--variant`` searches the same scans as another
+scanner or export would give them (`cmbtraining.variants`): how far the figures depend on it. All figures are of
+simulated scans.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import SimpleITK as sitk
 from rich.console import Console
 from rich.progress import track
 
-from CMBSegmentationLib.stages import AUTO, NONE, StageChoice, load_stages
+from CMBSegmentationLib.stages import AUTO, StageChoice, load_stages
 from cmbtraining.aggregate import print_table_v
 from cmbtraining.benchmark_search import ALL_STAGES, combinations, files_of, score, search, seconds_a_scan
 from cmbtraining.benchmark_set import benchmark_scans, make_scan
@@ -37,7 +38,7 @@ def main() -> None:
     parser.add_argument("--label-maps", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", help="file or bundled name (default: the bundled detector)")
-    parser.add_argument("--regions", default=NONE, help="file, bundled name, auto or none (default: none, as in use)")
+    parser.add_argument("--regions", default=AUTO, help="file, bundled name, auto or none (default: auto, as in use)")
     parser.add_argument("--verifier", default=AUTO, help="file, bundled name, auto or none (default: auto, as in use)")
     parser.add_argument("--threshold", type=float, help="in place of the model's operating points")
     parser.add_argument("--device", default="auto")
@@ -76,7 +77,7 @@ def main() -> None:
         "regions": None if stages.regions is None else stages.regions.manifest.name,
         "verifier": None if stages.verifier is None else stages.verifier.manifest.name,
         "seconds_a_scan": round(seconds_a_scan(files, results / ALL_STAGES), 1),
-        "points": {name: score(files, results / name) for name in compared},
+        "points": {name: score(files, results / name) for name in track(compared, "Scoring")},
     }
     (results / "benchmark.json").write_text(json.dumps(report, indent=1))
     console = Console()

@@ -1,6 +1,7 @@
 """Predict a data set, score masks against truth, and aggregate scores into Table V.
 
-    python training/evaluate.py predict   --model cmb-detector.onnx --data VALDO/ --split split.json --out predicted/
+    python training/evaluate.py predict   --model cmb-detector.onnx --data VALDO/ --split split.json --out predicted/ \\
+        [--regions none]
     python training/evaluate.py score     --predictions predicted/ --truth VALDO/ --split split.json --out scores/
     python training/evaluate.py aggregate scores/per_subject.csv
 
@@ -20,6 +21,7 @@ from rich.console import Console
 from rich.progress import track
 
 PARTS = ("validation", "training")
+AUTO = "auto"  # `stages.AUTO`; the core takes long to import
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,11 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def predict(options: argparse.Namespace) -> None:
     """Detect in every scan through the core, and write what ``cmb detect`` writes; finished scans are left."""
     from CMBSegmentationLib.detection import Settings
+    from CMBSegmentationLib.stages import StageChoice
     from cmbtraining.predicting import predict_subject
 
-    settings = Settings(threshold=options.threshold)
+    settings, stages = Settings(threshold=options.threshold), StageChoice(options.regions, options.verifier)
     for subject in track(_subjects(options, options.data), "Predicting", console=Console(stderr=True)):
-        predict_subject(subject, options.model, options.out, device=options.device, settings=settings)
+        predict_subject(subject, options.model, options.out, device=options.device, settings=settings, stages=stages)
     print(options.out)
 
 
@@ -129,6 +132,8 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--out", type=Path, required=True, help="folder for labels and lesion lists")
     one.add_argument("--device", default="auto", help="auto, cuda, openvino, coreml or cpu")
     one.add_argument("--threshold", type=float, help="default: the model's")
+    one.add_argument("--regions", default=AUTO, help="model that maps the regions; none for the network alone")
+    one.add_argument("--verifier", default=AUTO, help="model that judges candidates; none for the detector alone")
     one.set_defaults(step=predict)
 
     one = steps.add_parser("score", parents=[rule, part], help="masks against truth")

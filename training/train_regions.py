@@ -16,15 +16,13 @@ from pathlib import Path
 import keras
 
 from cmbtraining.checkpoints import CURVE, Checkpoints, resume
-from cmbtraining.network import build_unet
 from cmbtraining.regions.atlas import CLASSES
 from cmbtraining.regions.dataset import RegionBatches, read_heads
 from cmbtraining.regions.loss import RegionLoss
+from cmbtraining.regions.network import build_regions_network
 
-FILTERS = (8, 16, 32, 48)
-PATCH_SIZE = (64, 80, 64)
-BATCH_NORM_MOMENTUM = 0.9  # hundreds of steps, not tens of thousands: the statistics must follow
-CLASS_WEIGHTS = (0.3, 0.5, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 2.0)
+FILTERS = (24, 48, 80, 96)
+PATCH_SIZE = (80, 96, 80)  # 160 x 192 x 160 mm: a whole brain
 
 
 def main() -> None:
@@ -37,8 +35,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--steps", type=int, default=50, help="batches an epoch")
-    parser.add_argument("--batch-size", type=int, default=2)
-    parser.add_argument("--learning-rate", type=float, default=3e-3)
+    parser.add_argument(
+        "--patch-size", type=int, nargs=3, default=PATCH_SIZE, help="voxels of 2 mm (default: a whole brain)"
+    )
+    parser.add_argument("--batch-size", type=int, default=1)
+    parser.add_argument("--learning-rate", type=float, default=5e-3)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
 
@@ -49,7 +50,7 @@ def main() -> None:
     keras.utils.set_random_seed(arguments.seed)
     training = RegionBatches(
         read_heads(arguments.label_maps, arguments.region_maps, chosen(names, arguments.train)),
-        PATCH_SIZE,
+        tuple(arguments.patch_size),
         batch_size=arguments.batch_size,
         steps=arguments.steps,
         seed=arguments.seed,
@@ -60,19 +61,15 @@ def main() -> None:
         read_heads(arguments.label_maps, arguments.region_maps, chosen(names, arguments.validate)),
         PATCH_SIZE,
         batch_size=1,
-        steps=5,
+        steps=8,
         seed=arguments.seed + 1,
         fixed=True,
     )
-    model = build_unet((None, None, None), FILTERS, classes=len(CLASSES), l2=1e-5)
+    model = build_regions_network(FILTERS, len(CLASSES))
     schedule = keras.optimizers.schedules.CosineDecay(
         arguments.learning_rate, arguments.epochs * arguments.steps, alpha=0.02
     )
-    model.layers[-1].activation = keras.activations.linear
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = BATCH_NORM_MOMENTUM
-    model.compile(keras.optimizers.Adam(schedule), RegionLoss(CLASS_WEIGHTS))
+    model.compile(keras.optimizers.Adam(schedule, clipnorm=1.0), RegionLoss())
     arguments.out.mkdir(parents=True, exist_ok=True)
     first, best = resume(model, arguments.out, arguments.steps)
     training.epoch = first

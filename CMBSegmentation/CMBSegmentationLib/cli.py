@@ -239,12 +239,16 @@ def _print_outcome(outcome: Outcome, page: Console) -> None:
 
 def _lesion_table(lesions: Sequence[Lesion]) -> Table:
     table = Table(title="Microbleeds (positions: patient RAS, mm)", title_justify="left")
-    for heading in ("id", "R", "A", "S", "diameter mm", "volume mm³", "contrast", "prob."):
+    for heading in ("id", "R", "A", "S", "Ø mm", "mm³", "contrast", "prob."):
         table.add_column(heading, justify="right")
+    mapped = any(row.region for row in lesions)
+    if mapped:
+        table.add_column("where")
     for row in lesions:
         position = (f"{row.r_mm:.1f}", f"{row.a_mm:.1f}", f"{row.s_mm:.1f}")
         size = (f"{row.diameter_mm:.1f}", f"{row.volume_mm3:.1f}")
-        table.add_row(str(row.id), *position, *size, f"{row.contrast:.2f}", f"{row.probability:.2f}")
+        where = (f"{row.side} {row.region}".strip(),) if mapped else ()
+        table.add_row(str(row.id), *position, *size, f"{row.contrast:.2f}", f"{row.probability:.2f}", *where)
     return table
 
 

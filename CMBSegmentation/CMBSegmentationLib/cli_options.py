@@ -40,7 +40,7 @@ def add_detect_options(parser: argparse.ArgumentParser) -> None:
         "--regions",
         metavar="MODEL",
         default=StageChoice.regions,
-        help="model that maps brain regions; auto takes the bundled, which is a first one (default: none)",
+        help="model that maps brain and regions; none leaves it out (default: auto, the bundled one)",
     )
     parser.add_argument(
         "--verifier",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -76,8 +76,15 @@ def with_context(lesions: Sequence[Lesion], tissue: sitk.Image, provenance: dict
 
 def with_regions(lesions: Sequence[Lesion], tissue: sitk.Image, provenance: dict[str, Any]) -> list[Lesion]:
     """Fill in ``region`` and ``side`` where regions were mapped; parameters as of `with_context`."""
-    mapped = (provenance.get("regions") or {}).get("midplane_ras")
-    return [_placed(one, tissue, mapped) for one in lesions] if mapped else list(lesions)
+    midplane = midplane_of(provenance)
+    if midplane is None:
+        return list(lesions)
+    return [_placed(one, tissue, midplane) for one in lesions]
+
+
+def midplane_of(provenance: Mapping[str, Any]) -> Sequence[float] | None:
+    """Give the plane between left and right, as `Regions.midplane`; None where regions were not mapped."""
+    return (provenance.get("regions") or {}).get("midplane_ras")
 
 
 def region_provenance(model: Model, mapped: Regions | None) -> dict[str, Any]:
@@ -140,10 +147,13 @@ def _placed(lesion: Lesion, tissue: sitk.Image, midplane: Sequence[float]) -> Le
     values = sitk.GetArrayViewFromImage(tissue)[low[2] : high[2], low[1] : high[1], low[0] : high[0]]
     where = np.argwhere(values >= FIRST_TISSUE)
     offsets = (where[:, ::-1] + low - index) * spacing
-    near = where[np.einsum("ni,ni->n", offsets, offsets) <= max(reach_mm, spacing.max()) ** 2]
+    apart = np.linalg.norm(offsets, axis=1)
+    near = where[apart <= max(reach_mm, spacing.max())]
     if len(near) == 0:
         return lesion
     # the lesion itself may look like another region to the network: what lies around it decides
+    around = where[(apart > lesion.diameter_mm / 2) & (apart <= max(reach_mm, spacing.max()))]
+    near = around if len(around) else near
     region = region_name(int(np.bincount(values[tuple(near.T)]).argmax()))
     side = side_of((lesion.r_mm, lesion.a_mm, lesion.s_mm), region, tuple(midplane))
     return replace(lesion, region=region, side=side)

@@ -121,8 +121,8 @@ def detect(
     mask : SimpleITK.Image, optional
         Brain mask on the scan's grid, in place of the one that is found.
     regions : Model, optional
-        Of the task ``"regions"``: finds the brain and names where each lesion lies. Without it the brain is
-        found by thresholds, and regions are not assessed.
+        Of the task ``"regions"``: says what lies outside brain tissue, and where each lesion lies. Without it
+        regions are not assessed.
     verifier : Model, optional
         Of the task ``"verify"``: judges each candidate once more. The threshold then acts on its probability.
 
@@ -143,7 +143,7 @@ def detect(
     progress(0.0, "Finding the brain")
     mapped = None if regions is None else find_regions(image, regions)
     clock.lap("regions")
-    prepared = prepare(image, manifest.input_spec, mapped.brain if mask is None and mapped is not None else mask)
+    prepared = prepare(image, manifest.input_spec, mask)
     clock.lap("preprocess")
     on_model_grid = predict(
         prepared.voxels, prepared.brain, model.logits, window, part_of(progress, 0.1, 0.9, "Searching, ")

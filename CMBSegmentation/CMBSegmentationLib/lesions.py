@@ -21,6 +21,7 @@ SURROUND_MM = 3.0  # width of the shell that contrast is measured against
 MOST_CANDIDATES = 500  # of the dropped ones, the most probable are listed
 
 ACCEPTED, DROPPED = "accepted", "dropped"
+OUTSIDE_BRAIN, OUTSIDE_TISSUE = "outside the brain mask", "outside brain tissue"
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,7 @@ class Candidates:
     Parameters
     ----------
     p, scan, brain : arrays (z, y, x)
+        `brain` is a mask, or a map of regions (`regions.Regions.tissue`), which holds values above 1.
     geometry : SimpleITK.Image
         Gives the grid.
     """
@@ -146,13 +148,15 @@ class Candidates:
         self.spacing = np.array(geometry.GetSpacing())
         self.voxel_mm3 = float(np.prod(self.spacing))
         self.any_candidate = p >= CANDIDATE_PROBABILITY
+        self.outside = OUTSIDE_TISSUE if int(brain.max()) > 1 else OUTSIDE_BRAIN
 
     def above(self, rules: LesionRules) -> list[tuple[Voxels, Lesion]]:
         """Components at the threshold, with the rule that drops them if one does."""
         rows = []
         for voxels in _components(self.p >= rules.threshold):
             lesion = self.measured(voxels)
-            rows.append((voxels, _with_reason(lesion, reason_to_drop(lesion, bool(self.brain[voxels].any()), rules))))
+            outside = "" if self.brain[voxels].any() else self.outside
+            rows.append((voxels, _with_reason(lesion, reason_to_drop(lesion, outside, rules))))
         return rows
 
     def below(self, rules: LesionRules) -> list[tuple[Voxels, Lesion]]:
@@ -223,19 +227,19 @@ def _with_reason(lesion: Lesion, reason: str) -> Lesion:
     return Lesion(**{**asdict(lesion), "dropped_because": reason})
 
 
-def reason_to_drop(lesion: Lesion, in_brain: bool, rules: LesionRules) -> str:
+def reason_to_drop(lesion: Lesion, outside: str, rules: LesionRules) -> str:
     """Say why a candidate that reaches the threshold does not count; empty if it does.
 
     Parameters
     ----------
     lesion : Lesion
         Its volume and diameter are looked at.
-    in_brain : bool
-        Whether any of its voxels is.
+    outside : str
+        What it lies outside of with all its voxels; empty if it does not.
     rules : LesionRules
     """
-    if not in_brain:
-        return "outside the brain mask"
+    if outside:
+        return outside
     if lesion.volume_mm3 < rules.min_volume_mm3:
         return f"{lesion.volume_mm3:.1f} mm³ is below the smallest volume {rules.min_volume_mm3:.1f} mm³"
     if lesion.diameter_mm > rules.max_diameter_mm:

@@ -154,11 +154,18 @@ def _not_shown(point: Point, visit: Visit) -> str:
     inside = all(0 <= i < n for i, n in zip(index, visit.brain.GetSize(), strict=True))
     if not inside:
         return "its place is outside the scan"
-    if not visit.brain[index]:
-        return "its place is outside the brain mask"
+    if not _near_brain(visit.brain, index):
+        return "its place is outside the brain"
     dropped = [lesion for lesion in visit.lesions if lesion.dropped_because]
     near = match_centres([point], [_lps(lesion) for lesion in dropped], MATCH_MM)
     return f"a candidate there was dropped ({dropped[near[0][1]].dropped_because})" if near else ""
+
+
+def _near_brain(brain: sitk.Image, index: tuple[int, ...]) -> bool:
+    """Tell whether brain lies within `MATCH_MM` along the axes, for a map of the tissue has sulci and an edge."""
+    reach = [int(MATCH_MM / spacing) for spacing in brain.GetSpacing()]
+    box = tuple(slice(max(0, i - r), min(n, i + r + 1)) for i, r, n in zip(index, reach, brain.GetSize(), strict=True))
+    return bool(sitk.GetArrayViewFromImage(brain)[box[::-1]].any())
 
 
 def _lps(lesion: Lesion) -> Point:

@@ -17,7 +17,7 @@ from .resources import bundled_models, resource_folder
 
 BUNDLED_SHA256: dict[str, str] = {
     "cmb-detector-simulated.onnx": "8ee92738e5e3a487b47bbb59908d7b3af776314b5850f48168050a451c18fbe3",
-    "cmb-regions-simulated.onnx": "a41d4d0134b8e1b8aee1383aae5e8bb6a75434d08bd64ec81dceedbe51f307f4",
+    "cmb-regions-simulated.onnx": "21c7dc9e0f1ce33b186fa32c617cb5515a71cae9d938fdfc08fb2d0d627dd20e",
     "cmb-verifier-simulated.onnx": "7a91105ef1b9b1545f03add466ede98e510806cf17d81a23f3e289c8574d73c1",
 }
 DEFAULT_MODEL = "cmb-detector-simulated"

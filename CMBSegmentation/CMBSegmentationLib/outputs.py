@@ -9,9 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .anatomy import REGIONS
+from .context import midplane_of
 from .detection import Detection
 from .lesions import COLUMNS
 from .output_folder import drafts, write_image
+from .regions import FIRST_TISSUE
 from .report import report_html
 from .result_files import ENDINGS_DICOM, SCHEMA_VERSION, all_names, result_names
 from .review.lesion_list import REVIEW_COLUMNS
@@ -45,7 +48,7 @@ def write_results(
     notes : sequence of str
         What was repaired on reading.
     save_probability : bool
-        Also write the probability and the brain mask, so that others can re-threshold.
+        Also write the probability and the brain mask (or map of regions), so that others can re-threshold.
     dicom : mapping of str to Dataset, optional
         Objects by kind, as `dicom_out.dicom_objects` makes them.
     reviewed : mapping of int to mapping, optional
@@ -61,7 +64,8 @@ def write_results(
     MachineError
         The disk is full or failed; nothing is left behind.
     """
-    names = result_names(stem, probability=save_probability)
+    mapped = midplane_of(detection.provenance) is not None
+    names = result_names(stem, probability=save_probability, regions=mapped)
     dicom_names = {kind: stem + ENDINGS_DICOM[kind] for kind in dicom or {}}
     with drafts(out) as draft:
         write_image(detection.labels, draft / names["labels"])
@@ -82,6 +86,9 @@ def write_results(
         if save_probability:
             write_image(detection.probability, draft / names["probability"])
             write_image(detection.brain, draft / names["brain"])
+        if "region_names" in names:
+            rows_of_regions = [f"{k}\t{name}\n" for k, name in enumerate(REGIONS, FIRST_TISSUE)]
+            (draft / names["region_names"]).write_text("".join(["index\tname\n", *rows_of_regions]), encoding="utf-8")
         for kind, one in (dicom or {}).items():
             one.save_as(draft / dicom_names[kind], enforce_file_format=True)
         names |= dicom_names

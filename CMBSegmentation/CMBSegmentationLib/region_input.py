@@ -67,7 +67,7 @@ def region_input(scan: sitk.Image, axes: str, spacing_mm: tuple[float, float, fl
     filter_.SetInterpolator(sitk.sitkLinear)
     filter_.SetUseNearestNeighborExtrapolator(True)
     even = filter_.Execute(coarse)
-    start, size = _head_box(sitk.GetArrayViewFromImage(even).transpose(2, 1, 0), spacing_mm)
+    start, size = head_box(sitk.GetArrayViewFromImage(even).transpose(2, 1, 0), spacing_mm)
     head = sitk.RegionOfInterest(even, size, start)
     voxels = normalised(sitk.GetArrayFromImage(head).transpose(2, 1, 0))
     grid = sitk.Image(head.GetSize(), sitk.sitkUInt8)
@@ -91,7 +91,8 @@ def padded(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.pad(values, room, constant_values=float(values.min()))
 
 
-def _head_box(values: NDArray[np.floating], spacing_mm: tuple[float, float, float]) -> tuple[list[int], list[int]]:
+def head_box(values: NDArray[np.floating], spacing_mm: tuple[float, float, float]) -> tuple[list[int], list[int]]:
+    """Find the box (start, size) of what is not air, with a margin."""
     head = values > values.min() + AIR_SHARE * (np.percentile(values, BRIGHTEST_PERCENTILE) - values.min())
     start, size = [], []
     for axis, spacing in enumerate(spacing_mm):

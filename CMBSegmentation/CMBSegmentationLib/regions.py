@@ -1,4 +1,4 @@
-"""Where in the brain: brain mask, regions of MARS, and the plane between left and right."""
+"""Where in the brain: tissue, regions of MARS, and the plane between left and right."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from .anatomy import REGIONS
 from .errors import ModelError
+from .lesions import LARGEST_DIAMETER_MM
 from .model import Model
 from .region_input import region_input
 
 CLASSES = ("background", "CSF", *REGIONS)
 FIRST_TISSUE = 2  # classes from here on are brain tissue
-TISSUE_MARGIN_MM = 2.0  # a dark lesion at the surface may look like fluid to the network
-CLOSING_MM = 10.0  # sulci and ventricles belong to where the detector looks
+TISSUE_MARGIN_MM = 2.0  # a voxel of the map: at the border, and for a dark lesion there, it may be wrong by that
+LARGEST_HOLE_MM3 = 4 / 3 * np.pi * (LARGEST_DIAMETER_MM / 2) ** 3
 SMALLEST_BRAIN_MM3 = 2e5  # less than this is no brain, and no map is better than a wrong one
 MIDLINE_MM = 3.0
 MAY_BE_MIDLINE = ("brainstem", "cerebellum", "corpus callosum")
@@ -32,15 +33,12 @@ class Regions:
     tissue : SimpleITK.Image
         UInt8 on the scan's grid: 0 outside brain tissue, k + 1 region k (``REGIONS[k - 1]``); each
         region reaches 2 mm into what is around it.
-    brain : SimpleITK.Image
-        UInt8 mask on the scan's grid, with sulci and ventricles: where the detector looks.
     midplane : tuple of 4 floats
         Unit normal (R, A, S), pointing right, and offset d: ``normal . point - d`` is the distance in
         mm to the right of the plane.
     """
 
     tissue: sitk.Image
-    brain: sitk.Image
     midplane: tuple[float, float, float, float]
 
 
@@ -67,7 +65,7 @@ def find_regions(scan: sitk.Image, model: Model) -> Regions | None:
     if model.manifest.classes != CLASSES:
         raise ModelError(
             f"{model.path.name} tells other regions apart than MARS' ({', '.join(model.manifest.classes[:4])}, …).",
-            "Give a model made by training/export_regions.py.",
+            "Give a model made by training/export_stage.py.",
         )
     given = region_input(scan, model.manifest.axes, model.manifest.spacing_mm)
     classes = model.logits(given.voxels[None, ..., None])[0].argmax(axis=-1).astype(np.uint8)
@@ -77,8 +75,7 @@ def find_regions(scan: sitk.Image, model: Model) -> Regions | None:
     if np.count_nonzero(values >= FIRST_TISSUE) * voxel_mm3 < SMALLEST_BRAIN_MM3:
         return None
     return Regions(
-        tissue=_onto(_with_margin(at_2_mm), scan, sitk.sitkNearestNeighbor),
-        brain=_mask_onto(_closed(at_2_mm), scan),
+        tissue=sitk.Resample(_roomy(at_2_mm), scan, sitk.Transform(), sitk.sitkNearestNeighbor, 0),
         midplane=_midplane(at_2_mm),
     )
 
@@ -104,32 +101,16 @@ def _largest_tissue(classes: sitk.Image) -> sitk.Image:
     return classes * sitk.Cast(sitk.Or(largest, fluid), sitk.sitkUInt8)
 
 
-def _with_margin(classes: sitk.Image) -> sitk.Image:
-    """Let every region reach a little further, to its nearest voxels."""
+def _roomy(classes: sitk.Image) -> sitk.Image:
+    """Let each region reach a little further, and into holes no larger than a microbleed, which may be one."""
     tissue = sitk.BinaryThreshold(classes, FIRST_TISSUE, 255, 1, 0)
-    seeds = sitk.Mask(classes, tissue)
+    smallest = round(LARGEST_HOLE_MM3 / float(np.prod(classes.GetSpacing())))
+    outside = sitk.RelabelComponent(sitk.ConnectedComponent(tissue == 0), smallest) > 0
     distance = sitk.SignedMaurerDistanceMap(tissue, insideIsPositive=False, squaredDistance=False, useImageSpacing=True)
+    seeds = sitk.Mask(classes, tissue)
     spread = sitk.MorphologicalWatershedFromMarkers(distance, seeds, markWatershedLine=False, fullyConnected=True)
-    return sitk.Mask(sitk.Cast(spread, sitk.sitkUInt8), distance <= TISSUE_MARGIN_MM)
-
-
-def _closed(classes: sitk.Image) -> sitk.Image:
-    """Give the brain with sulci and ventricles."""
-    tissue = sitk.BinaryThreshold(classes, FIRST_TISSUE, 255, 1, 0)
-    radius = [max(1, round(CLOSING_MM / s)) for s in tissue.GetSpacing()]
-    margin = [max(1, round(TISSUE_MARGIN_MM / s)) for s in tissue.GetSpacing()]
-    roomy = sitk.ConstantPad(tissue, radius, radius, 0)
-    closed = sitk.BinaryFillhole(sitk.BinaryMorphologicalClosing(roomy, radius, sitk.sitkBall))
-    return sitk.Crop(sitk.BinaryDilate(closed, margin, sitk.sitkBall), radius, radius)
-
-
-def _onto(image: sitk.Image, scan: sitk.Image, how: int) -> sitk.Image:
-    return sitk.Resample(image, scan, sitk.Transform(), how, 0)
-
-
-def _mask_onto(mask: sitk.Image, scan: sitk.Image) -> sitk.Image:
-    smooth = _onto(sitk.Cast(mask, sitk.sitkFloat32), scan, sitk.sitkLinear)
-    return sitk.BinaryThreshold(smooth, 0.5, 2.0, 1, 0)
+    reached = sitk.Or(distance <= TISSUE_MARGIN_MM, outside == 0)
+    return sitk.Mask(sitk.Cast(spread, sitk.sitkUInt8), reached)
 
 
 def _midplane(classes: sitk.Image) -> tuple[float, float, float, float]:

@@ -237,7 +237,10 @@ def _methods(detection: Detection, findings: Findings) -> list[str]:
     if model_name(provenance, "verifier"):
         said.append(METHODS["verifier"].format(model=model_name(provenance, "verifier")))
     mapped = model_name(provenance, "regions")
-    said.append(METHODS["regions"].format(model=mapped) if mapped else METHODS["no_regions"])
+    statement = (provenance.get("regions") or {}).get("training", {}).get("statement", "")
+    said.append(
+        METHODS["regions"].format(model=mapped, statement=statement).strip() if mapped else METHODS["no_regions"]
+    )
     if isinstance(settings, Mapping) and settings.get("brain_mask"):
         said.append(METHODS["brain_given" if settings["brain_mask"] == "given" else "brain_found"])
     said.append(METHODS["measures"].format(shell=SURROUND_MM))

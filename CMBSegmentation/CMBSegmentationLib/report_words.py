@@ -109,7 +109,7 @@ METHODS = {
     ),
     "smallest": "Smaller than {volume:g} mm³ or larger than {diameter:g} mm across is dropped.",
     "verifier": "A second network, {model}, looked at each candidate once more.",
-    "regions": "Regions and sides come from the network {model}.",
+    "regions": "Regions and sides come from the network {model}. {statement}",
     "no_regions": "Regions were not mapped.",
     "brain_given": "The brain mask was given.",
     "brain_found": "The brain was found by the program.",

@@ -14,6 +14,10 @@ ENDINGS_WITH_PROBABILITY = {
     "probability": "_desc-cmb_probseg.nii.gz",
     "brain": "_desc-brain_mask.nii.gz",
 }
+ENDINGS_REGIONS = {
+    "brain": "_desc-regions_dseg.nii.gz",
+    "region_names": "_desc-regions_dseg.tsv",
+}
 ENDINGS_DICOM = {
     "dicom_seg": "_desc-cmb_seg.dcm",
     "dicom_sr": "_desc-cmb_sr.dcm",
@@ -27,10 +31,11 @@ ENDINGS_REPORT = {
 
 def all_names(stem: str) -> set[str]:
     """Name every file that a detection of this scan may leave."""
-    return {stem + ending for ending in (ENDINGS_WITH_PROBABILITY | ENDINGS_DICOM | ENDINGS_REPORT).values()}
+    every = (ENDINGS_WITH_PROBABILITY, ENDINGS_REGIONS, ENDINGS_DICOM, ENDINGS_REPORT)
+    return {stem + ending for endings in every for ending in endings.values()}
 
 
-def result_names(stem: str, *, probability: bool) -> dict[str, str]:
+def result_names(stem: str, *, probability: bool, regions: bool = False) -> dict[str, str]:
     """Name the files of one scan.
 
     Parameters
@@ -39,11 +44,13 @@ def result_names(stem: str, *, probability: bool) -> dict[str, str]:
         The scan's name without extension.
     probability : bool
         Whether the probability image and the brain mask are among them.
+    regions : bool
+        Whether the brain is a map of regions, each with its value and name in a table beside it.
 
     Returns
     -------
     dict
-        File name by ``labels, table, json, report`` and, if asked for, ``probability, brain``.
+        File name by ``labels, table, json, report`` and, if asked for, ``probability, brain, region_names``.
     """
-    endings = ENDINGS_WITH_PROBABILITY if probability else ENDINGS
+    endings = ENDINGS if not probability else ENDINGS_WITH_PROBABILITY | (ENDINGS_REGIONS if regions else {})
     return {kind: stem + ending for kind, ending in endings.items()}

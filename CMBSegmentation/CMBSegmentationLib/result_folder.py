@@ -28,7 +28,7 @@ class ResultFolder:
     labels : SimpleITK.Image
         Value = lesion id.
     probability, brain : SimpleITK.Image or None
-        None if they were not stored.
+        None if they were not stored; `brain` is a mask, or a map of regions as `regions.Regions.tissue`.
     stem : str
         The scan's name without extension.
     reviewed : dict
@@ -65,7 +65,9 @@ def read_result_folder(folder: Path) -> ResultFolder:
     if len(lists) != 1:
         what = "no result list" if not lists else f"the results of {len(lists)} scans"
         raise InputError(f"{folder} holds {what}.", "Run the detection again, into a folder of its own.")
-    names = result_names(lists[0].name.removesuffix(ENDINGS["json"]), probability=True)
+    stem = lists[0].name.removesuffix(ENDINGS["json"])
+    mapped = (folder / result_names(stem, probability=True, regions=True)["brain"]).exists()
+    names = result_names(stem, probability=True, regions=mapped)
     try:
         content = json.loads(lists[0].read_text(encoding="utf-8"))
         version = content["schema_version"]
@@ -87,7 +89,7 @@ def read_result_folder(folder: Path) -> ResultFolder:
         labels=_read_image(folder / names["labels"]),
         probability=_read_image_if_there(folder / names["probability"]),
         brain=_read_image_if_there(folder / names["brain"]),
-        stem=lists[0].name.removesuffix(ENDINGS["json"]),
+        stem=stem,
         reviewed=reviewed,
     )
 

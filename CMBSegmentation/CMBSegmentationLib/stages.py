@@ -18,11 +18,10 @@ class StageChoice:
     Attributes
     ----------
     regions, verifier : str
-        Path, bundled name, ``auto`` or ``none``. The bundled map of regions is not good enough yet to be
-        used unasked (its model card has the figures).
+        Path, bundled name, ``auto`` or ``none``.
     """
 
-    regions: str = NONE
+    regions: str = AUTO
     verifier: str = AUTO
 
 

@@ -91,7 +91,12 @@ def test_a_lesion_that_the_other_scan_could_not_show_is_not_called_gone_or_new(t
     assert change.status == NOT_SEEN
     assert "second scan: a candidate there was dropped (probability 0.30" in change.why
     (change,) = compare(seen, Visit(moved, cut, []), found)
-    assert (change.status, change.why) == (NOT_SEEN, "second scan: its place is outside the brain mask")
+    assert (change.status, change.why) == (NOT_SEEN, "second scan: its place is outside the brain")
+    there = moved_brain.TransformPhysicalPointToIndex(a_movement.TransformPoint(places[0]))
+    hole = moved_brain + 0
+    hole[there] = 0  # a sulcus, or the lesion that was
+    (change,) = compare(seen, Visit(moved, hole, []), found)
+    assert change.status == GONE
 
 
 def test_a_scan_compared_with_itself_is_stable(two_scans, places):

@@ -1,5 +1,7 @@
 """Regions and verifier: what a lesion's row says of them, and what happens where they do not fit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -9,9 +11,12 @@ from made_up_stages import write_regions_model, write_verifier
 from CMBSegmentationLib.anatomy import REGIONS
 from CMBSegmentationLib.detection import detect
 from CMBSegmentationLib.errors import InputError, ModelError
+from CMBSegmentationLib.lesions import OUTSIDE_TISSUE
 from CMBSegmentationLib.model import load_model
+from CMBSegmentationLib.outputs import write_results
 from CMBSegmentationLib.region_input import SIDE_MULTIPLE, region_input
 from CMBSegmentationLib.regions import find_regions, side_of
+from CMBSegmentationLib.result_folder import read_result_folder
 from CMBSegmentationLib.stages import StageChoice, load_stages
 from CMBSegmentationLib.verify import CROP, Candidate, Verdict, crop, find_candidates, rescaled
 
@@ -81,7 +86,7 @@ def test_every_lesion_gets_its_region_and_side(models, spacing):
     assert nearest(again.accepted, spots["left"]).region == LOBE
 
 
-def test_what_lies_outside_brain_tissue_is_dropped_with_the_reason(models):
+def test_the_map_ends_where_the_tissue_ends(models):
     scan, _ = head()
     values = sitk.GetArrayFromImage(scan)
     values[:, : values.shape[1] // 2] = 0  # no tissue in one half: the brain ends there
@@ -92,8 +97,25 @@ def test_what_lies_outside_brain_tissue_is_dropped_with_the_reason(models):
     tissue = sitk.GetArrayViewFromImage(mapped.tissue)
     assert set(np.unique(tissue)) <= {0, 2 + REGIONS.index(LOBE), 2 + REGIONS.index(CORE)}
     assert not tissue[:, : values.shape[1] // 2 - 8].any()
-    brain = sitk.GetArrayViewFromImage(mapped.brain)
-    assert brain[tissue > 0].mean() > 0.99
+
+
+def test_a_candidate_outside_brain_tissue_says_so_and_the_map_is_kept(models, tmp_path):
+    scan, _ = head()
+    found = detect(scan, model=models["detector"], regions=models["regions"])
+    tissue = sitk.GetArrayFromImage(found.brain)
+    tissue[:, : tissue.shape[1] // 2] = 0
+    half = sitk.GetImageFromArray(tissue)
+    half.CopyInformation(found.brain)
+    lost = replace(found, brain=half).rethresholded(found.rules.threshold)
+    gone = [one for one in lost.lesions if one.dropped_because == OUTSIDE_TISSUE]
+    assert len(gone) == len(found.accepted) - len(lost.accepted) > 0
+
+    files = write_results(lost, tmp_path, "sub-1_T2starw", save_probability=True)
+    assert files["brain"].name == "sub-1_T2starw_desc-regions_dseg.nii.gz"
+    names = dict(line.split("\t") for line in files["region_names"].read_text().splitlines()[1:])
+    assert {names[str(value)] for value in np.unique(tissue) if value} == {LOBE, CORE}
+    again = read_result_folder(tmp_path)
+    assert np.array_equal(sitk.GetArrayViewFromImage(again.brain), tissue)
 
 
 def test_a_scan_without_a_brain_is_searched_as_before(models):

@@ -29,7 +29,7 @@ from .bootstrap import REPEATS
 from .score_files import LesionScore, SubjectScore
 from .scoring import find_prediction, score_subject
 
-ALL_STAGES, DETECTOR_ALONE = "all stages", "detector alone"
+ALL_STAGES, WITHOUT_REGIONS, DETECTOR_ALONE = "all stages", "without regions", "detector alone"
 THRESHOLDS, SECONDS = "thresholds.json", "seconds.json"
 
 
@@ -64,9 +64,11 @@ def files_of(folder: Path, subject: str) -> BenchmarkFiles:
 
 
 def combinations(stages: Stages) -> dict[str, Stages]:
-    """Give what is compared: all stages, and the detector alone where there are others."""
+    """Give what is compared: all stages, then without the map of regions, then the detector alone."""
     detector = RememberingModel(**{one.name: getattr(stages.detector, one.name) for one in fields(stages.detector)})
     every = {ALL_STAGES: replace(stages, detector=detector)}
+    if stages.regions and stages.verifier:
+        every[WITHOUT_REGIONS] = Stages(detector, verifier=stages.verifier)
     if stages.regions or stages.verifier:
         every[DETECTOR_ALONE] = Stages(detector)
     return every

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+from scipy import ndimage
 
 from .synthesis.acquisition import PROTOCOLS
 from .synthesis.mimics import KINDS
@@ -86,10 +87,12 @@ def kinds_of_false(labels: Path, truth: Path, mimics: Path) -> dict[str, int]:
     true = sitk.GetArrayFromImage(sitk.ReadImage(str(truth))) > 0
     kinds = sitk.GetArrayFromImage(sitk.ReadImage(str(mimics)))
     counts = dict.fromkeys((*KINDS, "other"), 0)
-    for label in np.unique(predicted[predicted > 0]):
-        where = predicted == label
-        if true[where].any():
+    for label, box in enumerate(ndimage.find_objects(predicted.astype(np.int32)), start=1):
+        if box is None:
             continue
-        covered = np.bincount(kinds[where], minlength=len(KINDS) + 1)[1:]
+        where = predicted[box] == label
+        if true[box][where].any():
+            continue
+        covered = np.bincount(kinds[box][where], minlength=len(KINDS) + 1)[1:]
         counts[KINDS[int(covered.argmax())] if covered.any() else "other"] += 1
     return counts

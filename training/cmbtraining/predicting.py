@@ -8,11 +8,14 @@ from CMBSegmentationLib.detection import Settings
 from CMBSegmentationLib.read import scan_stem
 from CMBSegmentationLib.result_files import result_names
 from CMBSegmentationLib.run import Request, run
+from CMBSegmentationLib.stages import StageChoice
 
 from .dataset import Subject
 
 
-def predict_subject(subject: Subject, model: str, out: Path, *, device: str, settings: Settings) -> Path:
+def predict_subject(
+    subject: Subject, model: str, out: Path, *, device: str, settings: Settings, stages: StageChoice
+) -> Path:
     """Write a subject's labels, lesion list and report; leave them where they are there.
 
     Parameters
@@ -25,6 +28,8 @@ def predict_subject(subject: Subject, model: str, out: Path, *, device: str, set
         Gets a folder with the subject's name.
     device : str
     settings : Settings
+    stages : StageChoice
+        What takes part beside the model.
 
     Returns
     -------
@@ -39,5 +44,8 @@ def predict_subject(subject: Subject, model: str, out: Path, *, device: str, set
     folder = out / subject.name
     names = result_names(scan_stem(subject.image), probability=False)
     if not all((folder / name).exists() for name in names.values()):
-        run(Request(subject.image, folder, model=model, device=device, settings=settings, overwrite=True))
+        request = Request(
+            subject.image, folder, model=model, device=device, stages=stages, settings=settings, overwrite=True
+        )
+        run(request)
     return folder / names["labels"]

@@ -15,6 +15,7 @@ from CMBSegmentationLib.verify import CROP
 from cmbtraining.benchmark_search import (
     ALL_STAGES,
     DETECTOR_ALONE,
+    WITHOUT_REGIONS,
     RememberingModel,
     combinations,
     files_of,
@@ -128,6 +129,14 @@ def test_a_later_stage_is_scored_beside_the_detector_alone(tmp_path: Path):
     assert judged["without_lesions"] == {"scans": 0, "false_positives": 0}
     assert points[ALL_STAGES]["sensitive"]["threshold"] < judged["threshold"]
     assert seconds_a_scan([scan], tmp_path / "out" / ALL_STAGES) > 0
+
+
+def test_what_each_later_stage_brings_is_seen(tmp_path: Path):
+    detector = load_model(write_detector(tmp_path / "d.onnx"), "cpu")
+    verifier = load_model(write_verifier(tmp_path / "v.onnx", detector), "cpu", "verify")
+    compared = combinations(Stages(detector, regions=detector, verifier=verifier))
+    used = {name: (bool(one.regions), bool(one.verifier)) for name, one in compared.items()}
+    assert used == {ALL_STAGES: (True, True), WITHOUT_REGIONS: (False, True), DETECTOR_ALONE: (False, False)}
 
 
 def test_a_finished_scan_is_not_searched_again(tmp_path: Path):

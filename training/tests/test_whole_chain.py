@@ -54,7 +54,7 @@ def test_four_commands_lead_from_raw_scans_to_table_v(place):
     call("export.py", "--run", run, "--out", model, "--data", "made-up subjects")
 
     for step in (
-        ("predict", "--model", model, "--data", raw, "--out", place / "predicted", "--device", "cpu"),
+        ("predict", "--model", model, "--data", raw, "--out", place / "predicted", "--device=cpu", "--regions=none"),
         ("score", "--predictions", place / "predicted", "--truth", raw, "--out", place / "scores"),
     ):
         call("evaluate.py", *step, "--split", split)

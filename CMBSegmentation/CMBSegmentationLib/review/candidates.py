@@ -21,6 +21,8 @@ from ..lesions import (
     CANDIDATE_PROBABILITY,
     DROPPED,
     MOST_CANDIDATES,
+    OUTSIDE_BRAIN,
+    OUTSIDE_TISSUE,
     Candidates,
     Lesion,
     LesionRules,
@@ -30,7 +32,7 @@ from ..lesions import (
 from .grid import Flat, grid_of
 
 SAME_PLACE_MM = 0.05  # rows are rounded to hundredths
-RULE_WORDS = ("probability ", "outside the brain mask", "mm³ is below", "larger than a microbleed")
+RULE_WORDS = ("probability ", OUTSIDE_BRAIN, OUTSIDE_TISSUE, "mm³ is below", "larger than a microbleed")
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +191,7 @@ class CandidateField:
             if peaks[n] < rules.threshold:
                 reason = below_threshold(float(peaks[n]), rules.threshold)
             else:
-                reason = reason_to_drop(lesion, bool(in_brain[n]), rules)
+                reason = reason_to_drop(lesion, "" if in_brain[n] else self._measure.outside, rules)
             found.append(Candidate(int(self._flat[peak]), self._flat[own], self._with_row(lesion, own, reason)))
         return found
 

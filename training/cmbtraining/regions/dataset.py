@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .scans import RegionSample, draw_sample
 
-NEW_SHARE = 0.1  # of the heads that are new once the pool is full
+NEW_SHARE = 0.15  # of the heads that are new once the pool is full
 Head = tuple[sitk.Image, sitk.Image]
 
 
@@ -50,7 +50,7 @@ class RegionBatches(keras.utils.PyDataset):
         steps: int,
         seed: int,
         fixed: bool = False,
-        pool: int = 100,
+        pool: int = 250,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from CMBSegmentationLib.region_input import normalised
+from CMBSegmentationLib.region_input import head_box, normalised
 
 from ..synthesis.acquisition import PROTOCOLS, draw_sequence, shading
 from ..synthesis.contrast import TISSUE_OF_LABEL, signal_map, susceptibility_map
@@ -18,7 +18,7 @@ from ..synthesis.susceptibility import dipole_field
 SPACING_MM = 2.0
 KNOT_MM = 18.0
 WARP_MM = 3.5
-PHYSICAL_SHARE = 0.6  # the rest gets grey levels that no scanner gives: shapes must do
+PHYSICAL_SHARE = 0.9  # the rest gets grey levels that no scanner gives: shapes must do
 LABELS_PER_CLASS = 1024
 
 
@@ -76,7 +76,10 @@ def draw_sample(labels: sitk.Image, classes: sitk.Image, rng: np.random.Generato
     image = np.abs(
         image + level * rng.uniform(0.005, 0.06) * rng.standard_normal(image.shape, np.float32) * (image > 0)
     )
-    return RegionSample(normalised(_ras(image)), _ras(truth))
+    image, truth = _ras(image), _ras(truth)
+    start, size = head_box(image, (SPACING_MM,) * 3)
+    box = tuple(slice(a, a + n) for a, n in zip(start, size, strict=True))
+    return RegionSample(normalised(image[box]), np.ascontiguousarray(truth[box]))
 
 
 def _ras(values: NDArray) -> NDArray:
@@ -143,7 +146,7 @@ def _random_contrast(labels: NDArray[np.int16], rng: np.random.Generator) -> NDA
 def _spots(image: NDArray[np.float32], truth: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float32]:
     """Microbleeds, veins and white-matter lesions must not make holes in the regions."""
     image = image.copy()
-    where = np.argwhere(truth > 1)
+    where = np.argwhere(truth > 0)
     for z, y, x in where[rng.integers(len(where), size=int(rng.integers(0, 60)))]:
         reach = tuple(int(r) for r in rng.integers(0, 2, 3))
         box = tuple(slice(max(0, c - r), c + r + 1) for c, r in zip((z, y, x), reach, strict=True))
