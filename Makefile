@@ -6,11 +6,11 @@ BIN := $(VENV)/bin
 DRAWING := libegl1 libgl1 libgl1-mesa-dri libxrender1 libxext6 libsm6 libxt6 fontconfig
 # what Qt links to
 QT := libxkbcommon0 libdbus-1-3 libfontconfig1 libglib2.0-0
-# a validator of DICOM, a browser, and what the program that drives it links to
-TESTING := dicom3tools chromium libatomic1 procps
+# a validator of DICOM, a reader of PDF, a browser, and what the program that drives it links to
+TESTING := dicom3tools poppler-utils chromium libatomic1 procps
 SAMPLE := Resources/SampleData/cmb-sample_T2starw.nii.gz
 
-.PHONY: demo web test lint benchmark clean
+.PHONY: demo web test soak lint benchmark clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.ready-demo
@@ -19,10 +19,16 @@ demo: $(VENV)/.ready-demo
 web: $(VENV)/.ready-web
 	$(BIN)/cmb web $(SCAN)
 
-# Qt's panels in a process of their own: a fault of Qt's takes no other test with it
+# Two processes, which share the files between them (conftest.py). Qt's panels in one of their own: the stand-ins
+# for Slicer's modules must not meet the real ones, and a fault of Qt's takes no other test with it.
 test: $(VENV)/.ready-test lint
-	$(BIN)/python -m pytest --ignore-glob='*/test_panel_*.py'
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --ignore-glob='*/test_panel_*.py'
 	$(BIN)/python -m pytest Testing/test_panel_*.py
+
+# What is long by nature: tests marked so, property tests with a hundred times the examples, a thousand scans.
+soak: $(VENV)/.ready-test
+	CMB_SOAK=1 $(BIN)/python -m pytest -m 'soak or hypothesis' --timeout 7200
+	$(BIN)/python Testing/thousand_scans.py
 
 lint: $(VENV)/.ready-test
 	$(BIN)/ruff check .

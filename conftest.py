@@ -1,0 +1,49 @@
+"""How the tests of all parts run together: which share a process, and that none is skipped unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+
+PLATFORM = "platform: "  # begins the only reasons for which a test may be skipped
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep each file's tests in one process, so that its fixtures are made once (`pytest -n 2 --dist loadgroup`).
+
+    Files that name a group (``chromium``, ``dask``) share it: none of these programs runs twice on two cores.
+    """
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that is skipped for another reason than the platform's."""
+    report = yield
+    _fail_if_skipped(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Fail a file that is skipped as a whole for another reason than the platform's."""
+    report = yield
+    _fail_if_skipped(report)
+    return report
+
+
+def _fail_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if not report.skipped or hasattr(report, "wasxfail"):
+        return
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    if not reason.removeprefix("Skipped: ").startswith(PLATFORM):
+        report.outcome = "failed"
+        report.longrepr = f"{reason}. A test may be skipped only where its reason begins with {PLATFORM!r}."
