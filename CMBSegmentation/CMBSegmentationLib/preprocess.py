@@ -17,8 +17,11 @@ from numpy.typing import NDArray
 
 from .brain_mask import brain_mask
 from .errors import InputError
+from .tissue_level import tissue_level
 
-NORMALIZATIONS = ("zscore", "zscore-brain")
+NORMALIZATIONS = ("zscore", "zscore-brain", "local-tissue")
+SIGNAL_UNIT = 0.25  # of the local tissue's signal: one step of "local-tissue", so that a signal void lies at -4
+BRIGHTEST = 2.0  # times the local tissue: inflow and scalp beyond it are cut off
 SPACING_DECIMALS = 4
 CROP_MARGIN_MM = 4.0  # context kept around the brain's bounding box
 
@@ -34,8 +37,9 @@ class InputSpec:
         the patient's right, the second anterior, the third superior.
     spacing_mm : tuple of float
         Voxel size along those axes, mm.
-    normalization : {"zscore", "zscore-brain"}
-        Zero mean and unit variance over the whole cropped array (the paper's), or over the brain.
+    normalization : {"zscore", "zscore-brain", "local-tissue"}
+        Zero mean and unit variance over the whole cropped array (the paper's), or over the brain; or the signal
+        against the tissue around it (`tissue_level`): 0 as bright, -4 black, +4 twice as bright or more.
     """
 
     axes: str
@@ -163,7 +167,7 @@ def prepare(image: sitk.Image, spec: InputSpec, mask: sitk.Image | None = None) 
     scan_brain = sitk.DICOMOrient(scan_brain, orientation)
     scan_brain.CopyInformation(image)
     return PreparedScan(
-        voxels=_normalised(voxels, brain, spec.normalization),
+        voxels=_normalised(voxels, brain, spec),
         brain=brain,
         scan_brain=scan_brain,
         spec=spec,
@@ -271,9 +275,12 @@ def _cropped_and_resampled(
     return np.ascontiguousarray(sitk.GetArrayViewFromImage(resampled).transpose(2, 1, 0))
 
 
-def _normalised(voxels: NDArray[Any], brain: NDArray[np.bool_], normalization: str) -> NDArray[np.float32]:
+def _normalised(voxels: NDArray[Any], brain: NDArray[np.bool_], spec: InputSpec) -> NDArray[np.float32]:
     values = voxels.astype(np.float32, copy=False)
-    sample = values[brain] if normalization == "zscore-brain" and brain.any() else values
+    if spec.normalization == "local-tissue":
+        share = np.clip(values / tissue_level(values, brain, spec.spacing_mm), 0, np.float32(BRIGHTEST))
+        return (share - np.float32(1)) / np.float32(SIGNAL_UNIT)
+    sample = values[brain] if spec.normalization == "zscore-brain" and brain.any() else values
     mean, deviation = float(sample.mean(dtype=np.float64)), float(sample.std(dtype=np.float64))
     if deviation <= 0:
         deviation = 1.0

@@ -1,4 +1,4 @@
-"""Random changes of training patches beyond the paper: turn, scale, contrast, shading, noise, thick slices.
+"""Random changes of training patches beyond the paper: turn, scale, contrast, blur, shading, noise, thick slices.
 
 Patches are in standard deviations around the scan's mean, where a signal void lies near `VOID`: what
 acts on a scanner's signal (contrast, shading) is applied around that value, so that black stays black.
@@ -64,6 +64,12 @@ def augment(voxels: NDArray[np.floating], settings: Augmentation, rng: np.random
     if settings.intensity:
         power = np.exp(rng.uniform(-1, 1) * np.log1p(settings.intensity))
         signal = np.maximum(signal, 0) ** np.float32(power) * np.float32(-VOID) ** np.float32(1 - power)
+    if settings.gain:
+        signal = signal * np.float32(np.exp(rng.uniform(-1, 1) * np.log1p(settings.gain)))
+    if settings.offset:
+        signal = signal + np.float32(rng.uniform(-1, 1) * settings.offset)
+    if settings.blur:
+        signal = ndimage.gaussian_filter(signal, rng.uniform(0, settings.blur), mode="nearest")
     if settings.bias_field:
         signal = signal * np.exp(_smooth_field(signal.shape, settings.bias_field, rng))
     if settings.noise:

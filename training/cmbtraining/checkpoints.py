@@ -29,20 +29,32 @@ class Checkpoints(keras.callbacks.Callback):
     ----------
     folder : Path
     best : float
-        Lowest validation loss so far.
+        Best value of `monitor` so far, as `resume` gives it.
     keeps : bool
         Whether this process keeps what it saves: of several all must save, for they exchange what they hold.
+    monitor : str
+        Of the epoch's logs: what makes its weights the best ones.
+    larger_is_better : bool
+        Of `monitor`.
     """
 
-    def __init__(self, folder: Path, best: float, keeps: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        best: float,
+        keeps: bool = True,
+        monitor: str = "val_loss",
+        larger_is_better: bool = False,
+    ) -> None:
         super().__init__()
         self.folder, self.best, self.keeps = folder, best, keeps
+        self.monitor, self.larger_is_better = monitor, larger_is_better
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Save; `last` after `best`, so that a stop between them only repeats the epoch."""
-        loss = (logs or {}).get("val_loss", float("inf"))
-        if loss < self.best:
-            self.best = loss
+        value = (logs or {}).get(self.monitor, worst(self.larger_is_better))
+        if value > self.best if self.larger_is_better else value < self.best:
+            self.best = value
             with averaged(self.model):
                 save(self.model, self.folder / BEST, self.keeps)
         save(self.model, self.folder / LAST, self.keeps)
@@ -77,7 +89,20 @@ def save(model: keras.Model, path: Path, keep: bool = True) -> None:
         draft.unlink(missing_ok=True)
 
 
-def resume(model: keras.Model, folder: Path, steps_per_epoch: int, *, writes: bool = True) -> tuple[int, float]:
+def worst(larger_is_better: bool) -> float:
+    """What any value of a monitor is better than."""
+    return float("-inf") if larger_is_better else float("inf")
+
+
+def resume(
+    model: keras.Model,
+    folder: Path,
+    steps_per_epoch: int,
+    monitor: str = "val_loss",
+    *,
+    larger_is_better: bool = False,
+    writes: bool = True,
+) -> tuple[int, float]:
     """Bring a compiled model to where the run was stopped, and the curve back to that epoch.
 
     Parameters
@@ -87,6 +112,10 @@ def resume(model: keras.Model, folder: Path, steps_per_epoch: int, *, writes: bo
     folder : Path
         Run folder.
     steps_per_epoch : int
+    monitor : str
+        A column of the curve.
+    larger_is_better : bool
+        Of `monitor`.
     writes : bool
         Whether this process may bring the curve's file back.
 
@@ -95,7 +124,7 @@ def resume(model: keras.Model, folder: Path, steps_per_epoch: int, *, writes: bo
     epoch : int
         The next one, counted from 0.
     best : float
-        Lowest validation loss so far; infinite at the start.
+        Best value of `monitor` so far; infinitely bad at the start.
 
     Raises
     ------
@@ -104,7 +133,7 @@ def resume(model: keras.Model, folder: Path, steps_per_epoch: int, *, writes: bo
     """
     last = folder / LAST
     if not last.exists():
-        return 0, float("inf")
+        return 0, worst(larger_is_better)
     try:
         saved = keras.models.load_model(last)
     except Exception as error:  # zipfile, h5py and keras each raise their own
@@ -116,7 +145,8 @@ def resume(model: keras.Model, folder: Path, steps_per_epoch: int, *, writes: bo
         ours.assign(theirs.value)
     steps = int(model.optimizer.iterations)  # a few less than were made where mixed precision skipped some
     epoch = -(-steps // steps_per_epoch)
-    return epoch, _curve_until(folder / CURVE, epoch, writes)
+    values = _curve_until(folder / CURVE, epoch, monitor, writes)
+    return epoch, (max if larger_is_better else min)(values, default=worst(larger_is_better))
 
 
 def _state(model: keras.Model) -> list[Any]:
@@ -128,10 +158,10 @@ def _shapes(model: keras.Model) -> list[tuple[int, ...]]:
     return [tuple(variable.shape) for variable in _state(model)]
 
 
-def _curve_until(path: Path, epoch: int, writes: bool) -> float:
-    """Drop what the curve says of epochs that will be run again; the lowest validation loss of the rest."""
+def _curve_until(path: Path, epoch: int, monitor: str, writes: bool) -> list[float]:
+    """Drop what the curve says of epochs that will be run again; the monitor's values of the rest."""
     if not path.exists():
-        return float("inf")
+        return []
     with path.open(newline="") as stream:
         table = csv.DictReader(stream)
         names = table.fieldnames or []
@@ -143,7 +173,7 @@ def _curve_until(path: Path, epoch: int, writes: bool) -> float:
             writer.writeheader()
             writer.writerows(rows)
         os.replace(draft, path)
-    return min((float(row["val_loss"]) for row in rows if row.get("val_loss")), default=float("inf"))
+    return [float(row[monitor]) for row in rows if row.get(monitor)]
 
 
 def _first_line(error: Exception) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from CMBSegmentationLib.preprocess import NORMALIZATIONS
+
 
 class ConfigError(ValueError):
     """The configuration is wrong; the message names the key."""
@@ -32,8 +34,9 @@ class Data:
 
 @dataclass(frozen=True)
 class Network:
-    """Of `cmbtraining.network.build_unet`."""
+    """The paper's ``table-iv`` (`cmbtraining.network`) or ``in-plane`` (`cmbtraining.in_plane_network`)."""
 
+    kind: str = "table-iv"
     filters: tuple[int, ...] = (32, 64, 128, 256)
     patch_size: tuple[int, int, int] = (80, 80, 80)
     l2: float = 1e-4
@@ -41,7 +44,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Loss:
-    """Of `cmbtraining.losses.CombinedLoss`."""
+    """Of `cmbtraining.losses.CombinedLoss`; `network.kind` decides whether it is of probabilities or logits."""
 
     alpha: float = 0.5
     beta: float = 0.5
@@ -49,20 +52,25 @@ class Loss:
     class_weights: tuple[float, float] = (0.1, 5.0)
     tversky_share: float = 1.0
     entropy_share: float = 0.1
+    hardest_share: float = 0.0
+    hardest_voxels: float = 0.01
 
 
 @dataclass(frozen=True)
 class Sampling:
     """Patches a subject and epoch, the share of them that hold a lesion, and of the rest at dark places.
 
-    `hard_share` is the share of the rest that is laid around an earlier model's false positives.
+    Of the rest, `dark_share` is laid around dark places, `mimic_share` around a simulated mimic, and `hard_share`
+    around an earlier model's false positives. `flip` mirrors patches, `transpose` swaps their two axes in plane.
     """
 
     patches_per_subject: int = 16
     lesion_share: float = 0.9
     dark_share: float = 0.0
+    mimic_share: float = 0.0
     hard_share: float = 0.0
     flip: bool = False
+    transpose: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,13 +78,17 @@ class Augmentation:
     """Of `cmbtraining.augmentation`, all off; each value is drawn evenly up to the one given.
 
     `rotation_degrees` about any axis; `scale` 0.1 is up to a tenth larger or smaller; `intensity` 0.3 is a
-    contrast's power from 1 / 1.3 to 1.3; `bias_field` is shading, in its logarithm; `noise` is in the scan's
-    standard deviations; `anisotropy` 4 makes slices of up to four voxels along one axis.
+    contrast's power from 1 / 1.3 to 1.3; `gain` 0.25 multiplies by 1 / 1.25 to 1.25, `offset` is added in the
+    scan's standard deviations, as `noise` is; `blur` is a Gaussian's standard deviation in voxels;
+    `bias_field` is shading, in its logarithm; `anisotropy` 4 makes slices of up to four voxels along one axis.
     """
 
     rotation_degrees: float = 0.0
     scale: float = 0.0
     intensity: float = 0.0
+    gain: float = 0.0
+    offset: float = 0.0
+    blur: float = 0.0
     bias_field: float = 0.0
     noise: float = 0.0
     anisotropy: float = 1.0
@@ -87,8 +99,10 @@ class Training:
     """Length of training and the optimiser.
 
     `ema_momentum`, such as 0.999, validates and keeps as best an exponential moving average of the weights.
-    `learning_rate_decay` is "none" or "cosine". `mixed_precision` computes in 16 bits and keeps 32-bit
-    weights; `xla` asks for compiled steps where Keras would not choose them itself.
+    `learning_rate_decay` is "none" or "cosine", after `warmup_steps` in which the rate rises from 0. With
+    `weight_decay` the optimiser is AdamW, else Adam; `clip_norm` limits the norm of all gradients together, 0 leaves
+    it free. `precision` is "float32", or "float16" (GPUs) or "bfloat16" (also processors that have it), which
+    keep 32-bit weights; `xla` asks for compiled steps where Keras would not choose them itself.
     """
 
     epochs: int = 5000
@@ -97,8 +111,11 @@ class Training:
     batch_size: int = 4
     learning_rate: float = 5e-5
     learning_rate_decay: str = "none"
+    warmup_steps: int = 0
+    weight_decay: float = 0.0
+    clip_norm: float = 0.0
     seed: int = 1
-    mixed_precision: bool = False
+    precision: str = "float32"
     xla: bool = False
     ema_momentum: float = 0.0
 
@@ -139,6 +156,14 @@ class Config:
         """Plain values, ready for JSON or YAML."""
         return dataclasses.asdict(self)
 
+
+CHOICES = {
+    "kind": ("table-iv", "in-plane"),
+    "normalization": NORMALIZATIONS,
+    "learning_rate_decay": ("none", "cosine"),
+    "precision": ("float32", "float16", "bfloat16"),
+}
+"""Values that a key of this name may have."""
 
 SECTIONS = {
     "data": Data,
@@ -221,6 +246,8 @@ def _section(kind: Any, content: Any, source: str) -> Any:
         if key not in known:
             raise ConfigError(f"{source}: unknown key {key!r}; known are {', '.join(known)}.")
         values[key] = _checked(value, known[key].default, f"{source}.{key}")
+        if key in CHOICES and values[key] not in CHOICES[key]:
+            raise ConfigError(f"{source}.{key}: {value!r} is not known; choose from {', '.join(CHOICES[key])}.")
     return kind(**values)
 
 

@@ -22,8 +22,10 @@ from CMBSegmentationLib.read import checked_scan, read_scan
 
 from . import preprocessed
 from .masks import MaskError, grid_difference, read_mask
+from .synthesis.mimics import KINDS, VESSEL
 
 BRAIN_SAMPLE = 20000  # brain positions kept per subject, from which background patches are drawn
+VESSEL_VOXELS_A_PLACE = 1000  # a vessel is no compact body: patches are laid around places along it
 
 
 class DatasetError(ValueError):
@@ -66,6 +68,8 @@ class PreparedSubject:
     brain_positions : int array (m, 3)
     hard_positions : int array (h, 3)
         Where an earlier model saw what is not there.
+    mimic_positions : int array (k, 3)
+        A voxel of each simulated mimic.
     """
 
     name: str
@@ -74,6 +78,7 @@ class PreparedSubject:
     lesion_centres: NDArray[np.int32]
     brain_positions: NDArray[np.int32]
     hard_positions: NDArray[np.int32] = field(default_factory=lambda: np.empty((0, 3), np.int32))
+    mimic_positions: NDArray[np.int32] = field(default_factory=lambda: np.empty((0, 3), np.int32))
 
 
 def find_subjects(folder: Path, sequence: str = "T2S") -> list[Subject]:
@@ -154,13 +159,15 @@ def prepare_subject(
     folder = cache / f"{subject.name if subject.form else own}{kind}"
     stamp = json.dumps([spec.axes, spec.spacing_mm, spec.normalization])
     done = folder / "spec.json"
-    if not done.exists() or done.read_text() != stamp or not (folder / "ras_to_index.npy").exists():
+    if not done.exists() or done.read_text() != stamp or not (folder / "mimics.npy").exists():
         folder.mkdir(parents=True, exist_ok=True)
         _write_prepared(subject, spec, folder)
         done.write_text(stamp)
-    load = {f: np.load(folder / f"{f}.npy", mmap_mode="r") for f in ("voxels", "lesions", "centres", "brain")}
+    load = {f: np.load(folder / f"{f}.npy", mmap_mode="r") for f in ("voxels", "lesions", "centres", "brain", "mimics")}
     hard = _inside(hard_ras_mm, np.load(folder / "ras_to_index.npy"), load["voxels"].shape)
-    return PreparedSubject(subject.name, load["voxels"], load["lesions"], load["centres"], load["brain"], hard)
+    return PreparedSubject(
+        subject.name, load["voxels"], load["lesions"], load["centres"], load["brain"], hard, load["mimics"]
+    )
 
 
 def _inside(points: NDArray[np.float64] | None, ras_to_index: NDArray[np.float64], shape) -> NDArray[np.int32]:
@@ -180,7 +187,21 @@ def _write_prepared(subject: Subject, spec: InputSpec, folder: Path) -> None:
     np.save(folder / "lesions.npy", lesions)
     np.save(folder / "ras_to_index.npy", prepared.ras_to_index())
     np.save(folder / "centres.npy", _centres(lesions))
+    np.save(folder / "mimics.npy", _mimic_centres(subject, prepared))
     np.save(folder / "brain.npy", np.column_stack(np.unravel_index(flat, prepared.brain.shape)).astype(np.int32))
+
+
+def _mimic_centres(subject: Subject, prepared: PreparedScan) -> NDArray[np.int32]:
+    """Of the bodies in the simulator's map of mimics, where there is one; of vessels one place in a thousand voxels."""
+    path = subject.mask.with_name(subject.mask.name.replace("_CMB", "_mimics"))
+    if subject.form is not None or not path.exists():
+        return np.empty((0, 3), np.int32)
+    kinds = resample_labels(sitk.ReadImage(str(path), sitk.sitkUInt8), prepared)
+    vessel = 1 + KINDS.index(VESSEL)
+    bodies = _centres(((kinds > 0) & (kinds != vessel)).astype(np.uint8))
+    along = np.argwhere(kinds == vessel)
+    chosen = np.random.default_rng(0).permutation(len(along))[: len(along) // VESSEL_VOXELS_A_PLACE]
+    return np.concatenate([bodies, along[chosen]]).astype(np.int32)
 
 
 def _centres(lesions: NDArray[np.uint8]) -> NDArray[np.int32]:

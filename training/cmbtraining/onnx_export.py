@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from CMBSegmentationLib.manifest import METADATA_KEY, SCHEMA_VERSION, Manifest
 
 from .config import Config
-from .network import build_unet
+from .networks import build_network
 
 OPSET = 17
 LARGEST_DIFFERENCE = 1e-4
@@ -125,7 +125,7 @@ def export(
     Parameters
     ----------
     trained : keras.Model
-        From `build_unet` with the configuration's filters.
+        Of the configuration (`networks.build_network`).
     config : Config
     manifest : Manifest
         Its ``patch_size`` is what the file will take.
@@ -146,10 +146,9 @@ def export(
         A difference is above 1e-4.
     """
     size: tuple[int | None, ...] = (None, None, None) if dynamic else manifest.patch_size
-    network = build_unet(size, config.network.filters, l2=0.0)
+    network = build_network(replace(config, network=replace(config.network, l2=0.0)), size)
     network.set_weights(trained.get_weights())
-    head = network.layers[-1]
-    head.activation = keras.activations.linear
+    network.layers[-1].activation = keras.activations.linear
 
     signature = (tf.TensorSpec((None, *size, 1), tf.float32, name="scan"),)
     function = tf.function(lambda scan: tf.identity(network(scan, training=False), name="logits"), signature)

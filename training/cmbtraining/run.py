@@ -1,12 +1,12 @@
-"""One training run: described, started, gone on with."""
+"""The detector's training: what its run learns from, described and started."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,14 @@ from rich.progress import track
 
 from CMBSegmentationLib.preprocess import InputSpec
 
-from .checkpoints import BEST, LAST, Checkpoints, resume
 from .config import Augmentation, Config, ConfigError
-from .curves import curve_callbacks
 from .dataset import PreparedSubject, Subject, find_scans, prepare_subject
 from .distribution import Team, join
 from .fine_tuning import start_from
+from .fitting import Lesson, compile_for_training, fit, precision
 from .hard_negatives import HardNegatives
 from .losses import CombinedLoss
-from .network import build_unet
+from .networks import build_network
 from .run_folder import open_run
 from .sampling import PatchSequence
 from .splits import chosen, read_split
@@ -65,7 +64,7 @@ def sides_of_split(data: Path, split: Path, fold: int, sequences: Sequence[str] 
 
 def describe(config: Config) -> dict[str, Any]:
     """Name what would be trained: the network's parameters and layers, and the configuration."""
-    model = _network(config)
+    model = build_network(config)
     return {
         "name": config.name,
         "parameters": model.count_params(),
@@ -124,66 +123,23 @@ def train(
     keras.utils.set_random_seed(config.training.seed)
     settings = config.training
     with precision(config):
-        model = compiled(config)
         patches = _patches(config, training, out, settings.steps_per_epoch, settings.seed, team, hard_negatives)
         unchanged = dataclasses.replace(config, augmentation=Augmentation())
         fixed = _patches(unchanged, validation, out, settings.validation_steps, settings.seed + 1, team)
-        if trained and not (out / LAST).exists():
-            start_from(model, trained, _first_patches(patches))
-        epoch, best = resume(model, out, settings.steps_per_epoch, writes=team.leads)
-        team.wait("resumed")
-        model.fit(
-            patches,
-            validation_data=fixed,
-            initial_epoch=epoch,
-            epochs=settings.epochs,
-            shuffle=False,  # the patches are drawn in random order already, the same after a stop
-            verbose=2 if team.leads else 0,
-            callbacks=[
-                keras.callbacks.LambdaCallback(on_epoch_begin=lambda number, logs: patches.begin(number)),
-                *([keras.callbacks.SwapEMAWeights()] if settings.ema_momentum else []),
-                *(curve_callbacks(config, out) if team.leads else []),
-                Checkpoints(out, best, keeps=team.leads),
-            ],
-        )
-        team.wait("trained")
-    return out / BEST
+        lesson = Lesson(build_network(config), _loss(config), patches, fixed)
+        start = None if trained is None else partial(start_from, path=trained, patches=_first_patches(patches))
+        return fit(config, lesson, out, team, start)
 
 
 def compiled(config: Config) -> keras.Model:
-    """Build the network with its optimiser and loss, ready for `fit`."""
-    model = _network(config)
-    model.compile(
-        _optimizer(config),
-        CombinedLoss(**config.as_dict()["loss"]),
-        jit_compile=True if config.training.xla else "auto",
-    )
+    """Build the detector with its optimiser and loss, ready for `fit`."""
+    model = build_network(config)
+    compile_for_training(config, model, _loss(config))
     return model
 
 
-@contextmanager
-def precision(config: Config) -> Iterator[None]:
-    """Build and train under the configured precision, and leave Keras as it was."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_float16" if config.training.mixed_precision else "float32")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
-def _network(config: Config) -> keras.Model:
-    network = config.network
-    return build_unet(network.patch_size, network.filters, l2=network.l2)
-
-
-def _optimizer(config: Config) -> keras.optimizers.Optimizer:
-    settings = config.training
-    rate: Any = settings.learning_rate
-    if settings.learning_rate_decay == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, settings.epochs * settings.steps_per_epoch, alpha=0.01)
-    momentum = settings.ema_momentum
-    return keras.optimizers.Adam(rate, use_ema=True, ema_momentum=momentum) if momentum else keras.optimizers.Adam(rate)
+def _loss(config: Config) -> CombinedLoss:
+    return CombinedLoss(**config.as_dict()["loss"], from_logits=config.network.kind != "table-iv")
 
 
 def _patches(

@@ -75,8 +75,9 @@ class PatchSequence(keras.utils.PyDataset):
     def _patch(self, number: int, subject: int, with_lesion: int) -> tuple[NDArray[np.floating], NDArray[np.uint8]]:
         rng = np.random.default_rng([self.seed, self.epoch, number])
         at = "dark" if rng.random() < self.sampling.dark_share else "any"
-        if self.sampling.hard_share and rng.random() < self.sampling.hard_share:
-            at = "hard"
+        for place, share in (("mimic", self.sampling.mimic_share), ("hard", self.sampling.hard_share)):
+            if share and rng.random() < share:
+                at = place
         turn = random_turn(self.augmentation, self.spacing_mm, rng) if self.augmentation else None
         x, y = draw_patch(self.subjects[subject], self.patch_size, bool(with_lesion), rng, at, turn)
         if self.augmentation:
@@ -84,6 +85,8 @@ class PatchSequence(keras.utils.PyDataset):
         if self.sampling.flip:
             axes = tuple(np.flatnonzero(rng.random(3) < 0.5).tolist())
             x, y = np.flip(x, axes), np.flip(y, axes)
+        if self.sampling.transpose and rng.random() < 0.5:
+            x, y = x.swapaxes(0, 1), y.swapaxes(0, 1)
         return x, y
 
     def _plan(self) -> NDArray[np.int64]:
@@ -114,9 +117,9 @@ def draw_patch(
         A lesion's centre lies anywhere in the patch, each place as likely; else a patch in the brain
         without any lesion (of `MOST_TRIES` the last is taken if each met one).
     rng : numpy.random.Generator
-    at : {"any", "dark", "hard"}
+    at : {"any", "dark", "mimic", "hard"}
         Without lesion: lay the patch around any place of the brain, around the darkest of `DARK_OF`,
-        most often a vessel, or around a hard negative (any place where the subject has none).
+        most often a vessel, around a simulated mimic or a hard negative (any place where the subject has none).
     turn : array (3, 3), optional
         Of `cmbtraining.augmentation.random_turn`; what the patch is laid around stays where it is.
 
@@ -128,8 +131,8 @@ def draw_patch(
     for _ in range(MOST_TRIES):
         if with_lesion:
             anchor = subject.lesion_centres[rng.integers(len(subject.lesion_centres))]
-        elif at == "hard" and len(subject.hard_positions):
-            anchor = subject.hard_positions[rng.integers(len(subject.hard_positions))]
+        elif len(places := {"mimic": subject.mimic_positions, "hard": subject.hard_positions}.get(at, ())):
+            anchor = places[rng.integers(len(places))]
         else:
             count = DARK_OF if at == "dark" else 1
             places = subject.brain_positions[rng.integers(len(subject.brain_positions), size=count)]
