@@ -19,7 +19,7 @@ from rich.console import Console
 from CMBSegmentationLib.errors import CMBError, InputError, MachineError
 
 from .access import Access
-from .options import EXAMPLE, WEB_PACKAGES, add_web_options
+from .options import EXAMPLE, NOTICE, WEB_PACKAGES, add_web_options
 from .page_process import PageProcess
 from .session_folder import sessions_folder
 
@@ -67,8 +67,6 @@ async def _serve(arguments: argparse.Namespace, scan: Path | None, folder: Path,
     first = asyncio.create_task(PageProcess.start(debug=arguments.debug))
     await asyncio.sleep(0)  # the first page's process loads its packages while this one loads those that serve
     from aiohttp import web
-
-    from CMBSegmentationLib.outputs import NOTICE
 
     from .gateway import Gateway
 

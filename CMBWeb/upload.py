@@ -15,7 +15,7 @@ from aiohttp import BodyPartReader, web
 
 from CMBSegmentationLib.errors import InputError, MachineError
 from CMBSegmentationLib.read import FILE_SUFFIXES
-from CMBSegmentationLib.result_files import ENDINGS_WITH_PROBABILITY
+from CMBSegmentationLib.result_files import ENDINGS_REGIONS, ENDINGS_WITH_PROBABILITY
 
 from .limits import LARGEST_MB, MOST_FILES, too_large
 from .session_folder import remove
@@ -23,6 +23,8 @@ from .session_folder import remove
 PIECE_BYTES = 1 << 18
 SCENE_SUFFIX, ZIP_SUFFIX = ".mrb", ".zip"
 SCAN, EARLIER = "scan", "earlier"
+UNPACKED = "earlier-results"  # no word of a message: its name is replaced in them
+OF_RESULTS = (*ENDINGS_WITH_PROBABILITY.values(), *ENDINGS_REGIONS.values())
 TWO_FILES = (".nhdr", ".mhd")  # headers whose voxels lie in a second file that a browser does not send along
 
 
@@ -102,7 +104,7 @@ async def receive_earlier(request: web.Request, folder: Path) -> Earlier:
                 "The earlier scan and its results are needed, both.",
                 "Choose them together: the scan's file (or all its DICOM files), and the .zip from Export, Results.",
             )
-        results = target / EARLIER
+        results = target / UNPACKED
         stem = _unpack(zips[0], results)
         zips[0].path.unlink()
         scan = _one_scan([one for one in stored if one not in zips], stem)
@@ -162,7 +164,7 @@ def _unpack(archive: Received, into: Path) -> str:
         with zipfile.ZipFile(archive.path) as opened:
             for member in opened.infolist():
                 name = PurePosixPath(member.filename).name
-                ending = next((one for one in ENDINGS_WITH_PROBABILITY.values() if name.endswith(one)), None)
+                ending = next((one for one in OF_RESULTS if name.endswith(one)), None)
                 if ending is None:
                     continue
                 left -= member.file_size  # no more than that is read, whatever the archive holds

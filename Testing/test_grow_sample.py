@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 import SimpleITK as sitk
 from scipy import ndimage
 
@@ -14,7 +15,9 @@ from CMBSegmentationLib.matching import match_centres
 from CMBSegmentationLib.resources import sample_scan
 
 
-def test_each_scribbled_lesion_of_the_sample_is_one_component_at_its_place(tmp_path: Path) -> None:
+def test_each_scribbled_lesion_of_the_sample_is_one_component_at_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scan = sitk.ReadImage(str(sample_scan()))
     truth = json.loads(sample_scan().with_name("cmb-sample_T2starw_truth.json").read_text())["lesions"]
     labels = np.zeros(scan.GetSize()[::-1], np.uint8)
@@ -25,6 +28,8 @@ def test_each_scribbled_lesion_of_the_sample_is_one_component_at_its_place(tmp_p
     scribbles.CopyInformation(scan)
     sitk.WriteImage(scribbles, str(tmp_path / "scribbles.nii.gz"))
 
+    # figures are made and not rendered: CMBScribbleGrow/Testing/test_grow_command.py does
+    monkeypatch.setattr("CMBScribbleGrowLib.pictures._save", lambda figure, path: path.write_bytes(b""))
     outcome = grow_scribbles(GrowRequest(sample_scan(), tmp_path / "scribbles.nii.gz", tmp_path / "out"))
 
     masks = sitk.GetArrayFromImage(sitk.ReadImage(str(outcome.files["labels"])))

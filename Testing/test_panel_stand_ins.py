@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
-pytest.importorskip("PySide6")
 from panels import open_panel
 from PySide6 import QtWidgets
 from qt_harness.headers import CLASSES, offered
@@ -13,6 +11,8 @@ from qt_harness.pythonqt import SignatureError, custom_widgets
 from slicer_scene import a_scene, new_scene
 
 __all__ = ["a_scene", "new_scene", "open_panel"]
+
+pytestmark = pytest.mark.xdist_group("qt")
 
 QT_BASE = {"ctkCollapsibleButton": QtWidgets.QAbstractButton}
 INHERITS = {name: "qMRMLWidget" for name in STAND_INS if name.startswith("qMRML")}

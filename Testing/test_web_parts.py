@@ -13,17 +13,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from aiohttp import ClientSession, FormData, web
+from aiohttp.test_utils import TestClient, TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 
-pytest.importorskip("aiohttp")
-
-from aiohttp import ClientSession, FormData, web
-from aiohttp.test_utils import TestClient, TestServer
-
-from CMBSegmentationLib import cli, command
+from CMBSegmentationLib import cli, command, outputs
 from CMBSegmentationLib.errors import CMBError
-from CMBWeb import upload
+from CMBWeb import options, upload
 from CMBWeb.access import Access, folder_name, new_key
 from CMBWeb.grey_window import reading_window
 from CMBWeb.kept_results import KeptResults, KeptScan
@@ -130,15 +127,30 @@ def test_without_the_extra_the_command_says_what_to_install(monkeypatch, capsys)
         assert "no_such_package" in capsys.readouterr().err
 
 
-def test_the_command_serves_without_loading_the_detector():
-    script = (
-        "import sys; from CMBSegmentationLib import command; sys.argv[1:] = ['web', '--port', 'x']\n"
-        "try: command.main()\n"
-        "except SystemExit: pass\n"
-        "print(sorted({'scipy', 'SimpleITK', 'onnxruntime', 'pydicom'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+SERVES_AND_STOPS = """
+import sys
+from CMBSegmentationLib import command
+from CMBWeb import cli
+from CMBWeb.page_process import PageProcess
+async def nothing(*_, **__): pass
+cli._until_asked_to_stop = PageProcess.start = nothing  # the page's own process shows scans, this one hands on
+sys.argv[1:] = ["web", "--port", "0", "--no-browser"]
+assert command.main() == 0
+print(sorted({"aiohttp", "numpy", "scipy", "SimpleITK", "onnxruntime", "pydicom", "slicer"} & set(sys.modules)))
+"""
+
+
+def test_the_command_serves_without_loading_the_detector(tmp_path):
+    environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
+    command_line = [sys.executable, "-c", SERVES_AND_STOPS]
+    done = subprocess.run(command_line, env=environment, capture_output=True, text=True, check=True)
+    served, loaded = done.stdout.splitlines()
+    assert served.startswith("CMB is served at http://127.0.0.1:")
+    assert loaded == "['aiohttp']"
+
+
+def test_the_notice_in_the_terminal_is_that_of_the_results():
+    assert options.NOTICE == outputs.NOTICE
 
 
 def test_other_commands_go_to_their_own(monkeypatch, capsys):
@@ -191,7 +203,12 @@ def zipped(**files):
     return stream.getvalue()
 
 
-RESULTS = {"../../sub-1_desc-cmb_lesions.json": b"{}", "/sub-1_desc-cmb_dseg.nii.gz": b"1", "evil.py": b"1"}
+RESULTS = {
+    "../../sub-1_desc-cmb_lesions.json": b"{}",
+    "/sub-1_desc-cmb_dseg.nii.gz": b"1",
+    "sub-1_desc-regions_dseg.nii.gz": b"1",
+    "evil.py": b"1",
+}
 
 
 def test_an_earlier_scan_and_its_results_are_stored_under_names_of_our_own(tmp_path):
@@ -199,6 +216,7 @@ def test_an_earlier_scan_and_its_results_are_stored_under_names_of_our_own(tmp_p
     assert status == 200, told
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [
         "00000.nii.gz", "earlier_desc-cmb_dseg.nii.gz", "earlier_desc-cmb_lesions.json",
+        "earlier_desc-regions_dseg.nii.gz",
     ]  # fmt: skip
 
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Download, Page, sync_playwright
 
-from CMBSegmentationLib.resources import sample_scan
+if TYPE_CHECKING:
+    import pytest
 
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -24,6 +25,8 @@ FLAGS = (
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 PATIENCE_MS = 120_000  # what is waited for at most on a machine that does other things, too
+LOOK_AGAIN_MS = 100
+SAMPLE_NAME = "cmb-sample_T2starw"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 
 
@@ -58,6 +61,10 @@ class Server:
         """Name of the cookie of a session."""
         return f"cmb_session_{self.port}"
 
+    def key_of(self, page: Page) -> str:
+        """Give the key of a page's session."""
+        return next(str(one["value"]) for one in page.context.cookies() if one["name"] == self.cookie)
+
     def folder(self, key: str) -> Path:
         """Give the folder of a session."""
         return self.state / "slicer-cmb" / "web" / hashlib.sha256(key.encode()).hexdigest()[:32]
@@ -86,6 +93,7 @@ class Server:
 @contextmanager
 def chromium() -> Iterator[Any]:
     """Start Debian's Chromium."""
+    assert CHROMIUM, "There is no Chromium on this machine: apt-get install chromium"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         try:
@@ -98,48 +106,98 @@ def new_page(browser: Any, hosts: set[str], size: tuple[int, int] = (1280, 800))
     """Open a browser session of its own; the hosts that it asks are added to `hosts`."""
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, accept_downloads=True)
     context.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+    context.on("page", lambda page: page.on("websocket", lambda socket: hosts.add(urlsplit(socket.url).netloc)))
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     return page
 
 
-def give_review(server: Server, key: str, results: Path) -> None:
-    """Leave a session of the sample scan with results behind, as a server that was stopped does."""
-    review = server.folder(key) / "review"
-    review.mkdir(parents=True)
-    shutil.copytree(results, review / "results")
-    kept = {"path": str(sample_scan()), "name": "cmb-sample_T2starw", "uploaded": False}
-    (review / "scan.json").write_text(json.dumps(kept), encoding="utf-8")
+def are_ours(hosts: set[str]) -> bool:
+    """Whether all hosts that were asked are this machine; the address of a blob has none."""
+    return all(host == "" or host.startswith("127.0.0.1:") for host in hosts)
 
 
-def resume(page: Page, server: Server, key: str) -> None:
-    """Open the page of a session that was left behind, and go on with its review."""
-    page.context.add_cookies([{"name": server.cookie, "value": key, "url": server.url}])
+class SharedPage:
+    """A page, and the process behind it, that tests use one after the other.
+
+    Parameters
+    ----------
+    browser
+    hosts : set of str
+        As for `new_page`.
+    prepare : callable
+        Brings the page to what each test begins with, whatever the one before left.
+    """
+
+    def __init__(self, browser: Any, hosts: set[str], prepare: Callable[[Page], None]) -> None:
+        self._browser, self._hosts, self._prepare = browser, hosts, prepare
+        self._page: Page | None = None
+
+    @contextmanager
+    def lent(self, session: pytest.Session) -> Iterator[Page]:
+        """Lend it to a test; where that fails, the next one gets a new page and process."""
+        failed = session.testsfailed
+        page, self._page = self._page or new_page(self._browser, self._hosts), None
+        for other in page.context.pages:
+            if other is not page:
+                other.close()
+        self._prepare(page)
+        yield page
+        if session.testsfailed == failed:
+            self._page = page
+        else:
+            page.context.close()
+
+
+def wait_until(page: Page, is_so: Callable[[], object], instead: Callable[[], object] = lambda: "") -> None:
+    """Wait for what the browser has no event for; where it does not come, `instead` gives what was seen."""
+    until = time.monotonic() + PATIENCE_MS / 1000
+    while not is_so():
+        assert time.monotonic() < until, f"not so within {PATIENCE_MS // 1000} s {instead()}"
+        page.wait_for_timeout(LOOK_AGAIN_MS)  # the browser's events are heard meanwhile
+
+
+def go_to(page: Page, server: Server) -> None:
+    """Open the page, whatever its session shows, and wait until it is connected; help and messages are closed."""
     page.goto(server.url)
-    page.get_by_role("button", name="Resume the review").click()
-    page.get_by_role("button", name="Accept", exact=True).wait_for()
+    page.wait_for_function("() => window.trame?.state?.get('trame__title') && document.querySelector('.cmb-bar')")
+    page.evaluate("() => window.trame.state.update({ message_shown: false, help_shown: false })")
 
 
-def open_sample(page: Page, server: Server) -> None:
-    """Open the page and in it the bundled sample."""
-    page.goto(server.url)
-    page.get_by_role("button", name="Open the sample scan").click()
-    page.get_by_role("button", name="Detect microbleeds").wait_for()
+def state_of_page(page: Page) -> dict[str, Any]:
+    """Give what page and process both know."""
+    return dict(page.evaluate("() => JSON.parse(JSON.stringify(window.trame.state.get()))"))
 
 
-def state_of(page: Page, lesion: int) -> str:
-    """Give the status that a lesion's row shows."""
-    return page.locator(f"[data-lesion='{lesion}'] .cmb-state").inner_text()
+def open_sample(page: Page) -> None:
+    """Open the bundled sample from the bar, which is there whatever is shown, where it is not open yet."""
+    if state_of_page(page)["scan_name"] == SAMPLE_NAME:
+        return
+    page.get_by_role("button", name="Sample", exact=True).click()
+    page.get_by_text(SAMPLE_NAME, exact=True).wait_for()
+    page.locator(".cmb-busy").wait_for(state="detached")
 
 
-def wait_for_state(page: Page, lesion: int, state: str) -> None:
-    """Wait until a lesion's row shows a status."""
-    page.locator(f"[data-lesion='{lesion}'] .cmb-state", has_text=state).wait_for()
+def choose(page: Page, button: str, paths: Path | Sequence[Path], *, exact: bool = False) -> None:
+    """Click a button that asks for files, and choose some."""
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name=button, exact=exact).click()
+    chooser.value.set_files(paths)
 
 
-def rows_of(page: Page) -> list[int]:
-    """Give the numbers of the lesions that are listed."""
-    return [int(one) for one in page.locator("[data-lesion]").evaluate_all("all => all.map(e => e.dataset.lesion)")]
+def take(page: Page, what: str) -> Download:
+    """Choose in the Export menu what comes as a file."""
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as download:
+        page.get_by_text(what, exact=True).click()
+    return download.value
+
+
+def wait_until_told(page: Page, message: str, hint: str = "") -> None:
+    """Wait for a message, and close it."""
+    alert = page.get_by_role("alert").filter(has_text=message).filter(has_text=hint)
+    alert.get_by_role("button", name="Close").click()
+    alert.wait_for(state="hidden")
 
 
 def view_of(page: Page, number: int) -> dict[str, float]:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -204,7 +205,7 @@ def test_the_state_at_hand_is_the_readers_latest_with_the_others(saver, files):
 
 
 ANNOTATE_UNTIL_KILLED = """
-import sys, time
+import itertools, sys
 sys.path[:0] = {paths!r}
 from pathlib import Path
 from annotated_study import microbleed, small_scan
@@ -215,16 +216,18 @@ from CMBScribbleGrowLib.autosave import Autosave
 from CMBScribbleGrowLib.segments_file import Segment
 import numpy as np
 
+now = 0.0  # seconds that pass in no time
 annotation, masks = Annotation(reader="SI"), []
-save = Autosave(StudyFiles(Path({folder!r}), "scan"), Study(scan="scan.nii"), "SI", small_scan())
-for number in range(1, 200):
+save = Autosave(StudyFiles(Path({folder!r}), "scan"), Study(scan="scan.nii"), "SI", small_scan(), clock=lambda: now)
+for number in itertools.count(1):
     annotation = with_entry(annotation, microbleed(number))
     masks.append(Segment(f"CMB {{number}}", "SI", np.array([[number % 12, number % 20, number % 24]])))
     save.changed(annotation, masks)
-    print(number, time.monotonic(), flush=True)
+    print(number, now, flush=True)
+    sys.stdin.readline()  # the word to go on: the test knows how far it is
     for _ in range(2):
         save.poll()
-        time.sleep(0.05)
+        now += 0.05
 """
 
 
@@ -232,36 +235,43 @@ def test_a_killed_process_loses_nothing_older_than_two_seconds(tmp_path):
     here = Path(__file__).resolve()
     paths = [str(here.parent), str(here.parents[1]), str(here.parents[2] / "CMBSegmentation")]
     script = ANNOTATE_UNTIL_KILLED.format(paths=paths, folder=str(tmp_path))
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    entered = {}
-    for line in process.stdout:
-        number, moment = line.split()
-        entered[int(number)] = float(moment)
-        if entered[int(number)] - entered[1] > 4.35:  # between two writes, for what it is worth
-            break
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    killed = max(entered.values())
-    study, notes = open_study(StudyFiles(tmp_path, "scan"), "scan.nii")
-    kept = {cmb.id for cmb in study.of("SI").microbleeds}
-    assert notes == ()
-    old = {number for number, moment in entered.items() if killed - moment > LATEST_S}
+    files, entered = StudyFiles(tmp_path, "scan"), {}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", script], text=True, bufsize=1, **pipes) as process:
+        for line in process.stdout:
+            number, now = int(line.split()[0]), float(line.split()[1])
+            entered[number] = now
+            old = {one for one, moment in entered.items() if now - moment > LATEST_S}
+            assert old <= kept_in(files)  # whenever it is killed
+            if now > 4.35:
+                break
+            process.stdin.write("\n")
+        process.kill()
+    assert process.returncode == -signal.SIGKILL  # it had not ended by itself
     assert len(old) >= 10
+    study, notes = open_study(files, "scan.nii")
+    assert notes == ()
+    kept = {cmb.id for cmb in study.of("SI").microbleeds}
     assert old <= kept
-    masks = {segment.name for segment in read_segments(StudyFiles(tmp_path, "scan").segments, small_scan())}
+    masks = {segment.name for segment in read_segments(files.segments, small_scan())}
     assert {f"CMB {number}" for number in kept} <= masks
-    process.stdout.close()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="folders are not locked there")
+def kept_in(files):
+    return {cmb.id for cmb in read_study(files.annotation).of("SI").microbleeds} if files.annotation.exists() else set()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="platform: folders are not locked on Windows")
 def test_a_process_that_never_lets_go_of_the_folder_does_not_stop_the_saving(tmp_path, monkeypatch):
     import fcntl
 
     monkeypatch.setattr(safe_write, "LOCK_WAIT_S", 0.05)
     handle = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(handle, fcntl.LOCK_EX)
+    before = time.monotonic()
     try:
         with safe_write.folder_lock(tmp_path):
-            pass  # without the wait's end this is never reached
+            waited = time.monotonic() - before  # without the wait's end this is never reached
     finally:
         os.close(handle)
+    assert waited >= 0.05  # it asked for the lock, and went on without

@@ -18,7 +18,7 @@ from CMBScribbleGrowLib.session_state import State
 SCRIPT = Path(__file__).with_name("annotating_process.py")
 
 
-@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX's")
+@pytest.mark.skipif(os.name != "posix", reason="platform: SIGKILL is POSIX's")
 @pytest.mark.parametrize("moment", ["grown", "previewed", "answered", "painted", "found 3", "found 4"])
 def test_what_is_two_seconds_old_is_there_after_kill_9(moment, a_scene, tmp_path):
     killed_after(moment, tmp_path)

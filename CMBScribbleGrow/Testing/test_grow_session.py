@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-import stat
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -599,13 +601,45 @@ def test_a_scan_without_a_folder_is_annotated_and_saved_once_there_is_one(a_sess
     assert a_session.close_study()
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_folder_is_said_once_and_nothing_is_lost(grown, a_clock, folder, tmp_path):
-    folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
+NOBODY = 65534
+
+
+@contextmanager
+def bound_by_permissions():
+    """Whom permissions bind: root, who may write anywhere, is nobody for the time."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(NOBODY)
     try:
-        check_that_nothing_is_lost(grown, a_clock, tmp_path)
+        yield
     finally:
-        folder.chmod(stat.S_IRWXU)
+        if is_root:
+            os.seteuid(0)
+
+
+@pytest.fixture
+def a_readers_home():
+    """A folder that another user than root reaches, too; pytest's own are closed to others."""
+    with tempfile.TemporaryDirectory() as name:
+        home = Path(name)
+        home.chmod(0o755)
+        if os.geteuid() == 0:
+            os.chown(home, NOBODY, -1)
+        yield home
+
+
+@pytest.mark.skipif(os.name != "posix", reason="platform: permissions are POSIX's")
+def test_a_read_only_folder_is_said_once_and_nothing_is_lost(a_session, a_head, a_clock, a_readers_home):
+    with bound_by_permissions():
+        folder = a_readers_home / "annotations"
+        folder.mkdir()
+        a_session.open(a_head, reader="SI", folder=str(folder))
+        paint(a_head, "A")
+        assert a_session.grow()
+        folder.chmod(0o500)
+        check_that_nothing_is_lost(a_session, a_clock, a_readers_home)
+        assert list(folder.iterdir()) == []
+        folder.chmod(0o700)
 
 
 def test_a_folder_that_is_gone_is_said_once_and_nothing_is_lost(grown, a_clock, folder, tmp_path):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -16,8 +18,6 @@ from rich.table import Table
 from CMBScribbleGrowLib.cli_grow import add_grow_options, grow_from
 from CMBScribbleGrowLib.cli_import import EXAMPLE, add_annotate_import_options, run_annotate_import
 from CMBScribbleGrowLib.growing_run import GrowOutcome
-from CMBWeb.options import EXAMPLE as WEB_EXAMPLE
-from CMBWeb.options import add_web_options
 
 from . import __version__
 from .batch.cli_batch import EXAMPLE as BATCH_EXAMPLE
@@ -132,14 +132,8 @@ def _parser() -> argparse.ArgumentParser:
     add_annotate_import_options(annotate_import)
     annotate_import.set_defaults(command=_annotate_import)
 
-    web = commands.add_parser(
-        "web",
-        help="detect and review in a browser",
-        description="Serve a page with 3D Slicer's views: detect, review, scribble, export. Needs the extra web.",
-        epilog=f"example: {WEB_EXAMPLE}",
-    )
-    add_web_options(web)
-    web.set_defaults(command=_web)
+    if importlib.util.find_spec("CMBWeb"):  # 3D Slicer's extension has no page to serve
+        _add_web(commands)
 
     models = commands.add_parser(
         "models",
@@ -150,9 +144,23 @@ def _parser() -> argparse.ArgumentParser:
     models.add_argument("files", metavar="FILE", nargs="*", type=Path, help="model files (default: the bundled ones)")
     models.add_argument("--json", action="store_true", help="whole manifests as JSON")
     models.set_defaults(command=_models)
-    for command in (detect, batch, report, compare, grow, annotate_import, web, models):
+    for command in commands.choices.values():
         command.add_argument("--debug", action="store_true", help="show tracebacks")
     return parser
+
+
+def _add_web(commands: Any) -> None:
+    from CMBWeb.options import EXAMPLE as WEB_EXAMPLE
+    from CMBWeb.options import add_web_options
+
+    web = commands.add_parser(
+        "web",
+        help="detect and review in a browser",
+        description="Serve a page with 3D Slicer's views: detect, review, scribble, export. Needs the extra web.",
+        epilog=f"example: {WEB_EXAMPLE}",
+    )
+    add_web_options(web)
+    web.set_defaults(command=_web)
 
 
 def _detect(arguments: argparse.Namespace, screen: Console) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,15 @@ def dark_model(tmp_path: Path) -> Path:
     return write_dark_voxel_model(tmp_path / "dark.onnx")
 
 
-@pytest.fixture
-def scan_file(tmp_path: Path) -> Path:
-    """A ball of a brain with two dark spots."""
-    path = tmp_path / "head_T2starw.nii.gz"
+@pytest.fixture(scope="session")
+def a_head_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ball of a brain with two dark spots, made once: not to be changed."""
+    path = tmp_path_factory.mktemp("head") / "head_T2starw.nii.gz"
     sitk.WriteImage(ball_brain()[0], str(path))
     return path
+
+
+@pytest.fixture
+def scan_file(a_head_file: Path, tmp_path: Path) -> Path:
+    """`a_head_file` in a folder of the test's own."""
+    return Path(shutil.copy(a_head_file, tmp_path))

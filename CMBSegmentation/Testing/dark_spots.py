@@ -58,6 +58,11 @@ def write_dark_voxel_model(path: Path, manifest: Manifest | str | None = MANIFES
     return path
 
 
+def only(model: Path) -> list[str]:
+    """Options by which a detector runs alone: to load the bundled regions and verifier takes longer than its search."""
+    return ["--model", str(model), "--regions", "none", "--verifier", "none", "--device", "cpu"]
+
+
 OBLIQUE = sitk.Euler3DTransform((0.0, 0.0, 0.0), 0.21, -0.13, 0.34).GetMatrix()
 
 

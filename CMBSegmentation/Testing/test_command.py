@@ -7,19 +7,20 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from dark_spots import MANIFEST, ball_brain, write_dark_voxel_model
+from dark_spots import MANIFEST, ball_brain, only, write_dark_voxel_model
+from waiting import wait_until
 
-from CMBSegmentationLib import cli
+from CMBSegmentationLib import cli, command
 from CMBSegmentationLib.lesions import COLUMNS
 
 SMALL = [24, 24, 24]
+COMMANDS = ("detect", "batch", "report", "compare", "grow", "annotate-import", "web", "models")
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_detect_writes_the_list_the_segmentation_and_the_report(cmb, scan_file, 
 
 
 def test_probability_is_written_when_asked_for(cmb, scan_file, dark_model, tmp_path):
-    assert cmb("detect", scan_file, "-o", tmp_path / "out", "--model", dark_model, "--save-probability")[0] == 0
+    assert cmb("detect", scan_file, "-o", tmp_path / "out", *only(dark_model), "--save-probability")[0] == 0
     probability = sitk.ReadImage(str(tmp_path / "out/head_T2starw_desc-cmb_probseg.nii.gz"))
     values = sitk.GetArrayFromImage(probability)
     assert 0 <= values.min() < values.max() <= 1
@@ -91,26 +92,37 @@ def test_probability_is_written_when_asked_for(cmb, scan_file, dark_model, tmp_p
 def test_a_higher_threshold_accepts_no_more(cmb, scan_file, dark_model, tmp_path):
     counts = []
     for threshold in ("0.2", "0.99999"):
-        cmb("detect", scan_file, "-o", tmp_path / threshold, "--model", dark_model, "--threshold", threshold)
+        cmb("detect", scan_file, "-o", tmp_path / threshold, *only(dark_model), "--threshold", threshold)
         content = json.loads((tmp_path / threshold / "head_T2starw_desc-cmb_lesions.json").read_text())
         counts.append(content["summary"]["accepted"])
         assert content["provenance"]["settings"]["threshold"] == float(threshold)
-    assert counts[1] <= counts[0]
+    assert counts[1] < counts[0] == 2
+
+
+def listed_by_detect(file: Path, out: Path, model: Path) -> list[dict[str, str]]:
+    """The rows of the list that a detection writes."""
+    assert cli.main(["detect", str(file), "-o", str(out), *only(model)]) == 0
+    (table,) = out.glob("*_lesions.csv")
+    return list(csv.DictReader(table.read_text().splitlines()))
+
+
+@pytest.fixture(scope="module")
+def as_it_was(a_head_file, tmp_path_factory) -> list[dict[str, str]]:
+    """What is found in the scan before it is turned."""
+    folder = tmp_path_factory.mktemp("as-it-was")
+    return listed_by_detect(a_head_file, folder / "out", write_dark_voxel_model(folder / "dark.onnx"))
 
 
 @pytest.mark.parametrize("orientation", ["LPS", "SRA", "AIR"])
 @pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd", ".mha"])
-def test_axis_order_and_file_format_do_not_change_the_list(cmb, scan_file, dark_model, tmp_path, orientation, suffix):
+def test_axis_order_and_file_format_do_not_change_the_list(
+    as_it_was, scan_file, dark_model, tmp_path, orientation, suffix
+):
     turned = tmp_path / f"turned{suffix}"
     sitk.WriteImage(sitk.DICOMOrient(sitk.ReadImage(str(scan_file)), orientation), str(turned))
-    rows = {}
-    for name, file in (("as it was", scan_file), ("turned", turned)):
-        assert cmb("detect", file, "-o", tmp_path / name, "--model", dark_model)[0] == 0
-        (listed,) = (tmp_path / name).glob("*_lesions.csv")
-        rows[name] = listed.read_text()
-    first, second = (list(csv.DictReader(text.splitlines())) for text in rows.values())
-    assert len(first) == len(second) > 0
-    for a, b in zip(first, second, strict=True):
+    found = listed_by_detect(turned, tmp_path / "out", dark_model)
+    assert len(found) == len(as_it_was) > 0
+    for a, b in zip(found, as_it_was, strict=True):
         assert [float(a[c]) for c in COLUMNS[2:8]] == pytest.approx([float(b[c]) for c in COLUMNS[2:8]], abs=0.02)
 
 
@@ -122,18 +134,30 @@ def test_models_lists_a_model_and_its_manifest(cmb, dark_model):
     assert json.loads(out)["dark.onnx"]["task"] == "detect"
 
 
-@pytest.mark.parametrize(
-    "command", [["--help"], *([name, "--help"] for name in ("detect", "batch", "grow", "annotate-import", "models"))]
-)
-def test_help_has_an_example_or_the_commands(cmb, command):
-    code, out, _ = cmb(*command)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_has_an_example(cmb, name):
+    code, out, _ = cmb(name, "--help")
     assert code == 0
-    assert "example: cmb" in out or "detect" in out
+    assert re.search(rf"^example: cmb {name} \S", out, re.MULTILINE)
+
+
+def test_the_page_served_alone_has_the_same_example(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["cmb", "web", "--help"])
+    with pytest.raises(SystemExit):
+        command.main()
+    assert re.search(r"^example: cmb web \S", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_the_help_lists_every_command_with_what_it_is_for(cmb):
+    code, out, _ = cmb("--help")
+    assert code == 0
+    listed = re.findall(r"^    (\S+) +\S", out, re.MULTILINE)
+    assert listed == list(COMMANDS)
 
 
 def test_a_volume_smaller_than_a_patch_is_padded(cmb, dark_model, tmp_path):
     sitk.WriteImage(noise_image([20, 18, 16]), str(tmp_path / "small.nii.gz"))
-    assert cmb("detect", tmp_path / "small.nii.gz", "-o", tmp_path / "out", "--model", dark_model)[0] == 0
+    assert cmb("detect", tmp_path / "small.nii.gz", "-o", tmp_path / "out", *only(dark_model))[0] == 0
 
 
 def test_nan_and_infinite_voxels_are_cleaned_and_it_says_so(cmb, scan_file, dark_model, tmp_path):
@@ -143,7 +167,7 @@ def test_nan_and_infinite_voxels_are_cleaned_and_it_says_so(cmb, scan_file, dark
     dirty = sitk.GetImageFromArray(values)
     dirty.CopyInformation(image)
     sitk.WriteImage(dirty, str(tmp_path / "dirty.nii.gz"))
-    code, out, _ = cmb("detect", tmp_path / "dirty.nii.gz", "-o", tmp_path / "out", "--model", dark_model)
+    code, out, _ = cmb("detect", tmp_path / "dirty.nii.gz", "-o", tmp_path / "out", *only(dark_model))
     assert code == 0
     assert "NaN or infinite" in out
     content = json.loads((tmp_path / "out/dirty_desc-cmb_lesions.json").read_text())
@@ -223,7 +247,7 @@ BAD_SCANS = {
 @pytest.mark.parametrize("kind", BAD_SCANS)
 def test_a_bad_scan_is_refused_with_the_reason_and_nothing_is_written(cmb, kind, dark_model, tmp_path):
     scan = make_bad_scan(kind, tmp_path)
-    code, out, said = cmb("detect", scan, "-o", tmp_path / "out", "--model", dark_model)
+    code, out, said = cmb("detect", scan, "-o", tmp_path / "out", *only(dark_model))
     assert code == 2
     assert re.search(BAD_SCANS[kind], said)
     assert "Traceback" not in out + said
@@ -275,7 +299,7 @@ BAD_MODELS = {
 
 @pytest.mark.parametrize("kind", BAD_MODELS)
 def test_a_bad_model_is_refused_with_the_reason(cmb, kind, scan_file, tmp_path):
-    code, out, said = cmb("detect", scan_file, "-o", tmp_path / "out", "--model", make_bad_model(kind, tmp_path))
+    code, out, said = cmb("detect", scan_file, "-o", tmp_path / "out", *only(make_bad_model(kind, tmp_path)))
     assert code == 3
     assert re.search(BAD_MODELS[kind], said)
     assert "Traceback" not in out + said
@@ -307,7 +331,7 @@ def test_a_bundled_model_that_was_changed_is_refused(cmb, scan_file, tmp_path, m
     ],
 )
 def test_a_wrong_option_is_refused(cmb, scan_file, dark_model, tmp_path, option, value, reason):
-    code, _, said = cmb("detect", scan_file, "-o", tmp_path / "out", "--model", dark_model, option, value)
+    code, _, said = cmb("detect", scan_file, "-o", tmp_path / "out", *only(dark_model), option, value)
     assert code == 2
     assert reason in said
 
@@ -316,8 +340,8 @@ def test_a_device_that_is_not_there_is_the_machines_fault(cmb, scan_file, dark_m
     import onnxruntime
 
     if "CoreMLExecutionProvider" in onnxruntime.get_available_providers():
-        pytest.skip("this machine has CoreML")
-    code, _, said = cmb("detect", scan_file, "-o", tmp_path / "out", "--model", dark_model, "--device", "coreml")
+        pytest.skip("platform: this machine has CoreML")
+    code, _, said = cmb("detect", scan_file, "-o", tmp_path / "out", *only(dark_model), "--device", "coreml")
     assert code == 4
     assert "not available here" in said
 
@@ -326,7 +350,7 @@ def test_a_device_that_is_not_there_is_the_machines_fault(cmb, scan_file, dark_m
 
 
 def test_earlier_results_are_kept_unless_overwrite_is_given(cmb, scan_file, dark_model, tmp_path):
-    call = ("detect", scan_file, "-o", tmp_path / "out", "--model", dark_model)
+    call = ("detect", scan_file, "-o", tmp_path / "out", *only(dark_model))
     assert cmb(*call)[0] == 0
     before = {p.name: p.read_bytes() for p in (tmp_path / "out").iterdir()}
     code, _, said = cmb(*call, "--threshold", "0.9")
@@ -340,19 +364,19 @@ def test_earlier_results_are_kept_unless_overwrite_is_given(cmb, scan_file, dark
 def test_other_files_in_the_output_folder_stay(cmb, scan_file, dark_model, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "notes.txt").write_text("mine")
-    assert cmb("detect", scan_file, "-o", tmp_path / "out", "--model", dark_model)[0] == 0
+    assert cmb("detect", scan_file, "-o", tmp_path / "out", *only(dark_model))[0] == 0
     assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
 
 
 def test_an_output_path_that_is_a_file_is_refused(cmb, scan_file, dark_model, tmp_path):
     (tmp_path / "out").write_text("a file")
-    code, _, said = cmb("detect", scan_file, "-o", tmp_path / "out", "--model", dark_model)
+    code, _, said = cmb("detect", scan_file, "-o", tmp_path / "out", *only(dark_model))
     assert code == 2
     assert "is a file" in said
 
 
 def test_an_output_folder_that_cannot_be_written_is_refused(cmb, scan_file, dark_model):
-    code, _, said = cmb("detect", scan_file, "-o", "/proc/cmb-results", "--model", dark_model)
+    code, _, said = cmb("detect", scan_file, "-o", "/proc/cmb-results", *only(dark_model))
     assert code == 2
     assert "cannot be written" in said
 
@@ -364,13 +388,13 @@ def tiny_disk(tmp_path):
     folder.mkdir()
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], capture_output=True)
     if done.returncode != 0:
-        pytest.skip("mounting a small file system needs root")
+        pytest.skip("platform: mounting a small file system needs root")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(cmb, scan_file, dark_model, tiny_disk):
-    code, _, said = cmb("detect", scan_file, "-o", tiny_disk / "out", "--model", dark_model, "--save-probability")
+    code, _, said = cmb("detect", scan_file, "-o", tiny_disk / "out", *only(dark_model), "--save-probability")
     assert code == 4
     assert "disk is full" in said
     assert written(tiny_disk / "out") == []
@@ -384,7 +408,7 @@ def test_a_disk_that_fails_while_writing_leaves_nothing(cmb, scan_file, dark_mod
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(outputs, "report_html", fail)
-    code, _, said = cmb("detect", scan_file, "-o", tmp_path / "out", "--model", dark_model)
+    code, _, said = cmb("detect", scan_file, "-o", tmp_path / "out", *only(dark_model))
     assert code == 4
     assert "disk is full" in said
     assert written(tmp_path / "out") == []
@@ -412,14 +436,12 @@ def long_run(tmp_path):
     model = write_dark_voxel_model(tmp_path / "slow.onnx", replace(MANIFEST, patch_size=(8, 8, 8)), (8, 8, 8))
     scan = tmp_path / "head.nii.gz"
     sitk.WriteImage(ball_brain()[0], str(scan))
-    return [scan, "-o", tmp_path / "out", "--model", model, "--overlap", "0.875"]
+    return [scan, "-o", tmp_path / "out", *only(model), "--overlap", "0.875"]
 
 
 def test_ctrl_c_stops_it_and_writes_nothing(long_run, tmp_path):
     process = start("CMBSegmentationLib.cli", "detect", *long_run)
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "out").exists():
-        assert time.monotonic() < deadline
+    wait_until((tmp_path / "out").exists)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
@@ -445,7 +467,7 @@ def test_the_worker_tells_how_far_it_is_and_can_be_terminated(long_run, tmp_path
 
 
 def test_the_worker_names_the_result_folder(scan_file, dark_model, tmp_path):
-    process = start("CMBSegmentationLib.worker", scan_file, "-o", tmp_path / "out", "--model", dark_model)
+    process = start("CMBSegmentationLib.worker", scan_file, "-o", tmp_path / "out", *only(dark_model))
     out, _ = process.communicate(timeout=120)
     last = json.loads(out.splitlines()[-1])
     assert process.returncode == 0

@@ -48,9 +48,7 @@ def test_position_is_the_centre_in_patient_ras_of_an_oblique_anisotropic_scan(em
 def test_label_k_is_the_lesion_with_id_k_most_probable_first(empty):
     empty[3, 3, 3], empty[10, 10, 10], empty[15, 15, 15] = 0.7, 0.95, 0.6
     lesions, labels = listed(empty)
-    assert [lesion.probability for lesion in lesions] == sorted(
-        (lesion.probability for lesion in lesions), reverse=True
-    )
+    assert [(lesion.id, round(lesion.probability, 2)) for lesion in lesions] == [(1, 0.95), (2, 0.7), (3, 0.6)]
     for lesion in lesions:
         inside = sitk.GetArrayFromImage(labels) == lesion.id
         assert empty[inside].max() == pytest.approx(lesion.probability, abs=1e-4)
@@ -106,3 +104,39 @@ def test_contrast_is_the_share_of_signal_lost_against_the_surround(empty):
 def test_a_row_has_the_columns_of_the_design_in_their_order(empty):
     empty[5, 5, 5] = 0.9
     assert tuple(listed(empty)[0][0].as_row()) == COLUMNS
+
+
+def test_a_box_measures_its_longest_side_over_its_shortest_in_millimetres_and_the_ball_of_its_volume(empty):
+    empty[5:7, 4:8, 6:18] = 0.9
+    (box,) = listed(empty, spacing=(0.5, 1.0, 2.0), max_diameter_mm=20)[0]
+    assert box.elongation == pytest.approx(6.0 / 4.0, abs=0.01)
+    assert box.diameter_mm == pytest.approx((6 * 4 * 4 * 6 / np.pi) ** (1 / 3), abs=0.01)
+    empty[5:7, 5:8] = 0
+    (rod,) = listed(empty, spacing=(0.5, 1.0, 2.0), max_diameter_mm=20)[0]
+    assert rod.elongation == pytest.approx(6.0, abs=0.01)
+
+
+def test_contrast_is_against_the_tissue_within_three_millimetres_and_no_farther(empty):
+    away = np.linalg.norm(np.indices(empty.shape).transpose(1, 2, 3, 0) - (10, 11, 12), axis=-1)
+    scan = np.select([away < 1, away <= 2.5, away <= 4], [50, 1000, 100], 9000).astype(np.float32)
+    empty[10, 11, 12] = 0.9
+    assert listed(empty, scan=scan)[0][0].contrast == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("signal", "contrast"), [(-500.0, 1.0), (5000.0, -1.0)])
+def test_contrast_stays_between_minus_one_and_one(empty, signal, contrast):
+    scan = np.full(empty.shape, 200.0, np.float32)
+    scan[10, 10, 10] = signal
+    empty[10, 10, 10] = 0.9
+    assert listed(empty, scan=scan)[0][0].contrast == contrast
+
+
+def test_a_candidate_that_just_reaches_the_threshold_is_accepted_and_listed_once(empty):
+    empty[10, 10, 10] = 0.5
+    assert [lesion.status for lesion in listed(empty, threshold=0.5)[0]] == ["accepted"]
+
+
+@pytest.mark.parametrize(("side", "status"), [(8, "accepted"), (9, "dropped")])
+def test_without_other_rules_what_is_larger_than_a_ball_of_ten_millimetres_is_dropped(empty, side, status):
+    empty[4 : 4 + side, 4 : 4 + side, 4 : 4 + side] = 0.9  # 512 and 729 mm³; the ball has 524
+    assert [lesion.status for lesion in listed(empty)[0]] == [status]

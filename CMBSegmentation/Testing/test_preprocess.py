@@ -15,10 +15,16 @@ SPEC = InputSpec("RAS", (1.0, 1.0, 2.0), "zscore-brain")
 ORIENTATIONS = ["RAS", "LPS", "SRA", "AIL", "PIR", "LSA", "IAR"]
 
 
-@pytest.mark.parametrize("orientation", ORIENTATIONS)
-def test_a_scan_in_any_axis_order_is_prepared_to_the_same_array(orientation):
+@pytest.fixture(scope="module")
+def as_it_was():
+    """A scan, and what is prepared of it before it is turned."""
     scan, _ = ball_brain(spacing=(0.9, 0.9, 3.0))
-    expected = prepare(scan, SPEC)
+    return scan, prepare(scan, SPEC)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_a_scan_in_any_axis_order_is_prepared_to_the_same_array(as_it_was, orientation):
+    scan, expected = as_it_was
     turned = prepare(sitk.DICOMOrient(scan, orientation), SPEC)
     np.testing.assert_array_equal(turned.voxels, expected.voxels)
     np.testing.assert_array_equal(turned.brain, expected.brain)
@@ -103,3 +109,41 @@ def test_a_mask_that_does_not_fit_is_refused(wrong):
     mask = sitk.Image([10, 10, 10] if wrong == "size" else scan.GetSize(), sitk.sitkUInt8)
     with pytest.raises(InputError, match="brain mask"):
         prepare(scan, SPEC, mask)
+
+
+def a_plain_scan(values, spacing=(1.0, 2.0, 3.0)):
+    """An image (z, y, x) whose axes run right, anterior, superior."""
+    image = sitk.GetImageFromArray(values)
+    image.SetSpacing(spacing)
+    image.SetDirection((-1, 0, 0, 0, -1, 0, 0, 0, 1))
+    return image
+
+
+def test_a_given_mask_with_any_labels_is_the_brain_and_four_millimetres_around_it_are_kept():
+    scan = a_plain_scan(np.random.default_rng(0).normal(100, 10, (20, 30, 40)).astype(np.float32))
+    labels = np.zeros((20, 30, 40), np.uint8)
+    labels[8:12, 10:20, 9:20], labels[8:12, 10:20, 20:31] = 1, 2
+    prepared = prepare(scan, InputSpec("RAS", scan.GetSpacing(), "zscore-brain"), a_plain_scan(labels))
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(prepared.scan_brain), labels > 0)
+    np.testing.assert_array_equal(prepared.brain, (labels > 0)[6:14, 8:22, 5:35].transpose(2, 1, 0))
+
+
+@pytest.mark.parametrize("normalization", ["zscore", "zscore-brain"])
+def test_a_scan_of_one_intensity_is_zero_everywhere(normalization):
+    scan = a_plain_scan(np.full((8, 8, 8), 100, np.float32))
+    assert not prepare(scan, InputSpec("RAS", (1.0, 1.0, 1.0), normalization), scan > 0).voxels.any()
+
+
+@pytest.mark.parametrize("axes", ["RAS", "LPS", "SRA"])
+def test_a_position_in_the_patient_leads_to_its_voxel_of_the_model_grid(axes):
+    values = np.zeros((20, 30, 40), np.float32)
+    values[7:10, 11:16, 20:25] = 1
+    scan = a_plain_scan(values)
+    scan.SetDirection(OBLIQUE)
+    scan.SetOrigin((31.0, -42.0, 17.0))
+    prepared = prepare(scan, InputSpec(axes, (0.7, 0.8, 1.5), "zscore"), scan >= 0)
+    left, posterior, superior = scan.TransformIndexToPhysicalPoint((22, 13, 8))
+    found = prepared.ras_to_index() @ [-left, -posterior, superior, 1]
+    bright = prepared.voxels - prepared.voxels.min()
+    centre = np.tensordot(np.indices(bright.shape), bright, 3) / bright.sum()
+    assert found[:3] == pytest.approx(centre, abs=0.1)

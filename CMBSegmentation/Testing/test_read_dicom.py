@@ -10,7 +10,7 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
-from dark_spots import OBLIQUE
+from dark_spots import OBLIQUE, only
 from dicom_series import MAGNITUDE, PHASE, ROOT, a_volume, write_enhanced, write_series
 from pydicom.uid import RLELossless
 
@@ -313,7 +313,7 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path):
 
 
 def test_the_shell_takes_a_series_by_its_number(a_study, dark_model, tmp_path, capsys):
-    code = cli.main(["detect", str(a_study), "-o", str(tmp_path / "out"), "--model", str(dark_model), "--series", "99"])
+    code = cli.main(["detect", str(a_study), "-o", str(tmp_path / "out"), *only(dark_model), "--series", "99"])
     assert code == 2
     assert "has no DICOM series 99" in capsys.readouterr().err.replace("\n", " ")
 
@@ -321,10 +321,17 @@ def test_the_shell_takes_a_series_by_its_number(a_study, dark_model, tmp_path, c
 # A real one
 
 
-@pytest.mark.skipif(not (DATA / "gre_xa30").is_dir(), reason="the real scan is not here")
+@pytest.mark.skipif(not (DATA / "gre_xa30").is_dir(), reason="platform: the real scan does not lie beside the checkout")
 def test_a_real_enhanced_scan_gives_what_dcm2niix_makes_of_it():
     scan = read_scan(DATA / "gre_xa30" / "dicom")
     assert "TE 12.46 ms; others: 10 ms" in scan.notes[0]
     nifti = sitk.ReadImage(str(DATA / "gre_xa30" / "8_gre_field_mapping_e2.nii.gz"))
     same_grid = sitk.Resample(nifti, scan.image, sitk.Transform(), sitk.sitkNearestNeighbor)
     np.testing.assert_array_equal(sitk.GetArrayFromImage(same_grid), voxels(scan))
+
+
+def test_of_one_series_the_processed_image_is_read_though_a_magnitude_has_a_longer_echo(tmp_path):
+    values = write_series(tmp_path / "swi", ImageType=SWI, SeriesDescription="SWI")
+    same_series = {"SeriesNumber": 1, "SeriesInstanceUID": f"{ROOT}.2.1", "SeriesDescription": "SWI"}
+    write_series(tmp_path / "magnitude", a_volume() + 9, number=2, echoes=(40.0,), **same_series)
+    np.testing.assert_array_equal(voxels(read_scan(tmp_path)), values)

@@ -188,7 +188,9 @@ def test_the_outline_follows_the_voxels_of_the_lesion_around_the_middle():
 
 def test_what_the_outline_encloses_is_dark():
     detection = a_detection(scan=an_empty_scan((0.9, 0.9, 1.6)), radius_mm=4)
-    for crop in lesion_crops(detection, detection.lesions[0], Window(0, 100)):
+    crops = lesion_crops(detection, detection.lesions[0], Window(0, 100))
+    assert len(crops) == 3
+    for crop in crops:
         left, top, right, bottom = (round(v / PIXEL_MM) for v in box_of(crop.outline))
         picture = pixels(crop.png)
         assert picture[(top + bottom) // 2, left + 3 : right - 3].max() < 100
@@ -220,7 +222,7 @@ def test_the_outermost_slice_is_shown_in_its_whole_thickness():
 def test_a_dropped_candidate_is_outlined_too():
     detection = a_detection([((32, 32, 8), 0.3), ((12, 12, 4), 0.9)])
     weak = next(lesion for lesion in detection.lesions if lesion.dropped_because)
-    assert all(crop.outline for crop in lesion_crops(detection, weak, Window(0, 200)))
+    assert [bool(crop.outline) for crop in lesion_crops(detection, weak, Window(0, 200))] == [True] * 3
 
 
 def test_the_whole_slice_shows_where_the_lesion_lies():

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 
 import pydicom
 import pytest
 import SimpleITK as sitk
-from dark_spots import ball_brain
+from dark_spots import ball_brain, only, write_dark_voxel_model
 from dicom_series import write_series
 from test_dicom_out import as_stored, assert_valid, one
 
@@ -16,15 +17,47 @@ from CMBSegmentationLib import cli
 from CMBSegmentationLib.compare_page import sentence_of
 
 
-@pytest.fixture
-def scan(tmp_path):
-    path = tmp_path / "sub-1_T2starw.nii.gz"
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return write_dark_voxel_model(tmp_path_factory.mktemp("model") / "dark.onnx")
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory):
+    """A head with two spots. Not to be changed."""
+    path = tmp_path_factory.mktemp("scan") / "sub-1_T2starw.nii.gz"
     sitk.WriteImage(ball_brain(spacing=(1.0, 1.2, 2.0))[0], str(path))
     return path
 
 
-def detect(scan, out, model, *more: str) -> None:
-    assert cli.main(["detect", str(scan), "-o", str(out), "--model", str(model), *more]) == 0
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """The same head as a DICOM series. Not to be changed."""
+    folder = tmp_path_factory.mktemp("study") / "study"
+    image = as_stored(ball_brain(spacing=(1.0, 1.2, 2.0))[0])
+    write_series(folder, image, SeriesDescription="SWI", PatientName="Doe^Jane")
+    return folder
+
+
+def detect(scan, out, model):
+    assert cli.main(["detect", str(scan), "-o", str(out), *only(model)]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def found_in_scan(scan, model, tmp_path_factory):
+    return detect(scan, tmp_path_factory.mktemp("of-scan") / "out", model)
+
+
+@pytest.fixture(scope="module")
+def found_in_study(study, model, tmp_path_factory):
+    return detect(study, tmp_path_factory.mktemp("of-study") / "out", model)
+
+
+@pytest.fixture
+def results(found_in_scan, tmp_path):
+    """What was found in `scan`, in a folder of the test's own."""
+    return shutil.copytree(found_in_scan, tmp_path / "out")
 
 
 def review(out) -> None:
@@ -42,44 +75,39 @@ def review(out) -> None:
     path.write_text(json.dumps(content))
 
 
-def test_the_report_is_made_anew_with_the_readers_verdicts(scan, tmp_path, dark_model, capsys):
-    detect(scan, tmp_path / "out", dark_model)
-    before = one(tmp_path / "out", "_report.html").read_text()
-    assert cli.main(["report", str(tmp_path / "out"), "--scan", str(scan)]) == 0
-    unread = one(tmp_path / "out", "_report.html").read_text()
-    assert before.count("<article") == unread.count("<article")
-    review(tmp_path / "out")
-    assert cli.main(["report", str(tmp_path / "out"), "--scan", str(scan), "--pdf", "-o", str(tmp_path / "new")]) == 0
+def test_the_report_is_made_anew_with_the_readers_verdicts(scan, results, tmp_path, capsys):
+    before = one(results, "_report.html").read_text()
+    assert cli.main(["report", str(results), "--scan", str(scan)]) == 0
+    unread = one(results, "_report.html").read_text()
+    assert before.count("<article") == unread.count("<article") > 0
+    review(results)
+    assert cli.main(["report", str(results), "--scan", str(scan), "--pdf", "-o", str(tmp_path / "new")]) == 0
     assert (
         "read by SI with the help of research software: 1 definite, 1 possible"
         in one(tmp_path / "new", "_report.html").read_text()
     )
     assert one(tmp_path / "new", "_report.pdf").read_bytes().startswith(b"%PDF")
-    assert one(tmp_path / "out", "_report.html").read_text() == unread
+    assert one(results, "_report.html").read_text() == unread
     assert "_report.pdf" in capsys.readouterr().out
 
 
-def test_a_report_of_another_scan_or_without_results_is_refused(scan, tmp_path, dark_model, capsys):
-    detect(scan, tmp_path / "out", dark_model)
+def test_a_report_of_another_scan_or_without_results_is_refused(scan, results, tmp_path, capsys):
     other = tmp_path / "other.nii.gz"
     sitk.WriteImage(ball_brain(spacing=(1.0, 1.0, 2.0))[0], str(other))
-    assert cli.main(["report", str(tmp_path / "out"), "--scan", str(other)]) == 2
+    assert cli.main(["report", str(results), "--scan", str(other)]) == 2
     assert "is not the scan of these results" in capsys.readouterr().err
-    assert cli.main(["report", str(tmp_path), "--scan", str(scan)]) == 2
+    (tmp_path / "empty").mkdir()
+    assert cli.main(["report", str(tmp_path / "empty"), "--scan", str(scan)]) == 2
     assert "no result list" in capsys.readouterr().err
-    assert cli.main(["report", str(tmp_path / "out"), "--scan", str(scan), "--dicom"]) == 2
+    assert cli.main(["report", str(results), "--scan", str(scan), "--dicom"]) == 2
     assert "is not DICOM" in capsys.readouterr().err
-    assert cli.main(["report", str(tmp_path / "out"), "--scan", str(scan), "--dropped"]) == 2
+    assert cli.main(["report", str(results), "--scan", str(scan), "--dropped"]) == 2
     assert "Add --pdf" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("deidentified", [False, True])
-def test_the_archive_gets_the_report_and_the_readers_verdict(tmp_path, dark_model, deidentified):
-    study, out = tmp_path / "study", tmp_path / "out"
-    write_series(
-        study, as_stored(ball_brain(spacing=(1.0, 1.2, 2.0))[0]), SeriesDescription="SWI", PatientName="Doe^Jane"
-    )
-    detect(study, out, dark_model)
+def test_the_archive_gets_the_report_and_the_readers_verdict(study, found_in_study, tmp_path, deidentified):
+    out = shutil.copytree(found_in_study, tmp_path / "out")
     review(out)
     more = ["--deidentify"] if deidentified else []
     assert cli.main(["report", str(out), "--scan", str(study), "--dicom", *more]) == 0
@@ -97,13 +125,12 @@ def test_the_archive_gets_the_report_and_the_readers_verdict(tmp_path, dark_mode
     assert_valid(*(one(out, ending) for ending in ("_report.dcm", "_sr.dcm", "_seg.dcm")))
 
 
-def test_two_scans_are_compared_with_a_table_and_pictures_of_both(scan, tmp_path, dark_model, capsys):
+def test_two_scans_are_compared_with_a_table_and_pictures_of_both(scan, results, model, tmp_path, capsys):
     image = sitk.ReadImage(str(scan))
     later = tmp_path / "later_T2starw.nii.gz"
     moved = sitk.Image(image)
     moved.SetOrigin([o + 4 for o in image.GetOrigin()])
-    detect(scan, tmp_path / "first", dark_model)
-    (found,) = [row for row in rows_of(tmp_path / "first") if row["id"] == 1]
+    (found,) = [row for row in rows_of(results) if row["id"] == 1]
     # the first lesion has healed: filled with the tissue beside it
     at = image.TransformPhysicalPointToIndex((-found["r_mm"], -found["a_mm"], found["s_mm"]))
     values = sitk.GetArrayFromImage(moved)
@@ -112,10 +139,10 @@ def test_two_scans_are_compared_with_a_table_and_pictures_of_both(scan, tmp_path
     healed = sitk.GetImageFromArray(values)
     healed.CopyInformation(moved)
     sitk.WriteImage(healed, str(later))
-    detect(later, tmp_path / "second", dark_model)
+    detect(later, tmp_path / "second", model)
     call = ["compare", str(scan), str(later), "-o", str(tmp_path / "changes")]
-    results = ["--results", str(tmp_path / "first"), str(tmp_path / "second")]
-    assert cli.main([*call, *results]) == 0
+    call += ["--results", str(results), str(tmp_path / "second")]
+    assert cli.main(call) == 0
     with one(tmp_path / "changes", "_changes.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert [row["status"] for row in rows if row["first_id"] == "1"] == ["gone"]
@@ -127,16 +154,13 @@ def test_two_scans_are_compared_with_a_table_and_pictures_of_both(scan, tmp_path
     assert page.count('<figure class="crop">') == 6 * len(rows)
     assert "<script" not in page
     assert "1 gone" in capsys.readouterr().out
-    assert cli.main([*call, *results]) == 2
+    assert cli.main(call) == 2
     assert "already holds results" in capsys.readouterr().err
     assert cli.main(["compare", str(scan), str(scan), "-o", str(tmp_path / "x")]) == 2
 
 
 @pytest.mark.parametrize("where", ["file/out", "/proc/out"])
-def test_a_folder_that_cannot_be_written_is_told_before_any_work(
-    scan, tmp_path, dark_model, capsys, monkeypatch, where
-):
-    detect(scan, tmp_path / "results", dark_model)
+def test_a_folder_that_cannot_be_written_is_told_before_any_work(scan, results, tmp_path, capsys, monkeypatch, where):
     (tmp_path / "file").write_text("")
 
     def work(*_: object, **__: object) -> None:
@@ -146,7 +170,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_any_work(
         monkeypatch.setattr(f"CMBSegmentationLib.{module}", work)
     out = str(tmp_path / where)
     capsys.readouterr()
-    assert cli.main(["report", str(tmp_path / "results"), "--scan", str(scan), "-o", out]) == 2
+    assert cli.main(["report", str(results), "--scan", str(scan), "-o", out]) == 2
     assert "cannot be written" in capsys.readouterr().err
     copied = tmp_path / "copied_T2starw.nii.gz"
     copied.write_bytes(scan.read_bytes())

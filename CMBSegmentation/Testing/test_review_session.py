@@ -514,8 +514,8 @@ def test_actions_without_a_list_say_what_to_do(a_scene):
 
 
 def test_following_a_slider_is_fast(a_session):
-    """200 candidates take under 100 ms (issue); four take a fraction. A loose limit, for a busy machine."""
-    start = time.perf_counter()
+    """200 candidates take under 100 ms (issue); four take a fraction. What else runs on the machine does not count."""
+    before = time.process_time()
     for threshold in np.linspace(0.2, 0.9, 10):
         a_session.set_threshold(float(threshold))
-    assert (time.perf_counter() - start) / 10 < 0.1
+    assert (time.process_time() - before) / 10 < 0.1

@@ -305,7 +305,9 @@ def test_a_scan_without_lesions_gets_an_empty_segmentation_and_an_explained_tabl
     nodes = load_results(nothing_found, a_scan)
     assert segment_names(nodes.segmentation) == []
     assert point_positions(nodes.points) == {}
-    assert all("below the threshold 0.99" in row["dropped_because"] for row in lesion_rows(nodes.table))
+    reasons = [row["dropped_because"] for row in lesion_rows(nodes.table)]
+    assert len(reasons) == len(LESION_PEAKS)
+    assert all("below the threshold 0.99" in reason for reason in reasons)
 
 
 def test_results_of_a_scan_under_a_transform_lie_where_the_scan_is_shown(a_scene, a_scan, tmp_path):

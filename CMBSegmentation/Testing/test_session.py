@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import slicer
 import slicer.util
-from oblique_scan import scan_voxels, write_detection
+from oblique_scan import LESION_PEAKS, scan_voxels, write_detection
 
 from CMBSegmentationLib.errors import InputError, MachineError, ModelError
 from CMBSegmentationLib.scene import candidates_of, find_results, lesion_rows, load_results
@@ -190,7 +190,9 @@ def test_the_user_hears_what_was_repaired_in_the_scan(a_session, a_worker, a_sca
     a_worker.finds_the_lesions()
     a_session.poll()
     assert "5 of" in a_session.status.notes[0]
-    assert all(one.lesion.contrast > 0.5 for one in candidates_of(a_session.results).at(0.2))
+    candidates = candidates_of(a_session.results).at(0.2)
+    assert len(candidates) == len(LESION_PEAKS)
+    assert all(one.lesion.contrast > 0.5 for one in candidates)
 
 
 def test_polling_without_a_worker_does_nothing(a_session):
@@ -440,13 +442,13 @@ def test_progress_of_a_process_arrives(a_session_with, a_scan):
 
 
 def test_polling_never_waits_for_a_silent_process(a_session_with, a_scan):
-    session = a_session_with("import sys, time; time.sleep(600)")
+    session = a_session_with("import threading; threading.Event().wait()")
     session.start(a_scan)
     session.poll()
     assert session.is_running
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+@pytest.mark.skipif(os.name != "posix", reason="platform: signals are POSIX's")
 def test_a_process_that_is_killed_from_outside_is_a_clear_failure(a_session_with, a_scan):
     session = a_session_with("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     session.start(a_scan)
@@ -461,7 +463,7 @@ def test_a_process_that_prints_a_lot_does_not_block(a_session_with, a_scan):
     assert session.status.error.message.count("y") < 200
 
 
-@pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX's")
+@pytest.mark.skipif(os.name != "posix", reason="platform: process groups are POSIX's")
 def test_a_killed_worker_takes_its_children_along():
     """Slicer's Python is a launcher: the worker proper is its child."""
     child = "import signal; print('child', flush=True); signal.pause()"

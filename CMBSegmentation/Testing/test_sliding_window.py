@@ -82,3 +82,24 @@ def test_progress_rises_to_one_and_can_stop_the_work():
 def test_no_brain_gives_no_probability():
     voxels = np.ones((8, 8, 8), np.float32)
     assert not predict(voxels, voxels < 0, pointwise, WindowSettings((4, 4, 4))).any()
+
+
+def test_gaussian_weights_trust_a_patch_most_in_its_middle():
+    calls = iter([1.0, 4.0])
+
+    def network(patches):
+        lesion = np.full_like(patches, next(calls))
+        return np.concatenate([np.zeros_like(lesion), lesion], axis=-1)
+
+    voxels = np.zeros((6, 4, 4), np.float32)
+    result = predict(voxels, np.ones_like(voxels, bool), network, WindowSettings((4, 4, 4), 0.5, "gaussian"))
+    logit = np.log(result / (1 - result))[:, 0, 0]
+    near, far = np.exp(-0.5 * np.array([0.5, 1.5]) ** 2)  # a quarter of the patch, one voxel, is one deviation
+    shared = [(near * 1 + far * 4) / (near + far), (far * 1 + near * 4) / (near + far)]
+    np.testing.assert_allclose(logit, [1, 1, *shared, 4, 4], rtol=1e-4)
+
+
+def test_patches_move_on_by_a_voxel_at_least_and_end_where_the_brain_ends():
+    brain = np.zeros((9, 4, 4), bool)
+    brain[2:8] = True
+    assert list(patch_starts(brain, (4, 4, 4), 0.9)) == [(2, 0, 0), (3, 0, 0), (4, 0, 0)]

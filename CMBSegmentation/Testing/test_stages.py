@@ -15,7 +15,7 @@ from CMBSegmentationLib.lesions import OUTSIDE_TISSUE
 from CMBSegmentationLib.model import load_model
 from CMBSegmentationLib.outputs import write_results
 from CMBSegmentationLib.region_input import SIDE_MULTIPLE, region_input
-from CMBSegmentationLib.regions import find_regions, side_of
+from CMBSegmentationLib.regions import find_regions, region_name, side_of
 from CMBSegmentationLib.result_folder import read_result_folder
 from CMBSegmentationLib.stages import StageChoice, load_stages
 from CMBSegmentationLib.verify import CROP, Candidate, Verdict, crop, find_candidates, rescaled
@@ -71,14 +71,23 @@ def models(tmp_path_factory):
     }
 
 
+@pytest.fixture(scope="module")
+def a_head():
+    """`head` as it is by default. Not to be changed."""
+    return head()
+
+
+@pytest.fixture(scope="module")
+def mapped(models, a_head):
+    """What the detector finds in `a_head`, with its regions."""
+    return detect(a_head[0], model=models["detector"], regions=models["regions"])
+
+
 def nearest(lesions, position):
     return min(lesions, key=lambda one: np.linalg.norm(np.array([one.r_mm, one.a_mm, one.s_mm]) - position))
 
 
-@pytest.mark.parametrize("spacing", [(1.0, 1.0, 2.0), (0.8, 1.3, 1.6)])
-def test_every_lesion_gets_its_region_and_side(models, spacing):
-    scan, spots = head(spacing)
-    found = detect(scan, model=models["detector"], regions=models["regions"])
+def each_has_its_region_and_side(found, spots):
     for name, (region, side) in {"left": (LOBE, "left"), "right": (LOBE, "right"), "deep": (CORE, "right")}.items():
         lesion = nearest(found.accepted, spots[name])
         assert (lesion.region, lesion.side) == (region, side)
@@ -86,8 +95,17 @@ def test_every_lesion_gets_its_region_and_side(models, spacing):
     assert nearest(again.accepted, spots["left"]).region == LOBE
 
 
-def test_the_map_ends_where_the_tissue_ends(models):
-    scan, _ = head()
+def test_every_lesion_gets_its_region_and_side(mapped, a_head):
+    each_has_its_region_and_side(mapped, a_head[1])
+
+
+def test_every_lesion_gets_its_region_and_side_whatever_the_voxels(models):
+    scan, spots = head((0.8, 1.3, 1.6))
+    each_has_its_region_and_side(detect(scan, model=models["detector"], regions=models["regions"]), spots)
+
+
+def test_the_map_ends_where_the_tissue_ends(models, a_head):
+    scan, _ = a_head
     values = sitk.GetArrayFromImage(scan)
     values[:, : values.shape[1] // 2] = 0  # no tissue in one half: the brain ends there
     cut = sitk.GetImageFromArray(values)
@@ -95,20 +113,36 @@ def test_the_map_ends_where_the_tissue_ends(models):
     mapped = find_regions(cut, models["regions"])
     assert mapped is not None
     tissue = sitk.GetArrayViewFromImage(mapped.tissue)
-    assert set(np.unique(tissue)) <= {0, 2 + REGIONS.index(LOBE), 2 + REGIONS.index(CORE)}
+    assert set(np.unique(tissue)) == {0, 2 + REGIONS.index(LOBE), 2 + REGIONS.index(CORE)}
     assert not tissue[:, : values.shape[1] // 2 - 8].any()
 
 
-def test_a_candidate_outside_brain_tissue_says_so_and_the_map_is_kept(models, tmp_path):
-    scan, _ = head()
-    found = detect(scan, model=models["detector"], regions=models["regions"])
-    tissue = sitk.GetArrayFromImage(found.brain)
+def test_a_hole_like_a_microbleed_is_tissue_a_larger_one_is_not_and_the_border_has_a_margin(models):
+    scan, _ = head((1.0, 1.0, 1.0), np.eye(3).ravel())
+    values = sitk.GetArrayFromImage(scan)
+    middle = (np.array(values.shape) - 1) / 2
+    places = {"microbleed": (middle + (0, 0, 32), 4.5), "ventricle": (middle - (0, 0, 32), 9.0)}
+    away = np.stack(np.indices(values.shape), -1)
+    for centre, radius in places.values():
+        values[np.linalg.norm(away - centre, axis=-1) <= radius] = 0
+    holed = sitk.GetImageFromArray(values)
+    holed.CopyInformation(scan)
+    tissue = sitk.GetArrayFromImage(find_regions(holed, models["regions"]).tissue)  # a copy: nobody keeps the image
+    seen = {name: bool(tissue[tuple(np.rint(centre).astype(int))]) for name, (centre, _) in places.items()}
+    assert seen == {"microbleed": True, "ventricle": False}
+    from_middle = np.linalg.norm(away - middle, axis=-1)
+    assert (tissue[np.abs(from_middle - RADIUS_MM - 1) < 0.5] > 0).mean() > 0.95
+    assert (tissue[from_middle > RADIUS_MM + 5] > 0).mean() < 0.01
+
+
+def test_a_candidate_outside_brain_tissue_says_so_and_the_map_is_kept(mapped, tmp_path):
+    tissue = sitk.GetArrayFromImage(mapped.brain)
     tissue[:, : tissue.shape[1] // 2] = 0
     half = sitk.GetImageFromArray(tissue)
-    half.CopyInformation(found.brain)
-    lost = replace(found, brain=half).rethresholded(found.rules.threshold)
+    half.CopyInformation(mapped.brain)
+    lost = replace(mapped, brain=half).rethresholded(mapped.rules.threshold)
     gone = [one for one in lost.lesions if one.dropped_because == OUTSIDE_TISSUE]
-    assert len(gone) == len(found.accepted) - len(lost.accepted) > 0
+    assert len(gone) == len(mapped.accepted) - len(lost.accepted) > 0
 
     files = write_results(lost, tmp_path, "sub-1_T2starw", save_probability=True)
     assert files["brain"].name == "sub-1_T2starw_desc-regions_dseg.nii.gz"
@@ -118,8 +152,8 @@ def test_a_candidate_outside_brain_tissue_says_so_and_the_map_is_kept(models, tm
     assert np.array_equal(sitk.GetArrayViewFromImage(again.brain), tissue)
 
 
-def test_a_scan_without_a_brain_is_searched_as_before(models):
-    scan, _ = head()
+def test_a_scan_without_a_brain_is_searched_as_before(models, a_head):
+    scan, _ = a_head
     values = sitk.GetArrayFromImage(scan)
     values[:, :40], values[:, 60:] = 0, 0
     values[:25], values[35:] = 0, 0
@@ -127,26 +161,26 @@ def test_a_scan_without_a_brain_is_searched_as_before(models):
     slab.CopyInformation(scan)
     assert find_regions(slab, models["regions"]) is None
     found = detect(slab, model=models["detector"], regions=models["regions"])
-    assert {one.region for one in found.lesions} <= {""}
+    assert {one.region for one in found.lesions} == {""}
     assert found.provenance["regions"]["midplane_ras"] is None
 
 
-def test_the_midplane_follows_an_oblique_head(models):
-    scan, spots = head()
-    mapped = find_regions(scan, models["regions"])
+def test_the_midplane_follows_an_oblique_head(models, a_head):
+    scan, spots = a_head
+    found = find_regions(scan, models["regions"])
     to_right = spots["right"] - spots["left"]
-    assert np.dot(mapped.midplane[:3], to_right) > 0
-    assert side_of(tuple(spots["left"]), LOBE, mapped.midplane) == "left"
+    assert np.dot(found.midplane[:3], to_right) > 0
+    assert side_of(tuple(spots["left"]), LOBE, found.midplane) == "left"
     middle = (spots["left"] + spots["right"]) / 2
-    assert abs(np.dot(mapped.midplane[:3], middle) - mapped.midplane[3]) < 4
-    assert side_of(tuple(middle), "brainstem", mapped.midplane) == "midline"
+    assert abs(np.dot(found.midplane[:3], middle) - found.midplane[3]) < 4
+    assert side_of(tuple(middle), "brainstem", found.midplane) == "midline"
 
 
-def test_the_threshold_acts_on_what_the_verifier_says(models):
-    scan, spots = head()
-    plain = detect(scan, model=models["detector"])
+def test_the_threshold_acts_on_what_the_verifier_says(models, mapped, a_head):
+    scan, spots = a_head
     checked = detect(scan, model=models["detector"], verifier=models["verifier"])
-    assert len(plain.accepted) == 3
+    assert len(mapped.accepted) == 3
+    assert all(lesion.verifier is None for lesion in mapped.lesions)
     judged = {round(one["r_mm"]): one for one in checked.provenance["verifier"]["candidates"]}
     assert len(judged) >= 3
     assert all(lesion.verifier is not None for lesion in checked.lesions)
@@ -155,10 +189,9 @@ def test_the_threshold_acts_on_what_the_verifier_says(models):
         assert lesion.probability == pytest.approx(max(lesion.verifier, 0.05), abs=0.1)
 
 
-def test_a_rejected_candidate_stays_listed_with_what_it_looks_like(models, tmp_path):
+def test_a_rejected_candidate_stays_listed_with_what_it_looks_like(models, a_head, tmp_path):
     strict = load_model(write_verifier(tmp_path / "strict.onnx", models["detector"].sha256, 9.0), "cpu", "verify")
-    scan, _ = head()
-    found = detect(scan, model=models["detector"], verifier=strict)
+    found = detect(a_head[0], model=models["detector"], verifier=strict)
     assert found.accepted == []
     assert len(found.lesions) >= 3
     assert all("the verifier takes it for: vessel" in one.dropped_because for one in found.lesions[:3])
@@ -214,14 +247,13 @@ def test_a_verifier_of_another_detector_is_not_used(models, tmp_path):
     assert chosen.verifier is None
 
 
-def test_a_model_of_another_task_or_other_regions_is_refused(models, tmp_path):
+def test_a_model_of_another_task_or_other_regions_is_refused(models, a_head, tmp_path):
     detector = str(models["detector"].path)
     with pytest.raises(ModelError, match="for the task 'detect'"):
         load_stages(detector, "cpu", StageChoice(detector, "none"))
     few = write_regions_model(tmp_path / "few.onnx", {"background": 0.0}, ("background", "brain"))
-    scan, _ = head()
     with pytest.raises(ModelError, match="other regions apart"):
-        find_regions(scan, load_model(few, "cpu", "regions"))
+        find_regions(a_head[0], load_model(few, "cpu", "regions"))
 
 
 def test_openvino_gives_what_onnx_runtime_gives(models):
@@ -230,3 +262,33 @@ def test_openvino_gives_what_onnx_runtime_gives(models):
     assert fast.device == "openvino"
     patch = np.random.default_rng(1).normal(size=(2, 32, 32, 32, 1)).astype(np.float32)
     np.testing.assert_allclose(fast.logits(patch), models["detector"].logits(patch), atol=1e-4)
+
+
+def test_each_value_of_the_map_has_the_name_of_its_region():
+    assert [region_name(value) for value in range(len(REGIONS) + 2)] == ["", "", *REGIONS]
+
+
+def test_a_piece_of_something_alike_apart_from_the_brain_is_no_region(models, a_head):
+    scan, _ = a_head
+    values = sitk.GetArrayFromImage(scan)
+    values[2:8, 2:12, 2:12] = 1000
+    with_eye = sitk.GetImageFromArray(values)
+    with_eye.CopyInformation(scan)
+    tissue = sitk.GetArrayFromImage(find_regions(with_eye, models["regions"]).tissue)
+    assert not tissue[:10, :15, :15].any()
+    assert tissue.any()
+
+
+def test_the_midplane_follows_a_head_that_is_turned_in_the_scan(models):
+    size, spacing = 62, 2.0
+    to_right = np.array([1.0, 0.09, -0.09]) / np.linalg.norm([1.0, 0.09, -0.09])
+    points = (np.indices((size,) * 3)[::-1].transpose(1, 2, 3, 0) - (size - 1) / 2) * spacing  # R, A, S
+    right = points @ to_right
+    away = np.sqrt((right / 40) ** 2 + ((points**2).sum(axis=-1) - right**2) / 58**2)
+    values = np.where(away < 1, 1000.0, 0.0)
+    values[away < 0.3] = 700.0
+    values += np.random.default_rng(3).normal(0, 8, values.shape)
+    scan = sitk.GetImageFromArray(values.astype(np.float32))
+    scan.SetSpacing((spacing,) * 3)
+    scan.SetDirection((-1, 0, 0, 0, -1, 0, 0, 0, 1))
+    assert find_regions(scan, models["regions"]).midplane[:3] == pytest.approx(to_right, abs=0.03)

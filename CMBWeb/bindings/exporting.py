@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import re
 import shutil
 import tempfile
 import zipfile
@@ -11,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from CMBSegmentationLib.errors import InputError, MachineError
+from CMBSegmentationLib.read import scan_stem
 from CMBSegmentationLib.result_files import ENDINGS_REPORT
 from CMBSegmentationLib.session.compare_review import compare_detection
 from CMBSegmentationLib.session.export_review import detection_of, stem_of
 
 from ..elsewhere import elsewhere
-from ..upload import Earlier
+from ..upload import EARLIER, Earlier, Received
 
 if TYPE_CHECKING:
     from .desk import Desk
@@ -108,8 +110,15 @@ async def compare(desk: Desk, earlier: Earlier, folder: Path) -> Path:
         raise InputError("There is nothing to compare with yet.", "Detect microbleeds first.")
     shutil.rmtree(folder, ignore_errors=True)
     later, stem = detection_of(review), stem_of(review)
-    files = await elsewhere(compare_detection, later, stem, earlier.results, folder, earlier_scan=earlier.scan.path)
+    scan = _under_its_name(earlier.scan)
+    files = await elsewhere(compare_detection, later, stem, earlier.results, folder, earlier_scan=scan)
     return files["page"]
+
+
+def _under_its_name(scan: Received) -> Path:
+    """Rename what was stored under a name of our own: the comparison calls a scan by its file."""
+    stem = re.sub(r"[^\w.-]+", "_", scan_stem(Path(scan.name))).strip("._-")[:80] or EARLIER
+    return scan.path.rename(scan.path.with_name(stem + "".join(scan.path.suffixes)))
 
 
 def _zip(path: Path, folder: Path) -> None:

@@ -41,7 +41,7 @@ def build_bar(desk: Desk) -> None:
     with v3.VBtn(
         "Export", prepend_icon="mdi-download", variant="tonal", disabled=("!has_scan || detecting",), classes="mx-2"
     ):
-        with v3.VMenu(activator="parent", location="bottom end"), v3.VList(density="compact"):
+        with v3.VMenu(activator="parent", location="bottom end"), v3.VList(density="compact", **named("Export")):
             for title, what, icon, where in EXPORTS:
                 v3.VListItem(
                     title=title, subtitle=what, prepend_icon=icon, click=f"window.cmb.take('{where}')", **named(title)

@@ -99,6 +99,16 @@ window.cmb = (() => {
     window.trame.trigger("key", [event.ctrlKey ? "Ctrl+" + name : name]);
   });
 
+  /* The pictures take the focus: each is named by its view. */
+  const nameViews = () =>
+    document.querySelectorAll(".remote-controlled-area:not([aria-label])").forEach((area) => {
+      const name = area.parentElement.querySelector(".view-name");
+      if (!name) return;
+      area.setAttribute("role", "group");
+      area.setAttribute("aria-label", name.textContent + " view");
+    });
+  new MutationObserver(nameViews).observe(document, { childList: true, subtree: true });
+
   /* The connection: when it ends, say why and what is left. */
   const ELSEWHERE = ["This session is shown in another tab.", "Nothing is lost: one tab at a time shows it.", "Use it here"];
   const ENDED = ["The page's own process has ended.", "What you reviewed is saved.", "Go on"];

@@ -13,6 +13,7 @@ from typing import Any
 import slicer
 import slicer.util
 from PySide6 import QtCore, QtGui, QtTest, QtWidgets
+from waiting import wait_until
 
 from .mrml_widgets import custom_widgets
 from .pythonqt import forget, in_pythonqt_style
@@ -162,14 +163,20 @@ class Desktop:
         AssertionError
             It took longer.
         """
-        until, longest = time.monotonic() + seconds, 0.0
-        while not is_so():
-            assert time.monotonic() < until, "it did not happen in time"
+        longest = 0.0
+
+        def has_come() -> bool:
+            nonlocal longest
+            if is_so():
+                return True
             before = time.monotonic()
             self.settle()
-            if not is_so():
-                longest = max(longest, time.monotonic() - before)
-            time.sleep(0.005)
+            if is_so():
+                return True
+            longest = max(longest, time.monotonic() - before)
+            return False
+
+        wait_until(has_come, seconds)
         return longest
 
     def picture(self, path: Path, *, whole: bool = True) -> Path:

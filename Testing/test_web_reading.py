@@ -1,0 +1,245 @@
+"""The web page as a reader uses it, in a browser: detect, read, scribble."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+from web_browser import go_to, take, view_of, wait_until
+from web_controls import assert_all_named, controls_of
+from web_pictures import AXIAL, bluish, brightness, picture
+from web_review import accepted_in, reject, rows_of, state_of, wait_for_state
+
+pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("chromium")]
+
+REASON = re.compile(
+    r"^(probability 0\.\d\d is below the threshold 0\.\d\d"
+    r"|\d+\.\d mm³ is below the smallest volume \d+\.\d mm³"
+    r"|\d+\.\d mm is larger than a microbleed \(10 mm\)"
+    r"|outside (brain tissue|the brain mask))$"
+)
+
+
+# the list
+
+
+def test_the_sample_is_searched_and_every_lesion_is_listed(results):
+    assert len(accepted_in(results)) >= 8  # of the ten put into it
+
+
+def test_a_reader_goes_through_by_keys(reading):
+    page, ids = reading, rows_of(reading)
+    page.keyboard.press("n")
+    page.locator(f".cmb-current[data-lesion='{ids[0]}']").wait_for()
+    page.keyboard.press("a")
+    wait_for_state(page, ids[0], "accepted")
+    page.locator(f".cmb-current[data-lesion='{ids[1]}']").wait_for()  # on to the next by itself
+    page.keyboard.press("1")
+    wait_for_state(page, ids[1], "rejected")
+    page.keyboard.press("u")
+    wait_for_state(page, ids[2], "uncertain")
+    page.keyboard.press("Control+z")
+    wait_for_state(page, ids[2], "to read")
+    page.locator(f".cmb-current[data-lesion='{ids[3]}']").wait_for()
+    page.keyboard.press("p")
+    page.locator(f".cmb-current[data-lesion='{ids[2]}']").wait_for()
+    page.keyboard.press("Control+y")
+    wait_for_state(page, ids[2], "uncertain")
+
+
+def test_a_verdict_stays_while_the_threshold_moves(reading):
+    page, ids = reading, rows_of(reading)
+    reject(page, ids[-1])  # the least probable
+    page.get_by_label("Threshold, probability").fill("0.95")
+    page.wait_for_function("n => document.querySelectorAll('[data-lesion]').length < n", arg=len(ids))
+    assert state_of(page, ids[-1]) == "rejected"
+    page.get_by_label("Operating point").select_option("sensitive")
+    page.wait_for_function("n => document.querySelectorAll('[data-lesion]').length >= n", arg=len(ids))
+    assert state_of(page, ids[-1]) == "rejected"
+
+
+def test_dropped_candidates_say_why(reading):
+    page = reading
+    page.get_by_label("Listed lesions").select_option("dropped")
+    dropped = page.locator("[data-lesion].cmb-state-dropped")
+    dropped.first.wait_for()
+    expect(page.locator("[data-lesion]:not(.cmb-state-dropped)")).to_have_count(0)
+    reasons = [row.get_attribute("title") for row in dropped.all()]
+    for why in reasons:
+        assert REASON.search(why)
+    dropped.first.click()
+    expect(page.locator(".cmb-why")).to_have_text(reasons[0])
+
+
+def test_the_list_is_sorted_and_filtered(reading):
+    page, count = reading, len(rows_of(reading))
+    for direction, down in (("descending", True), ("ascending", False)):
+        page.get_by_role("button", name="Ø mm").click()
+        page.get_by_role("columnheader", name="Ø mm").and_(page.locator(f"[aria-sort={direction}]")).wait_for()
+        sizes = [float(one) for one in page.locator("[data-lesion] td:nth-child(4)").all_inner_texts()]
+        assert sizes == sorted(sizes, reverse=down)
+        assert len(sizes) == count
+        assert len(set(sizes)) > 1
+    page.get_by_label("Listed lesions").select_option("accepted")
+    page.get_by_text("Nothing here.").wait_for()
+    assert rows_of(page) == []
+
+
+# the pictures
+
+
+def test_a_rejected_lesion_is_still_outlined_while_it_is_looked_at(reading):
+    page, (first, *_) = reading, rows_of(reading)
+    reject(page, first)
+    page.locator(f"[data-lesion='{first}']").click()
+    wait_until(page, lambda: bluish(page, AXIAL) > 150)
+    page.keyboard.press("h")
+    wait_until(page, lambda: bluish(page, AXIAL) < 100)
+
+
+def test_a_slab_shows_the_darkest_voxels_and_a_cross_lies_over_the_pictures(reading):
+    page = reading
+    wait_until(page, lambda: brightness(page, AXIAL) > 20)
+    plain = brightness(page, AXIAL)
+    page.get_by_label("Minimum-intensity slab, mm").select_option("16")
+    wait_until(page, lambda: brightness(page, AXIAL) < 0.9 * plain, lambda: (plain, brightness(page, AXIAL)))
+    page.get_by_label("Minimum-intensity slab, mm").select_option("0")
+    wait_until(page, lambda: brightness(page, AXIAL) > 0.98 * plain, lambda: (plain, brightness(page, AXIAL)))
+    coloured = colour(page)
+    page.get_by_role("button", name="Crosshair", exact=True).click()
+    wait_until(page, lambda: colour(page) > coloured + 200, lambda: (coloured, colour(page)))
+
+
+def test_keys_and_buttons_switch_the_same(reading):
+    page = reading
+    for key, name in (("c", "Crosshair"), ("h", "Outlines")):
+        button = page.get_by_role("button", name=name, exact=True)
+        was = button.get_attribute("aria-pressed")
+        page.keyboard.press(key)
+        expect(button).to_have_attribute("aria-pressed", "false" if was == "true" else "true")
+        button.click()
+        expect(button).to_have_attribute("aria-pressed", was)
+    page.get_by_role("button", name="Show Coronal alone, or all four").click()
+    expect(page.locator(".layout-grid-item img")).to_have_count(1)
+    page.get_by_role("button", name="Show Coronal alone, or all four").click()
+    expect(page.locator(".layout-grid-item img")).to_have_count(4)
+
+
+def colour(page):
+    """How many pixels of the axial view are not grey."""
+    pixels = picture(page, AXIAL)
+    return int((np.ptp(pixels, axis=-1) > 60).sum())
+
+
+# the page itself
+
+
+def test_every_control_has_a_name(reading):
+    page = reading
+    page.locator("[data-lesion]").first.click()  # shows what can be said of it
+    page.get_by_label("Region of the lesion").wait_for()
+    seen = {"Read": controls_of(page)}
+    page.get_by_role("tab", name="Scribble").click()
+    place(page, "mimic", 0.4)
+    place(page, "finding", 0.6)
+    seen["Scribble"] = controls_of(page)
+    page.get_by_role("button", name="Export").click()
+    page.get_by_text("Close this session").wait_for()
+    seen["Export"] = [one for one in controls_of(page) if "v-list-item" in one.element]
+    page.keyboard.press("Escape")
+    page.get_by_text("Close this session").wait_for(state="hidden")
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Help").wait_for()
+    seen["Help"] = controls_of(page)
+    assert_all_named(one for controls in seen.values() for one in controls)
+    names = {where: {one.name for one in controls} for where, controls in seen.items()}
+    assert names["Read"] >= {"Axial view", "Axial slice position in mm", "Threshold, probability", "Merge CMB 1"}
+    assert names["Scribble"] >= {"Paint", "Brush diameter, mm", "Reader", "Type of mimic 1", "What was found at 1"}
+    assert names["Export"] >= {"Results", "Report", "Report as PDF", "Scene", "Compare with an earlier scan"}
+    assert names["Help"] - names["Scribble"] == {"CLOSE"}  # as it is written there
+    assert min(len(seen["Read"]), len(seen["Scribble"])) >= 50  # all that there were when this was written
+
+
+def test_a_second_tab_takes_the_session_over(reading, server):
+    first, lesion = reading, rows_of(reading)[0]
+    reject(first, lesion)
+    second = first.context.new_page()
+    go_to(second, server)
+    wait_for_state(second, lesion, "rejected")
+    ended = first.get_by_role("alertdialog")
+    ended.get_by_text("another tab").wait_for()
+    ended.get_by_role("button", name="Use it here").click()
+    wait_for_state(first, lesion, "rejected")
+    second.get_by_role("alertdialog").wait_for()
+
+
+# scribbling
+
+
+def test_a_scribble_grows_and_is_accepted_as_a_lesion(reading):
+    page, count = reading, len(rows_of(reading))
+    page.get_by_role("tab", name="Scribble").click()
+    page.keyboard.press("f")
+    page.keyboard.press("b")
+    page.get_by_role("button", name="Paint", pressed=True).wait_for()
+    box = view_of(page, AXIAL)
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.57
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 2, y + 1, steps=3)
+    page.mouse.up()
+    page.keyboard.press("g")
+    grown = page.get_by_role("list", name="Grown microbleeds")
+    grown.get_by_text("CMB 1").wait_for()
+    page.locator(".cmb-curve .scatterlayer").wait_for()
+    page.get_by_label("Location").select_option("thalamus")
+    grown.get_by_text("thalamus").wait_for()
+    page.get_by_label("Suspected cause").select_option("other")
+    page.get_by_label("Which cause").wait_for()
+    assert_all_named(controls_of(page))
+    page.get_by_role("button", name="Accept as lesion").click()
+    grown.get_by_text("accepted", exact=True).wait_for()
+    page.get_by_role("tab", name="Read").click()
+    page.wait_for_function("n => document.querySelectorAll('[data-lesion]').length === n", arg=count + 1)
+
+
+def test_findings_and_quality_are_said_and_taken_home(reading):
+    page = reading
+    page.get_by_role("tab", name="Scribble").click()
+    page.get_by_label("Quality", exact=True).select_option("sufficient")
+    page.get_by_label("Included", exact=True).select_option("no")
+    page.get_by_label("Why not").fill("another sequence")
+    page.get_by_label("other artefact", exact=True).check()
+    page.get_by_label("Which artefact").fill("coil")
+    place(page, "mimic", 0.4)
+    place(page, "finding", 0.6)
+    page.get_by_label("Type of mimic 1").select_option("basal-ganglia calcification")
+    page.get_by_label("Side of mimic 1").select_option("left")
+    page.get_by_label("What was found at 1").fill("old infarct")
+    page.get_by_label("Annotation finished").check()
+    page.get_by_text("Marked as done and saved.").wait_for()
+    with zipfile.ZipFile(take(page, "Results").path()) as archive:
+        (name,) = (one for one in archive.namelist() if one.endswith("_annotation.json"))
+        (said,) = json.loads(archive.read(name))["annotations"]
+    study, (scan,) = said["assessment"], said["series"]
+    assert (study["quality"], study["included"], study["why_not"]) == ("sufficient", False, "another sequence")
+    assert study["done"]
+    assert (scan["flags"], scan["text"]) == (["other artefact"], "coil")
+    (mimic,), (finding,) = said["mimics"], said["findings"]
+    assert (mimic["type"], mimic["side"]) == ("basal-ganglia calcification", "left")
+    assert finding["text"] == "old infarct"
+    assert mimic["r_mm"] > finding["r_mm"]  # the patient's right is on the left of the view
+
+
+def place(page, kind, across):
+    """Set a point in the axial view, at a share of its width."""
+    button = page.get_by_role("button", name=f"Place a {kind}")
+    button.click()
+    button.get_by_text("Click in a view").wait_for()
+    box = view_of(page, AXIAL)
+    page.mouse.click(box["x"] + box["width"] * across, box["y"] + box["height"] / 2)
+    page.get_by_role("button", name=f"{kind.title()} 1", exact=True).wait_for()

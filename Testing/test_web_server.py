@@ -1,0 +1,101 @@
+"""The server behind the web page: who may see it, how many, and what is left when it stops."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+
+import pytest
+from web_browser import Server, new_page, wait_until
+from web_review import give_review, rows_of, wait_for_state
+
+from CMBSegmentationLib.resources import sample_scan
+
+pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("chromium")]
+
+
+def status(url, **headers):
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=60) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_after_a_crash_of_the_server_the_review_goes_on(browser, asked_hosts, results, tmp_path):
+    server, page = Server(tmp_path), new_page(browser, asked_hosts)
+    give_review(server, "key", results)
+    resume(page, server, "key")
+    lesion = rows_of(page)[0]
+    page.keyboard.press("n")
+    page.keyboard.press("r")
+    wait_for_state(page, lesion, "rejected")
+    review = server.folder("key") / "review"
+    wait_until(page, lambda: any('"rejected"' in one.read_text() for one in review.glob("*_review.json")))
+    server.kill()
+    ended = page.get_by_role("alertdialog")
+    ended.get_by_text("stopped or restarted").wait_for()
+    again = Server(tmp_path, "--port", str(server.port))
+    try:
+        ended.get_by_text("answers again").wait_for()
+        ended.get_by_role("button", name="Go on").click()
+        page.get_by_role("button", name="Resume the review").click()
+        wait_for_state(page, lesion, "rejected")
+    finally:
+        again.stop()
+        page.context.close()
+
+
+def resume(page, server, key):
+    """Open the page of a session that was left behind, and go on with its review."""
+    page.context.add_cookies([{"name": server.cookie, "value": key, "url": server.url}])
+    page.goto(server.url)
+    page.get_by_role("button", name="Resume the review").click()
+    page.get_by_role("button", name="Accept", exact=True).wait_for()
+
+
+@pytest.fixture(scope="module")
+def small_host(tmp_path_factory):
+    """A server for other machines, too, with a place for one session and a scan to open in it."""
+    server = Server(tmp_path_factory.mktemp("small"), str(sample_scan()), "--host", "0.0.0.0", "--sessions", "1")
+    yield server
+    server.stop()
+
+
+def from_here(server):
+    """Its address as this machine reaches it, and with its token."""
+    here = f"http://127.0.0.1:{server.port}/"
+    return here, here + "?token=" + server.url.split("?token=")[1]
+
+
+def test_a_served_host_asks_for_its_token(small_host):
+    here, with_token = from_here(small_host)
+    assert status(here) == 403
+    assert status(here + "?token=guessed") == 403
+    assert status(here + "index.html", Cookie=f"{small_host.cookie}=guessed") == 403
+    assert status(here + "ws", Connection="Upgrade", Upgrade="websocket") == 403
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    with opener.open(with_token, timeout=120) as answer:
+        assert answer.status == 200
+        assert "token" not in answer.url
+    with opener.open(here, timeout=120) as answer:
+        assert answer.status == 200
+
+
+def test_a_server_with_all_places_taken_says_so(browser, asked_hosts, small_host):
+    here, with_token = from_here(small_host)
+    first, second = new_page(browser, asked_hosts), new_page(browser, asked_hosts)
+    first.goto(with_token)
+    first.get_by_role("button", name="Detect microbleeds").wait_for()  # the scan of the command line
+    assert second.goto(with_token).status == 503
+    assert "All places on this server are taken (1)." in second.get_by_role("alert").inner_text()
+    first.context.close()
+    wait_until(second, lambda: second.goto(here).status == 200)
+    second.context.close()
+
+
+def test_other_sites_cannot_use_the_page(server):
+    assert status(server.url, Host="evil.example") == 403
+    assert status(server.url + "alive", Origin="http://evil.example") == 403
+    assert status(server.url + "_begin") == 403
+    assert status(server.url + "alive") == 204
