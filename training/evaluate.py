@@ -6,7 +6,18 @@
     python training/evaluate.py aggregate scores/per_subject.csv
 
 ``aggregate`` reads any table with the columns subject, n_true, n_pred, n_matched, dice; results by
-lesion size and the FROC curve need the lesions.csv that ``score`` writes beside it.
+lesion size, the FROC curve and the field's other rules (`cmbtraining.field_rules`: VALDO's, the mean over subjects,
+touching components pooled) need the lesions.csv that ``score`` writes beside it.
+
+The figures of ``benchmark_models.py`` are of simulated scans. For the same figures of other scans (VALDO itself, or
+real heads with lesions implanted into them), lay the scans out as VALDO does, one folder a subject:
+
+    DATA/sub-NAME/sub-NAME_space-T2S_desc-masked_T2S.nii.gz    the scan
+    DATA/sub-NAME/sub-NAME_space-T2S_CMB.nii.gz                the mask of its microbleeds, on the same grid
+
+and run the three steps without ``--split``. All three stages search unless ``--regions none`` and ``--verifier
+none`` say otherwise. Masks that another program predicted are scored as they are: ``score --predictions`` takes any
+folder with one ``sub-NAME*.nii.gz`` a subject, on the scan's grid.
 """
 
 from __future__ import annotations
@@ -84,17 +95,25 @@ def score(options: argparse.Namespace) -> None:
 def aggregate(options: argparse.Namespace) -> None:
     """Print Table V's figures, or give them as JSON."""
     from cmbtraining.aggregate import aggregate as aggregated
-    from cmbtraining.aggregate import print_table_v
-    from cmbtraining.score_files import read_lesions, read_subjects
+    from cmbtraining.aggregate import field_tables, json_ready, print_table_v
+    from cmbtraining.burden import burden
+    from cmbtraining.field_rules import by_field_rules
+    from cmbtraining.report_table import print_tables
+    from cmbtraining.score_files import counts_of, read_lesions, read_subjects
 
     rows = read_subjects(options.table)
     beside = options.table.with_name("lesions.csv")
     lesions = read_lesions(beside) if beside.exists() else []
     result = aggregated(rows, lesions, rule=options.rule, repeats=options.repeats, seed=options.seed)
+    pooled = any(one.pool for one in lesions)  # not so in tables of earlier versions
+    result["field_rules"] = json_ready(by_field_rules(rows, lesions, options.repeats)) if pooled else {}
+    result["burden"] = json_ready(burden(counts_of(rows, options.rule), options.repeats))
     if options.json:
         print(json.dumps(result, indent=1))
     else:
-        print_table_v(result, Console(soft_wrap=True, highlight=False))
+        console = Console(soft_wrap=True, highlight=False)
+        print_table_v(result, console)
+        print_tables(field_tables(result["field_rules"], result["burden"]), console)
 
 
 def _subjects(options: argparse.Namespace, folder: Path) -> list:

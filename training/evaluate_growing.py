@@ -15,6 +15,7 @@ import csv
 import multiprocessing
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
@@ -31,7 +32,7 @@ from cmbtraining.growing_figures import dice_table, draw_dice_against_size, grou
 from cmbtraining.masks import MaskError
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Evaluate all subjects, one process a core, and write table and figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scans", type=Path, required=True, help="folder in VALDO's layout")
@@ -40,7 +41,7 @@ def main() -> int:
     parser.add_argument("--modes", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--data", default="", help="one line on what the scans are, for the page")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     try:
         rows = evaluate(options)
         write(rows, options)

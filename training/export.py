@@ -14,6 +14,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ INTENDED_USE = (
 )
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Load the best weights of a run, write the model file, tell the difference to TensorFlow."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, required=True, help="run folder of train.py")
@@ -40,7 +41,7 @@ def main() -> int:
     parser.add_argument("--threshold", type=float, help="default: the configuration's")
     parser.add_argument("--dynamic", action="store_true", help="take patches of any size, not of the configured one")
     parser.add_argument("--metrics", type=Path, help="JSON of evaluate.py aggregate --json, for manifest and card")
-    arguments = parser.parse_args()
+    options = parser.parse_args(arguments)
 
     import keras
 
@@ -49,14 +50,14 @@ def main() -> int:
     from cmbtraining.onnx_export import ExportError, export, manifest_for, prepared_scans
 
     try:
-        config = load_config(arguments.run / "config.yaml")
-        weights = arguments.run / arguments.weights
+        config = load_config(options.run / "config.yaml")
+        weights = options.run / options.weights
         if not weights.exists():
             parser.error(f"{weights} does not exist; train first")
         trained = keras.models.load_model(weights, compile=False)
         training = {
-            "statement": arguments.statement,
-            "data": arguments.data,
+            "statement": options.statement,
+            "data": options.data,
             "config": config.as_dict(),
             "parameters": trained.count_params(),
             "date": datetime.now(timezone.utc).date().isoformat(),
@@ -64,21 +65,21 @@ def main() -> int:
         }
         manifest = manifest_for(
             config,
-            name=arguments.out.stem,
-            version=arguments.model_version,
+            name=options.out.stem,
+            version=options.model_version,
             training=training,
-            intended_use=INTENDED_USE + arguments.statement,
-            threshold=arguments.threshold,
-            metrics=_measured(arguments.metrics),
+            intended_use=INTENDED_USE + options.statement,
+            threshold=options.threshold,
+            metrics=_measured(options.metrics),
         )
-        scans = prepared_scans(arguments.run)
-        difference = export(trained, config, manifest, arguments.out, dynamic=arguments.dynamic, scans=scans)
+        scans = prepared_scans(options.run)
+        difference = export(trained, config, manifest, options.out, dynamic=options.dynamic, scans=scans)
     except (ConfigError, ExportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(f"{arguments.out}: differs from TensorFlow by {difference}")
-    if not write_card(model_card(manifest, str(difference), dynamic=arguments.dynamic), arguments.out):
-        print(f"{arguments.out.with_suffix('.md')} is there already and was left; remove it to have it written anew")
+    print(f"{options.out}: differs from TensorFlow by {difference}")
+    if not write_card(model_card(manifest, str(difference), dynamic=options.dynamic), options.out):
+        print(f"{options.out.with_suffix('.md')} is there already and was left; remove it to have it written anew")
     return 0
 
 

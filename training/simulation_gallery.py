@@ -10,6 +10,7 @@ import base64
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import numpy as np
@@ -17,6 +18,7 @@ import SimpleITK as sitk
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from cmbtraining.synthesis.covers import LOOSE
 from cmbtraining.synthesis.mimics import KINDS
 
 SLAB_MM = 12.0
@@ -66,11 +68,18 @@ def entry_of(truth: Path) -> dict[str, str]:
         ", ".join(kinds) or "mimics not recorded",
         f"{'SWI' if made['swi'] else 'T2*'} at {made['b0_t']:g} T, TE {made['te_ms']:g} ms",
         f"{spacing[0]:.2f} x {spacing[1]:.2f} x {spacing[2]:.1f} mm",
-        "skull-stripped" if made["skull_stripped"] else "with skull",
+        brain_mask_of(made),
         f"from {made['label_map']}, seed {made['seed']}",
     ]
     picture = draw(sitk.GetArrayFromImage(image), lesions, mimics, spacing)
     return {"name": truth.parent.name, "protocol": made["protocol"], "what": "; ".join(parts), "picture": picture}
+
+
+def brain_mask_of(made: dict[str, Any]) -> str:
+    """Say what of the head a scan keeps."""
+    if made.get("brain_mask") == LOOSE:
+        return f"loose mask, {100 * made['not_brain']:.0f} % not brain"
+    return "skull-stripped" if made["skull_stripped"] else "with skull"
 
 
 def draw(

@@ -1,11 +1,17 @@
 """Simulate a data set of scans with known microbleeds, in VALDO's file layout.
 
-    python training/synthesize.py --label-maps LABELS/ --out simulated/ --count 60 --seed 1
+    python training/synthesize.py --label-maps LABELS/ --out simulated/ --count 60 --seed 1 --load training
 
 Writes, per subject, ``sub-XNN/sub-XNN_space-T2S_desc-masked_T2S.nii.gz``, ``..._space-T2S_CMB.nii.gz``
-(0/1), ``..._space-T2S_mimics.nii.gz`` (which kind of mimic a voxel holds) and ``sub-XNN_truth.json``.
-X tells the protocol: 1 SABRE, 2 RSS, 3 ALFA (VALDO's cohorts),
-4 clinical T2*, 5 clinical SWI, 6 UK Biobank SWI.
+(0/1), ``..._space-T2S_mimics.nii.gz`` (which kind of mimic a voxel holds) and ``sub-XNN_truth.json``
+(lesions with their places, and what was simulated).
+X tells the protocol: 1 SABRE, 2 RSS, 3 ALFA (VALDO's cohorts), 4 clinical T2*, 5 clinical SWI, 6 UK Biobank SWI,
+7 T2* with thick slices, 8 SWI with thin slices, 9 SWI with fine pixels.
+
+Scans are calibrated to the published figures of real ones (describe_scans.py prints both). ``--load`` says how many
+microbleeds they have: ``valdo`` as VALDO's subjects (a third without, most others with one), to measure with;
+``training`` 1 to 40 in nine of ten scans, so that few scans hold many examples. Label maps of the brain alone are
+completed to heads.
 """
 
 from __future__ import annotations
@@ -14,15 +20,17 @@ import argparse
 import json
 import multiprocessing
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 from rich.progress import track
 
-from cmbtraining.synthesis.acquisition import PROTOCOLS
+from cmbtraining.synthesis.acquisition import ALL_PROTOCOLS
+from cmbtraining.synthesis.load import TRAINING, VALDO
 from cmbtraining.synthesis.mimics import KINDS
+from cmbtraining.synthesis.realism import CALIBRATED
 from cmbtraining.synthesis.scan import simulate
 
 
@@ -35,6 +43,7 @@ class Job:
     protocol: str
     subject: str
     out: Path
+    load: str
 
 
 def main() -> None:
@@ -45,7 +54,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--protocols", nargs="+", choices=list(PROTOCOLS), default=list(PROTOCOLS))
+    parser.add_argument("--protocols", nargs="+", choices=list(ALL_PROTOCOLS), default=list(ALL_PROTOCOLS))
+    parser.add_argument("--load", choices=[TRAINING, VALDO], default=TRAINING, help="microbleeds per scan")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
 
@@ -55,28 +65,28 @@ def main() -> None:
         maps = maps[int(first) - 1 : int(last or first)]
     if not maps:
         parser.error(f"no label maps (*.nii.gz) in {arguments.label_maps}")
-    jobs = plan(maps, arguments.protocols, arguments.count, arguments.seed, arguments.out)
+    jobs = plan(maps, arguments.protocols, arguments.count, arguments.seed, arguments.out, arguments.load)
     todo = [job for job in jobs if not (job.out / job.subject / f"{job.subject}_truth.json").exists()]
     with multiprocessing.Pool(arguments.processes, initializer=_one_thread) as pool:
         for _ in track(pool.imap_unordered(run, todo), "Simulating", total=len(todo)):
             pass
 
 
-def plan(maps: list[Path], protocols: list[str], count: int, seed: int, out: Path) -> list[Job]:
+def plan(maps: list[Path], protocols: list[str], count: int, seed: int, out: Path, load: str) -> list[Job]:
     """Give every subject a label map, a protocol and a seed; the same call plans the same."""
     rng = np.random.default_rng(seed)
     jobs = []
     for number in range(count):
         protocol = protocols[number % len(protocols)]
-        subject = f"sub-{list(PROTOCOLS).index(protocol) + 1}{number + 1:02d}"
+        subject = f"sub-{list(ALL_PROTOCOLS).index(protocol) + 1}{number + 1:02d}"
         label_map = maps[int(rng.integers(len(maps)))]
-        jobs.append(Job(label_map, int(rng.integers(2**31)), protocol, subject, out))
+        jobs.append(Job(label_map, int(rng.integers(2**31)), protocol, subject, out, load))
     return jobs
 
 
 def run(job: Job) -> None:
     """Simulate one subject; its truth file is written last and marks it done."""
-    scan = simulate(job.label_map, job.seed, protocol=job.protocol)
+    scan = simulate(job.label_map, job.seed, protocol=job.protocol, realism=replace(CALIBRATED, load=job.load))
     folder = job.out / job.subject
     folder.mkdir(parents=True, exist_ok=True)
     sitk.WriteImage(scan.image, folder / f"{job.subject}_space-T2S_desc-masked_T2S.nii.gz", True)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,7 +30,7 @@ VALIDATION_EVERY = 6
 CALIBRATED = "calibrated.keras"
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Train, and tell how microbleeds and the rest part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--candidates", type=Path, required=True, nargs="+")
@@ -39,32 +40,30 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
+    options = parser.parse_args(arguments)
 
-    keras.utils.set_random_seed(arguments.seed)
-    if arguments.start_from and not arguments.start_from.is_file():
-        parser.error(f"{arguments.start_from} does not exist")
+    keras.utils.set_random_seed(options.seed)
+    if options.start_from and not options.start_from.is_file():
+        parser.error(f"{options.start_from} does not exist")
     try:
-        training = _read(arguments.candidates)
-        validation = _read(arguments.validation) if arguments.validation else None
+        training = _read(options.candidates)
+        validation = _read(options.validation) if options.validation else None
     except FileNotFoundError as error:
         parser.error(str(error))
     if validation is None:  # by place in the list, so that every protocol is on both sides
         held = np.isin(training.subjects, np.unique(training.subjects)[3::VALIDATION_EVERY])
         training, validation = _part(training, ~held), _part(training, held)
-    batches = CandidateBatches(training, seed=arguments.seed)
-    model = keras.models.load_model(arguments.start_from, compile=False) if arguments.start_from else build_verifier()
-    schedule = keras.optimizers.schedules.CosineDecay(
-        arguments.learning_rate, arguments.epochs * len(batches), alpha=0.01
-    )
+    batches = CandidateBatches(training, seed=options.seed)
+    model = keras.models.load_model(options.start_from, compile=False) if options.start_from else build_verifier()
+    schedule = keras.optimizers.schedules.CosineDecay(options.learning_rate, options.epochs * len(batches), alpha=0.01)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.AdamW(schedule, weight_decay=1e-3), loss)
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    options.out.mkdir(parents=True, exist_ok=True)
     best = -1.0
-    with (arguments.out / CURVE).open("w", newline="") as stream:
+    with (options.out / CURVE).open("w", newline="") as stream:
         table = csv.writer(stream)
         table.writerow(["epoch", "loss", "average_precision"])
-        for epoch in range(arguments.epochs):
+        for epoch in range(options.epochs):
             done = model.fit(batches, epochs=epoch + 1, initial_epoch=epoch, verbose=2)
             area = average_precision(scores(model, validation), validation.kinds == 0)
             table.writerow([epoch, done.history["loss"][0], area])
@@ -72,13 +71,14 @@ def main() -> None:
             print(f"validation: average precision {area:.3f}, {int((validation.kinds == 0).sum())} microbleeds")
             if area > best:
                 best = area
-                save(model, arguments.out / BEST)
-    model = keras.models.load_model(arguments.out / BEST, compile=False)
+                save(model, options.out / BEST)
+    model = keras.models.load_model(options.out / BEST, compile=False)
     temperature, shift = calibration(logits(model, validation), validation.kinds == 0)
     fold(model, temperature, shift)
-    save(model, arguments.out / CALIBRATED)
+    save(model, options.out / CALIBRATED)
     told = {"average_precision": best, "temperature": temperature, "shift": shift}
-    (arguments.out / "validation.json").write_text(json.dumps(told))
+    (options.out / "validation.json").write_text(json.dumps(told))
+    return 0
 
 
 def logits(model: keras.Model, examples: Examples) -> NDArray[np.float64]:
@@ -109,4 +109,4 @@ def _part(examples: Examples, where: NDArray[np.bool_]) -> Examples:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

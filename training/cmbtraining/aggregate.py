@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -13,6 +13,7 @@ from .bootstrap import REPEATS, intervals
 from .breakdown import by_size, by_subject_group, slice_group
 from .froc import froc
 from .metrics import LESION_LEVEL, PATIENT_LEVEL, table_v
+from .report_table import ReportTable, with_interval
 from .score_files import LesionScore, SubjectScore, counts_of
 
 RULE_WORDS = {
@@ -64,7 +65,7 @@ def aggregate(
         "by_size": by_size(lesions, rule) if lesions else [],
         "froc": froc(lesions, [row.subject for row in rows]),
     }
-    return _defined(result)
+    return json_ready(result)
 
 
 def print_table_v(result: dict[str, Any], console: Console) -> None:
@@ -91,6 +92,24 @@ def print_table_v(result: dict[str, Any], console: Console) -> None:
         console.print(sizes)
 
 
+def field_tables(field_rules: Mapping[str, Any], burden: Mapping[str, Any]) -> list[ReportTable]:
+    """Tables of `field_rules.by_field_rules` (may be empty) and `burden.burden`, both through `json_ready`."""
+    rules = tuple(
+        (name, figure, with_interval(found, figure), found["words"])
+        for name, found in field_rules.items()
+        for figure in found["figures"]
+    )
+    classes = tuple((name, *map(str, row)) for name, row in zip(burden["classes"], burden["table"], strict=True))
+    agreement = tuple((name, with_interval(burden, name, "kappas")) for name in burden["kappas"])
+    columns = ("true", *(f"predicted {name}" for name in burden["classes"]))
+    tables = [
+        ReportTable("By the rules of the field", "", ("rule", "figure", "value (95 % interval)", "in words"), rules),
+        ReportTable("Subjects by number of microbleeds", "True against predicted.", columns, classes),
+        ReportTable("Agreement on that number", "", ("classes", "kappa (95 % interval)"), agreement),
+    ]
+    return tables if rules else tables[1:]
+
+
 def _text(name: str, value: float | None) -> str:
     """Round as Table V does: a median has one decimal, all else two."""
     if value is None:
@@ -98,10 +117,10 @@ def _text(name: str, value: float | None) -> str:
     return f"{value:.1f}" if name == "FPmedian" else f"{value:.2f}"
 
 
-def _defined(value: Any) -> Any:
-    """Replace NaN, which JSON does not know, by None."""
+def json_ready(value: Any) -> Any:
+    """Replace NaN, which JSON does not know, by None, however deep it lies."""
     if isinstance(value, dict):
-        return {key: _defined(one) for key, one in value.items()}
+        return {key: json_ready(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_defined(one) for one in value]
+        return [json_ready(one) for one in value]
     return None if isinstance(value, float) and math.isnan(value) else value

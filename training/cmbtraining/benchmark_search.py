@@ -1,15 +1,13 @@
-"""Search the scans of the benchmark set as in use, once, and list at every operating point."""
+"""Search the scans of a benchmark set as in use, once, and list and score at every operating point."""
 
 from __future__ import annotations
 
 import csv
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +21,7 @@ from CMBSegmentationLib.result_files import ENDINGS
 from CMBSegmentationLib.review.operating_points import operating_points
 from CMBSegmentationLib.stages import Stages
 
-from .aggregate import aggregate
-from .benchmark_set import kinds_of_false
-from .bootstrap import REPEATS
+from .benchmark_figures import Scores
 from .score_files import LesionScore, SubjectScore
 from .scoring import find_prediction, score_subject
 
@@ -118,42 +114,32 @@ def _write(detection: Detection, folder: Path, subject: str) -> None:
         table.writerows(lesion.as_row() for lesion in detection.lesions)
 
 
-def score(scans: Iterable[BenchmarkFiles], folder: Path, repeats: int = REPEATS) -> dict[str, dict[str, Any]]:
-    """Score one combination.
+def scores_of(scans: Iterable[BenchmarkFiles], folder: Path) -> dict[str, Scores]:
+    """Match what one combination listed against the truth.
 
     Parameters
     ----------
     scans : iterable of BenchmarkFiles
     folder : Path
         ``COMBINATION`` as `search` left it.
-    repeats : int
-        Of the bootstrap over scans.
 
     Returns
     -------
     dict
-        By operating point: ``threshold``, ``rules`` (`aggregate` under both matching rules), ``false_by_kind``,
-        ``without_lesions`` (scans and false positives).
+        By operating point.
     """
     scans = list(scans)
     found = {}
     for point, threshold in json.loads((folder / THRESHOLDS).read_text()).items():
         rows: list[SubjectScore] = []
         lesions: list[LesionScore] = []
-        false: Counter[str] = Counter()
         for scan in scans:
-            prediction = find_prediction(folder / point, scan.subject)
-            row, listed = score_subject(scan.subject, scan.truth, prediction)
+            row, listed = score_subject(
+                scan.subject, scan.truth, find_prediction(folder / point, scan.subject), scan.mimics
+            )
             rows.append(row)
             lesions += listed
-            false.update(kinds_of_false(prediction.mask, scan.truth, scan.mimics))
-        empty = [row for row in rows if row.n_true == 0]
-        found[point] = {
-            "threshold": threshold,
-            "rules": {rule: aggregate(rows, lesions, rule=rule, repeats=repeats) for rule in ("centres", "overlap")},
-            "false_by_kind": dict(false),
-            "without_lesions": {"scans": len(empty), "false_positives": sum(row.n_pred for row in empty)},
-        }
+        found[point] = Scores(threshold, tuple(rows), tuple(lesions))
     return found
 
 

@@ -68,6 +68,12 @@ class LesionScore:
         None where the prediction came without a lesion list, and for true lesions.
     overlaps, within_3_mm : bool
         Whether it is matched under either rule.
+    pool : int
+        Number, counted from 1, of the component of truth and prediction together that it is part of; 0 for
+        candidates and in tables of earlier versions.
+    kind : str
+        What a predicted one covers, a name of `cmbtraining.synthesis.mimics.KINDS`; empty where it covers
+        none or that is not known.
     """
 
     subject: str
@@ -80,6 +86,8 @@ class LesionScore:
     probability: float | None
     overlaps: bool
     within_3_mm: bool
+    pool: int = 0
+    kind: str = ""
 
 
 def write_table(rows: Iterable[SubjectScore] | Iterable[LesionScore], kind: type, path: Path) -> None:
@@ -124,7 +132,11 @@ def read_subjects(path: Path) -> list[SubjectScore]:
 
 
 def read_lesions(path: Path) -> list[LesionScore]:
-    """Read ``lesions.csv`` as `write_table` wrote it; `ScoreError` if it is another table."""
+    """Read ``lesions.csv`` as `write_table` wrote it; `ScoreError` if it is another table.
+
+    The columns ``pool`` and ``kind``, which earlier versions did not write, may be missing.
+    """
+    required = [f.name for f in dataclasses.fields(LesionScore) if f.default is dataclasses.MISSING]
     return [
         LesionScore(
             subject=cells["subject"],
@@ -134,8 +146,10 @@ def read_lesions(path: Path) -> list[LesionScore]:
             probability=_number(cells, "probability", where) if cells["probability"] else None,
             overlaps=cells["overlaps"] == "1",
             within_3_mm=cells["within_3_mm"] == "1",
+            pool=_count(cells, "pool", where) if cells.get("pool") else 0,
+            kind=cells.get("kind") or "",
         )
-        for where, cells in _rows(path, [f.name for f in dataclasses.fields(LesionScore)])
+        for where, cells in _rows(path, required)
     ]
 
 

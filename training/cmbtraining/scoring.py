@@ -18,6 +18,7 @@ from CMBSegmentationLib.result_files import ENDINGS
 from .breakdown import cohort_of
 from .masks import MaskError, grid_difference, read_image, read_mask
 from .score_files import CANDIDATE, PREDICTED, TRUE, LesionScore, ScoreError, SubjectScore
+from .synthesis.mimics import KINDS
 
 CONNECTED = np.ones((3, 3, 3))  # 26-connected: paper-spec.md, section 6
 BELOW_THRESHOLD = "probability"  # how the core's reason begins for a candidate below the threshold
@@ -76,7 +77,9 @@ def find_prediction(folder: Path, subject: str) -> Prediction:
     return Prediction(files[0], table if table.exists() else None)
 
 
-def score_subject(subject: str, truth: Path, prediction: Prediction) -> tuple[SubjectScore, list[LesionScore]]:
+def score_subject(
+    subject: str, truth: Path, prediction: Prediction, mimics: Path | None = None
+) -> tuple[SubjectScore, list[LesionScore]]:
     """Count and match one subject's lesions.
 
     Parameters
@@ -85,6 +88,8 @@ def score_subject(subject: str, truth: Path, prediction: Prediction) -> tuple[Su
     truth : Path
         Mask file; cleaned as in training (`cmbtraining.masks.clean_mask`).
     prediction : Prediction
+    mimics : Path, optional
+        The simulator's map of mimics on the truth's grid; without it the lesions have no kind.
 
     Returns
     -------
@@ -100,6 +105,7 @@ def score_subject(subject: str, truth: Path, prediction: Prediction) -> tuple[Su
     try:
         true_image, _ = read_mask(truth)
         labels_image = read_image(prediction.mask)
+        mimics_map = None if mimics is None else sitk.GetArrayFromImage(read_image(mimics))
     except MaskError as error:
         raise ScoreError(f"{subject}: {error}") from error
     apart = grid_difference(labels_image, true_image)
@@ -129,9 +135,37 @@ def score_subject(subject: str, truth: Path, prediction: Prediction) -> tuple[Su
         cohort=cohort_of(subject),
         slice_mm=round(max(true_image.GetSpacing()), 3),
     )
-    lesions = _lesions(subject, TRUE, true, [None] * len(true), true_hit, true_near)
-    lesions += _lesions(subject, PREDICTED, predicted, probabilities, predicted_hit, predicted_near)
+    pooled, _ = ndimage.label(true_mask | predicted_mask, CONNECTED)
+    kinds = kinds_of(predicted.labels, mimics_map)
+    nothing = [""] * len(true)
+    lesions = _lesions(subject, TRUE, true, [None] * len(true), true_hit, true_near, pooled, nothing)
+    lesions += _lesions(subject, PREDICTED, predicted, probabilities, predicted_hit, predicted_near, pooled, kinds)
     return score, lesions + _candidates(subject, rows)
+
+
+def kinds_of(components: NDArray[np.integer], mimics: NDArray[np.integer] | None) -> list[str]:
+    """Say what every component covers most of.
+
+    Parameters
+    ----------
+    components : int array (z, y, x)
+        Numbered from 1.
+    mimics : int array (z, y, x) or None
+        Value k is ``synthesis.mimics.KINDS[k - 1]``, 0 is none.
+
+    Returns
+    -------
+    list of str
+        In the order of the numbers; empty where a component covers none, and without a map.
+    """
+    boxes = ndimage.find_objects(components)
+    if mimics is None:
+        return [""] * len(boxes)
+    found = []
+    for number, box in enumerate(boxes, start=1):
+        covered = np.bincount(mimics[box][components[box] == number], minlength=len(KINDS) + 1)[1:]
+        found.append(KINDS[int(covered.argmax())] if covered.any() else "")
+    return found
 
 
 def _components(mask: NDArray[np.bool_], image: sitk.Image) -> _Components:
@@ -178,8 +212,13 @@ def _lesions(
     probabilities: Sequence[float | None],
     overlaps: NDArray[np.bool_],
     near: NDArray[np.bool_],
+    pooled: NDArray[np.int32],
+    kinds: Sequence[str],
 ) -> list[LesionScore]:
     centres = np.round(components.centres_mm, 2).tolist()
+    pool_of = np.zeros(len(components) + 1, int)
+    inside = components.labels > 0
+    pool_of[components.labels[inside]] = pooled[inside]
     return [
         LesionScore(
             subject=subject,
@@ -192,6 +231,8 @@ def _lesions(
             probability=probabilities[k],
             overlaps=bool(overlaps[k]),
             within_3_mm=bool(near[k]),
+            pool=int(pool_of[k + 1]),
+            kind=kinds[k],
         )
         for k, (r, a, s) in enumerate(centres)
     ]

@@ -51,27 +51,30 @@ def test_thick_slices_blur_along_one_axis_only():
 
 def test_a_turn_is_a_rotation_in_millimetres_and_keeps_to_the_largest_angle_and_scale():
     spacing = np.array([0.5, 1.0, 2.0])
+    angles, factors = [], []
     for seed in range(20):
         turn = random_turn(ALL, tuple(spacing), np.random.default_rng(seed))
         in_mm = turn * spacing[:, None] / spacing
         factor = np.cbrt(np.linalg.det(in_mm))
-        assert 1 / 1.2 <= factor <= 1.2
         np.testing.assert_allclose(in_mm @ in_mm.T / factor**2, np.eye(3), atol=1e-9)
-        angle = np.rad2deg(np.arccos(np.clip((np.trace(in_mm / factor) - 1) / 2, -1, 1)))
-        assert angle <= 30 + 1e-6
+        factors.append(factor)
+        angles.append(np.rad2deg(np.arccos(np.clip((np.trace(in_mm / factor) - 1) / 2, -1, 1))))
+    assert 20 < max(angles) <= 30 + 1e-6
+    assert 1 / 1.2 <= min(factors) < 0.9
+    assert 1.1 < max(factors) <= 1.2
 
 
 def test_a_turned_patch_shows_the_volume_turned_about_its_anchor():
     quarter = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
     one = subject(shape=(41, 41, 41), lesions=((20, 20, 20),))
     one.voxels[20, 25, 20] = 99  # five voxels from the lesion
+    apart = []
     for seed in range(10):
         voxels, labels = draw_patch(one, (24, 24, 24), True, np.random.default_rng(seed), turn=quarter)
         (lesion,) = np.argwhere(labels)
-        bright = np.argwhere(voxels > 90)
-        for at in bright:  # outside the patch at times
-            assert (at - lesion).tolist() == [5, 0, 0]
-    assert len(bright)
+        apart += (np.argwhere(voxels > 90) - lesion).tolist()
+    assert len(apart) >= 5  # at times it lies outside the patch
+    assert apart == [[5, 0, 0]] * len(apart)
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.9, 14), (0.5, 8)])

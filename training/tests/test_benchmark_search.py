@@ -12,6 +12,7 @@ from CMBSegmentationLib.manifest import METADATA_KEY, Manifest
 from CMBSegmentationLib.model import load_model
 from CMBSegmentationLib.stages import Stages
 from CMBSegmentationLib.verify import CROP
+from cmbtraining.benchmark_figures import figures_at
 from cmbtraining.benchmark_search import (
     ALL_STAGES,
     DETECTOR_ALONE,
@@ -19,7 +20,7 @@ from cmbtraining.benchmark_search import (
     RememberingModel,
     combinations,
     files_of,
-    score,
+    scores_of,
     search,
     seconds_a_scan,
 )
@@ -118,7 +119,10 @@ def test_a_later_stage_is_scored_beside_the_detector_alone(tmp_path: Path):
     compared = combinations(Stages(detector, verifier=verifier))
     search(scan, compared, tmp_path / "out", None)
 
-    points = {name: score([scan], tmp_path / "out" / name, repeats=20) for name in (ALL_STAGES, DETECTOR_ALONE)}
+    points = {
+        name: {point: figures_at(one, repeats=20) for point, one in scores_of([scan], tmp_path / "out" / name).items()}
+        for name in (ALL_STAGES, DETECTOR_ALONE)
+    }
     assert set(points[ALL_STAGES]) == {"sensitive", "balanced", "specific"}
     both = points[DETECTOR_ALONE]["balanced"]
     assert both["false_by_kind"][VESSEL] == 1

@@ -9,6 +9,10 @@ from cmbtraining.config import ConfigError, config_from_dict, load_config
 CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.yaml"))
 
 
+def test_the_folder_holds_the_papers_configurations():
+    assert {f"paper_model{n}" for n in (1, 2, 3)} < {path.stem for path in CONFIGS}
+
+
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
 def test_every_configuration_in_the_folder_is_valid(path):
     config = load_config(path)

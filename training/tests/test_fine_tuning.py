@@ -1,17 +1,19 @@
 """Past the paper: a run that starts from a trained network, averaged weights, several sequences, hard negatives."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 import yaml
 from made_up_subjects import write_subject
-from test_run import CONFIG, TRAINING, arguments, place, whole  # noqa: F401  (place and whole are fixtures)
+from test_run import CONFIG, TRAINING, arguments, place  # noqa: F401  (place is a fixture)
+from untraced import untraced
 
 import train as command
 from CMBSegmentationLib.preprocess import InputSpec
-from cmbtraining.checkpoints import CheckpointError, averaged
+from cmbtraining.checkpoints import CheckpointError, Checkpoints
 from cmbtraining.config import ConfigError, config_from_dict
 from cmbtraining.dataset import DatasetError, find_scans, find_subjects, prepare_subject
 from cmbtraining.hard_negatives import read_hard_negatives
@@ -19,6 +21,16 @@ from cmbtraining.run import Side, compiled, train
 from cmbtraining.score_files import LesionScore, write_table
 
 SPEC = InputSpec("LAS", (1.0, 1.0, 1.0), "zscore-brain")
+AVERAGED = ("training.ema_momentum=0.9", "training.validation_steps=1")
+
+
+@pytest.fixture(scope="module")
+@untraced()
+def whole(place, tmp_path_factory) -> Path:  # noqa: F811
+    """A run with averaged weights that nothing stopped."""
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    assert command.main(arguments(place, out, *AVERAGED, "training.epochs=2")) == 0
+    return out
 
 
 def bundled_config() -> dict:
@@ -27,6 +39,7 @@ def bundled_config() -> dict:
     return dict(load_model(find_model(None), "cpu").manifest.training["config"])
 
 
+@untraced()
 def test_a_bundled_model_goes_on_as_the_function_it_was(tmp_path):
     import keras
     import onnxruntime
@@ -57,6 +70,7 @@ def test_a_bundled_model_goes_on_as_the_function_it_was(tmp_path):
     assert keras.config.dtype_policy().name == "float32"
 
 
+@untraced()
 def test_a_run_starts_from_a_trained_network_and_goes_on_with_its_own(place, whole, tmp_path, capsys):  # noqa: F811
     import keras
 
@@ -70,10 +84,13 @@ def test_a_run_starts_from_a_trained_network_and_goes_on_with_its_own(place, who
     for now, before in zip(ours.trainable_weights, best.trainable_weights, strict=True):
         np.testing.assert_allclose(np.asarray(now), np.asarray(before), atol=1e-6)
     assert ours.count_params() == theirs.count_params()
-    assert command.main(arguments(place, tmp_path / "no", "--start-from", str(place / "tiny.yaml"))) == 3
+    no_network = ("--start-from", str(place / "tiny.yaml"))
+    assert command.main(arguments(place, out, "training.epochs=1", *no_network)) == 0  # not read again
+    assert command.main(arguments(place, tmp_path / "no", *no_network)) == 3
     assert "cannot be read as a Keras model" in capsys.readouterr().err
 
 
+@untraced()
 def test_a_bids_dataset_with_grown_masks_fine_tunes_the_bundled_detector(tmp_path, capsys):
     """The README's route: scans, scribbles, `cmb grow`, gather.py, train.py from the bundled model."""
     import gather
@@ -131,25 +148,28 @@ def test_a_readers_annotation_is_gathered_and_further_scans_of_a_subject_stay_wi
     assert len(list((tmp_path / "cache").iterdir())) == 2
 
 
+@untraced()
 def test_the_best_weights_are_the_averaged_ones_and_survive_going_on(place, whole, tmp_path):  # noqa: F811
     import keras
 
-    more = ["training.ema_momentum=0.9", "training.validation_steps=1"]
-    assert command.main(arguments(place, tmp_path / "whole", *more, "training.epochs=3")) == 0
-    assert command.main(arguments(place, tmp_path / "parts", *more, "training.epochs=2")) == 0
-    assert command.main(arguments(place, tmp_path / "parts", *more, "training.epochs=3")) == 0
+    for epochs in (1, 2):
+        assert command.main(arguments(place, tmp_path / "parts", *AVERAGED, f"training.epochs={epochs}")) == 0
     for name in ("last.keras", "best.keras"):
-        ours, theirs = (keras.models.load_model(tmp_path / run / name) for run in ("parts", "whole"))
+        ours, theirs = (keras.models.load_model(run / name) for run in (tmp_path / "parts", whole))
         state = [[*m.weights, *m.optimizer.variables] for m in (ours, theirs)]
         for a, b in zip(*state, strict=True):
             np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-5, atol=1e-7)
-    last = keras.models.load_model(tmp_path / "whole/last.keras")
+    last = keras.models.load_model(whole / "last.keras")
     trained = [np.array(w) for w in last.trainable_weights]
-    with averaged(last):
-        inside = [np.array(w) for w in last.trainable_weights]
-    assert any(np.abs(a - b).max() > 1e-4 for a, b in zip(trained, inside, strict=True))
-    for now, before in zip(last.trainable_weights, trained, strict=True):
-        np.testing.assert_array_equal(np.asarray(now), before)
+    averages = [np.array(w) for w in last.optimizer._model_variables_moving_average]
+    assert any(np.abs(a - b).max() > 1e-4 for a, b in zip(trained, averages, strict=True))
+    keep = Checkpoints(tmp_path, best=1.0)
+    keep.set_model(last)
+    keep.on_epoch_end(2, {"val_loss": 0.5})
+    for name, expected in (("last.keras", trained), ("best.keras", averages)):
+        kept = keras.models.load_model(tmp_path / name).trainable_weights
+        for now, before in zip(kept, expected, strict=True):
+            np.testing.assert_array_equal(np.asarray(now), before)
 
 
 def test_scans_of_several_sequences_are_each_read_by_themselves(tmp_path):

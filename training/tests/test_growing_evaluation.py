@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from dark_lesions import head_with_lesions, lesion_masks
 
+import evaluate_growing
 from cmbtraining.dataset import find_subjects
 from cmbtraining.growing_evaluation import GrownDice, evaluate_subject, median_dice, true_lesions
 
-ROOT = Path(__file__).resolve().parents[2]
 
-
-@pytest.fixture
-def valdo(tmp_path):
+@pytest.fixture(scope="module")
+def valdo(tmp_path_factory):
     """Two subjects with three lesions each."""
+    place = tmp_path_factory.mktemp("valdo")
     image = head_with_lesions()
     mask = sitk.GetImageFromArray(np.any(lesion_masks(), axis=0).astype(np.uint8))
     mask.CopyInformation(image)
     for name in ("sub-101", "sub-301"):
-        folder = tmp_path / "valdo" / name
-        folder.mkdir(parents=True)
+        folder = place / name
+        folder.mkdir()
         sitk.WriteImage(image, str(folder / f"{name}_space-T2S_desc-masked_T2S.nii.gz"))
         sitk.WriteImage(mask, str(folder / f"{name}_space-T2S_CMB.nii.gz"))
-    return tmp_path / "valdo"
+    return place
 
 
 def test_every_lesion_is_grown_from_its_middle_in_every_mode(valdo) -> None:
@@ -58,9 +54,8 @@ def test_the_interval_comes_from_drawing_whole_subjects() -> None:
 
 
 def test_the_script_writes_the_table_and_the_figures(valdo, tmp_path) -> None:
-    call = [sys.executable, str(ROOT / "training" / "evaluate_growing.py"), "--scans", str(valdo)]
     options = ["--out", str(tmp_path / "out"), "--modes", "auto", "parent", "--processes", "1"]
-    subprocess.run([*call, *options], check=True, capture_output=True)
+    assert evaluate_growing.main(["--scans", str(valdo), *options]) == 0
     page = (tmp_path / "out" / "README.md").read_text()
     assert "| ALFA | 3 |" in page
     assert "| all of 4 voxels or more | 6 |" in page
@@ -69,10 +64,7 @@ def test_the_script_writes_the_table_and_the_figures(valdo, tmp_path) -> None:
     assert len((tmp_path / "out" / "lesions.csv").read_text().splitlines()) == 1 + 6 * 2
 
 
-def test_a_folder_without_masks_is_told(valdo, tmp_path) -> None:
-    call = [sys.executable, str(ROOT / "training" / "evaluate_growing.py"), "--scans", str(valdo)]
-    ended = subprocess.run(
-        [*call, "--masks", str(tmp_path / "no"), "--out", str(tmp_path / "out")], capture_output=True, text=True
-    )
-    assert ended.returncode == 2
-    assert "does not exist" in ended.stderr
+def test_a_folder_without_masks_is_told(valdo, tmp_path, capsys) -> None:
+    call = ["--scans", str(valdo), "--masks", str(tmp_path / "no"), "--out", str(tmp_path / "out")]
+    assert evaluate_growing.main(call) == 2
+    assert "does not exist" in capsys.readouterr().err

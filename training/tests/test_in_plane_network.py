@@ -1,6 +1,7 @@
 """The detector's network: what it gives, what it refuses, how it learns and that it survives its export."""
 
 from dataclasses import replace
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,7 +16,7 @@ from cmbtraining.networks import build_network
 from cmbtraining.run import compiled
 from cmbtraining.sampling import PatchSequence, draw_patch
 
-TINY = {
+TINY: dict[str, Any] = {
     "network": {"kind": "in-plane", "filters": [8, 12], "patch_size": [16, 16, 8], "l2": 0.0},
     "loss": {"gamma": 1.0, "class_weights": [1.0, 20.0], "entropy_share": 5.0, "hardest_share": 0.1},
     "training": {"learning_rate": 0.01, "clip_norm": 5.0, "weight_decay": 1e-4, "batch_size": 2},

@@ -6,11 +6,12 @@ import keras
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from untraced import untraced
 
 import train_verifier
 from CMBSegmentationLib.anatomy import REGIONS
 from CMBSegmentationLib.verify import CROP, Candidate
-from cmbtraining.benchmark_set import SCANS, WITHOUT_LESIONS, benchmark_scans, kinds_of_false
+from cmbtraining.benchmark_set import SCANS, WITHOUT_LESIONS, benchmark_scans
 from cmbtraining.calibration import calibration, fold
 from cmbtraining.candidates import KINDS, kind_of
 from cmbtraining.regions.atlas import CLASSES, region_map
@@ -66,10 +67,9 @@ def test_calcium_is_diamagnetic_and_old_blood_is_not():
 
 def test_lacunes_are_holes_filled_with_fluid():
     anatomy = Anatomy(ball_labels(), np.zeros(3))
-    for seed in range(20):
-        with_holes, holes = with_lacunes(anatomy, np.random.default_rng(seed))
-        if holes.any():
-            break
+    drawn = (with_lacunes(anatomy, np.random.default_rng(seed)) for seed in range(20))
+    with_holes, holes = next((one, holes) for one, holes in drawn if holes.any())
+    assert (anatomy.labels[holes] != 24).all()
     assert (with_holes.labels[holes] == 24).all()
     np.testing.assert_array_equal(with_holes.labels[~holes], anatomy.labels[~holes])
 
@@ -86,14 +86,14 @@ def test_artefacts_change_the_picture_and_keep_its_size():
 def test_the_atlas_is_brought_onto_a_label_map(labels, classes):
     values = sitk.GetArrayViewFromImage(classes)
     atlas = np.where(values >= 2, values - 1, 0).astype(np.uint8)
-    moved = sitk.Resample(image_of(atlas), sitk.TranslationTransform(3, (4.0, -3.0, 2.0)), sitk.sitkNearestNeighbor)
+    moved = sitk.Resample(image_of(atlas), sitk.TranslationTransform(3, (8.0, -6.0, 4.0)), sitk.sitkNearestNeighbor)
     found = sitk.GetArrayFromImage(region_map(labels, moved))
     assert set(np.unique(found)) <= set(range(len(CLASSES)))
     for region in ("brainstem", "cerebellum", "basal ganglia", "thalamus"):
         value = 2 + REGIONS.index(region)
         np.testing.assert_array_equal(found == value, values == value)
     same = (found == values)[values >= 2]
-    assert same.mean() > 0.9
+    assert same.mean() > 0.97  # 0.85 where the atlas is left where it is
 
 
 def test_a_drawn_head_fits_its_regions(labels, classes):
@@ -106,10 +106,19 @@ def test_a_drawn_head_fits_its_regions(labels, classes):
     np.testing.assert_array_equal(again.voxels, samples[0].voxels)
 
 
-def test_heads_are_kept_and_cut(labels, classes):
-    batches = RegionBatches([(labels, classes)], (32, 32, 32), batch_size=1, steps=3, seed=1, pool=2)
-    shapes = {batches[n][0].shape for n in range(3)}
+def test_heads_are_kept_and_cut(labels, classes, monkeypatch):
+    head = RegionSample(np.random.default_rng(0).random((40, 40, 40), np.float32), np.ones((40, 40, 40), np.uint8))
+    drawn = []
+
+    def draw(*given):
+        drawn.append(given)
+        return head
+
+    monkeypatch.setattr("cmbtraining.regions.dataset.draw_sample", draw)
+    batches = RegionBatches([(labels, classes)], (32, 32, 32), batch_size=1, steps=20, seed=1, pool=2)
+    shapes = {batches[n][0].shape for n in range(20)}
     assert shapes == {(1, 32, 32, 32, 1)}
+    assert 2 < len(drawn) < 10  # two fill the pool, then one in seven is new
     small = RegionSample(np.ones((8, 40, 8), np.float32), np.ones((8, 40, 8), np.uint8))
     assert patch_of(small, (16, 16, 16), np.random.default_rng(0)).classes.sum() == 8 * 16 * 8
 
@@ -163,15 +172,15 @@ def test_batches_hold_a_fixed_share_of_microbleeds(tmp_path):
         read_examples(tmp_path / "nothing")
 
 
-def test_the_verifier_goes_on_from_an_earlier_one_and_learns_a_plain_difference(tmp_path, monkeypatch):
+@untraced()
+def test_the_verifier_goes_on_from_an_earlier_one_and_learns_a_plain_difference(tmp_path):
     keras.utils.set_random_seed(1)
     earlier = build_verifier((4, 8, 8))
     earlier.save(tmp_path / "earlier.keras")
     places = {name: write_candidates(tmp_path / name, seed) for name, seed in (("candidates", 1), ("validation", 2))}
     given = [part for name, place in places.items() for part in (f"--{name}", str(place))]
     given += ["--start-from", str(tmp_path / "earlier.keras"), "--out", str(tmp_path / "run")]
-    monkeypatch.setattr("sys.argv", ["train_verifier.py", *given, "--epochs", "6", "--learning-rate", "1e-2"])
-    train_verifier.main()
+    assert train_verifier.main([*given, "--epochs", "6", "--learning-rate", "1e-2"]) == 0
     assert json.loads((tmp_path / "run" / "validation.json").read_text())["average_precision"] > 0.95
     assert keras.models.load_model(tmp_path / "run" / "calibrated.keras").count_params() == earlier.count_params()
 
@@ -203,14 +212,3 @@ def test_the_benchmark_is_planned_the_same_every_time(tmp_path):
     (tmp_path / "map_16.nii.gz").unlink()
     with pytest.raises(FileNotFoundError, match="needs 16"):
         benchmark_scans(tmp_path)
-
-
-def test_false_positives_are_told_by_kind(tmp_path):
-    labels, truth, mimics = (np.zeros((6, 6, 6), np.uint8) for _ in range(3))
-    labels[1, 1, 1], labels[3, 3, 3], labels[5, 5, 5] = 1, 2, 3
-    truth[1, 1, 1] = 1
-    mimics[3, 3, 3] = 1
-    for name, values in (("labels", labels), ("truth", truth), ("mimics", mimics)):
-        sitk.WriteImage(image_of(values), str(tmp_path / f"{name}.nii.gz"))
-    counts = kinds_of_false(*(tmp_path / f"{name}.nii.gz" for name in ("labels", "truth", "mimics")))
-    assert counts == {"vessel": 1, "calcification": 0, "cavernoma": 0, "lacune": 0, "other": 1}

@@ -1,8 +1,5 @@
 """Raw subjects become the paper's preprocessed form, and the network sees what it sees in use."""
 
-import csv
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +15,6 @@ from cmbtraining import preprocessed
 from cmbtraining.dataset import DatasetError, find_subjects, prepare_subject
 from cmbtraining.preprocessing import Job, preprocess
 
-TRAINING = Path(__file__).resolve().parents[1]
 ALL = ("T2S", "T1", "T2")
 
 
@@ -154,6 +150,10 @@ def test_a_sequence_on_another_grid_of_the_same_space_is_resampled(tmp_path):
     coarse = sitk.BinShrink(sitk.ReadImage(str(path)), [2, 2, 1])
     sitk.WriteImage(coarse, str(path))
     assert preprocess(job(tmp_path / "raw", "sub-304", tmp_path / "out")).error == ""
+    t1, t2 = (preprocessed.read_sequence(preprocessed.at(tmp_path / "out", "sub-304"), s) for s in ("T1", "T2"))
+    inside = ndimage.binary_erosion(pixels(t2) > 500, iterations=6)
+    assert inside.any()
+    np.testing.assert_allclose(pixels(t1)[inside], 500, atol=60)  # noise has a deviation of 8
 
 
 def moved(path: Path) -> None:
@@ -215,38 +215,3 @@ def test_a_preprocessed_subject_that_lacks_a_file_is_named(rows, tmp_path):
     (tmp_path / "sub-101" / images.name).symlink_to(images)
     with pytest.raises(DatasetError, match=r"sub-101 lacks .*CMB.*brain"):
         find_subjects(tmp_path)
-
-
-def test_the_command_preprocesses_in_parallel_and_tells_who_failed(raw, tmp_path):
-    (tmp_path / "raw").symlink_to(raw)
-    broken = tmp_path / "broken"
-    write_subject(broken, "sub-306", sequences=("T2S",))
-    command = [sys.executable, str(TRAINING / "preprocess.py"), "--out", str(tmp_path / "out"), "--spacing", "1.0"]
-    told = subprocess.run([*command, "--raw", str(raw)], capture_output=True, text=True, check=True)
-    assert "3 of 3 subjects" in told.stdout
-    with (tmp_path / "out/preprocessing.csv").open() as stream:
-        assert [row["subject"] for row in csv.DictReader(stream)] == ["sub-101", "sub-201", "sub-301"]
-    told = subprocess.run([*command, "--raw", str(broken)], capture_output=True, text=True)
-    assert told.returncode == 2
-    assert "error: sub-306" in told.stderr
-    assert "has no T1" in told.stderr
-    assert "Traceback" not in told.stderr
-
-
-def test_a_scheduler_given_by_address_does_the_work(raw, tmp_path, capsys):
-    from dask.distributed import LocalCluster
-
-    import preprocess as command
-
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
-        arguments = ["--raw", str(raw), "--out", str(tmp_path), "--spacing", "1", "--sequences", "T2S"]
-        assert command.main([*arguments, "--scheduler", cluster.scheduler_address]) == 0
-    assert "3 of 3" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("spacing", [["0"], ["1", "2"]])
-def test_an_impossible_voxel_size_is_refused(raw, tmp_path, spacing, capsys):
-    import preprocess as command
-
-    assert command.main(["--raw", str(raw), "--out", str(tmp_path), "--spacing", *spacing]) == 2
-    assert "one or three sizes" in capsys.readouterr().err

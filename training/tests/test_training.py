@@ -1,16 +1,16 @@
 """Patches, a short training, and its export: the whole way on made-up subjects."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 import yaml
+from untraced import untraced
 
+import export as export_command
+import train as train_command
 from CMBSegmentationLib.manifest import Manifest
 from CMBSegmentationLib.model import load_model
 from CMBSegmentationLib.preprocess import InputSpec
@@ -18,7 +18,6 @@ from cmbtraining.config import Sampling
 from cmbtraining.dataset import DatasetError, find_subjects, prepare_subject
 from cmbtraining.sampling import PatchSequence, draw_patch
 
-TRAINING = Path(__file__).resolve().parents[1]
 SPEC = InputSpec("RAS", (1.0, 1.0, 1.0), "zscore-brain")
 CONFIG = {
     "name": "tiny",
@@ -102,15 +101,12 @@ def test_a_patch_beyond_the_border_is_padded(prepared):
 
 
 @pytest.fixture(scope="module")
+@untraced()
 def run_folder(subjects, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     (folder / "tiny.yaml").write_text(yaml.safe_dump(CONFIG))
-    subprocess.run(
-        [sys.executable, TRAINING / "train.py", "--config", folder / "tiny.yaml"]
-        + ["--data", subjects, "--validation", subjects, "--out", folder / "run"],
-        check=True,
-        capture_output=True,
-    )
+    data = ["--data", str(subjects), "--validation", str(subjects), "--out", str(folder / "run")]
+    assert train_command.main(["--config", str(folder / "tiny.yaml"), *data]) == 0
     return folder / "run"
 
 
@@ -121,26 +117,11 @@ def test_training_leaves_weights_and_the_curve(run_folder):
     assert len(curve) == 3
 
 
-def test_the_exported_model_agrees_with_tensorflow_and_is_accepted(run_folder, tmp_path):
+def test_the_exported_model_agrees_with_tensorflow_and_is_accepted(run_folder, tmp_path, capsys):
     out = tmp_path / "tiny.onnx"
-    told = subprocess.run(
-        [
-            sys.executable,
-            TRAINING / "export.py",
-            "--run",
-            run_folder,
-            "--out",
-            out,
-            "--data",
-            "made up",
-            "--statement",
-            "x",
-        ],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    random, real = told.stdout.split("at most ")[1].split(" in probability on random patches, ")
+    call = ["--run", str(run_folder), "--out", str(out), "--data", "made up", "--statement", "x"]
+    assert export_command.main(call) == 0
+    random, real = capsys.readouterr().out.split("at most ")[1].split(" in probability on random patches, ")
     assert float(random) <= 1e-4
     assert float(real.split()[0]) <= 1e-4
     assert real.split(maxsplit=1)[1].startswith("on 3 patches of scans")
@@ -153,7 +134,6 @@ def test_the_exported_model_agrees_with_tensorflow_and_is_accepted(run_folder, t
     assert model.manifest.patch_size == (24, 24, 16)
     assert model.manifest.training["data"] == "made up"
 
-    os.environ["KERAS_BACKEND"] = "tensorflow"
     import keras
 
     from cmbtraining.network import build_unet
@@ -168,7 +148,6 @@ def test_the_exported_model_agrees_with_tensorflow_and_is_accepted(run_folder, t
 
 
 def test_an_export_that_differs_is_refused(run_folder, tmp_path, monkeypatch):
-    os.environ["KERAS_BACKEND"] = "tensorflow"
     import keras
 
     from cmbtraining import onnx_export
@@ -184,7 +163,6 @@ def test_an_export_that_differs_is_refused(run_folder, tmp_path, monkeypatch):
 
 
 def test_an_export_may_take_patches_of_any_size(run_folder, tmp_path):
-    os.environ["KERAS_BACKEND"] = "tensorflow"
     import keras
     import onnxruntime
 
@@ -225,13 +203,9 @@ def test_a_card_tells_what_was_measured_and_a_persons_own_card_stays(tmp_path):
     assert (tmp_path / "n.md").read_text() == "mine"
 
 
-def test_a_wrong_configuration_is_told_without_a_traceback(tmp_path):
+def test_a_wrong_configuration_is_told_without_a_traceback(tmp_path, capsys):
     (tmp_path / "a.yaml").write_text("los: {}")
-    told = subprocess.run(
-        [sys.executable, TRAINING / "train.py", "--config", tmp_path / "a.yaml", "--describe"],
-        capture_output=True,
-        text=True,
-    )
-    assert told.returncode == 2
-    assert "unknown key 'los'" in told.stderr
-    assert "Traceback" not in told.stderr
+    assert train_command.main(["--config", str(tmp_path / "a.yaml"), "--describe"]) == 2
+    told = capsys.readouterr().err
+    assert "unknown key 'los'" in told
+    assert "Traceback" not in told

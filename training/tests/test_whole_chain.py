@@ -11,7 +11,9 @@ import pytest
 from made_up_subjects import write_subject
 
 TRAINING = Path(__file__).resolve().parents[1]
-MASKS = ("binary", "fractional", "inverted")
+LESIONS = (3, 0)  # of the first and the second subject of a cohort
+COHORTS = {"1": "SABRE", "2": "RSS", "3": "ALFA"}
+pytestmark = pytest.mark.xdist_group("dask")
 
 
 def call(script: str, *arguments: object, **environment: str) -> str:
@@ -27,13 +29,11 @@ def call(script: str, *arguments: object, **environment: str) -> str:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Path:
-    """Nine raw subjects of three cohorts; a third without lesions, masks of every kind."""
+    """Six raw subjects of three cohorts; half without lesions, masks of every kind."""
     folder = tmp_path_factory.mktemp("chain")
-    for cohort in (1, 2, 3):
-        for number in range(3):
-            lesions = (2, 3, 0)[number]
-            kind = MASKS[(cohort + number) % 3] if lesions else "binary"
-            write_subject(folder / "raw", f"sub-{cohort}{number + 1:02d}", lesions, mask_as=kind)
+    for cohort, kind in (("1", "binary"), ("2", "fractional"), ("3", "inverted")):
+        write_subject(folder / "raw", f"sub-{cohort}01", LESIONS[0], mask_as=kind)
+        write_subject(folder / "raw", f"sub-{cohort}02", LESIONS[1])
     return folder
 
 
@@ -42,15 +42,14 @@ def test_four_commands_lead_from_raw_scans_to_table_v(place):
     call("preprocess.py", "--raw", raw, "--out", place / "preprocessed", "--spacing", 1)
     with (place / "preprocessed/preprocessing.csv").open() as stream:
         rows = list(csv.DictReader(stream))
-    assert len(rows) == 9
+    assert len(rows) == 6
     assert not any(row["error"] for row in rows)
     assert {row["mask_repairs"] for row in rows} == {"", "fractional", "inverted"}
 
     call("split.py", "--data", place / "preprocessed", "--out", split)
-    call(
-        *("train.py", "--config", TRAINING / "configs/smoke.yaml", "--data", place / "preprocessed"),
-        *("--split", split, "--out", run, "training.epochs=2", "training.steps_per_epoch=15"),
-    )
+    short = ("network.filters=[4]", *(f"training.{k}=1" for k in ("epochs", "steps_per_epoch", "validation_steps")))
+    given = ("--config", TRAINING / "configs/smoke.yaml", "--data", place / "preprocessed", "--split", split)
+    call("train.py", *given, "--out", run, *short)
     call("export.py", "--run", run, "--out", model, "--data", "made-up subjects")
 
     for step in (
@@ -63,7 +62,9 @@ def test_four_commands_lead_from_raw_scans_to_table_v(place):
     assert told["subjects"] == len(validation)
     with (place / "scores/per_subject.csv").open() as stream:
         truth = {row["subject"]: int(row["n_true"]) for row in csv.DictReader(stream)}
-    assert truth == {name: (2, 3, 0)[int(name[-1]) - 1] for name in validation}  # whichever way the mask was written
-    assert told["by_size"]
-    assert set(told["by_cohort"]) <= {"SABRE", "RSS", "ALFA"}
-    assert "False negatives" in (place / "scores/gallery.html").read_text()
+    assert truth == {name: LESIONS[int(name[-1]) - 1] for name in validation}  # whichever way the mask was written
+    assert sum(truth.values()) > 0
+    assert sum(one["n_true"] for one in told["by_size"]) == sum(truth.values())
+    assert set(told["by_cohort"]) == {COHORTS[name[4]] for name in validation}
+    missed = sum(truth.values()) - sum(one["found"] for one in told["by_size"])
+    assert f"False negatives: {missed}" in (place / "scores/gallery.html").read_text()

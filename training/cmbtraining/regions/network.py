@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+L2_WEIGHT = 1e-5
 
-def build_regions_network(filters: Sequence[int], classes: int, l2: float = 1e-5) -> keras.Model:
+
+def build_regions_network(filters: Sequence[int], classes: int) -> keras.Model:
     """Build the network.
 
     Parameters
@@ -16,9 +18,7 @@ def build_regions_network(filters: Sequence[int], classes: int, l2: float = 1e-5
     filters : sequence of int
         Filters at every depth, the first at half the input's resolution.
     classes : int
-        Output classes, background included.
-    l2 : float
-        Weight of the L2 penalty on every convolution's kernel.
+        Background included.
 
     Returns
     -------
@@ -32,7 +32,7 @@ def build_regions_network(filters: Sequence[int], classes: int, l2: float = 1e-5
     step of training on a CPU, and a lobe is told by where in the head it lies. Each channel is normalised
     within each head (as in nnU-Net, Isensee, Nat Methods 18:203, 2021): no two have the same contrast.
     """
-    regularizer = keras.regularizers.L2(l2)
+    regularizer = keras.regularizers.L2(L2_WEIGHT)
 
     def convolve(x, count: int, width: int = 3, stride: int = 1):
         x = layers.Conv3D(

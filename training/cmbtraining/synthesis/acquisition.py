@@ -26,6 +26,8 @@ class Protocol:
         Corner protocols; one is drawn and its times varied by a tenth.
     swi : bool
         SWI (magnitude times phase mask) rather than T2* magnitude.
+    common_slice_mm : tuple of float
+        Slice thicknesses that two thirds of the scans have, where some are more common than others.
     """
 
     matrix: tuple[int, int]
@@ -33,6 +35,7 @@ class Protocol:
     slice_mm: tuple[float, float]
     sequences: tuple[Sequence, ...]
     swi: bool = False
+    common_slice_mm: tuple[float, ...] = ()
 
 
 PROTOCOLS: dict[str, Protocol] = {
@@ -47,6 +50,31 @@ PROTOCOLS: dict[str, Protocol] = {
     ),
     "ukb-swi": Protocol((256, 288), (0.8, 0.8), (3.0, 3.0), (Sequence(3.0, 0.020, 0.027, 15),), True),
 }
+"""The first six, in the order that subjects are numbered by: those of the benchmark set and of the regions' heads."""
+
+ALL_PROTOCOLS: dict[str, Protocol] = PROTOCOLS | {
+    "thick-t2s": Protocol(
+        (512, 512),
+        (0.43, 0.98),
+        (2.3, 7.4),
+        (Sequence(1.5, 0.026, 0.6, 20), Sequence(1.5, 0.040, 0.8, 20), Sequence(3.0, 0.020, 0.6, 18)),
+        common_slice_mm=(5.0, 5.0, 5.5, 6.0, 6.0),
+    ),
+    "thin-swi": Protocol(
+        (512, 512), (0.43, 0.46), (0.9, 1.5), (Sequence(3.0, 0.020, 0.027, 15), Sequence(1.5, 0.040, 0.049, 15)), True
+    ),
+    "fine-swi": Protocol(
+        (768, 768),
+        (0.30, 0.40),
+        (2.0, 6.0),
+        (Sequence(3.0, 0.020, 0.028, 15), Sequence(1.5, 0.040, 0.050, 15)),
+        True,
+        common_slice_mm=(2.0, 2.0, 3.0, 5.0, 6.0),
+    ),
+}
+"""With what clinics' scans showed besides: field-notes.md, "Slices to expect in clinics"."""
+
+COMMON_SHARE = 2 / 3
 
 
 def draw_sequence(protocol: Protocol, rng: np.random.Generator) -> Sequence:
@@ -75,6 +103,8 @@ def draw_grid(protocol: Protocol, points_mm: NDArray[np.float64], rng: np.random
     rotation.SetRotation(*tilt.tolist())
     direction = np.array(rotation.GetMatrix()).reshape(3, 3)
     pixel, thickness = rng.uniform(*protocol.pixel_mm), rng.uniform(*protocol.slice_mm)
+    if protocol.common_slice_mm and rng.random() < COMMON_SHARE:
+        thickness = float(rng.choice(protocol.common_slice_mm))
     spacing = np.array([pixel, pixel, thickness])
     along = points_mm @ direction  # coordinates along the grid's own axes
     low_mm, high_mm = along.min(axis=0), along.max(axis=0)

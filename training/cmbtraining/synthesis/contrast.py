@@ -69,6 +69,7 @@ WHITE_LABELS = (2, 41)
 GREY_LABELS = (3, 42)
 BRAIN_LABELS = tuple(sorted(k for k in TISSUE_OF_LABEL if 0 < k < 500))
 VENTRICLE_LABELS = (4, 43)
+IRON_RICH = (PALLIDUM, STRIATUM, VENTRAL_DC)
 
 
 def ernst_signal(tissue: Tissue, sequence: Sequence) -> float:
@@ -106,11 +107,40 @@ def signal_map(labels: NDArray[np.int16], sequence: Sequence, rng: np.random.Gen
     return np.clip(table[labels] * (1 + rng.uniform(0.02, 0.06) * texture), 0, None)
 
 
-def susceptibility_map(labels: NDArray[np.int16], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Give the susceptibility of every voxel, ppm relative to brain tissue; iron rises with a drawn age."""
+def susceptibility_map(
+    labels: NDArray[np.int16], rng: np.random.Generator, iron: float | None = None
+) -> NDArray[np.float32]:
+    """Give the susceptibility of every voxel, ppm against brain tissue; iron (1 = middle age) is drawn if not given."""
     table = np.zeros(int(labels.max()) + 1, np.float32)
-    age = rng.uniform(0.6, 1.4)
+    age = rng.uniform(0.6, 1.4) if iron is None else iron
     for label in np.unique(labels):
         ppm = TISSUE_OF_LABEL.get(int(label), GREY).ppm
         table[label] = ppm * (age if 0 < label < 500 else 1.0)
     return table[labels]
+
+
+def iron_loss(labels: NDArray[np.int16], sequence: Sequence, iron: float) -> NDArray[np.float32]:
+    """Give the factor by which iron beyond middle age's darkens every voxel.
+
+    Parameters
+    ----------
+    labels : int array (z, y, x)
+    sequence : Sequence
+    iron : float
+        1 in middle age; relaxation beyond that of grey matter rises in proportion.
+
+    Returns
+    -------
+    float32 array (z, y, x)
+    """
+    table = np.ones(int(labels.max()) + 1, np.float32)
+    for label in np.unique(labels):
+        tissue = TISSUE_OF_LABEL.get(int(label), GREY)
+        if tissue in IRON_RICH:
+            by_iron = _relaxation(tissue, sequence) - _relaxation(GREY, sequence)
+            table[label] = np.exp(-sequence.te_s * (iron - 1) * by_iron)
+    return table[labels]
+
+
+def _relaxation(tissue: Tissue, sequence: Sequence) -> float:
+    return 1 / (tissue.t2star_3_s if sequence.b0_t > 2 else tissue.t2star_15_s)

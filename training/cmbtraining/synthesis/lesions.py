@@ -129,7 +129,7 @@ def imprint(
     if np.any(high - low < 1) or np.any(np.rint(centre) < 0) or np.any(np.rint(centre) >= coarse_size):
         return None
     box = fine.part(low * factors, high * factors)
-    background = fine_signal[_slices(low * factors, high * factors)]
+    background = fine_signal[array_slices(low * factors, high * factors)]
     split = np.maximum(1, np.ceil(fine.spacing / SUBVOXEL_MM)).astype(int)
     finest = box.subdivided(split)
 
@@ -150,8 +150,8 @@ def imprint(
     without = block_mean(background, factors, gap)
     with_lesion = block_mean(background * effect, factors, gap)
     loss = 1 - np.abs(with_lesion) / np.maximum(np.abs(without), 1e-6)
-    visible = _connected_to(loss >= VISIBLE_LOSS, centre - low)
-    return _slices(low, high), (with_lesion - without).astype(np.complex64), visible
+    visible = connected_to(loss >= VISIBLE_LOSS, centre - low)
+    return array_slices(low, high), (with_lesion - without).astype(np.complex64), visible
 
 
 def _reach_mm(lesion: Lesion, sequence: Sequence) -> float:
@@ -174,12 +174,13 @@ def block_mean(values: NDArray[Any], factors: NDArray[np.integer], gap: int = 0)
     return total
 
 
-def _slices(low: NDArray[np.integer], high: NDArray[np.integer]) -> tuple[slice, slice, slice]:
+def array_slices(low: NDArray[np.integer], high: NDArray[np.integer]) -> tuple[slice, slice, slice]:
+    """Turn the corners of a box (x, y, z) into slices of an array (z, y, x)."""
     x, y, z = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
     return z, y, x
 
 
-def _connected_to(mask: NDArray[np.bool_], centre: Sequence_[float]) -> NDArray[np.bool_]:
+def connected_to(mask: NDArray[np.bool_], centre: Sequence_[float]) -> NDArray[np.bool_]:
     """Keep the component of `mask` (26-connected) nearest to `centre` (x, y, z), within one voxel."""
     components, count = ndimage.label(mask, np.ones((3, 3, 3)))
     if count == 0:

@@ -52,7 +52,7 @@ def draw_mimics(anatomy: Anatomy, rng: np.random.Generator) -> list[Mimic]:
         mimics += _pineal(anatomy, rng)
     if rng.random() < 0.15:
         where = np.isin(anatomy.labels, (*WHITE_LABELS, 3, 42, 16))
-        mimics += [Mimic(CAVERNOMA, _cavernoma(point, rng)) for point in anatomy.random_points(where, 1, rng)]
+        mimics += [Mimic(CAVERNOMA, cavernoma(point, rng)) for point in anatomy.random_points(where, 1, rng)]
     return mimics
 
 
@@ -86,7 +86,7 @@ def white_matter_lesions(anatomy: Anatomy, rng: np.random.Generator) -> NDArray[
 
 
 def _calcifications(anatomy: Anatomy, where: NDArray[np.bool_], count: int, rng: np.random.Generator) -> list[Mimic]:
-    return [Mimic(CALCIFICATION, _calcium(point, rng)) for point in anatomy.random_points(where, count, rng)]
+    return [Mimic(CALCIFICATION, calcium(point, rng)) for point in anatomy.random_points(where, count, rng)]
 
 
 def _pineal(anatomy: Anatomy, rng: np.random.Generator) -> list[Mimic]:
@@ -94,14 +94,20 @@ def _pineal(anatomy: Anatomy, rng: np.random.Generator) -> list[Mimic]:
     if len(ventricle) == 0:
         return []
     back = ventricle[ventricle[:, 1] >= np.percentile(ventricle[:, 1], 97)].mean(axis=0)  # LPS: back is +y
-    return [Mimic(CALCIFICATION, _calcium(back + [0.0, 4.0, 0.0] + rng.normal(0, 1, 3), rng))]
+    return [Mimic(CALCIFICATION, calcium(back + [0.0, 4.0, 0.0] + rng.normal(0, 1, 3), rng))]
 
 
-def _calcium(centre_mm: NDArray[np.float64], rng: np.random.Generator) -> Lesion:
-    return Lesion(centre_mm, _berry(rng.uniform(1.5, 5.0), int(rng.integers(0, 4)), rng), -float(rng.uniform(0.5, 2.0)))
+def calcium(
+    centre_mm: NDArray[np.float64], rng: np.random.Generator, diameter_mm: tuple[float, float] = (1.5, 5.0)
+) -> Lesion:
+    """Draw a calcified body at an LPS point, of a diameter (mm) in a range."""
+    return Lesion(
+        centre_mm, _berry(rng.uniform(*diameter_mm), int(rng.integers(0, 4)), rng), -float(rng.uniform(0.5, 2.0))
+    )
 
 
-def _cavernoma(centre_mm: NDArray[np.float64], rng: np.random.Generator) -> Lesion:
+def cavernoma(centre_mm: NDArray[np.float64], rng: np.random.Generator) -> Lesion:
+    """Draw a berry of old blood at an LPS point."""
     return Lesion(centre_mm, _berry(rng.uniform(7.0, 16.0), int(rng.integers(3, 8)), rng), float(rng.uniform(0.4, 1.5)))
 
 

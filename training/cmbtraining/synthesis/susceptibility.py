@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+SHIM_STRIDE = 50  # of the brain's voxels, those that the shim is fitted to
 # field-notes.md: D(k) = 1/3 - (k.B)^2 / |k|^2
 
 
@@ -55,6 +56,41 @@ def dipole_field(
     spectrum[0, 0, 0] = 0.0
     field = fft.irfftn(spectrum, shape, workers=1)
     return field[tuple(slice(n) for n in ppm.shape)]
+
+
+def shimmed(field: NDArray[np.float32], brain: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Take off what a scanner's shim coils level out: the best constant, linear and quadratic field over the brain.
+
+    Parameters
+    ----------
+    field : float32 array (z, y, x)
+        ppm.
+    brain : bool array (z, y, x)
+
+    Returns
+    -------
+    float32 array (z, y, x)
+
+    References
+    ----------
+    Gruetter, Magn Reson Med 29:804, 1993: first- and second-order shims.
+    """
+    axes = [np.linspace(-1, 1, n, dtype=np.float32) for n in field.shape]
+    z, y, x = (axis[where] for axis, where in zip(axes, np.nonzero(brain), strict=True))
+    some = slice(None, None, SHIM_STRIDE)
+    terms = np.stack([a * b for a, b in _pairs(z[some], y[some], x[some])], axis=1)
+    weights, *_ = np.linalg.lstsq(terms, field[brain][some], rcond=None)
+    left = field.copy()
+    for weight, (a, b) in zip(weights, _pairs(*np.ix_(*axes)), strict=True):
+        left -= np.float32(weight) * (a * b)
+    return left
+
+
+def _pairs(
+    z: NDArray[np.float32], y: NDArray[np.float32], x: NDArray[np.float32]
+) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    one = np.ones_like(x)
+    return [(one, one), (z, one), (y, one), (x, one), (z, z), (y, y), (x, x), (z, y), (z, x), (y, x)]
 
 
 def sphere_field(
