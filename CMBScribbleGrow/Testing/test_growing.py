@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from plain_growing import plain_growth, plain_sweep
+from property_tests import examples
 
 from CMBScribbleGrowLib.growing import MODES, PATH_MODES, Voxels, breadth_first
 from CMBScribbleGrowLib.tolerance import STEPS, SWEEP_STEP, Growth, grow_at_every_tolerance
@@ -41,7 +42,7 @@ volumes = hnp.arrays(
     limit=st.integers(3, 60),
     data=st.data(),
 )
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_every_tolerance_gives_what_the_plain_sweep_gives(volume, mode, connectivity, limit, data) -> None:
     places = st.tuples(*(st.integers(0, n - 1) for n in volume.shape))
     seeds = np.array(data.draw(st.lists(places, min_size=1, max_size=3, unique=True)))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from property_tests import examples
 
 from CMBSegmentationLib.matching import match_centres
 
@@ -41,6 +42,7 @@ def test_nothing_matches_nothing():
     assert match_centres([], [[1, 2, 3]]) == match_centres(np.empty((0, 3)), np.empty((0, 3))) == []
 
 
+@examples(100)
 @given(points, points, st.sampled_from([0.5, 1.0, 3.0, 20.0]))
 def test_no_other_pairing_has_more_pairs_or_as_many_at_less_distance(predicted, true, within_mm):
     pairs = match_centres(predicted, true, within_mm)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from dark_spots import OBLIQUE, ball_brain
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from property_tests import examples
 
 from CMBSegmentationLib.brain_mask import brain_mask
 from CMBSegmentationLib.errors import InputError
@@ -30,7 +31,7 @@ def test_a_scan_in_any_axis_order_is_prepared_to_the_same_array(as_it_was, orien
     np.testing.assert_array_equal(turned.brain, expected.brain)
 
 
-@settings(max_examples=12, deadline=None)
+@examples(12)
 @given(
     orientation=st.sampled_from(ORIENTATIONS),
     spacing=st.tuples(*[st.sampled_from([0.7, 1.0, 1.3, 3.4])] * 3),

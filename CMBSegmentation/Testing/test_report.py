@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from property_tests import examples
 
 from CMBSegmentationLib.crops import FIELD_MM, PIXEL_MM, Overview, Window, display_window, lesion_crops, tilt_degrees
 from CMBSegmentationLib.detection import Detection
@@ -133,7 +134,7 @@ def a_lesion(number: int = 1, **values: Any) -> Lesion:
 # --- sides and millimetres ---------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(orientation=st.sampled_from(ORIENTATIONS), turn_degrees=st.integers(-12, 12))
 def test_the_patients_left_is_on_the_right_of_the_picture_however_the_scan_is_stored(orientation, turn_degrees):
     scan = an_empty_scan((1.6, 1.6, 1.6), turn_degrees)

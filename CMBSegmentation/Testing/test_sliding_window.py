@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from property_tests import examples
 
 from CMBSegmentationLib.errors import Cancelled
 from CMBSegmentationLib.sliding_window import BLENDINGS, WindowSettings, patch_starts, predict
@@ -14,7 +15,7 @@ def pointwise(patches):
     return np.concatenate([np.zeros_like(patches), patches], axis=-1)
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(
     shape=st.tuples(*[st.integers(5, 40)] * 3),
     patch=st.tuples(*[st.integers(4, 20)] * 3),

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from property_tests import examples
 
 import synthesize
 from cmbtraining.scan_statistics import lesion_shapes
@@ -187,7 +188,7 @@ def test_drawn_sizes_and_contrasts_follow_the_tables():
     )
 
 
-@settings(max_examples=8, deadline=None)
+@examples(8)
 @given(diameter_mm=st.floats(2.0, 5.0), seed=st.integers(0, 50))
 def test_a_fitted_lesion_shows_the_size_and_contrast_that_were_drawn(diameter_mm, seed):
     factors = np.array([1, 1, 4])

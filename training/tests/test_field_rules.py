@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from made_up_scores import scores_of
+from property_tests import examples
 
 from cmbtraining.benchmark_figures import false_by_kind
 from cmbtraining.field_rules import (
@@ -147,7 +148,7 @@ def test_false_calcifications_are_counted_apart():
     assert lesion_figures(without)["recall"] == lesion_figures(all_of_them)["recall"] == 1
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(subjects, st.sampled_from(["a", "b", "c"]))
 def test_a_false_detection_more_never_raises_precision_or_f1(made, where):
     more = {
@@ -160,7 +161,7 @@ def test_a_false_detection_more_never_raises_precision_or_f1(made, where):
                 assert after[figure] <= before[figure] + 1e-12, name
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(subjects)
 def test_a_perfect_list_is_perfect_by_every_rule(made):
     rows, lesions = scores_of({name: (true, true) for name, (true, _) in made.items()})
@@ -168,7 +169,7 @@ def test_a_perfect_list_is_perfect_by_every_rule(made):
         assert found["figures"]["F1"] == 1 or np.isnan(found["figures"]["F1"]), name
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(subjects)
 def test_no_rule_finds_more_than_there_is(made):
     rows, lesions = scores_of(made)

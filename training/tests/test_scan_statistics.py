@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from property_tests import examples
 from scipy import ndimage
 
 from cmbtraining.scan_statistics import (
@@ -66,7 +67,7 @@ def test_a_vessel_through_the_brain_is_dark_but_no_compact_spot():
     assert dark.spots == (0, 0)
 
 
-@settings(max_examples=10, deadline=None)
+@examples(10)
 @given(gain=st.floats(0.01, 1000), seed=st.integers(0, 99))
 def test_dark_voxels_do_not_depend_on_the_scanners_units(gain, seed):
     values = np.random.default_rng(seed).uniform(1, 2, (10, 10, 10)).astype(np.float32)

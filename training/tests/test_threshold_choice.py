@@ -5,8 +5,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from property_tests import examples
 
 from CMBSegmentationLib.review.operating_points import BALANCED, LOWEST, SENSITIVE, SPECIFIC, operating_points
 from cmbtraining.froc import FALSE_A_SCAN, full_curve
@@ -89,7 +90,7 @@ def test_the_manifest_form_is_read_back_by_the_core():
     assert "simulated" in metrics["data"]
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(true, called)
 def test_thresholds_fall_as_more_false_ones_are_allowed(true_ones, called_ones):
     found = curve(true_ones, called_ones)
@@ -100,7 +101,7 @@ def test_thresholds_fall_as_more_false_ones_are_allowed(true_ones, called_ones):
         assert point.false_a_scan <= ALLOWED_FALSE[name]
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(true, called, st.floats(0.05, 1))
 def test_a_false_detection_more_never_raises_average_precision_or_recall(true_ones, called_ones, probability):
     before, after = (curve(true_ones, ones) for ones in (called_ones, [*called_ones, ("a", 1000, probability)]))
