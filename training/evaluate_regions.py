@@ -48,7 +48,10 @@ def main() -> None:
         sample = draw_sample(labels, classes, np.random.default_rng([SEED, n]))
         logits = model.logits(padded(sample.voxels)[None, ..., None])[0]
         i, j, k = sample.voxels.shape
-        rows.append(dice_of(logits.argmax(axis=-1)[:i, :j, :k], sample.classes))
+        found_there = logits.argmax(axis=-1)[:i, :j, :k]
+        in_sulci = [np.where(sample.ventricle, 0, classes) for classes in (found_there, sample.classes)]
+        sulci = dice_of(*in_sulci)["CSF"]
+        rows.append(dice_of(found_there, sample.classes) | {"CSF outside the ventricles": sulci})
     rng = np.random.default_rng(0)
     found = {}
     for name in rows[0]:

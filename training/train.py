@@ -3,7 +3,7 @@
     python training/train.py --config training/configs/first_detector.yaml \\
         --data simulated/ --validation simulated_validation/ --out runs/first
     python training/train.py --config training/configs/paper_model3.yaml \\
-        --data preprocessed/ --split split.json --out runs/model3 training.mixed_precision=true
+        --data preprocessed/ --split split.json --out runs/model3 training.precision=float16
     python training/train.py --config training/configs/paper_model3.yaml --describe
 
 A run that was stopped goes on where it was when called again with the same ``--out``: to the same

@@ -22,7 +22,7 @@ from cmbtraining.regions.loss import RegionLoss
 from cmbtraining.regions.network import build_regions_network
 
 FILTERS = (24, 48, 80, 96)
-PATCH_SIZE = (80, 96, 80)  # 160 x 192 x 160 mm: a whole brain
+PATCH_SIZE = (112, 128, 112)  # 168 x 192 x 168 mm: a whole brain
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--steps", type=int, default=50, help="batches an epoch")
     parser.add_argument(
-        "--patch-size", type=int, nargs=3, default=PATCH_SIZE, help="voxels of 2 mm (default: a whole brain)"
+        "--patch-size", type=int, nargs=3, default=PATCH_SIZE, help="voxels of 1.5 mm (default: a whole brain)"
     )
     parser.add_argument("--batch-size", type=int, default=1)
     parser.add_argument("--learning-rate", type=float, default=5e-3)
@@ -72,14 +72,17 @@ def main() -> None:
     model.compile(keras.optimizers.Adam(schedule, clipnorm=1.0), RegionLoss())
     arguments.out.mkdir(parents=True, exist_ok=True)
     first, best = resume(model, arguments.out, arguments.steps)
-    training.epoch = first
     curve = keras.callbacks.CSVLogger(str(arguments.out / CURVE), append=True)
     model.fit(
         training,
         validation_data=validation,
         epochs=arguments.epochs,
         initial_epoch=first,
-        callbacks=[curve, Checkpoints(arguments.out, best)],
+        callbacks=[
+            keras.callbacks.LambdaCallback(on_epoch_begin=lambda number, logs: training.begin(number)),
+            curve,
+            Checkpoints(arguments.out, best),
+        ],
         verbose=2,
     )
 

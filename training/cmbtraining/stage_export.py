@@ -27,7 +27,7 @@ from .onnx_export import LARGEST_DIFFERENCE, OPSET, ExportError
 from .regions.atlas import CLASSES
 from .regions.scans import SPACING_MM
 
-REGIONS_PATCH = (96, 112, 80)  # a head at 2 mm; the graph takes any multiple of 16
+REGIONS_PATCH = (112, 144, 112)  # a head at 1.5 mm; the graph takes any multiple of 16
 STAGE_THRESHOLD = 0.5
 
 

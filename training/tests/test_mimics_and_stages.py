@@ -18,7 +18,7 @@ from cmbtraining.regions.atlas import CLASSES, region_map
 from cmbtraining.regions.dataset import RegionBatches, patch_of
 from cmbtraining.regions.loss import RegionLoss
 from cmbtraining.regions.network import build_regions_network
-from cmbtraining.regions.scans import RegionSample, draw_sample
+from cmbtraining.regions.scans import ALL_PARTS, BACKGROUND, FLUID, REGION, RegionSample, draw_sample
 from cmbtraining.synthesis import acquisition
 from cmbtraining.synthesis.anatomy import Anatomy
 from cmbtraining.synthesis.mimics import CALCIFICATION, CAVERNOMA, draw_mimics, with_lacunes
@@ -106,29 +106,72 @@ def test_a_drawn_head_fits_its_regions(labels, classes):
     np.testing.assert_array_equal(again.voxels, samples[0].voxels)
 
 
-def test_heads_are_kept_and_cut(labels, classes, monkeypatch):
-    head = RegionSample(np.random.default_rng(0).random((40, 40, 40), np.float32), np.ones((40, 40, 40), np.uint8))
+def test_a_heads_parts_are_counted_and_its_image_is_darker_where_they_are_mixed(labels, classes):
+    sample = draw_sample(labels, classes, np.random.default_rng(1))
+    region, fluid, background = (sample.truth[..., k].astype(int) for k in (REGION, FLUID, BACKGROUND))
+    assert (fluid + background).max() <= ALL_PARTS
+    assert ((region > 0) == (fluid + background < ALL_PARTS)).all()
+    mixed = (fluid > 0) & (fluid < ALL_PARTS)
+    assert 0.005 < mixed.mean() < 0.3
+    assert ((sample.classes == 1) >= (fluid > ALL_PARTS // 2)).all()
+    assert sample.ventricle.any()
+    assert (fluid[sample.ventricle] >= ALL_PARTS // 2).all()
+
+
+def a_region_sample(shape):
+    voxels = np.random.default_rng(0).random(shape, np.float32)
+    truth = np.zeros((*shape, 3), np.uint8)
+    truth[..., REGION] = 5
+    return RegionSample(voxels, truth, np.zeros(shape, bool))
+
+
+def test_heads_are_kept_cut_and_drawn_alike_after_a_stop(labels, classes, monkeypatch):
     drawn = []
 
-    def draw(*given):
-        drawn.append(given)
-        return head
+    def draw(labels, classes, rng):
+        drawn.append(rng.random())
+        head = a_region_sample((40, 40, 40))
+        return RegionSample(head.voxels + np.float32(drawn[-1]), head.truth, head.ventricle)
+
+    def batches():
+        return RegionBatches([(labels, classes)], (32, 32, 32), batch_size=1, steps=20, seed=1, pool=2)
 
     monkeypatch.setattr("cmbtraining.regions.dataset.draw_sample", draw)
-    batches = RegionBatches([(labels, classes)], (32, 32, 32), batch_size=1, steps=20, seed=1, pool=2)
-    shapes = {batches[n][0].shape for n in range(20)}
-    assert shapes == {(1, 32, 32, 32, 1)}
+    whole = batches()
+    first = [whole[n][0] for n in range(20)]
+    assert {one.shape for one in first} == {(1, 32, 32, 32, 1)}
     assert 2 < len(drawn) < 10  # two fill the pool, then one in seven is new
-    small = RegionSample(np.ones((8, 40, 8), np.float32), np.ones((8, 40, 8), np.uint8))
-    assert patch_of(small, (16, 16, 16), np.random.default_rng(0)).classes.sum() == 8 * 16 * 8
+    whole.begin(1)
+    second = [whole[n][0] for n in range(20)]
+    gone_on = batches()
+    gone_on.begin(1)
+    for n in (19, 3):  # in any order, without the first epoch
+        np.testing.assert_array_equal(gone_on[n][0], second[n])
+    assert not np.array_equal(second[3], first[3])
+
+
+def test_a_patch_larger_than_its_head_is_filled_with_background():
+    patch = patch_of(a_region_sample((8, 40, 8)), (16, 16, 16), np.random.default_rng(0))
+    assert (patch.classes == 5).sum() == 8 * 16 * 8
+    assert (patch.classes == 0).sum() == 16**3 - 8 * 16 * 8
 
 
 def test_the_regions_loss_falls_to_nothing_and_never_stops_teaching():
-    truth = np.random.default_rng(0).integers(0, 3, (1, 6, 6, 6, 1))
-    sure = 50.0 * np.eye(3, dtype=np.float32)[truth[..., 0]]
+    classes = np.random.default_rng(0).integers(0, 4, (1, 6, 6, 6))
+    truth = np.stack([np.where(classes > 1, classes, 0), 8 * (classes == 1), 8 * (classes == 0)], axis=-1)
+    sure = 50.0 * np.eye(4, dtype=np.float32)[classes]
     loss = RegionLoss()
     assert float(loss(truth, sure)) == pytest.approx(0.0, abs=1e-3)
     assert float(loss(truth, -sure)) > 20  # far beyond where a clipped probability would end
+
+
+def test_the_regions_loss_is_lowest_where_the_probability_is_the_share():
+    truth = np.broadcast_to(np.array([2, 2, 4]), (1, 4, 4, 4, 3))  # a quarter fluid, half background
+    losses = {}
+    for share in (0.05, 0.15, 0.25, 0.35, 0.6):
+        p = np.array([0.5 * (1 - share) / 0.75, share, 0.25 * (1 - share) / 0.75], np.float32)
+        losses[share] = float(RegionLoss()(truth, np.broadcast_to(np.log(p), (1, 4, 4, 4, 3)).copy()))
+    assert min(losses, key=losses.__getitem__) == 0.25
 
 
 def test_the_regions_network_answers_at_full_resolution():

@@ -1,4 +1,4 @@
-"""Batches for the regions network: heads drawn anew every time, or the same ones for validation."""
+"""Batches for the regions network: new heads and earlier ones cut, mirrored and shaded anew."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from .scans import RegionSample, draw_sample
+from .scans import ALL_PARTS, BACKGROUND, RegionSample, draw_sample
 
 NEW_SHARE = 0.15  # of the heads that are new once the pool is full
+DRAWN, CHOSEN = 0, 1  # streams of random numbers: of a head, and of a batch
 Head = tuple[sitk.Image, sitk.Image]
 
 
@@ -27,7 +28,7 @@ def read_heads(label_maps: Path, region_maps: Path, names: list[str]) -> list[He
 
 
 class RegionBatches(keras.utils.PyDataset):
-    """Batches of patches, each from a head of its own.
+    """Batches of patches, each from a head of its own; the same seed, epoch and index give the same batch.
 
     Parameters
     ----------
@@ -35,10 +36,11 @@ class RegionBatches(keras.utils.PyDataset):
     patch_size : (int, int, int)
     batch_size, steps, seed : int
     fixed : bool
-        The same batches every epoch.
+        The same batches every epoch, of heads as they were drawn.
     pool : int
         Heads that are kept and used again, each time cut, mirrored and shaded anew: drawing one takes as
-        long as learning from it.
+        long as learning from it. Head n depends on the seed and on n alone, and which of them a batch takes on the
+        epoch and the index: a run that was stopped draws the same ones again.
     """
 
     def __init__(
@@ -50,63 +52,77 @@ class RegionBatches(keras.utils.PyDataset):
         steps: int,
         seed: int,
         fixed: bool = False,
-        pool: int = 250,
+        pool: int = 150,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.heads, self.patch_size = heads, patch_size
         self.batch_size, self.steps, self.seed, self.fixed = batch_size, steps, seed, fixed
         self.epoch, self.pool = 0, pool
-        self._kept: dict[int, tuple[NDArray, NDArray]] = {}
-        self._drawn: list[RegionSample] = []
+        self._drawn: dict[int, RegionSample] = {}
 
     def __len__(self) -> int:
         return self.steps
 
+    def begin(self, epoch: int) -> None:
+        """Draw an epoch's patches, whichever epochs were drawn before."""
+        self.epoch = epoch
+
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        if index in self._kept:
-            return self._kept[index]
-        rng = np.random.default_rng([self.seed, 0 if self.fixed else self.epoch, index])
-        patches = [patch_of(self._head(rng), self.patch_size, rng) for _ in range(self.batch_size)]
-        batch = (np.stack([p.voxels for p in patches])[..., None], np.stack([p.classes for p in patches])[..., None])
+        """Batch `index`: voxels (b, i, j, k, 1) and truth (b, i, j, k, 3), as in `scans.RegionSample`."""
+        epoch = 0 if self.fixed else self.epoch
+        first = (epoch * self.steps + index) * self.batch_size
+        patches = [self._patch(number) for number in range(first, first + self.batch_size)]
+        return np.stack([p.voxels for p in patches])[..., None], np.stack([p.truth for p in patches])
+
+    def _patch(self, number: int) -> RegionSample:
+        rng = np.random.default_rng([self.seed, CHOSEN, number])
         if self.fixed:
-            self._kept[index] = batch
-        return batch
+            return patch_of(self._head(number), self.patch_size, rng)
+        newest = self._heads_until(number + 1)
+        if newest > self._heads_until(number):
+            head = self._head(newest - 1)
+        else:
+            head = varied(self._head(int(rng.integers(max(0, newest - self.pool), newest))), rng)
+        return patch_of(head, self.patch_size, rng)
 
-    def _head(self, rng: np.random.Generator) -> RegionSample:
-        if not self.fixed and len(self._drawn) >= self.pool and rng.random() > NEW_SHARE:
-            return varied(self._drawn[int(rng.integers(self.pool))], rng)
-        labels, classes = self.heads[int(rng.integers(len(self.heads)))]
-        sample = draw_sample(labels, classes, rng)
-        if not self.fixed:
-            self._drawn.append(RegionSample(sample.voxels.astype(np.float16), sample.classes))
-            self._drawn = self._drawn[-self.pool :]
-        return sample
+    def _heads_until(self, number: int) -> int:
+        """How many heads there are before patch `number`: each patch brings one until the pool is full."""
+        return min(number, self.pool) + int(NEW_SHARE * max(0, number - self.pool))
 
-    def on_epoch_end(self) -> None:
-        """Other heads next time."""
-        self.epoch += 1
+    def _head(self, number: int) -> RegionSample:
+        if number not in self._drawn:
+            rng = np.random.default_rng([self.seed, DRAWN, number])
+            labels, classes = self.heads[int(rng.integers(len(self.heads)))]
+            drawn = draw_sample(labels, classes, rng)
+            self._drawn[number] = RegionSample(drawn.voxels.astype(np.float16), drawn.truth, drawn.ventricle)
+            for old in [one for one in self._drawn if one < number - 2 * self.pool]:
+                del self._drawn[old]
+        kept = self._drawn[number]
+        return RegionSample(kept.voxels.astype(np.float32), kept.truth, kept.ventricle)
 
 
 def varied(sample: RegionSample, rng: np.random.Generator) -> RegionSample:
     """Mirror a head, and change gain, offset, contrast and noise."""
-    voxels, classes = sample.voxels.astype(np.float32), sample.classes
+    voxels, truth, ventricle = sample.voxels, sample.truth, sample.ventricle
     if rng.random() < 0.5:
-        voxels, classes = voxels[::-1], classes[::-1]
+        voxels, truth, ventricle = voxels[::-1], truth[::-1], ventricle[::-1]
     low = float(voxels.min())
     there = voxels > low + 1e-3
     height = max(float(voxels.max()) - low, 1e-3)
     voxels = low + height * ((voxels - low) / height) ** rng.uniform(0.75, 1.3)
     voxels = voxels * rng.uniform(0.85, 1.15) + rng.normal(0, 0.1)
     voxels += rng.uniform(0, 0.15) * rng.standard_normal(voxels.shape, np.float32) * there
-    return RegionSample(voxels.astype(np.float32), classes)
+    return RegionSample(voxels.astype(np.float32), truth, ventricle)
 
 
 def patch_of(sample: RegionSample, size: tuple[int, int, int], rng: np.random.Generator) -> RegionSample:
     """Cut a patch at random, padded with air where the head is smaller."""
     room = [(0, max(0, s - n)) for s, n in zip(size, sample.voxels.shape, strict=True)]
     voxels = np.pad(sample.voxels, room, constant_values=float(sample.voxels.min()))
-    classes = np.pad(sample.classes, room)
+    there = np.pad(np.ones(sample.voxels.shape, bool), room)
+    truth = np.pad(sample.truth, [*room, (0, 0)])
+    truth[~there, BACKGROUND] = ALL_PARTS
     start = [int(rng.integers(n - s + 1)) for n, s in zip(voxels.shape, size, strict=True)]
     box = tuple(slice(a, a + s) for a, s in zip(start, size, strict=True))
-    return RegionSample(voxels[box], classes[box])
+    return RegionSample(voxels[box], truth[box], np.pad(sample.ventricle, room)[box])
