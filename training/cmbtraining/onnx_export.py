@@ -9,7 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from CMBSegmentationLib.telemetry import refuse_telemetry
+
 os.environ["KERAS_BACKEND"] = "tensorflow"  # tf2onnx reads TensorFlow graphs only
+refuse_telemetry()
 
 import keras
 import numpy as np

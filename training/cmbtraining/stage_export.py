@@ -7,7 +7,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from CMBSegmentationLib.telemetry import refuse_telemetry
+
 os.environ["KERAS_BACKEND"] = "tensorflow"  # tf2onnx reads TensorFlow graphs only
+refuse_telemetry()
 
 import keras
 import numpy as np
