@@ -9,10 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from CMBSegmentationLib.telemetry import refuse_telemetry
-
 os.environ["KERAS_BACKEND"] = "tensorflow"  # tf2onnx reads TensorFlow graphs only
-refuse_telemetry()
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # as CMBSegmentationLib.telemetry does
 
 import keras
 import numpy as np

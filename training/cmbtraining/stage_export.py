@@ -7,10 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from CMBSegmentationLib.telemetry import refuse_telemetry
-
 os.environ["KERAS_BACKEND"] = "tensorflow"  # tf2onnx reads TensorFlow graphs only
-refuse_telemetry()
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # as CMBSegmentationLib.telemetry does
 
 import keras
 import numpy as np
