@@ -1,4 +1,4 @@
-"""Whether a scene (.mrb) that was uploaded keeps to itself: nothing in it may point to another place on this machine."""
+"""Whether an uploaded scene (.mrb) keeps to itself: nothing in it may point to another place on this machine."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def check_header(path: Path) -> None:
 
     References
     ----------
-    MetaImage: itk.org/Wiki/MetaIO/Documentation, ElementDataFile. NRRD: teem.sourceforge.net/nrrd/format.html, section 5.
+    itk.org/Wiki/MetaIO/Documentation, ElementDataFile; teem.sourceforge.net/nrrd/format.html, section 5.
     """
     with path.open("rb") as stream:
         head = stream.read(LARGEST_HEADER_BYTES)
