@@ -1,13 +1,14 @@
-"""Who may see a page: the token of a served host, the cookie of a browser session, and which requests are ours."""
+"""Who may see a page: the server's token, the cookie of a browser session, and which requests are ours."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import posixpath
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 CONTENT_POLICY = (
@@ -34,17 +35,17 @@ class Access:
         Address that the server is bound to.
     port : int
     token : str
-        Asked of a browser's first request; empty on this machine's own address.
+        Asked of a browser's first request. On this machine's own address too: it may have other users.
     """
 
     host: str
     port: int
-    token: str = ""
+    token: str
 
     @classmethod
     def to(cls, host: str, port: int) -> Access:
-        """Ask for a new token unless only this machine can reach the server."""
-        return cls(host, port, "" if host in LOOPBACK else secrets.token_urlsafe(24))
+        """Ask for a new token."""
+        return cls(host, port, secrets.token_urlsafe(24))
 
     @property
     def cookie(self) -> str:
@@ -55,23 +56,56 @@ class Access:
         """Give the address to open, with the token."""
         host = shown_host or self.host
         host = f"[{host}]" if ":" in host else host
-        return f"http://{host}:{self.port}/" + (f"?token={self.token}" if self.token else "")
+        return f"http://{host}:{self.port}/?token={self.token}"
 
     def is_token(self, given: str) -> bool:
         """Compare a token in constant time."""
-        return bool(self.token) and hmac.compare_digest(given.encode(), self.token.encode())
+        return hmac.compare_digest(given.encode(), self.token.encode())
 
     def is_ours(self, headers: Mapping[str, str]) -> bool:
         """Tell a request of our own page from one that another site has a browser make.
 
-        Without a token the host's name must be this machine's (DNS rebinding); where a browser says
+        Where only this machine is served the host's name must be its own (DNS rebinding); where a browser says
         which page asks, that page must be ours.
         """
         host = headers.get("Host", "")
-        if not self.token and urlsplit(f"//{host}").hostname not in LOOPBACK:
-            return False
         origin = headers.get("Origin")
-        return origin is None or urlsplit(origin).netloc == host
+        try:
+            if self.host in LOOPBACK and urlsplit(f"//{host}").hostname not in LOOPBACK:
+                return False
+            return bool(host) and (origin is None or urlsplit(origin).netloc == host)
+        except ValueError:  # brackets that do not match, say
+            return False
+
+
+def is_from_another_site(headers: Mapping[str, str]) -> bool:
+    """Tell a link or a picture on another site from what a person or our page asks for.
+
+    A browser leaves our cookie out there (SameSite), so a session could seem to be new.
+    """
+    return headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
+
+
+def is_plain(target: str) -> bool:
+    """Tell whether a request's path is what any program makes of it.
+
+    Parameters
+    ----------
+    target : str
+        Path and query as they were sent.
+
+    Returns
+    -------
+    bool
+        False for dots, doubled slashes, backslashes, control characters and encoded slashes: what one program takes for
+        another path than the next one does.
+    """
+    sent = target.partition("?")[0]
+    path = unquote(sent)
+    if "%2f" in sent.lower() or "\\" in path or any(ord(one) < 32 or ord(one) == 127 for one in path):
+        return False
+    plain = posixpath.normpath(path) + ("/" if path.endswith("/") and path != "/" else "")
+    return path.startswith("/") and path == plain and not path.startswith("//")
 
 
 def new_key() -> str:

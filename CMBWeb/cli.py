@@ -7,11 +7,13 @@ import asyncio
 import contextlib
 import importlib.util
 import logging
+import os
 import signal
 import socket
 import sys
 import webbrowser
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 
 from rich.console import Console
@@ -22,6 +24,9 @@ from .access import Access
 from .options import EXAMPLE, NOTICE, WEB_PACKAGES, add_web_options
 from .page_process import PageProcess
 from .session_folder import sessions_folder
+
+LEADS_ON = """<!doctype html><html lang="en"><meta charset="utf-8"><title>CMB</title>
+<meta http-equiv="refresh" content="0; url={address}"><p><a href="{address}">Open CMB</a></p></html>"""
 
 
 def run_web(arguments: argparse.Namespace, screen: Console) -> int:
@@ -81,10 +86,19 @@ async def _serve(arguments: argparse.Namespace, scan: Path | None, folder: Path,
         print(f"CMB is served at {address}", flush=True)
         screen.print(f"{NOTICE} Ctrl-C stops it.", highlight=False, soft_wrap=True)
         if not arguments.no_browser:
-            await asyncio.to_thread(webbrowser.open, address)
+            await asyncio.to_thread(_open_in_browser, address, folder)
         await _until_asked_to_stop()
     finally:
         await runner.cleanup()
+
+
+def _open_in_browser(address: str, folder: Path) -> None:
+    """Open a private file that leads to the address: a command line, token and all, is shown to every user."""
+    page = folder / "open.html"
+    page.unlink(missing_ok=True)
+    with os.fdopen(os.open(page, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
+        stream.write(LEADS_ON.format(address=escape(address, quote=True)))
+    webbrowser.open(page.as_uri())
 
 
 def _listen(host: str, port: int) -> socket.socket:

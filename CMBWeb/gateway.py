@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import ClientSession, ClientTimeout, CookieJar, WSCloseCode, web
+from filelock import FileLock, Timeout
 
 from CMBSegmentationLib.errors import MachineError
 
-from .access import SECURITY_HEADERS, Access, folder_name, new_key
-from .limits import LARGEST_MB, too_large
-from .messages import refusal_page
+from .access import SECURITY_HEADERS, Access, folder_name, is_from_another_site, is_plain, new_key
+from .limits import LARGEST_MB, LARGEST_MESSAGE_BYTES, too_large
+from .messages import own_navigation, refusal_page
 from .options import MOST_SESSIONS
 from .page_process import PageProcess
 from .proxy import hand_on_request, hand_on_socket
-from .session_folder import holds_review, private, remove, remove_old
+from .session_folder import holds_review, lock_of, private, remove, remove_old
 
 IDLE_S = 1800.0
 TIDY_EVERY_S = 5.0
+MOST_KEYS = 1000  # given out and not used yet
 TAKEN_OVER = 4001  # websocket close code: the session is shown in another tab
 log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -29,13 +32,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass
 class BrowserSession:
-    """One browser's process, and its tab."""
+    """One browser's process, its tab, and the lock that keeps other servers from its folder."""
 
     folder: Path
     process: PageProcess
+    lock: FileLock
     socket: web.WebSocketResponse | None = None
     idle_since: float = 0.0
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Gateway:
@@ -70,6 +73,7 @@ class Gateway:
         self._most = most_sessions
         self._sessions: dict[str, BrowserSession] = {}
         self._opening: dict[str, asyncio.Lock] = {}
+        self._given: deque[str] = deque(maxlen=MOST_KEYS)
         self._spare: asyncio.Task[PageProcess] | None = first
         self._client: ClientSession | None = None
 
@@ -98,6 +102,7 @@ class Gateway:
         processes += [spare] if isinstance(spare, PageProcess) else []
         await asyncio.gather(*(process.stop() for process in processes))
         for session in self._sessions.values():
+            session.lock.release()
             if not holds_review(session.folder):
                 remove(session.folder)
         await self._client.close()
@@ -110,21 +115,21 @@ class Gateway:
     @web.middleware
     async def _let_in(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuse what is not ours; exchange the token in the address for a cookie; add the page's rules."""
+        if not is_plain(request.raw_path):
+            return refusal_page(400, "This address is not well formed.", "Open the address that cmb web printed.")
         if not self._access.is_ours(request.headers):
             return refusal_page(403, "This address is not served here.", "Open the address that cmb web printed.")
         if request.path == "/alive":
             return await handler(request)
         key = request.cookies.get(self._access.cookie, "")
         if self._access.is_token(request.query.get("token", "")):
+            if is_from_another_site(request.headers):
+                return own_navigation()
             return self._with_key(key if self._is_known(key) else new_key())
         if not self._is_known(key):
-            if self._access.token:
-                return refusal_page(
-                    403, "This page needs its token.", "Open the whole address that cmb web printed, with ?token=…"
-                )
-            if request.path != "/":
-                return refusal_page(403, "This browser has no session.", "Open the page from its start.")
-            return self._with_key(new_key())
+            return refusal_page(
+                403, "This page needs its token.", "Open the whole address that cmb web printed, with ?token=…"
+            )
         request["key"] = key
         answer = await handler(request)
         if not answer.prepared:
@@ -132,16 +137,21 @@ class Gateway:
         return answer
 
     def _is_known(self, key: str) -> bool:
-        """A key is known while its folder is there, also after the server was restarted."""
-        return bool(key) and (self._folder / folder_name(key)).is_dir()
+        """A key is known once it is given out, and while its folder is there, also after the server was restarted."""
+        return bool(key) and (key in self._given or (self._folder / folder_name(key)).is_dir())
 
     def _with_key(self, key: str) -> web.Response:
         """Send a browser to the page's start with the cookie of its session."""
-        private(self._folder / folder_name(key))
         answer = web.Response(status=302, headers={"Location": "/"})
-        answer.set_cookie(self._access.cookie, key, httponly=True, samesite="Strict", path="/")
+        self._give(key, answer)
         answer.headers.update(SECURITY_HEADERS)
         return answer
+
+    def _give(self, key: str, answer: web.Response) -> None:
+        """Send a session's cookie; its folder is made once the page is used."""
+        if key not in self._given:
+            self._given.append(key)
+        answer.set_cookie(self._access.cookie, key, httponly=True, samesite="Strict", path="/")
 
     async def _session(self, key: str) -> BrowserSession:
         """Find a browser's session, or begin it (again, if its process has died)."""
@@ -152,11 +162,11 @@ class Gateway:
                 return session
             if session is None and len(self._sessions) >= self._most:
                 await self._make_room()
-            process = await self._process()
-            assert self._client is not None
             folder = private(self._folder / folder_name(key))
-            await process.begin(self._client, folder, self._scan)
-            session = BrowserSession(folder, process, idle_since=_now())
+            held = session.lock if session is not None else _locked(folder)
+            process = await self._process()
+            await process.begin(folder, self._scan)
+            session = BrowserSession(folder, process, held, idle_since=_now())
             self._sessions[key] = session
             return session
 
@@ -173,6 +183,7 @@ class Gateway:
     async def _end(self, key: str) -> None:
         session = self._sessions.pop(key)
         await session.process.stop()
+        session.lock.release()
         if not holds_review(session.folder):
             remove(session.folder)
 
@@ -186,8 +197,6 @@ class Gateway:
         return await PageProcess.start(debug=self._debug)
 
     async def _request(self, request: web.Request) -> web.StreamResponse:
-        if request.path == "/_begin":  # between our own processes only
-            raise web.HTTPNotFound
         if (request.content_length or 0) > LARGEST_MB << 20:  # before a byte of it is read
             error = too_large()
             return web.json_response({"message": error.message, "hint": error.hint}, status=422)
@@ -204,7 +213,7 @@ class Gateway:
         except MachineError as error:
             return refusal_page(503, error.message, error.hint)
         former = session.socket
-        socket = web.WebSocketResponse(max_msg_size=0, heartbeat=30.0)
+        socket = web.WebSocketResponse(max_msg_size=LARGEST_MESSAGE_BYTES, heartbeat=30.0)
         session.socket = socket
         if former is not None and not former.closed:
             await former.close(code=TAKEN_OVER, message=b"shown in another tab")
@@ -228,13 +237,16 @@ class Gateway:
         )
 
     async def _forget(self, request: web.Request) -> web.StreamResponse:
-        """End a session and remove all that it left."""
+        """End a session, remove all that it left, and give the browser a new one."""
         session = self._sessions.pop(request["key"], None)
         if session is not None:
             await session.process.stop()
+            session.lock.release()
+        if request["key"] in self._given:
+            self._given.remove(request["key"])
         remove(self._folder / folder_name(request["key"]))
         answer = web.Response(status=204)
-        answer.del_cookie(self._access.cookie, path="/")
+        self._give(new_key(), answer)
         return answer
 
     async def _tidy(self) -> None:
@@ -245,6 +257,15 @@ class Gateway:
                 is_idle = session.socket is None and _now() - session.idle_since > IDLE_S
                 if is_idle or (session.socket is None and not session.process.is_alive):
                     await self._end(key)
+
+
+def _locked(folder: Path) -> FileLock:
+    lock = lock_of(folder)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise MachineError("This session is open in another cmb web.", "Close that one, then reload.") from error
+    return lock
 
 
 async def _alive(_request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""How much may be uploaded."""
+"""How much a browser may send."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from CMBSegmentationLib.errors import InputError
 
 LARGEST_MB = 2048
 MOST_FILES = 6000
+LARGEST_MESSAGE_BYTES = 1 << 22  # of a browser: keys, clicks and texts; files go by another way
 
 
 def too_large() -> InputError:

@@ -13,6 +13,14 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>CMB</title
 padding:0 1em}}h1{{font-size:1.3em}}p{{color:#aeb7c2}}</style>
 <h1 role="alert">{message}</h1><p>{hint}</p></html>"""
 
+AGAIN = """<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0">
+<title>CMB</title></html>"""
+
+
+def own_navigation() -> web.Response:
+    """Have a browser that another site sent here ask again by itself: then its cookie comes along."""
+    return web.Response(text=AGAIN, content_type="text/html", headers=SECURITY_HEADERS)
+
 
 def refusal_page(status: int, message: str, hint: str) -> web.Response:
     """Say why a request is refused and what to do."""

@@ -21,8 +21,8 @@ def add_web_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--host",
         default="127.0.0.1",
-        help="address to serve on (default: 127.0.0.1, this machine only); with any other, a token is needed, "
-        "and nothing is encrypted: put it behind HTTPS",
+        help="address to serve on (default: 127.0.0.1, this machine only); with any other, nothing is encrypted: "
+        "put it behind HTTPS",
     )
     parser.add_argument(
         "--sessions",

@@ -44,7 +44,7 @@ def main() -> None:
 
     @server.controller.add("on_server_ready")
     def ready(**_: Any) -> None:
-        threading.Thread(target=_end_with_parent, args=(asyncio.get_running_loop(), desk), daemon=True).start()
+        threading.Thread(target=_listen_to_parent, args=(asyncio.get_running_loop(), desk), daemon=True).start()
         print(json.dumps({"port": server.port}), flush=True)
 
     server.start(
@@ -83,9 +83,17 @@ def _load_plotly_later(server: Server) -> None:
     state.trame__vue_use = [*others, ["cmb.later", {"component": "TramePlotly", "plugin": plugin, "script": script}]]
 
 
-def _end_with_parent(loop: asyncio.AbstractEventLoop, desk: Desk) -> None:
-    """Wait for the pipe from the server to close; then save and end."""
-    sys.stdin.buffer.read()
+def _listen_to_parent(loop: asyncio.AbstractEventLoop, desk: Desk) -> None:
+    """Begin with what the server's one line says; when its pipe closes, save and end."""
+
+    def begin(folder: str, scan: str | None) -> None:
+        desk.begin(Path(folder), Path(scan) if scan else None)
+        print(json.dumps({"begun": True}), flush=True)
+
+    if line := sys.stdin.buffer.readline():
+        told = json.loads(line)
+        loop.call_soon_threadsafe(begin, told["folder"], told["scan"])
+        sys.stdin.buffer.read()
 
     def end() -> None:
         desk.close()

@@ -5,24 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import logging
 import os
 import secrets
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from CMBSegmentationLib.errors import MachineError
-
-if TYPE_CHECKING:
-    import aiohttp
 
 SECRET_HEADER = "X-CMB-Secret"
 SECRET_VARIABLE = "CMB_WEB_SECRET"
 STARTS_WITHIN_S = 60.0
+BEGINS_WITHIN_S = 30.0
 ENDS_WITHIN_S = 5.0
-log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -62,7 +58,7 @@ class PageProcess:
             stderr=None if debug else asyncio.subprocess.DEVNULL,
         )
         try:
-            port = await asyncio.wait_for(_port_told(process), STARTS_WITHIN_S)
+            port = int(await asyncio.wait_for(_told(process, "port"), STARTS_WITHIN_S))
         except (asyncio.TimeoutError, ValueError) as error:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
@@ -86,11 +82,24 @@ class PageProcess:
         """Give the address of a path on it."""
         return f"http://127.0.0.1:{self.port}{path}"
 
-    async def begin(self, client: aiohttp.ClientSession, folder: Path, scan: Path | None) -> None:
-        """Tell it which browser session it serves: the session's folder, and a scan to open at once."""
-        told = {"folder": str(folder), "scan": str(scan) if scan else None}
-        async with client.post(self.url("/_begin"), json=told, headers=self.headers) as answer:
-            answer.raise_for_status()
+    async def begin(self, folder: Path, scan: Path | None) -> None:
+        """Tell it which browser session it serves: the session's folder, and a scan to open at once.
+
+        This goes through the process's standard input, which no request reaches.
+
+        Raises
+        ------
+        MachineError
+            It ended, or did not begin.
+        """
+        told = json.dumps({"folder": str(folder), "scan": str(scan) if scan else None})
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(told.encode() + b"\n")
+            await self.process.stdin.drain()
+            await asyncio.wait_for(_told(self.process, "begun"), BEGINS_WITHIN_S)
+        except (OSError, asyncio.TimeoutError, ValueError) as error:
+            raise MachineError("The page's own process did not begin.", "Reload the page.") from error
 
     async def stop(self) -> None:
         """End it; what is reviewed is on the disk already."""
@@ -106,9 +115,10 @@ class PageProcess:
             await self.process.wait()
 
 
-async def _port_told(process: asyncio.subprocess.Process) -> int:
+async def _told(process: asyncio.subprocess.Process, what: str) -> Any:
+    """Wait for a line of JSON with this key; other lines may come before it."""
     assert process.stdout is not None
     while line := await process.stdout.readline():
         with contextlib.suppress(ValueError, TypeError, KeyError):
-            return int(json.loads(line)["port"])
+            return json.loads(line)[what]
     raise ValueError("it ended")

@@ -1,10 +1,9 @@
-"""What the page's process answers besides trame's own: the beginning, uploads, downloads."""
+"""What the page's process answers besides trame's own: uploads, comparisons, downloads."""
 
 from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 from aiohttp import web
 
@@ -39,11 +38,6 @@ def add_routes(app: web.Application, desk: Desk) -> None:
     desk : Desk
     """
 
-    async def begin(request: web.Request) -> web.Response:
-        told_us = await request.json()
-        desk.begin(Path(told_us["folder"]), Path(told_us["scan"]) if told_us["scan"] else None)
-        return web.Response(status=204)
-
     async def upload(request: web.Request) -> web.Response:
         try:
             received = await receive(request, desk.upload_folder())
@@ -69,7 +63,6 @@ def add_routes(app: web.Application, desk: Desk) -> None:
             headers["Content-Disposition"] = f'attachment; filename="{name}"'
         return web.FileResponse(path, headers=headers)
 
-    app.router.add_post("/_begin", begin)
     app.router.add_post("/upload", upload)
     app.router.add_post("/compare", compare)
     app.router.add_get("/download/{what:zip|report|pdf|scene}", download)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from aiohttp import ClientError, ClientSession, ClientWebSocketResponse, WSMsgType, web
+from yarl import URL
 
 from .access import SECURITY_HEADERS
 from .messages import refusal_page
@@ -23,7 +24,7 @@ async def hand_on_request(request: web.Request, client: ClientSession, process: 
     try:
         async with client.request(
             request.method,
-            process.url(request.path_qs),
+            URL(process.url(request.raw_path), encoded=True),  # as it was checked, not normalised anew
             headers={**headers, **process.headers},
             data=request.content.iter_chunked(PIECE_BYTES) if request.can_read_body else None,
             allow_redirects=False,

@@ -8,8 +8,11 @@ import sys
 import time
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from CMBSegmentationLib.errors import MachineError
 
+LOCK = ".lock"  # held by the server whose session it is
 UPLOADS, REVIEW, EXPORTS, COMPARISON = "upload", "review", "export", "comparison"
 SCAN_FILE = "scan.json"  # in the review's folder: which scan it is of
 KEPT_HOURS = 72.0  # over a weekend
@@ -49,6 +52,11 @@ def private(folder: Path) -> Path:
     return folder
 
 
+def lock_of(folder: Path) -> FileLock:
+    """Give the lock of a session's folder; `acquire` raises `filelock.Timeout` where another server has it."""
+    return FileLock(folder / LOCK, timeout=0, mode=0o600)
+
+
 def holds_review(folder: Path) -> bool:
     """Whether a session's folder holds what was found, decided or annotated: more than which scan was open."""
     review = folder / REVIEW
@@ -61,12 +69,22 @@ def remove(folder: Path) -> None:
 
 
 def remove_old(sessions: Path, kept_hours: float = KEPT_HOURS) -> None:
-    """Remove what former servers left: at once where no review is in it, else when it is old."""
+    """Remove what former servers left: at once where no review is in it, else when it is old.
+
+    What another server has open stays.
+    """
     oldest = time.time() - kept_hours * 3600
     for folder in sessions.iterdir():
-        if folder.is_dir() and (not holds_review(folder) or _changed(folder) < oldest):
-            remove(folder)
+        if not folder.is_dir() or (holds_review(folder) and _changed(folder) >= oldest):
+            continue
+        try:
+            with lock_of(folder):
+                pass
+        except Timeout:
+            continue
+        remove(folder)
 
 
 def _changed(folder: Path) -> float:
-    return max((path.stat().st_mtime for path in (folder, *folder.rglob("*"))), default=0.0)
+    """When anything in a folder was last changed; taking its lock is no change."""
+    return max((path.stat().st_mtime for path in folder.rglob("*") if path.name != LOCK), default=0.0)

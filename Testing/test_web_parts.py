@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from CMBSegmentationLib import cli, command, outputs
 from CMBSegmentationLib.errors import CMBError
 from CMBWeb import options, upload
-from CMBWeb.access import Access, folder_name, new_key
+from CMBWeb.access import Access, folder_name, is_plain, new_key
+from CMBWeb.cli import _open_in_browser
 from CMBWeb.grey_window import reading_window
 from CMBWeb.kept_results import KeptResults, KeptScan
 from CMBWeb.proxy import hand_on_request
@@ -29,10 +30,12 @@ from CMBWeb.session_folder import private, remove_old
 from CMBWeb.upload import receive, receive_earlier
 
 
-def test_this_machines_own_address_needs_no_token_and_any_other_does():
-    assert Access.to("127.0.0.1", 1).token == ""
-    assert len(Access.to("0.0.0.0", 1).token) >= 24
-    assert Access.to("0.0.0.0", 1).token != Access.to("0.0.0.0", 1).token
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_every_server_has_a_token_of_its_own(host):
+    tokens = {Access.to(host, 1).token for _ in range(3)}
+    assert len(tokens) == 3
+    assert min(map(len, tokens)) >= 24
+    assert Access.to(host, 1).address().split("?token=")[0] == f"http://{host}:1/"
 
 
 @pytest.mark.parametrize(
@@ -45,15 +48,33 @@ def test_this_machines_own_address_needs_no_token_and_any_other_does():
         ({"Host": "127.0.0.1.evil.example"}, False),
         ({"Host": "127.0.0.1:80", "Origin": "http://evil.example"}, False),
         ({"Host": "127.0.0.1:80", "Origin": "null"}, False),
+        ({"Host": "[::1"}, False),
+        ({"Host": "127.0.0.1:80", "Origin": "http://[::1"}, False),
         ({}, False),
     ],
 )
 def test_only_our_own_page_may_ask(headers, is_ours):
-    assert Access("127.0.0.1", 80).is_ours(headers) is is_ours
+    assert Access("127.0.0.1", 80, "abc").is_ours(headers) is is_ours
+
+
+@pytest.mark.parametrize("target", ["/", "/index.html", "/ws?a=/../b", "/__cmb_1/cmb.js", "/download/zip", "/a%20b/"])
+def test_a_plain_address_is_handed_on(target):
+    assert is_plain(target)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("/./_begin", "/x/../_begin", "/%2e/_begin", "/x/%2E%2e/_begin", "/x/..%2f_begin", "//_begin", "/x//_begin"),
+        *("/.", "/..", "/x/.", "\\_begin", "/x\\..\\_begin", "/x/%5c_begin", "/x%00", "/x%0d%0aHost:a", "_begin", ""),
+    ],
+)
+def test_an_address_that_another_program_would_read_otherwise_is_not(target):
+    assert not is_plain(target)
 
 
 def test_an_empty_token_is_never_right():
-    assert not Access("127.0.0.1", 80).is_token("")
+    assert not Access("127.0.0.1", 80, "abc").is_token("")
     assert Access("0.0.0.0", 80, "abc").is_token("abc")
     assert not Access("0.0.0.0", 80, "abc").is_token("abcd")
 
@@ -75,6 +96,43 @@ def test_what_former_servers_left_is_removed_but_for_reviews_that_are_not_old(tm
     remove_old(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
     assert (tmp_path / "new" / "review").stat().st_mode & 0o077 == 0
+
+
+def test_what_another_server_has_open_is_not_removed(tmp_path):
+    (private(tmp_path / "open") / "upload").mkdir()
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path / "open")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    remove_old(tmp_path)
+    assert (tmp_path / "open" / "upload").is_dir()
+    holder.kill()
+    holder.communicate()
+    remove_old(tmp_path)
+    assert not (tmp_path / "open").exists()
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from CMBWeb.session_folder import lock_of
+with lock_of(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_the_browsers_command_line_does_not_hold_the_token(tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    _open_in_browser("http://127.0.0.1:1/?token=secret", tmp_path)
+    (uri,) = opened
+    assert "secret" not in uri
+    page = tmp_path / "open.html"
+    assert uri == page.as_uri()
+    assert "http://127.0.0.1:1/?token=secret" in page.read_text()
+    assert page.stat().st_mode & 0o077 == 0
 
 
 def test_results_of_another_scan_are_forgotten(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import urllib.error
 import urllib.request
 
@@ -64,7 +65,7 @@ def small_host(tmp_path_factory):
 
 def from_here(server):
     """Its address as this machine reaches it, and with its token."""
-    here = f"http://127.0.0.1:{server.port}/"
+    here = server.origin
     return here, here + "?token=" + server.url.split("?token=")[1]
 
 
@@ -95,7 +96,70 @@ def test_a_server_with_all_places_taken_says_so(browser, asked_hosts, small_host
 
 
 def test_other_sites_cannot_use_the_page(server):
-    assert status(server.url, Host="evil.example") == 403
-    assert status(server.url + "alive", Origin="http://evil.example") == 403
-    assert status(server.url + "_begin") == 403
-    assert status(server.url + "alive") == 204
+    here, with_token = from_here(server)
+    assert status(with_token, Host="evil.example") == 403
+    assert status(here + "alive", Origin="http://evil.example") == 403
+    assert status(here + "alive") == 204
+
+
+def raw(server, method, target, **headers):
+    """Send an address as it is, which urllib would normalise."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection.putrequest(method, target, skip_host=False)
+    for name, value in headers.items():
+        connection.putheader(name.replace("_", "-"), value)
+    connection.endheaders()
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer
+
+
+@pytest.fixture(scope="module")
+def cookie(server):
+    """Of a session that the token gave."""
+    here, with_token = from_here(server)
+    given = raw(server, "GET", with_token.removeprefix(here[:-1])).getheader("Set-Cookie")
+    return given.split(";")[0]
+
+
+@pytest.mark.parametrize("target", ["/./_begin", "/x/../_begin", "/%2e/_begin", "/x/..%2f_begin", "//_begin"])
+def test_no_request_reaches_what_only_our_own_processes_may_say(server, cookie, tmp_path, target):
+    (tmp_path / "export").mkdir()
+    assert raw(server, "POST", target, Cookie=cookie).status == 400
+    assert raw(server, "POST", "/_begin", Cookie=cookie).status in (404, 405)
+    assert (tmp_path / "export").is_dir()
+
+
+def test_without_the_token_nothing_is_shown_on_this_machine_either(server):
+    here, _ = from_here(server)
+    before = sessions_of(server)
+    assert status(here) == status(here + "index.html") == status(here + "?token=guessed") == 403
+    assert sessions_of(server) == before
+
+
+def sessions_of(server):
+    return {path for path in (server.state / "slicer-cmb" / "web").iterdir() if path.is_dir()}
+
+
+def test_a_link_on_another_site_neither_replaces_a_session_nor_makes_one(server, cookie):
+    here, with_token = from_here(server)
+    target = with_token.removeprefix(here[:-1])
+    before = sessions_of(server)
+    for _ in range(20):
+        answer = raw(server, "GET", target, Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="no-cors")
+        assert answer.status == 200
+        assert answer.getheader("Set-Cookie") is None
+    assert sessions_of(server) == before
+    again = raw(server, "GET", target, Cookie=cookie).getheader("Set-Cookie")
+    assert again.split(";")[0] == cookie  # the same session as before
+
+
+def test_a_second_server_leaves_the_first_ones_sessions_alone(server, cookie):
+    raw(server, "GET", "/index.html", Cookie=cookie)  # the page is used: there is a folder now
+    before = sessions_of(server)
+    assert before
+    second = Server(server.state)
+    second.stop()
+    assert sessions_of(server) == before
+    assert raw(server, "GET", "/index.html", Cookie=cookie).status == 200

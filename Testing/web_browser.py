@@ -55,6 +55,7 @@ class Server:
         assert "served at" in line, f"the server said {line!r} and ended with {self.process.wait(30)}"
         self.url = line.split()[-1]
         self.port = urlsplit(self.url).port or 0
+        self.origin = f"http://127.0.0.1:{self.port}/"  # without the token
 
     @property
     def cookie(self) -> str:

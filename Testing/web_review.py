@@ -60,7 +60,7 @@ class UnreadSample:
         path = self._server.state / OTHER_SCAN
         sitk.WriteImage(_black_but_for_a_dot(), str(path))
         upload = {"scan": {"name": OTHER_SCAN, "mimeType": "application/gzip", "buffer": path.read_bytes()}}
-        assert page.request.post(f"{self._server.url}upload", multipart=upload).ok
+        assert page.request.post(f"{self._server.origin}upload", multipart=upload).ok
         page.get_by_text(OTHER_SCAN, exact=True).wait_for()
         page.locator("[data-lesion]").first.wait_for(state="detached")
         self._set_as_at_first(page, LAST_SAID)

@@ -73,7 +73,7 @@ class WebStage:
         if not self._results.exists():
             page = new_page(self.browser, self.hosts)
             shutil.copytree(search_sample(page, self.server), self._results)
-            page.request.post(f"{self.server.url}forget")
+            page.request.post(f"{self.server.origin}forget")
             page.context.close()
         return self._results
 

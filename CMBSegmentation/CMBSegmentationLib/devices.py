@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError, MachineError, ModelError
+from .telemetry import refuse_telemetry
 
 PROVIDERS = {
     "cuda": "CUDAExecutionProvider",
@@ -46,6 +47,7 @@ def open_session(path: Path, device: str = "auto", threads: int | None = None) -
     """
     if device not in DEVICES:
         raise InputError(f"Device {device!r} is not known.", f"Known are {', '.join(DEVICES)}.")
+    refuse_telemetry()
     try:
         import onnxruntime
     except ImportError as error:

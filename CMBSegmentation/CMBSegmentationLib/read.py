@@ -10,6 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from .errors import InputError, MachineError
+from .image_header import check_header
 from .read_nifti import read_nifti
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ def checked_scan(image: sitk.Image, source: Path) -> Scan:
 def _read_file(path: Path) -> sitk.Image:
     if path.stat().st_size == 0:
         raise InputError(f"{path.name} is an empty file.", "Export or copy the scan again.")
+    check_header(path)
     try:
         return read_nifti(path) if path.name.lower().endswith((".nii", ".nii.gz")) else sitk.ReadImage(str(path))
     except RuntimeError as error:

@@ -12,6 +12,7 @@ from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.scene import find_results, image_from_volume, remove_results
 from CMBSegmentationLib.scene.names import RESULT_ATTRIBUTE
 
+from ..scene_archive import check_scene
 from .scans import OpenedScan
 
 
@@ -34,6 +35,7 @@ def open_scene(app: SlicerApp, path: Path, name: str) -> OpenedScan:
     InputError
         It is no scene, or holds no scan.
     """
+    check_scene(path, name)
     if not app.io_manager.load_scene(path):
         raise InputError(f"{name} cannot be opened as a scene.", "Give a .mrb that was saved here or in 3D Slicer.")
     scene = app.scene

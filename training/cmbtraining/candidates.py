@@ -17,6 +17,7 @@ from CMBSegmentationLib.model import Model
 from CMBSegmentationLib.preprocess import prepare, resample_labels
 from CMBSegmentationLib.read import read_scan
 from CMBSegmentationLib.sliding_window import WindowSettings, predict
+from CMBSegmentationLib.telemetry import refuse_telemetry
 from CMBSegmentationLib.verify import MOST_VERIFIED, Candidate, crop, find_candidates
 
 from .synthesis.mimics import KINDS as MIMICS
@@ -40,6 +41,7 @@ class Collected:
 
 def network_of(path: Path, model: Model, threads: int | None) -> Network:
     """Give the detector as a function of patches: in OpenVINO if it is installed, else in ONNX Runtime."""
+    refuse_telemetry()
     try:
         import openvino
     except ImportError:

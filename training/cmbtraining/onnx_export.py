@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ["KERAS_BACKEND"] = "tensorflow"  # tf2onnx reads TensorFlow graphs only
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # as CMBSegmentationLib.telemetry does
 
 import keras
 import numpy as np
