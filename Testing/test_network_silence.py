@@ -70,6 +70,7 @@ class Cable:
 
 
 LISTEN = """
+import socket
 cable = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
 cable.bind(("in", 0))
 print("listening", flush=True)
@@ -108,7 +109,7 @@ def test_the_listener_hears_what_is_sent(cable, environment):
 def test_a_detection_sends_nothing(cable, environment, tmp_path):
     scan = tmp_path / "part_T2starw.nii.gz"
     sitk.WriteImage(part_of_sample(SMALL_BOX), str(scan))
-    command = [sys.executable, "-m", "CMBSegmentationLib.command", "detect", str(scan), "-o", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "CMBSegmentationLib.cli", "detect", str(scan), "-o", str(tmp_path / "out")]
     process = cable.run(*command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said

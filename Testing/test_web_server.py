@@ -115,7 +115,7 @@ def raw(server, method, target, **headers):
     return answer
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def cookie(server):
     """Of a session that the token gave."""
     here, with_token = from_here(server)
@@ -124,11 +124,13 @@ def cookie(server):
 
 
 @pytest.mark.parametrize("target", ["/./_begin", "/x/../_begin", "/%2e/_begin", "/x/..%2f_begin", "//_begin"])
-def test_no_request_reaches_what_only_our_own_processes_may_say(server, cookie, tmp_path, target):
-    (tmp_path / "export").mkdir()
+def test_an_address_that_is_not_plain_is_refused(server, cookie, target):
     assert raw(server, "POST", target, Cookie=cookie).status == 400
+
+
+def test_no_request_tells_a_page_which_session_it_serves(server, cookie):
     assert raw(server, "POST", "/_begin", Cookie=cookie).status in (404, 405)
-    assert (tmp_path / "export").is_dir()
+    assert raw(server, "GET", "/index.html", Cookie=cookie).status == 200
 
 
 def test_without_the_token_nothing_is_shown_on_this_machine_either(server):
