@@ -27,7 +27,7 @@ test: $(VENV)/.ready-test lint
 
 # What is long by nature: tests marked so, property tests with a hundred times the examples, a thousand scans.
 soak: $(VENV)/.ready-test
-	CMB_SOAK=1 $(BIN)/python -m pytest -m 'soak or hypothesis' --timeout 7200
+	CMB_SOAK=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup -m 'soak or hypothesis' --timeout 7200
 	$(BIN)/python Testing/thousand_scans.py
 
 lint: $(VENV)/.ready-test

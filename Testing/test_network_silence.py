@@ -113,7 +113,8 @@ def test_a_detection_sends_nothing(cable, environment, tmp_path):
     process = cable.run(*command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said
-    assert list((tmp_path / "out").glob("*_lesions.csv"))
+    (told,) = (tmp_path / "out").glob("*_lesions.json")
+    assert "openvino" in told.read_text(encoding="utf-8")  # both libraries ran
     assert cable.heard == []
     kept = [path.name.lower() for path in (tmp_path / "home").rglob("*")]  # an id to report under, say
     assert not [name for name in kept if "onnx" in name or "openvino" in name or "telemetry" in name]
@@ -145,3 +146,13 @@ def test_the_page_sends_nothing(cable, environment):
         process.terminate()
         process.wait(60)
     assert cable.heard == []
+
+
+def test_openvino_finds_nothing_to_report_through():
+    code = (
+        "import sys; from CMBSegmentationLib.telemetry import refuse_telemetry; refuse_telemetry()\n"
+        "import openvino; openvino.Core()\n"
+        "print([name for name, module in sys.modules.items() if 'openvino_telemetry' in name and module])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "[]\n", done.stderr
