@@ -113,7 +113,7 @@ def grow_scribbles(request: GrowRequest, progress: Progress = no_progress) -> Gr
     with drafts(request.out) as draft:
         image = sitk.GetImageFromArray(labels)
         image.CopyInformation(scan.image)
-        write_image(image, draft / names["labels"])
+        write_image(image, draft / names["labels"], given.header)
         content = _as_json(stem, request, scan, scribbles, lesions, notes)
         (draft / names["json"]).write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
         for done, one in enumerate(lesions):

@@ -11,8 +11,8 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import InputError
-
-from .segments_file import onto_grid
+from CMBSegmentationLib.grid import onto_grid
+from CMBSegmentationLib.read import read_label_image
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,13 +98,8 @@ class _Labels:
             raise InputError(
                 f"The segmentation {path} is not there.", "Put it beside the export, or give it with --segmentation."
             )
-        try:
-            image = sitk.ReadImage(str(path))
-            values = sitk.GetArrayFromImage(image)
-        except RuntimeError as error:
-            raise InputError(f"{path.name} cannot be read as a segmentation.", "Export it again.") from error
-        if values.ndim != 3:
-            raise InputError(f"{path.name} is no 3D image of numbers.", "Export it again.")
+        image = read_label_image(path)
+        values = sitk.GetArrayViewFromImage(image)
         index = np.argwhere(values)
         self._values = values[tuple(index.T)]
         self._index = onto_grid(scan, image, index, path.name)

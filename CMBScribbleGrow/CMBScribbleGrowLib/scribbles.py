@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.grid import steps_onto
+from CMBSegmentationLib.read import read_label_image
 
-from .segments_file import read_segments, steps_onto
+from .segments_file import read_segments
 
-MOST_LABELS = 10_000  # more is an intensity image given by mistake
+MOST_LABELS = 10_000
+INTENSITY_LABELS, INTENSITY_SHARE = 100, 0.05  # more labels than this all over the volume: an intensity image
 
 
 @dataclass(frozen=True)
@@ -121,23 +124,17 @@ def read_scribbles(path: Path, scan: sitk.Image) -> Scribbles:
 
 
 def _label_image(path: Path) -> sitk.Image:
-    try:
-        image = sitk.ReadImage(str(path))
-    except RuntimeError as error:
-        raise InputError(
-            f"{path.name} cannot be read as an image.", "Give a label image such as .nii.gz or .nrrd."
-        ) from error
-    if image.GetNumberOfComponentsPerPixel() != 1 or image.GetDimension() != 3:
-        raise InputError(
-            f"{path.name} is not a label image: it is {image.GetDimension()}D with "
-            f"{image.GetNumberOfComponentsPerPixel()} values a voxel.",
-            "Export the scribbles as one 3D label map.",
-        )
+    image = read_label_image(path)
     values = sitk.GetArrayViewFromImage(image)
     if not np.isfinite(values).all() or values.min() < 0 or (values != np.rint(values)).any():
         raise InputError(f"{path.name} is not a label image: its values are not 0, 1, 2 …", "Give the scribbles.")
-    if len(np.unique(values)) > MOST_LABELS:
-        raise InputError(f"{path.name} has more than {MOST_LABELS} labels.", "Give the scribbles, not a scan.")
+    labels = len(np.unique(values)) - 1
+    painted = np.count_nonzero(values) / values.size
+    if labels > MOST_LABELS or (labels > INTENSITY_LABELS and painted > INTENSITY_SHARE):
+        raise InputError(
+            f"{path.name} is not a label image: {100 * painted:.0f} % of its voxels hold {labels} different values.",
+            "Give the scribbles, not a scan.",
+        )
     return sitk.Cast(image, sitk.sitkInt32)
 
 

@@ -12,7 +12,6 @@ import errno
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +19,13 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.grid import onto_grid
 from CMBSegmentationLib.safe_write import DamagedFileError, replacing
 
 from .annotation_checks import check_reader, check_text
 
 READER_TAG = "CMB.Reader"
 COLOUR = (1.0, 0.35, 0.2)  # as CMBSegmentationLib.scene paints lesions
-SAME_GRID_VOXELS = 0.1  # farthest that a voxel may lie from one of the scan's, rounding of headers included
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,49 +156,6 @@ def replace_segments(path: Path, reader: str, segments: Sequence[Segment], scan:
     write_segments(path, [*others, *segments], scan)
 
 
-def onto_grid(scan: sitk.Image, image: sitk.Image, index: NDArray[np.intp], name: str) -> NDArray[np.intp]:
-    """Turn array indices k, j, i of an image into the scan's.
-
-    Raises
-    ------
-    InputError
-        The image lies on another grid, or a voxel outside the scan.
-    """
-    turn, offset = steps_onto(scan, image, name)
-    found = (index[:, ::-1] @ turn.T + offset)[:, ::-1]
-    if len(found) and ((found < 0).any() or (found >= scan.GetSize()[::-1]).any()):
-        raise InputError(f"{name} reaches outside the scan.", "Give the scan that it was drawn on.")
-    return found
-
-
-def steps_onto(scan: sitk.Image, image: sitk.Image, name: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Find how indices of an image become indices of the scan, both x, y, z.
-
-    Returns
-    -------
-    turn : integer array (3, 3)
-        Swaps and flips of axes.
-    offset : integer array (3,)
-        ``index @ turn.T + offset`` is the scan's index.
-
-    Raises
-    ------
-    InputError
-        The image's voxels are not the scan's.
-    """
-    matrix = np.linalg.solve(_index_to_lps(scan), _index_to_lps(image))
-    turn, offset = np.rint(matrix[:3, :3]), np.rint(matrix[:3, 3])
-    corners = np.array([[*c, 1] for c in product(*[(0, n - 1) for n in image.GetSize()])])
-    apart = corners @ matrix[:3].T - (corners[:, :3] @ turn.T + offset)
-    if abs(round(np.linalg.det(turn))) != 1 or np.abs(apart).max() > SAME_GRID_VOXELS:
-        voxels = [" x ".join(f"{s:.3g}" for s in one.GetSpacing()) for one in (image, scan)]
-        raise InputError(
-            f"{name} lies on another grid than the scan (voxels {voxels[0]} mm, the scan's {voxels[1]} mm).",
-            "Give the scan that it was drawn on; masks are never resampled.",
-        )
-    return turn.astype(np.intp), offset.astype(np.intp)
-
-
 def _check_segments(segments: Sequence[Segment], scan: sitk.Image) -> None:
     names = [segment.name for segment in segments]
     for segment in segments:
@@ -274,10 +230,3 @@ def _whole(text: str, path: Path) -> int:
     if not text.strip().isdecimal():
         raise DamagedFileError(f"{path.name} holds {text!r} for a number.", "Restore it from a backup.")
     return int(text)
-
-
-def _index_to_lps(image: sitk.Image) -> NDArray[np.float64]:
-    matrix = np.eye(4)
-    matrix[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
-    matrix[:3, 3] = image.GetOrigin()
-    return matrix

@@ -12,12 +12,20 @@ import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import SimpleITK as sitk
 
 from .errors import InputError, MachineError
 
+if TYPE_CHECKING:
+    from nibabel.nifti1 import Nifti1Header
+
 LOCK = ".cmb-draft"  # in a draft's folder, locked by the process that writes it
+PLACE_FIELDS = (  # of NIfTI's header
+    *("qform_code", "quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z"),
+    *("sform_code", "srow_x", "srow_y", "srow_z", "xyzt_units"),
+)
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -123,10 +131,27 @@ def _may_write_beside(out: Path) -> bool:
     return os.access(beside, os.W_OK) and beside.stat().st_dev == out.stat().st_dev
 
 
-def write_image(image: sitk.Image, path: Path) -> None:
-    """Write a compressed .nii.gz and make sure that all of it is there; `OSError` if not."""
+def write_image(image: sitk.Image, path: Path, header: Nifti1Header | None = None) -> None:
+    """Write a compressed .nii.gz and make sure that all of it is there.
+
+    Parameters
+    ----------
+    image : SimpleITK.Image
+    path : Path
+    header : nibabel.nifti1.Nifti1Header, optional
+        Of the scan, if `image` lies on its grid: its sform and qform, codes included, are written in place of the
+        image's own geometry, so that every viewer lays the two over each other.
+
+    Raises
+    ------
+    OSError
+        The disk is full or failed.
+    """
     try:
-        sitk.WriteImage(image, str(path), True)
+        if header is None:
+            sitk.WriteImage(image, str(path), True)
+        else:
+            _write_as(image, path, header)
     except RuntimeError as error:
         raise OSError(errno.EIO, _last_line(error)) from error
     try:  # the writer does not notice a disk that fills up as the file is closed
@@ -135,6 +160,17 @@ def write_image(image: sitk.Image, path: Path) -> None:
                 pass
     except (EOFError, gzip.BadGzipFile) as error:
         raise OSError(errno.ENOSPC, "the file was cut off") from error
+
+
+def _write_as(image: sitk.Image, path: Path, header: Nifti1Header) -> None:
+    import nibabel  # is there: it read the header
+
+    values = sitk.GetArrayViewFromImage(image).T
+    own = nibabel.Nifti1Image(values, None)
+    for field in PLACE_FIELDS:
+        own.header[field] = header[field]
+    own.header["pixdim"][:4] = header["pixdim"][:4]
+    nibabel.save(own, path)
 
 
 def _disk_error(out: Path, error: OSError) -> MachineError:

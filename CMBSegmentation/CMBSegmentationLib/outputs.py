@@ -21,6 +21,7 @@ from .review.lesion_list import REVIEW_COLUMNS
 from .summary import summarise
 
 if TYPE_CHECKING:
+    from nibabel.nifti1 import Nifti1Header
     from pydicom.dataset import Dataset
 
 NOTICE = "Research software, not a medical device: a reader must confirm every finding."
@@ -35,6 +36,7 @@ def write_results(
     save_probability: bool = False,
     dicom: Mapping[str, Dataset] | None = None,
     reviewed: Mapping[int, Mapping[str, Any]] | None = None,
+    header: Nifti1Header | None = None,
 ) -> dict[str, Path]:
     """Write all files of a detection to a temporary folder, then move them in.
 
@@ -53,6 +55,8 @@ def write_results(
         Objects by kind, as `dicom_out.dicom_objects` makes them.
     reviewed : mapping of int to mapping, optional
         What readers said of each lesion, by its id: values of columns that follow `COLUMNS`.
+    header : nibabel.nifti1.Nifti1Header, optional
+        Of the scan's NIfTI file, as for `write_image`.
 
     Returns
     -------
@@ -68,7 +72,7 @@ def write_results(
     names = result_names(stem, probability=save_probability, regions=mapped)
     dicom_names = {kind: stem + ENDINGS_DICOM[kind] for kind in dicom or {}}
     with drafts(out) as draft:
-        write_image(detection.labels, draft / names["labels"])
+        write_image(detection.labels, draft / names["labels"], header)
         rows = [{**lesion.as_row(), **(reviewed or {}).get(lesion.id, {})} for lesion in detection.lesions]
         _write_table(rows, REVIEW_COLUMNS if reviewed is not None else (), draft / names["table"])
         content = {
@@ -84,8 +88,8 @@ def write_results(
         report = report_html(detection, scan_name=stem, notes=notes, reviewed=reviewed)
         (draft / names["report"]).write_text(report, encoding="utf-8")
         if save_probability:
-            write_image(detection.probability, draft / names["probability"])
-            write_image(detection.brain, draft / names["brain"])
+            write_image(detection.probability, draft / names["probability"], header)
+            write_image(detection.brain, draft / names["brain"], header)
         if "region_names" in names:
             rows_of_regions = [f"{k}\t{name}\n" for k, name in enumerate(REGIONS, FIRST_TISSUE)]
             (draft / names["region_names"]).write_text("".join(["index\tname\n", *rows_of_regions]), encoding="utf-8")

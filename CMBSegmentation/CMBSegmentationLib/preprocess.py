@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from .brain_mask import brain_mask
 from .errors import InputError
+from .grid import labels_on_grid
 from .tissue_level import tissue_level
 
 NORMALIZATIONS = ("zscore", "zscore-brain", "local-tissue")
@@ -133,7 +134,7 @@ def prepare(image: sitk.Image, spec: InputSpec, mask: sitk.Image | None = None) 
     spec : InputSpec
         What the model expects.
     mask : SimpleITK.Image, optional
-        Brain mask on the scan's grid; found by `brain_mask` if not given.
+        Brain mask of the scan's voxels, in any order of axes; found by `brain_mask` if not given.
 
     Returns
     -------
@@ -154,8 +155,8 @@ def prepare(image: sitk.Image, spec: InputSpec, mask: sitk.Image | None = None) 
     if mask is None:
         plain_mask = brain_mask(plain)
     else:
-        _check_mask(mask, image)
-        plain_mask = _without_position(sitk.DICOMOrient(sitk.Cast(mask != 0, sitk.sitkUInt8), spec.axes))
+        given = _mask_of(mask, image)
+        plain_mask = _without_position(sitk.DICOMOrient(given, spec.axes))
 
     start, size = _crop_box(plain_mask)
     box_mm = [n * s for n, s in zip(size, plain.GetSpacing(), strict=True)]
@@ -201,14 +202,11 @@ def resample_labels(labels: sitk.Image, prepared: PreparedScan) -> NDArray[Any]:
     )
 
 
-def _check_mask(mask: sitk.Image, image: sitk.Image) -> None:
-    if mask.GetSize() != image.GetSize():
-        raise InputError(
-            f"The brain mask has {mask.GetSize()} voxels, the scan {image.GetSize()}.",
-            "Give a mask on the scan's own grid.",
-        )
+def _mask_of(mask: sitk.Image, image: sitk.Image) -> sitk.Image:
+    """Give a brain mask 0 or 1 in the scan's order of axes."""
     if not sitk.GetArrayViewFromImage(mask).any():
         raise InputError("The brain mask is empty.", "Give a mask with the brain set to 1, or none.")
+    return labels_on_grid(image, sitk.Cast(mask != 0, sitk.sitkUInt8), "The brain mask")
 
 
 def _geometry_of(image: sitk.Image) -> sitk.Image:

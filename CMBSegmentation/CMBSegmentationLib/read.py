@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import SimpleITK as sitk
 
 from .errors import InputError, MachineError
+from .grid import is_same_grid
 from .image_header import check_header
-from .read_nifti import read_nifti
+from .not_finite import without_gaps
+from .present import check_present
+from .read_nifti import is_nifti_name, read_nifti
+from .right_angles import WRONG_SIZE, with_right_angles
 
 if TYPE_CHECKING:
+    from nibabel.nifti1 import Nifti1Header
+
     from .dicom_headers import Frame
 
 FILE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 SMALLEST_SIDE_MM, LARGEST_SIDE_MM = 20.0, 600.0
+SMALLEST_VOXEL_MM = 0.05  # heads post mortem are scanned at 0.1
 FEWEST_SLICES = 3
 
 
@@ -34,12 +41,15 @@ class Scan:
         What was chosen and repaired, worded for the user.
     frames : tuple of Frame
         Where it came as DICOM, the source of each slice; empty otherwise.
+    header : nibabel.nifti1.Nifti1Header or None
+        Where it came as NIfTI and lies on its own grid: results carry its sform and qform.
     """
 
     image: sitk.Image
     source: Path
     notes: tuple[str, ...] = ()
     frames: tuple[Frame, ...] = ()
+    header: Nifti1Header | None = None
 
     @property
     def stem(self) -> str:
@@ -79,21 +89,53 @@ def read_scan(path: Path, series: str | None = None) -> Scan:
     """
     from .read_dicom import is_dicom_file, read_dicom  # a panel that only shows what was found needs no pydicom
 
-    if not path.exists():
-        raise InputError(f"{path} does not exist.", "Check the path and its spelling.")
+    check_present(path)
     is_dicom = path.is_dir() or is_dicom_file(path)
     if series is not None and not is_dicom:
-        raise InputError(f"{path.name} is not DICOM: it has no series to choose from.", "Leave --series away.")
+        raise InputError(f"{path.name} is not DICOM: it has no series to choose from.", "Remove --series.")
     try:
         if is_dicom:
             volume = read_dicom(path, series)
-            image, notes, frames = volume.image, volume.notes, volume.frames
-        else:
-            image, notes, frames = _read_file(path), (), ()
+            return _with(checked_scan(volume.image, path), volume.notes, frames=volume.frames)
+        if is_nifti_name(path):
+            nifti = read_nifti(path)
+            scan = checked_scan(nifti.image, path)
+            return _with(scan, nifti.notes, header=nifti.header if _is_own_grid(scan.image, nifti.image) else None)
+        return checked_scan(_read_file(path), path)
     except MemoryError as error:
         raise MachineError(f"There is not enough memory to read {path.name}.", "Close other programs.") from error
-    scan = checked_scan(image, path)
-    return replace(scan, notes=notes + scan.notes, frames=frames)
+
+
+def read_label_image(path: Path) -> sitk.Image:
+    """Read a mask or a label image.
+
+    Parameters
+    ----------
+    path : Path
+        NIfTI, NRRD or MetaImage; it may be the same everywhere, and as small as one slice.
+
+    Returns
+    -------
+    SimpleITK.Image
+        3D, scalar, its axes at right angles.
+
+    Raises
+    ------
+    InputError
+        As `read_scan` for a file that cannot be read or understood.
+    """
+    check_present(path)
+    image = _without_single_time(read_nifti(path).image if is_nifti_name(path) else _read_file(path))
+    _check_kind(image, path.name)
+    return with_right_angles(image, path.name)[0]
+
+
+def _with(scan: Scan, notes: tuple[str, ...], **sources: Any) -> Scan:
+    return replace(scan, notes=(*notes, *scan.notes), **sources)
+
+
+def _is_own_grid(image: sitk.Image, stored: sitk.Image) -> bool:
+    return is_same_grid(image, _without_single_time(stored))  # else it was resampled
 
 
 def checked_scan(image: sitk.Image, source: Path) -> Scan:
@@ -117,7 +159,9 @@ def checked_scan(image: sitk.Image, source: Path) -> Scan:
     image = _without_single_time(image)
     _check_kind(image, source.name)
     _check_geometry(image, source.name)
-    image, notes = _finite(image, source.name)
+    image, gaps = without_gaps(image, source.name)
+    image, shear = with_right_angles(image, source.name)
+    notes = (*gaps, *shear)
     view = sitk.GetArrayViewFromImage(image)
     if view.min() == view.max():
         raise InputError(
@@ -127,25 +171,31 @@ def checked_scan(image: sitk.Image, source: Path) -> Scan:
 
 
 def _read_file(path: Path) -> sitk.Image:
-    if path.stat().st_size == 0:
-        raise InputError(f"{path.name} is an empty file.", "Export or copy the scan again.")
     check_header(path)
-    try:
-        return read_nifti(path) if path.name.lower().endswith((".nii", ".nii.gz")) else sitk.ReadImage(str(path))
-    except RuntimeError as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: RuntimeError) -> InputError:
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
     known = path.name.lower().endswith(FILE_SUFFIXES)
-    reason = str(error).strip().splitlines()[-1].strip() if str(error).strip() else "no reason given"
-    if not known:
-        return InputError(
-            f"{path.name} is not a scan of a known kind.", f"Known are {', '.join(FILE_SUFFIXES)} and DICOM."
-        )
-    return InputError(
-        f"{path.name} cannot be read as an image ({reason}).", "It may be damaged or of another kind; export it again."
-    )
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        if not known:
+            raise InputError(
+                f"{path.name} is not a scan of a known kind.", f"Known are {', '.join(FILE_SUFFIXES)} and DICOM."
+            ) from error
+        raise InputError(
+            f"{path.name} cannot be read as an image ({_reason(error)}).",
+            "It may be damaged or of another kind; export it again.",
+        ) from error
+    try:
+        return reader.Execute()
+    except RuntimeError as error:
+        raise InputError(
+            f"{path.name} is cut off or damaged: its header is whole, its voxels are not.", "Copy or export it again."
+        ) from error
+
+
+def _reason(error: RuntimeError) -> str:
+    return str(error).strip().splitlines()[-1].strip() if str(error).strip() else "no reason given"
 
 
 def _without_single_time(image: sitk.Image) -> sitk.Image:
@@ -174,36 +224,15 @@ def _check_geometry(image: sitk.Image, name: str) -> None:
     if min(size) == 0:
         raise InputError(f"{name} has no voxels ({size}).", "Export the scan again.")
     if not all(np.isfinite(spacing)) or min(spacing) <= 0:
-        raise InputError(f"{name} has voxels of {spacing} mm.", "Voxel sizes must be above zero: correct the header.")
+        raise InputError(f"{name} has voxels of {spacing} mm.", WRONG_SIZE)
     if min(size) < FEWEST_SLICES:
         raise InputError(
             f"{name} has {size[0]} x {size[1]} x {size[2]} voxels: too few slices to be a volume.",
             "Give a 3D volume, not a single slice or localiser.",
         )
     extent = [n * s for n, s in zip(size, spacing, strict=True)]
-    if max(extent) > LARGEST_SIDE_MM or max(extent) < SMALLEST_SIDE_MM:
+    if max(extent) > LARGEST_SIDE_MM or max(extent) < SMALLEST_SIDE_MM or min(spacing) < SMALLEST_VOXEL_MM:
         raise InputError(
             f"{name} is {extent[0]:.0f} x {extent[1]:.0f} x {extent[2]:.0f} mm: not the size of a head.",
             "Check the voxel size in its header; it must be in millimetres.",
         )
-
-
-def _finite(image: sitk.Image, name: str) -> tuple[sitk.Image, tuple[str, ...]]:
-    """Replace NaN and infinite voxels by the background's median (paper-spec.md, section 3)."""
-    values = sitk.GetArrayViewFromImage(image)
-    if not np.issubdtype(values.dtype, np.floating):
-        return image, ()
-    bad = ~np.isfinite(values)
-    count = int(np.count_nonzero(bad))
-    if count == 0:
-        return image, ()
-    if count == bad.size:
-        raise InputError(f"{name} holds no number at all: every voxel is NaN or infinite.", "Export it again.")
-    cleaned = np.array(values)
-    good = cleaned[~bad]
-    background = good[good <= good.mean()]
-    cleaned[bad] = np.median(background) if background.size else 0
-    result = sitk.GetImageFromArray(cleaned)
-    result.CopyInformation(image)
-    note = f"{count} of {bad.size} voxels were NaN or infinite and were set to the background's median."
-    return result, (note,)

@@ -1,20 +1,61 @@
-"""Reading NIfTI: what ITK's reader repairs without a word is looked up in the file itself."""
+"""Reading NIfTI: voxels and geometry as nibabel, FSL and SPM understand them, and the header for the results."""
 
 from __future__ import annotations
 
 import gzip
 import zlib
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import SimpleITK as sitk
+from numpy.typing import NDArray
 
 from .errors import InputError
+from .right_angles import WRONG_SIZE
+
+if TYPE_CHECKING:
+    from nibabel.nifti1 import Nifti1Header
+
+SUFFIXES = (".nii", ".nii.gz")
+GZIP = b"\x1f\x8b"
+HEADER_BYTES = 540  # of NIfTI-2, the longer one
+LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+SAME_PLACE_VOXELS = 0.1  # NIfTI's quaternion is rounded to float32; a scan that was moved is further off
+SAME_SIZE = 0.01  # relative
 
 
-def read_nifti(path: Path) -> sitk.Image:
-    """Read a NIfTI file with its geometry, and with NaN where it has NaN (ITK's reader gives 0).
+@dataclass(frozen=True)
+class NiftiVolume:
+    """A NIfTI file's content.
+
+    Attributes
+    ----------
+    image : SimpleITK.Image
+        Integers where they are stored unscaled, else float32 or float64, NaN included; the axes may be sheared.
+    header : nibabel.nifti1.Nifti1Header
+        As it stands in the file.
+    notes : tuple of str
+        How contradictions in the header were resolved, worded for the user.
+    """
+
+    image: sitk.Image
+    header: Nifti1Header
+    notes: tuple[str, ...]
+
+
+def is_nifti_name(path: Path) -> bool:
+    """Tell by its name whether a file is NIfTI."""
+    return path.name.lower().endswith(SUFFIXES)
+
+
+def read_nifti(path: Path) -> NiftiVolume:
+    """Read a NIfTI-1 or NIfTI-2 file.
+
+    Where sform and qform contradict each other the sform counts, as in nibabel, FSL and SPM; ITK's own reader
+    takes either, and others than they do.
 
     Parameters
     ----------
@@ -23,59 +64,170 @@ def read_nifti(path: Path) -> sitk.Image:
 
     Returns
     -------
-    SimpleITK.Image
+    NiftiVolume
 
     Raises
     ------
     InputError
-        It is not NIfTI, not gzip, cut off, or says that its voxels have no size.
-    RuntimeError
-        ITK cannot read it.
+        It is not NIfTI, not gzip, cut off, or its header makes no sense; the message says which.
+
+    References
+    ----------
+    nifti.nimh.nih.gov, nifti1.h, "3D image (volume) orientation and location in space".
     """
     import nibabel  # not in Slicer until the user has it installed; the scene does without
     from nibabel.filebasedimages import ImageFileError
+    from nibabel.spatialimages import HeaderDataError, HeaderTypeError
+    from nibabel.wrapstruct import WrapStructError
 
     try:
+        _check_compression(path)
         _check_voxel_size(path)
         stored: Any = nibabel.load(path)  # typed as a base class without voxels
-        raw = np.asanyarray(stored.dataobj.get_unscaled())
+        values = _voxels(stored, path.name)
+        affine, notes = _place(stored, path.name)
     except gzip.BadGzipFile as error:
         raise _not_gzip(path) from error
     except (EOFError, zlib.error, OSError) as error:
-        raise _cut_off(path) from error
-    except (ImageFileError, ValueError) as error:
-        if path.name.lower().endswith(".gz") and not path.read_bytes()[:2] == b"\x1f\x8b":
-            raise _not_gzip(path) from error
+        raise InputError(
+            f"{path.name} is cut off or damaged (its data ends early).", "Copy or download it again."
+        ) from error
+    except ImageFileError as error:
         raise InputError(
             f"{path.name} is not a NIfTI file, whatever its name says.", "Export the scan again."
         ) from error
+    except (HeaderDataError, HeaderTypeError, WrapStructError, ValueError, TypeError, OverflowError) as error:
+        raise InputError(
+            f"The NIfTI header of {path.name} makes no sense ({_reason(error)}).", "Export or convert the scan again."
+        ) from error
+    image = sitk.GetImageFromArray(values.T, isVector=False)
+    if values.ndim == 3:
+        _set_place(image, affine)
+    return NiftiVolume(image, stored.header, notes)
 
-    image = sitk.ReadImage(str(path))
-    if raw.dtype.kind == "f" and raw.ndim == 3:
-        finite = np.isfinite(raw).T
-        if not finite.all():
-            values = np.where(finite, sitk.GetArrayViewFromImage(image), np.nan)
-            marked = sitk.GetImageFromArray(values.astype(np.float32))
-            marked.CopyInformation(image)
-            return marked
-    return image
+
+def _voxels(stored: Any, name: str) -> NDArray[Any]:
+    """Give the voxels (i, j, k[, time]), scaled as the header says; the only time point of a 4D file by itself."""
+    values = np.asanyarray(stored.dataobj)
+    if values.dtype.fields or (values.ndim > 4 and max(values.shape[4:]) > 1):
+        count = len(values.dtype.fields or ()) or max(values.shape[4:])
+        raise InputError(
+            f"{name} has {count} values a voxel (a colour or vector image).",
+            "Give the magnitude or SWI image itself, with one value a voxel.",
+        )
+    while values.ndim > 3 and values.shape[-1] == 1:
+        values = values[..., 0]
+    kind = values.dtype.newbyteorder("=")
+    if kind.kind == "f":
+        kind = np.dtype(np.float32 if kind.itemsize <= 4 or _was_scaled(stored) else np.float64)
+    if kind.kind == "c":
+        kind = np.dtype(np.complex64 if kind.itemsize <= 8 else np.complex128)
+    with np.errstate(over="ignore"):  # what does not fit becomes infinite, and that is dealt with
+        return np.ascontiguousarray(values.T, kind).T
+
+
+def _was_scaled(stored: Any) -> bool:
+    return (stored.dataobj.slope, stored.dataobj.inter) != (1.0, 0.0)
+
+
+def _place(stored: Any, name: str) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Give the matrix (4, 4) from indices to RAS mm, and how contradictions were resolved."""
+    header, notes = stored.header, []
+    affine = np.array(stored.affine, np.float64)
+    sform, qform = int(header["sform_code"]) > 0, int(header["qform_code"]) > 0
+    if not np.isfinite(affine).all():
+        raise InputError(
+            f"{name} does not say where it lies: its {'sform' if sform else 'qform'} has values that are no number.",
+            "Correct the header or export the scan again.",
+        )
+    shape, sizes = stored.shape[:3], np.linalg.norm(affine[:3, :3], axis=0)
+    if len(shape) < 3:
+        return affine, ()
+    if not sform and not qform:
+        notes.append(
+            "The header does not say how the head lies (no sform, no qform): left and right were taken as nibabel and "
+            "FSL take them, and may be wrong."
+        )
+    if sform:
+        other = _qform(header) if qform else None
+        apart = 0.0 if other is None else _furthest_mm(affine, other, shape)
+        if other is None and qform:
+            notes.append("The header's qform is not valid; its sform was used.")
+        elif apart > SAME_PLACE_VOXELS * sizes.min():
+            notes.append(
+                f"The header's two positions, sform and qform, are {apart:.3g} mm apart: the sform was used, as "
+                "nibabel, FSL and SPM do."
+            )
+        said = np.abs(np.array(header["pixdim"][1:4], np.float64))
+        if (np.abs(said - sizes) > SAME_SIZE * sizes).any():
+            notes.append(
+                f"The header gives two voxel sizes, {_sizes(said)} mm (pixdim) and {_sizes(sizes)} mm (sform): the "
+                "sform was used."
+            )
+    return affine, tuple(notes)
+
+
+def _qform(header: Nifti1Header) -> NDArray[np.float64] | None:
+    from nibabel.spatialimages import HeaderDataError
+
+    try:
+        matrix = np.array(header.get_qform(), np.float64)
+    except (HeaderDataError, ValueError):  # quaternion longer than 1
+        return None
+    return matrix if np.isfinite(matrix).all() else None
+
+
+def _furthest_mm(one: NDArray[np.float64], other: NDArray[np.float64], shape: tuple[int, ...]) -> float:
+    corners = np.array([[*corner, 1] for corner in product(*[(0, n - 1) for n in shape])])
+    return float(np.linalg.norm((corners @ (one - other).T)[:, :3], axis=1).max())
+
+
+def _set_place(image: sitk.Image, affine: NDArray[np.float64]) -> None:
+    to_lps = LPS_FROM_RAS @ affine
+    spacing = np.linalg.norm(to_lps[:3, :3], axis=0)
+    if not (np.isfinite(spacing).all() and spacing.min() > 0):
+        raise InputError(f"The header says voxels of {_sizes(spacing)} mm.", WRONG_SIZE)
+    image.SetSpacing(spacing.tolist())
+    image.SetOrigin(to_lps[:3, 3].tolist())
+    direction = to_lps[:3, :3] / spacing
+    if abs(np.linalg.det(direction)) < 1e-3:
+        raise InputError(
+            "The header's axes lie in one plane.", "Correct the sform or qform in the header or export the scan again."
+        )
+    image.SetDirection(direction.ravel().tolist())
+
+
+def _check_compression(path: Path) -> None:
+    """Tell a compressed file by its first bytes: nibabel and ITK go by the name."""
+    with path.open("rb") as stream:
+        compressed = stream.read(2) == GZIP
+    named = path.name.lower().endswith(".gz")
+    if compressed and not named:
+        raise InputError(f"{path.name} is compressed, whatever its name says.", f"Rename it to {path.name}.gz.")
+    if named and not compressed:
+        raise _not_gzip(path)
 
 
 def _check_voxel_size(path: Path) -> None:
-    """Look at the header as it is: both readers take 1 mm for 0, and a size for its negative."""
+    """Look at the header as it is: readers take 1 mm for 0, and a size for its negative."""
     import nibabel
     from nibabel.openers import Opener
 
     with Opener(str(path)) as stream:
-        start = stream.read(nibabel.Nifti2Header.template_dtype.itemsize)
+        start = stream.read(HEADER_BYTES)
     for kind in (nibabel.Nifti1Header, nibabel.Nifti2Header):
         if kind.may_contain_header(start):
             sizes = kind(start[: kind.template_dtype.itemsize], check=False)["pixdim"][1:4]
-            if not (sizes > 0).all():
-                raise InputError(
-                    f"{path.name} says its voxels are {' x '.join(f'{size:g}' for size in sizes)} mm wide.",
-                    "Voxel sizes must be above zero: correct the header or export the scan again.",
-                )
+            if not (np.isfinite(sizes).all() and (sizes > 0).all()):
+                raise InputError(f"{path.name} says its voxels are {_sizes(sizes)} mm wide.", WRONG_SIZE)
+
+
+def _sizes(values: Any) -> str:
+    return " x ".join(f"{float(size):.4g}" for size in values)
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
 def _not_gzip(path: Path) -> InputError:
@@ -83,7 +235,3 @@ def _not_gzip(path: Path) -> InputError:
         f"{path.name} is not a gzip file, whatever its name says.",
         "If it is not compressed, rename it to end in .nii; else export it again.",
     )
-
-
-def _cut_off(path: Path) -> InputError:
-    return InputError(f"{path.name} is cut off or damaged (its data ends early).", "Copy or download it again.")

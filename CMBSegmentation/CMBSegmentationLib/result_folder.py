@@ -11,6 +11,7 @@ import SimpleITK as sitk
 
 from .errors import InputError
 from .lesions import COLUMNS
+from .read import read_label_image
 from .result_files import ENDINGS, SCHEMA_VERSION, result_names
 from .review.lesion_list import REVIEW_COLUMNS
 
@@ -96,8 +97,14 @@ def read_result_folder(folder: Path) -> ResultFolder:
 
 def _read_image(path: Path) -> sitk.Image:
     try:
-        return sitk.ReadImage(str(path))
-    except RuntimeError as error:
+        import nibabel  # noqa: F401  # not in Slicer until installed: there, scans and results are in ITK's geometry
+    except ImportError:
+        reader: Any = sitk.ReadImage
+    else:
+        reader = read_label_image
+    try:
+        return reader(path)
+    except (RuntimeError, InputError) as error:
         raise InputError(f"{path.name} is missing or damaged.", "Run the detection again.") from error
 
 

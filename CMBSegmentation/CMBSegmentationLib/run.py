@@ -14,7 +14,7 @@ from .errors import InputError, MachineError
 from .output_folder import check_output_folder
 from .outputs import write_results
 from .progress import Clock, Progress, no_progress, part_of
-from .read import read_scan, scan_stem
+from .read import read_label_image, read_scan, scan_stem
 from .result_files import all_names
 from .stages import StageChoice, Stages, load_stages
 
@@ -98,7 +98,7 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
     if request.dicom is not None:
         check_can_export(scan.frames, request.scan.name)
     notes = (*scan.notes, *stages.notes)
-    mask = None if request.mask is None else read_scan(request.mask).image
+    mask = None if request.mask is None else read_label_image(request.mask)
     clock.lap("read")
     try:
         detection = detect(
@@ -121,6 +121,7 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
             stem,
             notes=notes,
             save_probability=request.save_probability,
+            header=scan.header,
             dicom=None if request.dicom is None else dicom_objects(detection, scan.frames, request.dicom),
         )
     except MemoryError as error:

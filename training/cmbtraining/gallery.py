@@ -18,7 +18,7 @@ from CMBSegmentationLib.lesions import ACCEPTED, Lesion, LesionRules
 from CMBSegmentationLib.read import read_scan
 
 from .breakdown import MATCHED_BY
-from .masks import read_image, read_mask
+from .masks import read_labels, read_mask
 from .score_files import PREDICTED, TRUE, LesionScore
 from .scoring import CONNECTED
 
@@ -66,7 +66,7 @@ def subject_tiles(scan: Path, truth: Path, prediction: Path, lesions: Sequence[L
         return []
     image = read_scan(scan).image
     true = _numbered(read_mask(truth)[0], image)
-    predicted = _numbered(read_image(prediction) > 0, image)
+    predicted = _numbered(read_labels(prediction) > 0, image)
     window = display_window(image, image > 0)
     tiles = []
     for kind, one in wanted:

@@ -8,6 +8,9 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.read import read_label_image
+
 GRID_TOLERANCE = 0.5  # of a voxel: two headers that differ by less mean the same grid, rounded differently
 
 
@@ -47,17 +50,17 @@ def clean_mask(values: NDArray) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     return (values != background).astype(np.uint8), tuple(repairs)
 
 
-def read_image(path: Path) -> sitk.Image:
-    """Read an image file without judging it; `MaskError` if it cannot be read."""
+def read_labels(path: Path) -> sitk.Image:
+    """Read a mask or label file as scans are read, without judging it; `MaskError` if it cannot be read."""
     try:
-        return sitk.ReadImage(str(path))
-    except RuntimeError as error:
-        raise MaskError(f"{path} cannot be read as an image.") from error
+        return read_label_image(path)
+    except InputError as error:
+        raise MaskError(f"{path} cannot be read as an image ({error.message})") from error
 
 
 def read_mask(path: Path) -> tuple[sitk.Image, tuple[str, ...]]:
     """Read a mask file and clean it; see `clean_mask`."""
-    image = read_image(path)
+    image = read_labels(path)
     values, repairs = clean_mask(sitk.GetArrayViewFromImage(image))
     mask = sitk.GetImageFromArray(values)
     mask.CopyInformation(image)

@@ -13,7 +13,7 @@ from typing import Any
 
 import SimpleITK as sitk
 
-from .masks import read_image
+from .masks import MaskError
 
 IMAGES = "_space-T2S_desc-preproc_images.nii.gz"
 LESIONS = "_space-T2S_desc-preproc_CMB.nii.gz"
@@ -69,7 +69,10 @@ def read_sequence(subject: Preprocessed, sequence: str) -> sitk.Image:
     sequences: list[str] = subject.details().get("sequences", [])
     if sequence not in sequences:
         raise KeyError(sequence)
-    images = read_image(subject.images)
+    try:
+        images = sitk.ReadImage(str(subject.images))
+    except RuntimeError as error:
+        raise MaskError(f"{subject.images} cannot be read as an image.") from error
     size = images.GetSize()
     return sitk.Extract(images, [*size[:3], 0], [0, 0, 0, sequences.index(sequence)])
 

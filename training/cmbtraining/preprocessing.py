@@ -115,7 +115,7 @@ def preprocess(job: Job) -> Row:
 def _preprocess(job: Job) -> Row:
     begin = time.monotonic()
     name = job.subject.name
-    raw = read_nifti(job.subject.image)
+    raw = read_nifti(job.subject.image).image
     nan_share = float(np.isnan(sitk.GetArrayViewFromImage(raw)).mean())
     scan = checked_scan(raw, job.subject.image).image
     mask, repairs = read_mask(job.subject.mask)
@@ -195,7 +195,7 @@ def _other(job: Job, sequence: str, grid: sitk.Image) -> sitk.Image:
     path = job.subject.image.with_name(f"{name}_space-T2S_desc-masked_{sequence}.nii.gz")
     if not path.exists():
         raise DatasetError(f"{name} has no {sequence} ({path.name}); leave it out with --sequences.")
-    image = checked_scan(read_nifti(path), path).image
+    image = checked_scan(read_nifti(path).image, path).image
     share = _covered(grid, image)
     if share < LEAST_COVERED:
         raise DatasetError(f"{name}: {sequence} shows only {share:.0%} of the T2S scan's brain: not the same space.")

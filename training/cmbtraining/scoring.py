@@ -16,7 +16,7 @@ from CMBSegmentationLib.matching import match_centres
 from CMBSegmentationLib.result_files import ENDINGS
 
 from .breakdown import cohort_of
-from .masks import MaskError, grid_difference, read_image, read_mask
+from .masks import MaskError, grid_difference, read_labels, read_mask
 from .score_files import CANDIDATE, PREDICTED, TRUE, LesionScore, ScoreError, SubjectScore
 from .synthesis.mimics import KINDS
 
@@ -104,8 +104,8 @@ def score_subject(
     """
     try:
         true_image, _ = read_mask(truth)
-        labels_image = read_image(prediction.mask)
-        mimics_map = None if mimics is None else sitk.GetArrayFromImage(read_image(mimics))
+        labels_image = read_labels(prediction.mask)
+        mimics_map = None if mimics is None else sitk.GetArrayFromImage(read_labels(mimics))
     except MaskError as error:
         raise ScoreError(f"{subject}: {error}") from error
     apart = grid_difference(labels_image, true_image)

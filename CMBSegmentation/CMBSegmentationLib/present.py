@@ -1,0 +1,52 @@
+"""Whether a file's content is here at all: links and pointers of Git LFS, git-annex and DataLad stand for content."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .errors import InputError
+
+LFS = b"version https://git-lfs"
+ANNEX = b"/annex/objects/"
+LONGEST_POINTER = 1024  # bytes; git-lfs.com/spec
+FETCH = "Get the content first: git lfs pull, git annex get or datalad get."
+
+
+def check_present(path: Path) -> None:
+    """Refuse a file that is missing, empty, or only stands for its content.
+
+    Parameters
+    ----------
+    path : Path
+        Of a file or folder.
+
+    Raises
+    ------
+    InputError
+        Says which, and how to get the content.
+    """
+    if path.is_symlink() and not path.exists():
+        target = path.readlink()
+        if "annex" in target.parts:
+            raise InputError(f"The content of {path.name} is not on this machine (a link of git-annex).", FETCH)
+        raise InputError(f"{path.name} is a link to {target}, which is not there.", "Copy what it points to.")
+    if not path.exists():
+        raise InputError(f"{path} does not exist.", "Check the path and its spelling.")
+    if path.is_dir():
+        return
+    if not path.is_file():
+        raise InputError(f"{path.name} is neither a file nor a folder.", "Give a scan's file or a DICOM folder.")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path.name} is an empty file.", "Export or copy the scan again.")
+    if is_pointer(path):
+        raise InputError(
+            f"The content of {path.name} is not on this machine (a pointer of Git LFS or git-annex).", FETCH
+        )
+
+
+def is_pointer(path: Path) -> bool:
+    """Tell a file whose text stands for content elsewhere."""
+    if path.stat().st_size > LONGEST_POINTER:
+        return False
+    start = path.read_bytes()
+    return start.startswith(LFS) or ANNEX in start.split(b"\n")[0]
