@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .dicom_headers import MAGNITUDE, Frame, Series
+from .dicom_headers import MAGNITUDE, Frame, Series, says_no_more
 from .errors import InputError
 
 SWI = re.compile(r"SWI|SWAN|SUSCEPT|VENOBOLD|(?<![A-Z])SW(?![A-Z])")
 T2_STAR = re.compile(r"T2[\s_-]*(\*|STAR|S(?![A-Z])|FFE|GRE)|HEMO|HAEMO|(GRE|FFE)[\s_-]*T2(?![A-Z0-9])")
-PROJECTION = re.compile(r"(?<![A-Z])(M|MIN|MN|MAX)IP(?![A-Z])")
+PROJECTION = re.compile(
+    r"(?<![A-Z])(M|MIN|MN|MAX)[\s_-]?I(NT(ENSITY)?)?[\s_-]?P(?![A-Z])|(MIN|MAX)(IMUM)?[\s_-]*INTENSITY|PROJECTION|"
+    r"(?<![A-Z])(MIN|MAX)[\s_-]*PROJ"
+)
 PHASE = re.compile(r"(?<![A-Z])PHA(SE)?(?![A-Z])")
-OTHER = re.compile(r"FIELD[\s_-]*MAP|(?<![A-Z])B0(?![A-Z0-9])|LOCALI[SZ]ER|SCOUT|SURVEY|QSM|SHIM")
+MAP = re.compile(  # of a quantity, or of change over time: no picture of the signal
+    r"(?<![A-Z])MAPS?(?![A-Z])|(?<![A-Z])[TR][12]\*?[\s_-]*MAP(?!PING)|"
+    r"(?<![A-Z])R2[\s_-]*(\*|STAR|PRIME)|(?<![A-Z])T2[\s_-]*(\*|STAR)[\s_-]*(VALUES?|RELAX|FIT)|QSM|"
+    r"(?<![A-Z])CHI(?![A-Z])|(?<![A-Z])(ADC|TRACEW?|FA|CBF|CBV|MTT|TTP|TMAX)(?![A-Z])"
+)
+OTHER = re.compile(
+    r"FIELD[\s_-]*MAP|(?<![A-Z])B0(?![A-Z0-9])|SHIM|LOCALI[SZ]ER|SCOUT|SURVEY|PERFUSION|(?<![A-Z])(PWI|DSC|DWI|DTI|BOLD|FMRI|ASL|MRA|TOF)(?![A-Z])|(?<![A-Z])DIFF"
+)
+REFORMAT = {"MPR", "CSA MPR", "CURVED", "PROJECTION", "REFORMATTED", "RESAMPLED"}  # of Image Type
+REFORMATTED = re.compile(r"(?<![A-Z])(C?MPR|REFORMAT\w*|RECON)(?![A-Z])")
 LONG_ECHO_MS, USEFUL_ECHO_MS = 15.0, 8.0  # field-notes.md: T2* and SWI at 1.5-3 T have TE 19-48, UK Biobank's 9.4/20
-SAME_ECHO_MS = 0.1
+SAME_ECHO_MS = 0.3  # scanners give the same echo with another last digit from slice to slice
+SAME_PLACE_MM = 0.01
 
 
 @dataclass(frozen=True)
@@ -32,6 +45,8 @@ class Offer:
     rank : int
         0 unsuitable; the higher, the better.
     why : str
+    original : bool
+        As it was acquired, not reformatted from another one.
     """
 
     series: Series
@@ -40,6 +55,7 @@ class Offer:
     frames: tuple[Frame, ...]
     rank: int
     why: str
+    original: bool = True
 
 
 def choose(series: Sequence[Series], folder: str, wanted: str | None = None) -> tuple[Offer, tuple[str, ...]]:
@@ -80,7 +96,7 @@ def choose(series: Sequence[Series], folder: str, wanted: str | None = None) -> 
     offers = [offer for one in candidates for offer in _offers(one)]
     if len(candidates) == 1:
         return _longest_echo(offers, folder)
-    best = sorted((o for o in offers if o.rank > 0), key=lambda o: (o.rank, o.echo_ms), reverse=True)
+    best = sorted((o for o in offers if o.rank > 0), key=_merit, reverse=True)
     if not best:
         raise InputError(
             f"None of the {len(candidates)} DICOM series in {folder} is a T2*-weighted or SWI magnitude: "
@@ -88,8 +104,9 @@ def choose(series: Sequence[Series], folder: str, wanted: str | None = None) -> 
             "Name the right one with --series NUMBER if it is there.",
         )
     first = best[0]
+    _check_one_examination(best, folder)
     for other in best[1:]:
-        same = other.rank == first.rank and abs(other.echo_ms - first.echo_ms) < SAME_ECHO_MS
+        same = _merit(other)[:2] == _merit(first)[:2] and abs(other.echo_ms - first.echo_ms) < SAME_ECHO_MS
         if same and other.series is not first.series:
             raise InputError(
                 f"Two DICOM series in {folder} are equally suitable: {first.series.name} and {other.series.name} "
@@ -100,6 +117,31 @@ def choose(series: Sequence[Series], folder: str, wanted: str | None = None) -> 
     note = f"Of {len(candidates)} DICOM series, {first.series.name} was taken: {first.why}. Not taken: {others}."
     _, echo_notes = _longest_echo([o for o in offers if o.series is first.series], folder)
     return first, (note, *echo_notes)
+
+
+def _merit(offer: Offer) -> tuple[int, bool, float]:
+    return offer.rank, offer.original, offer.echo_ms
+
+
+def _check_one_examination(offers: Sequence[Offer], folder: str) -> None:
+    """Refuse to choose between examinations: which one is meant, no header says."""
+    studies: dict[str, list[Series]] = defaultdict(list)
+    for offer in offers:
+        if offer.series not in studies[offer.series.study]:
+            studies[offer.series.study].append(offer.series)
+    if len(studies) > 1:
+        named = "; ".join(
+            f"of {_day(them[0].study_date)}: {', '.join(one.name for one in them)}"
+            for them in sorted(studies.values(), key=lambda them: them[0].study_date)
+        )
+        raise InputError(
+            f"{folder} holds {len(studies)} examinations ({named}).",
+            "Put each examination in a folder of its own, or name the right series with --series NUMBER or UID.",
+        )
+
+
+def _day(date: str) -> str:
+    return f"{date[:4]}-{date[4:6]}-{date[6:8]}" if len(date) == 8 and date.isdigit() else "an unknown date"
 
 
 def _asked_for(series: Sequence[Series], folder: str, wanted: str) -> Series:
@@ -121,9 +163,11 @@ def _check_patients(series: Sequence[Series], folder: str) -> None:
             f"Series {mixed[0].name} in {folder} holds images of {len(mixed[0].patients)} patients.",
             "Export it again from the archive: its slices are mixed up.",
         )
-    patients = defaultdict(list)
-    for one in series:
-        patients[next(iter(one.patients))].append(one.name)
+    patients: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for one in sorted(series, key=lambda one: -sum(map(len, next(iter(one.patients))))):  # who says most, first
+        who = next(iter(one.patients))
+        known = next((other for other in patients if who == other or says_no_more(who, other)), who)
+        patients[known].append(one.name)
     if len(patients) > 1:
         groups = "; ".join(", ".join(names) for names in patients.values())
         raise InputError(
@@ -134,31 +178,66 @@ def _check_patients(series: Sequence[Series], folder: str) -> None:
 
 def _offers(series: Series) -> list[Offer]:
     groups = defaultdict(list)
+    echoes = _rounded_echoes(series.frames)
     for frame in series.frames:
-        groups[_kind(frame, series), frame.echo_ms].append(frame)
+        groups[_kind(frame, series), echoes[frame.echo_ms]].append(frame)
     return [
-        Offer(series, kind, echo, tuple(frames), *(_judged(series, frames[0]) if kind == MAGNITUDE else (0, kind)))
+        Offer(series, kind, echo, tuple(frames), *_rank(series, frames, kind), not _is_reformatted(series, frames[0]))
         for (kind, echo), frames in groups.items()
     ]
 
 
+def _rounded_echoes(frames: Sequence[Frame]) -> dict[float, float]:
+    """Give each echo time the one that it stands for: those within `SAME_ECHO_MS` are one."""
+    stands_for: dict[float, float] = {}
+    last = None
+    for echo in sorted({frame.echo_ms for frame in frames}):
+        last = echo if last is None or echo - last > SAME_ECHO_MS else last
+        stands_for[echo] = last
+    return stands_for
+
+
+def _rank(series: Series, frames: Sequence[Frame], kind: str) -> tuple[int, str]:
+    if kind != MAGNITUDE:
+        return 0, kind
+    if (times := _times_at_a_place(frames)) > 1:
+        return 0, f"{times} images at every position: repeats, coils or a time series"
+    return _judged(series, frames[0])
+
+
+def _times_at_a_place(frames: Sequence[Frame]) -> int:
+    places = Counter(
+        tuple(round(value / SAME_PLACE_MM) for value in frame.position) for frame in frames if frame.position
+    )
+    return min(places.values(), default=1)
+
+
+def _is_reformatted(series: Series, frame: Frame) -> bool:
+    values = set(frame.image_type)
+    return (
+        "SECONDARY" in frame.image_type[1:2]
+        or bool(values & REFORMAT)
+        or bool(REFORMATTED.search(series.description.upper()))
+    )
+
+
 def _kind(frame: Frame, series: Series) -> str:
-    """Trust the image type; where it says nothing, the description may."""
+    """Tell what a frame shows: the vendor's marks first, and what people typed where it says more."""
     description = series.description.upper()
     if frame.kind != MAGNITUDE:
         return frame.kind
     if PROJECTION.search(description):
         return "projection"
-    if PHASE.search(description) and not {"M", "MAGNITUDE"} & set(frame.image_type):
-        return "phase"
+    if not {"M", "MAGNITUDE"} & set(frame.image_type):
+        return "map" if MAP.search(description) else "phase" if PHASE.search(description) else MAGNITUDE
     return MAGNITUDE
 
 
 def _judged(series: Series, frame: Frame) -> tuple[int, str]:
     """Rank a magnitude volume; a vendor's own mark on the image counts more than what people typed."""
     description, echo = series.description.upper(), f"TE {frame.echo_ms:g} ms"
-    if OTHER.search(description):
-        return 0, "its description says a field map, localiser or the like"
+    if OTHER.search(description) or MAP.search(description):
+        return 0, "its description says a localiser, a map, perfusion, diffusion or the like"
     if any(SWI.fullmatch(value) for value in frame.image_type):
         return 6, f"susceptibility-weighted by its image type, {echo}"
     if SWI.search(description):
@@ -181,7 +260,7 @@ def _longest_echo(offers: Sequence[Offer], folder: str) -> tuple[Offer, tuple[st
     if not magnitude:
         kinds = " and ".join(sorted({o.kind for o in offers}))
         raise InputError(f"{folder} holds {kinds} images only.", "Give the magnitude or SWI series.")
-    best = max(magnitude, key=lambda o: (o.rank >= 6, o.echo_ms))
+    best = max(magnitude, key=lambda o: (_times_at_a_place(o.frames) == 1, o.rank >= 6, o.echo_ms))
     notes = []
     echoes = sorted({o.echo_ms for o in magnitude})
     if len(echoes) > 1:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import struct
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pydicom
+from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
+from pydicom.uid import UID
+
+from .dicom_values import ge_component, is_unreadable, items, number, numbers, raw, text, texts
 
 MAGNITUDE = "magnitude"
 KINDS = {  # what a value of Image Type or Complex Image Component makes of an image that is no plain magnitude
@@ -22,6 +26,22 @@ KINDS = {  # what a value of Image Type or Complex Image Component makes of an i
     "diffusion": {"DIFFUSION", "ADC", "TRACEW"},
     "map": {"FIELD_MAP", "B0 MAP", "T1 MAP", "T2 MAP", "T2_STAR MAP", "R2 MAP", "R2_STAR MAP", "QSM"},
 }
+GE_KINDS = {1: "phase", 2: "real", 3: "imaginary"}
+MR_CLASSES = {  # MR Image, Enhanced MR Image, Legacy Converted Enhanced MR Image (DICOM PS3.4, table B.5-1)
+    *("1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4"),
+}
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # how some archives give MR images back
+NO_SCAN = (  # no scanner made these, though some have rows and columns:
+    "1.2.840.10008.5.1.4.1.1.66",  # raw data, segmentations, registrations
+    "1.2.840.10008.5.1.4.1.1.30",  # parametric maps
+    "1.2.840.10008.5.1.4.1.1.11",  # presentation states
+    "1.2.840.10008.5.1.4.1.1.481",  # radiotherapy
+    "1.2.840.10008.5.1.4.1.1.67",  # real world values
+    "1.2.840.10008.5.1.4.1.1.88",  # reports
+    "1.2.840.10008.5.1.4.1.1.104",  # encapsulated documents
+)
+GEOMETRY = {"ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing": 2}
+DICOM_NAMES = (".dcm", ".ima", ".dicom")
 
 
 @dataclass(frozen=True)
@@ -50,6 +70,12 @@ class Frame:
         0 where it is not recorded.
     slope, intercept : float
         From stored values to values.
+    instance : int or None
+        Instance Number.
+    inverted : bool
+        MONOCHROME1: the lowest value is white.
+    unreadable : tuple of str
+        Attributes of the geometry whose values are no numbers, each with its value.
     """
 
     path: Path
@@ -64,6 +90,9 @@ class Frame:
     thickness_mm: float
     slope: float
     intercept: float
+    instance: int | None = None
+    inverted: bool = False
+    unreadable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,6 +111,10 @@ class Series:
         Acquisition Contrast of an enhanced object.
     patients : frozenset of tuple of str
         Identities found in its files: to be compared, never to be shown.
+    study, study_date : str
+        UID, and the date as the header has it (YYYYMMDD).
+    images_expected : int
+        Images in Acquisition; 0 where it is not recorded.
     frames : tuple of Frame
     """
 
@@ -94,6 +127,9 @@ class Series:
     contrast: str
     patients: frozenset[tuple[str, ...]]
     frames: tuple[Frame, ...]
+    study: str = ""
+    study_date: str = ""
+    images_expected: int = 0
 
     @property
     def name(self) -> str:
@@ -101,7 +137,29 @@ class Series:
         return f"{'?' if self.number is None else self.number} {self.description!r}"
 
 
-def read_series(paths: Iterable[Path]) -> list[Series]:
+@dataclass(frozen=True)
+class FolderContent:
+    """What a folder of files holds.
+
+    Attributes
+    ----------
+    series : list of Series
+        By number.
+    damaged : tuple of Path
+        Files that should be DICOM and cannot be read: empty, cut off, links to nowhere.
+    repeated : int
+        Files that hold a slice which another file holds, too.
+    shared_uids : int
+        Files that bear the SOP Instance UID of another slice, against the standard.
+    """
+
+    series: list[Series]
+    damaged: tuple[Path, ...] = ()
+    repeated: int = 0
+    shared_uids: int = 0
+
+
+def read_series(paths: Iterable[Path]) -> FolderContent:
     """Read the headers of files and sort them into series; what is no picture is passed over.
 
     Parameters
@@ -110,109 +168,228 @@ def read_series(paths: Iterable[Path]) -> list[Series]:
 
     Returns
     -------
-    list of Series
-        By number. A file that lies there twice counts once.
+    FolderContent
+        A slice that lies there twice counts once; two slices that share a UID are two slices.
     """
-    headers: dict[str, list[tuple[Path, pydicom.Dataset]]] = defaultdict(list)
-    seen = set()
+    headers: dict[str, list[tuple[Path, Dataset]]] = defaultdict(list)
+    damaged, slices, uids = [], set(), set()
+    repeated = shared = 0
     for path in paths:
-        header = _header(path)
-        if header is None or (instance := str(header.get("SOPInstanceUID", path))) in seen:
+        header = read_header(path)
+        if header is None or not _is_picture(header):
+            damaged += [path] if _is_damaged(path, header) else []
             continue
-        seen.add(instance)
-        headers[str(header.get("SeriesInstanceUID", ""))].append((path, header))
+        uid = text(header, "SOPInstanceUID") or str(path)
+        own = (uid, *(text(header, key) for key in ("ImagePositionPatient", "InstanceNumber", "EchoTime", "ImageType")))
+        if own in slices:
+            repeated += 1
+            continue
+        shared += uid in uids
+        slices.add(own)
+        uids.add(uid)
+        headers[text(header, "SeriesInstanceUID")].append((path, header))
     series = [_series(uid, files) for uid, files in headers.items()]
-    return sorted(series, key=lambda one: (one.number is None, one.number or 0, one.uid))
+    series.sort(key=lambda one: (one.number is None, one.number or 0, one.uid))
+    return FolderContent(series, tuple(damaged), repeated, shared)
 
 
-def _header(path: Path) -> pydicom.Dataset | None:
+def read_header(path: Path) -> Dataset | None:
+    """Read a file's header, also without the preamble and the meta header that DICOM files begin with.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    pydicom.Dataset or None
+        None where it is no DICOM, or damaged.
+    """
+    return _read(path, stop_before_pixels=True)
+
+
+def read_file(path: Path) -> Dataset:
+    """Read a whole file that `read_header` could read; its Transfer Syntax UID is filled in if it is missing.
+
+    References
+    ----------
+    DICOM PS3.5, 10 and A: implicit little endian is the default; the bytes show which was used.
+    """
+    dataset = _read(path, stop_before_pixels=False)
+    if dataset is None:
+        raise InvalidDicomError(f"{path.name} cannot be read.")
+    meta = getattr(dataset, "file_meta", None)
+    if meta is None:
+        meta = dataset.file_meta = pydicom.dataset.FileMetaDataset()
+    if "TransferSyntaxUID" not in meta:
+        implicit, little = dataset.original_encoding
+        if implicit:
+            meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
+        else:
+            meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian if little else pydicom.uid.ExplicitVRBigEndian
+    return dataset
+
+
+def begins_as_dicom(path: Path) -> bool:
+    """Tell whether a file begins as DICOM does (PS3.10, 7.1), or as a bare data set."""
     try:
-        header = pydicom.dcmread(path, stop_before_pixels=True)
-    except (InvalidDicomError, OSError, EOFError):
+        with path.open("rb") as stream:
+            start = stream.read(132)
+    except OSError:
+        return False
+    return start[128:] == b"DICM" or _is_bare(start)
+
+
+def _read(path: Path, *, stop_before_pixels: bool) -> Dataset | None:
+    try:
+        if not begins_as_dicom(path):
+            return None
+        return pydicom.dcmread(path, stop_before_pixels=stop_before_pixels, force=True)
+    except Exception:  # damage makes pydicom raise whatever the bytes lead to
         return None
-    is_picture = "Rows" in header and "Columns" in header and int(header.get("SamplesPerPixel", 1)) == 1
-    return header if is_picture else None  # else a DICOMDIR, a report, a screen shot in colour
 
 
-def _series(uid: str, files: Sequence[tuple[Path, pydicom.Dataset]]) -> Series:
+def _is_bare(start: bytes) -> bool:
+    """A data set begins with group 0002 or 0008, in little endian, and an element of a short value."""
+    if len(start) < 8:
+        return False
+    group, element = struct.unpack("<HH", start[:4])
+    explicit = start[4:6].isalpha() and start[4:6].isupper()
+    length = struct.unpack("<H", start[6:8])[0] if explicit else struct.unpack("<I", start[4:8])[0]
+    return group in (2, 8) and element <= 0x70 and length < 1024
+
+
+def _is_damaged(path: Path, header: Dataset | None) -> bool:
+    """Whether a file should be a slice, by its name or its class, and is not."""
+    if header is not None and "Rows" in header:
+        return False
+    if header is not None and text(header, "SOPClassUID") not in ("", *MR_CLASSES):
+        return False
+    if path.name.upper() == "DICOMDIR" or path.name.startswith("."):
+        return False
+    return path.suffix.lower() in DICOM_NAMES or (path.is_file() and begins_as_dicom(path))
+
+
+def _is_picture(header: Dataset) -> bool:
+    """Whether it may be a slice of a scan: else a DICOMDIR, a report, a segmentation, a screen shot in colour."""
+    sop_class = text(header, "SOPClassUID")
+    if any(sop_class == root or sop_class.startswith(f"{root}.") for root in NO_SCAN):
+        return False
+    rows, columns, samples = (number(header, key) for key in ("Rows", "Columns", "SamplesPerPixel"))
+    photometric = text(header, "PhotometricInterpretation")
+    return bool(rows and columns) and samples in (None, 1.0) and photometric != "PALETTE COLOR"
+
+
+def _series(uid: str, files: Sequence[tuple[Path, Dataset]]) -> Series:
     first = files[0][1]
-    number = first.get("SeriesNumber")
-    technique = set(_values(first.get("ScanningSequence")))
-    if _text(first.get("EchoPulseSequence")) in ("GRADIENT", "BOTH"):
+    series_number = number(first, "SeriesNumber")
+    technique = set(texts(first, "ScanningSequence"))
+    if text(first, "EchoPulseSequence") in ("GRADIENT", "BOTH"):
         technique.add("GR")  # the enhanced object's word for it (DICOM PS3.3, C.8.13.4)
-    if _text(first.get("EchoPlanarPulseSequence")) == "YES":
+    if text(first, "EchoPlanarPulseSequence") == "YES":
         technique.add("EP")
     return Series(
         uid=uid,
-        number=None if number in (None, "") else int(number),
-        description=str(first.get("SeriesDescription", "unnamed")).strip() or "unnamed",
-        protocol=_text(first.get("ProtocolName")),
-        sequence=_text(first.get("SequenceName")) or _text(first.get("PulseSequenceName")),
+        number=None if series_number is None else int(series_number),
+        description=str(raw(first, "SeriesDescription") or "unnamed").strip() or "unnamed",
+        protocol=text(first, "ProtocolName"),
+        sequence=text(first, "SequenceName") or text(first, "PulseSequenceName"),
         technique=frozenset(technique),
-        contrast=_text(first.get("AcquisitionContrast")),
-        patients=frozenset(
-            tuple(_text(header.get(key)) for key in ("PatientID", "PatientName", "PatientBirthDate"))
-            for _, header in files
-        ),
+        contrast=text(first, "AcquisitionContrast"),
+        patients=_patients(header for _, header in files),
         frames=tuple(frame for path, header in files for frame in _frames(path, header)),
+        study=text(first, "StudyInstanceUID"),
+        study_date=text(first, "StudyDate"),
+        images_expected=int(number(first, "ImagesInAcquisition") or 0),
     )
 
 
-def _frames(path: Path, header: pydicom.Dataset) -> list[Frame]:
+def _patients(headers: Iterable[Dataset]) -> frozenset[tuple[str, ...]]:
+    """Give the identities of files; one that only says less than another is the same (PS3.5, 6.2.1.1 on names)."""
+    found = {
+        (text(header, "PatientID"), _plain_name(text(header, "PatientName")), text(header, "PatientBirthDate"))
+        for header in headers
+    }
+    return frozenset(one for one in found if not any(other != one and says_no_more(one, other) for other in found))
+
+
+def says_no_more(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Whether an identity agrees with another in all that it says, and says something."""
+    return any(one) and all(not a or a == b for a, b in zip(one, other, strict=True))
+
+
+def _plain_name(name: str) -> str:
+    """Give the alphabetic group of a person's name without what may be padded: ``A^B^^`` is ``A^B``."""
+    parts = [" ".join(part.split()) for part in name.split("=")[0].split("^")]
+    return "^".join(parts).rstrip("^")
+
+
+def _frames(path: Path, header: Dataset) -> list[Frame]:
     """Describe every frame; an attribute is looked up per frame, then shared, then in the file (PS3.3, C.7.6.16)."""
-    shared = header.get("SharedFunctionalGroupsSequence")
-    groups = header.get("PerFrameFunctionalGroupsSequence") or [None]
-    places = [[g for g in (own, shared[0] if shared else None) if g is not None] for own in groups]
-
-    def find(index: int, macro: str, key: str) -> Any:
-        for place in places[index]:
-            if (items := place.get(macro)) and items[0].get(key) is not None:
-                return items[0].get(key)
-        return header.get(key)
-
-    frames = []
-    for index in range(len(groups)):
-        image_type = _values(find(index, "MRImageFrameTypeSequence", "FrameType")) or _values(header.get("ImageType"))
-        component = find(index, "MRImageFrameTypeSequence", "ComplexImageComponent")
-        echo = find(index, "MREchoSequence", "EffectiveEchoTime")
-        spacing = _numbers(find(index, "PixelMeasuresSequence", "PixelSpacing"))
-        frames.append(
-            Frame(
-                path=path,
-                index=index,
-                image_type=image_type,
-                kind=_kind(image_type, _text(component)),
-                echo_ms=round(float(header.get("EchoTime") or 0.0 if echo is None else echo), 3),
-                size=(int(header.Rows), int(header.Columns)),
-                position=_numbers(find(index, "PlanePositionSequence", "ImagePositionPatient")),
-                orientation=_numbers(find(index, "PlaneOrientationSequence", "ImageOrientationPatient")),
-                spacing=None if spacing is None else (spacing[0], spacing[1]),
-                thickness_mm=float(find(index, "PixelMeasuresSequence", "SliceThickness") or 0.0),
-                slope=float(_or(find(index, "PixelValueTransformationSequence", "RescaleSlope"), 1.0)),
-                intercept=float(_or(find(index, "PixelValueTransformationSequence", "RescaleIntercept"), 0.0)),
-            )
-        )
+    shared = items(header, "SharedFunctionalGroupsSequence")[:1]
+    groups: list[Dataset | None] = [*items(header, "PerFrameFunctionalGroupsSequence")] or [None]
+    stated = int(number(header, "NumberOfFrames") or 1)
+    frames = [
+        _frame(path, header, index, [g for g in (own, *shared) if g is not None]) for index, own in enumerate(groups)
+    ]
+    if stated != len(frames):
+        described = 0 if groups == [None] else len(groups)
+        wrong = f"Number of Frames is {stated}, but {described} are described"
+        frames = [_with_problem(frame, wrong) for frame in frames]
     return frames
 
 
-def _kind(image_type: Sequence[str], component: str) -> str:
+def _with_problem(frame: Frame, problem: str) -> Frame:
+    return replace(frame, unreadable=(*frame.unreadable, problem))
+
+
+def _frame(path: Path, header: Dataset, index: int, groups: Sequence[Dataset]) -> Frame:
+    def place(macro: str, key: str) -> Dataset:
+        """Give the data set that holds an attribute."""
+        found = (item for group in groups for item in items(group, macro)[:1] if raw(item, key) is not None)
+        return next(found, header)
+
+    def find(macro: str, key: str, count: int) -> tuple[float, ...] | None:
+        return numbers(place(macro, key), key, count)
+
+    image_type = texts(place("MRImageFrameTypeSequence", "FrameType"), "FrameType") or texts(header, "ImageType")
+    component = text(place("MRImageFrameTypeSequence", "ComplexImageComponent"), "ComplexImageComponent")
+    echo = find("MREchoSequence", "EffectiveEchoTime", 1) or numbers(header, "EchoTime", 1) or (0.0,)
+    macros = dict(
+        zip(GEOMETRY, ("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence"), strict=True)
+    )
+    spacing = find("PixelMeasuresSequence", "PixelSpacing", 2)
+    transformation = "PixelValueTransformationSequence"
+    return Frame(
+        path=path,
+        index=index,
+        image_type=image_type,
+        kind=_kind(header, image_type, component),
+        echo_ms=round(echo[0], 3),
+        size=(int(number(header, "Rows") or 0), int(number(header, "Columns") or 0)),
+        position=find("PlanePositionSequence", "ImagePositionPatient", 3),
+        orientation=find("PlaneOrientationSequence", "ImageOrientationPatient", 6),
+        spacing=None if spacing is None else (spacing[0], spacing[1]),
+        thickness_mm=(find("PixelMeasuresSequence", "SliceThickness", 1) or (0.0,))[0],
+        slope=(find(transformation, "RescaleSlope", 1) or (1.0,))[0],
+        intercept=(find(transformation, "RescaleIntercept", 1) or (0.0,))[0],
+        instance=None if (instance := number(header, "InstanceNumber")) is None else int(instance),
+        inverted=text(header, "PhotometricInterpretation") == "MONOCHROME1",
+        unreadable=tuple(
+            f"{pydicom.datadict.dictionary_description(key)} is {text(at, key)!r}"
+            for key, count in GEOMETRY.items()
+            if is_unreadable(at := place(macros[key], key), key, count)
+        ),
+    )
+
+
+def _kind(header: Dataset, image_type: Sequence[str], component: str) -> str:
+    """Tell what an image shows: by the vendor's private tag, its class, its type; all of them count."""
+    sop_class = text(header, "SOPClassUID")
+    other = sop_class and sop_class not in MR_CLASSES and not sop_class.startswith(SECONDARY_CAPTURE)
+    if other and UID(sop_class).name != sop_class:  # a class that the standard knows, and not of MR
+        return UID(sop_class).name.removesuffix(" Storage")
+    if (part := GE_KINDS.get(ge_component(header) or 0)) is not None:
+        return part
     values = {component, *image_type[2:]}
     return next((kind for kind, words in KINDS.items() if values & words), MAGNITUDE)
-
-
-def _or(value: Any, default: float) -> Any:
-    return default if value is None or value == "" else value
-
-
-def _numbers(value: Any) -> tuple[float, ...] | None:
-    return None if value is None or value == "" else tuple(float(v) for v in value)
-
-
-def _values(value: Any) -> tuple[str, ...]:
-    if value is None or value == "":
-        return ()
-    return (_text(value),) if isinstance(value, str) else tuple(_text(v) for v in value)
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value).strip().upper()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,15 +14,16 @@ import numpy as np
 import pydicom
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from pydicom.errors import InvalidDicomError
-from pydicom.uid import RLELossless
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RLELossless
 
 from .dicom_choice import choose
-from .dicom_headers import Frame, read_series
+from .dicom_headers import FolderContent, Frame, Series, begins_as_dicom, read_file, read_header, read_series
+from .dicom_values import items, number, text
 from .errors import InputError
 
 UNEVEN_SHARE = 0.1  # slices may stray from even steps, and from a straight stack, by this share of a step
 SAME_DIRECTION = 1e-3  # per cosine; scanners write four to six digits
+MOST_ABSENT = 20  # numbers that start higher are counted from elsewhere
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,8 @@ class DicomVolume:
 
 
 def is_dicom_file(path: Path) -> bool:
-    """Tell whether a file begins as DICOM does (PS3.10, 7.1)."""
-    with path.open("rb") as stream:
-        return stream.read(132)[128:] == b"DICM"
+    """Tell whether a file is DICOM, by its first bytes."""
+    return begins_as_dicom(path)
 
 
 def read_dicom(path: Path, series: str | None = None) -> DicomVolume:
@@ -67,36 +69,99 @@ def read_dicom(path: Path, series: str | None = None) -> DicomVolume:
         No series or none that is suitable, two that are equally so, several patients, only phase
         images, missing slices, slices of different directions, or pixel data that cannot be decoded.
     """
-    paths = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    paths = _files_in(path) if path.is_dir() else [path]
     found = read_series(paths)
-    if not found:
-        raise InputError(
-            f"{path.name} holds no DICOM image that can be read{_what_else(paths)}.",
-            "Give a folder with a DICOM series, or a NIfTI, NRRD or MetaImage file.",
-        )
-    offer, notes = choose(found, path.name, series)
+    if not found.series:
+        raise _nothing_found(path, paths, found)
+    offer, notes = choose(found.series, path.name, series)
     name = f"Series {offer.series.name} in {path.name}"
+    if not path.is_dir() and len(offer.frames) == 1:
+        raise InputError(f"{path.name} is one slice of a series.", f"Give the folder that holds them: {path.parent}.")
     frames = _in_order(offer.frames, name)
-    image = sitk.GetImageFromArray(_values(frames, name))
+    values, seen = _values(frames, name)
+    image = sitk.GetImageFromArray(values)
     _place(image, frames)
-    return DicomVolume(image, frames, notes)
+    return DicomVolume(image, frames, (*notes, *_losses(found, offer.series), *seen))
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """List a folder's files and those of the folders in it; each folder once, whatever links lead to it."""
+    files, visited = [], set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in visited:
+            folders.clear()
+            continue
+        visited.add(real)
+        files += [Path(place, name) for name in names]
+    return sorted(file for file in files if file.is_file() or file.is_symlink())
+
+
+def _losses(found: FolderContent, series: Series) -> list[str]:
+    """Say which slices may be missing, and which files were not used."""
+    notes = []
+    if found.damaged:
+        names = ", ".join(path.name for path in found.damaged[:3]) + (" …" if len(found.damaged) > 3 else "")
+        notes.append(
+            f"{len(found.damaged)} of the folder's files could not be read ({names}): empty, damaged or not there. "
+            "Slices may be missing."
+        )
+    if found.repeated:
+        notes.append(f"{found.repeated} files hold slices that other files hold, too: each was read once.")
+    if found.shared_uids:
+        notes.append(
+            f"{found.shared_uids} files bear the SOP Instance UID of another slice, against the standard: they were "
+            "read by position."
+        )
+    numbers = sorted({frame.instance for frame in series.frames if frame.instance is not None})
+    if len(numbers) > 1 and len(numbers) == len(series.frames):
+        absent = numbers[-1] - numbers[0] + 1 - len(numbers)
+        before = numbers[0] - 1 if numbers[0] <= MOST_ABSENT else 0
+        expected = max(0, series.images_expected - len(numbers) - absent - before)
+        if 0 < absent + before + expected <= MOST_ABSENT * 10:
+            notes.append(
+                f"Series {series.name} has {len(numbers)} images, numbered {numbers[0]} to {numbers[-1]}: "
+                f"{absent + before + expected} seem to be missing."
+            )
+    return notes
+
+
+def _nothing_found(path: Path, paths: Sequence[Path], found: FolderContent) -> InputError:
+    if any(file.name.upper() == "DICOMDIR" for file in paths):
+        return InputError(
+            f"{path.name} is a table of contents (DICOMDIR), or a folder with nothing else.",
+            "Give the folder that holds it together with the images.",
+        )
+    what = _what_else(paths)
+    if found.damaged:
+        what += f"; {len(found.damaged)} files are empty, damaged or not there"
+    return InputError(
+        f"{path.name} holds no DICOM image that can be read{what}.",
+        "Give a folder with a DICOM series, or a NIfTI, NRRD or MetaImage file.",
+    )
 
 
 def _what_else(paths: Sequence[Path]) -> str:
     """Name the kinds of DICOM object in a folder without pictures: reports, or a vendor's private ones."""
     kinds: Counter[str] = Counter()
     for path in paths:
-        try:
-            header = pydicom.dcmread(path, specific_tags=["SOPClassUID"])
-        except (InvalidDicomError, OSError, EOFError):
+        header = read_header(path)
+        if header is None:
             continue
-        uid = header.get("SOPClassUID")
-        kinds["without a class" if uid is None else f"of the private class {uid}" if uid.is_private else uid.name] += 1
+        uid = UID(text(header, "SOPClassUID"))
+        kinds["without a class" if not uid else f"of the private class {uid}" if uid.is_private else uid.name] += 1
     return f" (it has {', '.join(f'{n} {kind}' for kind, n in kinds.items())})" if kinds else ""
 
 
 def _in_order(frames: Sequence[Frame], name: str) -> tuple[Frame, ...]:
     """Sort slices along their normal; refuse what is not one straight stack of like slices."""
+    unreadable = Counter(problem for frame in frames for problem in frame.unreadable)
+    if unreadable:
+        problem, count = unreadable.most_common(1)[0]
+        raise InputError(
+            f"{name} has a header that cannot be understood: {problem} ({count} of {len(frames)} slices).",
+            "Correct the attribute or export the original series.",
+        )
     if any(f.position is None or f.orientation is None or f.spacing is None for f in frames):
         raise InputError(f"{name} has slices that do not say where they lie.", "Export the original series.")
     if len({f.size for f in frames}) > 1 or _range([f.spacing for f in frames]) > SAME_DIRECTION:
@@ -149,36 +214,74 @@ def _place(image: sitk.Image, frames: Sequence[Frame]) -> None:
     image.SetOrigin(first.position or (0.0, 0.0, 0.0))
 
 
-def _values(frames: Sequence[Frame], name: str) -> NDArray:
+def _values(frames: Sequence[Frame], name: str) -> tuple[NDArray, tuple[str, ...]]:
     """Decode the slices; stored values stay as they are where no rescaling is asked for."""
     wanted = defaultdict(list)
     for place, frame in enumerate(frames):
         wanted[frame.path].append((place, frame))
     slices: dict[int, NDArray] = {}
     for path, rows in wanted.items():
-        decoded, is_rescaled = _decoded(path, name)
+        decoded = _decoded(path, name)
+        if decoded.size % (rows[0][1].size[0] * rows[0][1].size[1]):
+            raise _cut_off(path, name)
         stack = decoded.reshape(-1, *rows[0][1].size)
         for place, frame in rows:
-            plain = is_rescaled or (frame.slope == 1.0 and frame.intercept == 0.0)
+            if frame.index >= len(stack):
+                raise _cut_off(path, name)
             values = stack[frame.index]
+            plain = frame.slope == 1.0 and frame.intercept == 0.0
             slices[place] = values if plain else (values * frame.slope + frame.intercept).astype(np.float32)
-    return np.stack([slices[place] for place in range(len(frames))])
+    volume = np.stack([slices[place] for place in range(len(frames))])
+    if all(frame.inverted for frame in frames):
+        return volume.max() - (volume - volume.min()), ("White is dark in this series (MONOCHROME1): it was inverted.",)
+    if any(frame.inverted for frame in frames):
+        raise InputError(f"{name} mixes MONOCHROME1 and MONOCHROME2.", "Export the original series.")
+    return volume, ()
 
 
-def _decoded(path: Path, name: str) -> tuple[NDArray, bool]:
-    """Pixels of a file, and whether they are rescaled already: GDCM inside SimpleITK does, pydicom does not."""
-    dataset = pydicom.dcmread(path)
+def _cut_off(path: Path, name: str) -> InputError:
+    return InputError(f"{name} is cut off: {path.name} has fewer pixels than its header says.", "Copy it again.")
+
+
+def _decoded(path: Path, name: str) -> NDArray:
+    """Give the stored pixels of a file, not rescaled."""
+    dataset = read_file(path)
     if "PixelData" not in dataset:
         creators = sorted({str(e.value) for e in dataset if e.tag.is_private_creator})
         where = f" but private elements ({', '.join(creators)})" if creators else ""
         raise InputError(f"{name} has no pixel data{where}.", "Export it as a standard MR image object.")
     syntax = dataset.file_meta.TransferSyntaxUID
+    if not syntax.is_compressed and len(dataset.PixelData) < _expected_bytes(dataset):
+        raise _cut_off(path, name)
     try:
-        if syntax.is_compressed and syntax != RLELossless:
-            return sitk.GetArrayFromImage(sitk.ReadImage(str(path))), True
-        return dataset.pixel_array, False
+        if syntax.is_compressed and syntax not in (RLELossless, DeflatedExplicitVRLittleEndian):
+            return _decoded_by_gdcm(dataset)
+        return dataset.pixel_array
     except Exception as error:  # RuntimeError, NotImplementedError, AttributeError, ValueError: as the damage is
         raise InputError(
             f"{name} has pixels that cannot be decoded (transfer syntax {syntax.name}).",
             "Export the series uncompressed (Explicit VR Little Endian).",
         ) from error
+
+
+def _expected_bytes(dataset: pydicom.Dataset) -> int:
+    values = [number(dataset, key) for key in ("Rows", "Columns", "BitsAllocated")]
+    frames = number(dataset, "NumberOfFrames") or 1
+    return int(np.prod([value or 0 for value in values]) * frames) // 8
+
+
+def _decoded_by_gdcm(dataset: pydicom.Dataset) -> NDArray:
+    """Decode with the GDCM inside SimpleITK, which rescales by itself, all frames alike: so rescaling is taken out."""
+    for holder in (dataset, *_items_of_groups(dataset)):
+        for keyword in ("RescaleSlope", "RescaleIntercept", "PixelValueTransformationSequence"):
+            if keyword in holder:
+                del holder[keyword]
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / "plain.dcm"
+        dataset.save_as(plain, enforce_file_format=True)
+        return sitk.GetArrayFromImage(sitk.ReadImage(str(plain)))
+
+
+def _items_of_groups(dataset: pydicom.Dataset) -> list[pydicom.Dataset]:
+    keywords = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+    return [item for keyword in keywords for item in items(dataset, keyword)]

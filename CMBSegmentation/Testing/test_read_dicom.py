@@ -306,7 +306,7 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path):
     write_series(tmp_path)
     file = tmp_path / "series1-0-003.dcm"
     file.write_bytes(file.read_bytes()[:-200])
-    assert "cannot be decoded" in refused(tmp_path)
+    assert "is cut off: series1-0-003.dcm" in refused(tmp_path)
 
 
 # From the shell
