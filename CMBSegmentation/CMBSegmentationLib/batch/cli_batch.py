@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ..bids import find_scans, write_dataset_description
+from ..bids import find_scans, left_out, write_dataset_description
 from ..detection import Settings
 from ..devices import DEVICES, usable_cores
 from ..errors import InputError
@@ -48,6 +48,15 @@ def run_batch(arguments: argparse.Namespace, screen: Console) -> int:
     if arguments.workers is not None and arguments.workers < 1:
         raise InputError(f"{arguments.workers} workers cannot do anything.", "Give 1 or more with --workers.")
     scans = find_scans(dataset)
+    others = left_out(dataset, scans)
+    if others:
+        names = ", ".join(others[:3]) + (" …" if len(others) > 3 else "")
+        screen.print(
+            f"Not searched: {len(others)} images that are phase, projections, maps or shorter echoes ({names}).",
+            highlight=False,
+            soft_wrap=True,
+            markup=False,
+        )
     if out == dataset:
         raise InputError(
             f"{out} is the dataset itself.", "Give a folder of its own: derivatives/slicer-cmb in it, say."
