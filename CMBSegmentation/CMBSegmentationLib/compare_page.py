@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from .crops import FIELD_MM, Crop, Window, display_window, lesion_crops
 from .detection import Detection
 from .lesions import ACCEPTED, Lesion
 from .longitudinal import GONE, NEW, NOT_SEEN, STABLE, Change, Visit, compare, register
-from .output_folder import drafts
+from .output_folder import drafts, move_in
 
 STATUSES = (NEW, GONE, STABLE, NOT_SEEN)
 COLUMNS = (
@@ -107,8 +106,7 @@ def write_comparison(first: Study, second: Study, out: Path) -> dict[str, Path]:
             table.writerows(rows)
         (draft / names["json"]).write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
         (draft / names["page"]).write_text(page, encoding="utf-8")
-        for name in names.values():
-            os.replace(draft / name, out / name)
+        move_in(draft, out, names.values())
     return {kind: out / name for kind, name in names.items()}
 
 

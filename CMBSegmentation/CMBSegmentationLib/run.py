@@ -9,7 +9,7 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from .detection import Detection, Settings, detect
-from .dicom_out import DicomExport, check_can_export, dicom_objects
+from .dicom_out import DicomExport, dicom_objects, prepare_export, write_objects
 from .errors import InputError, MachineError
 from .output_folder import check_output_folder
 from .outputs import write_results
@@ -95,9 +95,8 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
     clock.lap("model")
     progress(0.02, "Reading the scan")
     scan = read_scan(request.scan, request.series)
-    if request.dicom is not None:
-        check_can_export(scan.frames, request.scan.name)
-    notes = (*scan.notes, *stages.notes)
+    source = None if request.dicom is None else prepare_export(scan.frames, request.scan.name, request.dicom)
+    notes = (*scan.notes, *stages.notes, *(source.notes if source else ()))
     mask = None if request.mask is None else read_scan(request.mask).image
     clock.lap("read")
     try:
@@ -121,8 +120,9 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
             stem,
             notes=notes,
             save_probability=request.save_probability,
-            dicom=None if request.dicom is None else dicom_objects(detection, scan.frames, request.dicom),
         )
+        if source is not None:
+            files |= write_objects(lambda: dicom_objects(detection, source), request.out, stem)
     except MemoryError as error:
         raise _out_of_memory(scan.image) from error
     except RuntimeError as error:
