@@ -1,4 +1,4 @@
-"""Headers that a DICOM export meets: other scripts, values that break their rules, missing UIDs; nothing else is lost."""
+"""Headers that a DICOM export meets: other scripts, broken values, missing UIDs; nothing else is lost."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pydicom
 import pytest
-import SimpleITK as sitk
 from dark_spots import ball_brain, only, write_dark_voxel_model
 from dicom_series import ENHANCED_MR, write_series
 from pydicom.dataset import Dataset
