@@ -16,6 +16,7 @@ from .outputs import write_results
 from .progress import Clock, Progress, no_progress, part_of
 from .read import read_scan, scan_stem
 from .result_files import all_names
+from .scan_identity import identity_of, identity_provenance
 from .stages import StageChoice, Stages, load_stages
 
 
@@ -111,7 +112,10 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
         )
         clock.lap("detect")
         progress(0.95, "Writing the results")
-        detection.provenance["input"]["file"] = request.scan.name or stem
+        about = detection.provenance["input"]
+        about["file"] = request.scan.name or stem
+        is_named = request.dicom is None or not request.dicom.deidentified
+        about |= identity_provenance(scan.image, identity_of(scan) if is_named else None)
         detection.provenance["date"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
         detection.provenance["timings_s"] |= {"model": clock.laps["model"], "read": clock.laps["read"]}
         files = write_results(

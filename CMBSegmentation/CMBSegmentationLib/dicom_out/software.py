@@ -38,12 +38,12 @@ Software.NONE = Software("none", "0", "0", ())
 
 def software_from(provenance: Mapping[str, Any]) -> Software:
     """Take it from `Detection.provenance`."""
-    model, program = provenance["model"], provenance["software"]
+    model, program = (provenance.get(key) or {} for key in ("model", "software"))
     return Software(
-        name=_long_string(model["name"]),
-        version=_long_string(f"{model['version']} (slicer-cmb {program['version']})"),
-        serial=model["sha256"][:12],
-        parameters=tuple(f"{key}={value}" for key, value in provenance["settings"].items()),
+        name=_long_string(model.get("name") or ""),
+        version=_long_string(f"{model.get('version', '?')} (slicer-cmb {program.get('version', '?')})"),
+        serial=str(model.get("sha256") or "0")[:12],
+        parameters=tuple(f"{key}={value}" for key, value in (provenance.get("settings") or {}).items()),
     )
 
 
