@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import SimpleITK as sitk
 from .errors import InputError
 from .fields import Fields, WrongValueError
 from .lesions import ACCEPTED, COLUMNS, DROPPED
+from .manifest import check_training
 from .result_files import ENDINGS, SCHEMA_VERSION, result_names
 from .review.lesion_list import REVIEW_COLUMNS
 from .scan_identity import NAMING
@@ -145,11 +145,8 @@ def checked_provenance(about: Fields) -> dict[str, Any]:
         model = about.fields(kind, default={})
         for key in ("name", "version", "sha256"):
             model.text(key, default="")
-        for key in ("training", "metrics"):
-            model.mapping(key, default={})
-    training = about.fields("model", default={}).fields("training", default={})
-    if isinstance(training.plain.get("config"), Mapping):
-        training.fields("config").fields("data", default={}).numbers("spacing_mm", default=())
+        model.mapping("metrics", default={})
+        check_training(model.fields("training", default={}))
     regions = about.fields("regions", default={})
     if regions.plain.get("midplane_ras") is not None:
         regions.numbers("midplane_ras", length=4)
