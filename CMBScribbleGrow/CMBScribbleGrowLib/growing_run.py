@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from CMBSegmentationLib import __version__
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.output_folder import check_output_folder, drafts, write_image
+from CMBSegmentationLib.output_folder import check_output_folder, drafts, move_in, write_image
 from CMBSegmentationLib.outputs import NOTICE
 from CMBSegmentationLib.progress import Progress, no_progress
 from CMBSegmentationLib.read import read_scan, scan_stem
@@ -125,8 +124,7 @@ def grow_scribbles(request: GrowRequest, progress: Progress = no_progress) -> Gr
         written = sorted(path.name for path in draft.iterdir())
         for old in request.out.glob(f"{glob.escape(stem)}_desc-cmbgrown_*.png"):
             old.unlink()  # of the run that is replaced
-        for name in written:
-            os.replace(draft / name, request.out / name)
+        move_in(draft, request.out, written)
     pictures = [request.out / name for name in written if name.endswith(".png")]
     files = {
         **{kind: request.out / name for kind, name in names.items()},

@@ -15,6 +15,7 @@ from .read import read_scan, scan_stem
 from .result_detection import read_detection
 from .result_files import all_names
 from .run import Request, run
+from .scan_identity import doubts, identity_of
 
 EXAMPLE = "cmb compare sub-01_ses-1_T2starw.nii.gz sub-01_ses-2_T2starw.nii.gz -o changes/"
 
@@ -44,10 +45,15 @@ def run_compare(arguments: argparse.Namespace, screen: Console) -> int:
     stem = scan_stem(arguments.second)
     check_output_folder(arguments.out, {stem + ending for ending in ENDINGS.values()}, arguments.overwrite)
     folders = arguments.results or [arguments.out / "first", arguments.out / "second"]
+    whose = []
     for scan, folder in zip(scans, folders, strict=True):  # what is wrong is told before the first is searched
-        read_scan(scan)
+        whose.append(identity_of(read_scan(scan)))
         if not arguments.results:
             check_output_folder(folder, all_names(scan_stem(scan)), arguments.overwrite)
+    for which, scan, identity in zip(("first", "second"), scans, whose, strict=True):
+        screen.print(f"The {which} scan: {scan.name}, {identity.words}", highlight=False, markup=False, soft_wrap=True)
+    for warning in doubts(*whose):
+        screen.print(f"Warning: {warning}", highlight=False, markup=False, soft_wrap=True)
     studies = []
     for scan, folder in zip(scans, folders, strict=True):
         if not arguments.results:
@@ -61,7 +67,8 @@ def run_compare(arguments: argparse.Namespace, screen: Console) -> int:
                 overwrite=arguments.overwrite,
             )
             run(request)
-        studies.append(Study(scan_stem(scan), read_detection(folder, scan).detection))
+        stored = read_detection(folder, scan)
+        studies.append(Study(scan_stem(scan), stored.detection, stored.identity))
     screen.print("Aligning the scans", highlight=False)
     files = write_comparison(studies[0], studies[1], arguments.out)
     _tell(files, Console())

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from .dicom_out import DicomExport, check_can_export, dicom_objects
-from .dicom_out.encapsulated import pdf_object
+from .dicom_out import DicomExport, ExportSource, dicom_objects, prepare_export, write_objects
 from .errors import InputError
-from .output_folder import check_output_folder, drafts
+from .output_folder import check_output_folder, drafts, move_in
 from .report import page_of
-from .report_content import content_of, without_names
+from .report_content import ReportContent, content_of, without_names
 from .report_pdf import check_can_write_pdf, report_pdf
-from .result_detection import read_detection
-from .result_files import ENDINGS, ENDINGS_DICOM, ENDINGS_REPORT
+from .result_detection import StoredDetection, read_detection
+from .result_files import ENDINGS, ENDINGS_REPORT
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 EXAMPLE = "cmb report results/ --scan sub-01_T2starw.nii.gz --pdf"
 
@@ -46,36 +48,42 @@ def run_report(arguments: argparse.Namespace, screen: Console) -> int:
         raise InputError("--deidentify is about DICOM objects, and none were asked for.", "Add --dicom.")
     if arguments.dropped and not (arguments.pdf or arguments.dicom):
         raise InputError("--dropped is about the PDF; the page has the dropped candidates always.", "Add --pdf.")
-    with_pdf = arguments.pdf or arguments.dicom
-    if with_pdf:
+    if arguments.pdf or arguments.dicom:
         check_can_write_pdf()
     out = arguments.out or arguments.results
     if arguments.results.is_dir():  # else it is told what is wrong with it
         check_output_folder(out, set(), True)
     stored = read_detection(arguments.results, arguments.scan, arguments.series)
+    source = None
     if arguments.dicom:
-        check_can_export(stored.frames, arguments.scan.name)
+        source = prepare_export(stored.frames, arguments.scan.name, DicomExport(arguments.deidentify))
     content = content_of(stored.detection, scan_name=stored.stem, notes=stored.notes, reviewed=stored.reviewed)
     files: dict[str, bytes] = {stored.stem + ENDINGS["report"]: page_of(content).encode()}
-    pdf = report_pdf(content, dropped=arguments.dropped) if with_pdf else b""
     if arguments.pdf:
-        files[stored.stem + ENDINGS_REPORT["pdf"]] = pdf
-    objects = {}
-    if arguments.dicom:
-        export = DicomExport(arguments.deidentify)
-        objects = dicom_objects(stored.detection, stored.frames, export, stored.reviewed)
-        archived = report_pdf(without_names(content), dropped=arguments.dropped) if arguments.deidentify else pdf
-        objects["dicom_pdf"] = pdf_object(archived, stored.frames, export, stored.detection.provenance)
+        files[stored.stem + ENDINGS_REPORT["pdf"]] = report_pdf(content, dropped=arguments.dropped)
     with drafts(out) as draft:
         for file, text in files.items():
             (draft / file).write_bytes(text)
-        for kind, one in objects.items():
-            file = stored.stem + (ENDINGS_DICOM | ENDINGS_REPORT)[kind]
-            one.save_as(draft / file, enforce_file_format=True)
-            files[file] = b""
-        for file in files:
-            os.replace(draft / file, out / file)
+        move_in(draft, out, files)
+    written = [out / file for file in files]
+    if source is not None:
+        objects = write_objects(lambda: _objects(stored, source, content, arguments.dropped), out, stored.stem)
+        written += objects.values()
     page = Console()
-    for file in files:
-        page.print(f"{out / file}", highlight=False, soft_wrap=True, markup=False)
+    for note in source.notes if source else ():
+        page.print(f"Note: {note}", highlight=False, soft_wrap=True, markup=False)
+    for path in written:
+        page.print(f"{path}", highlight=False, soft_wrap=True, markup=False)
     return 0
+
+
+def _objects(
+    stored: StoredDetection, source: ExportSource, content: ReportContent, dropped: bool
+) -> dict[str, Dataset]:
+    """Make the objects of a stored detection, its report among them."""
+    from .dicom_out.encapsulated import pdf_object
+
+    shown = without_names(content) if source.export.deidentified else content
+    pdf = report_pdf(shown, dropped=dropped)
+    objects = dicom_objects(stored.detection, source, stored.reviewed)
+    return {**objects, "dicom_pdf": pdf_object(pdf, source, stored.detection.provenance)}

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,8 @@ from .crops import FIELD_MM, Crop, Window, display_window, lesion_crops
 from .detection import Detection
 from .lesions import ACCEPTED, Lesion
 from .longitudinal import GONE, NEW, NOT_SEEN, STABLE, Change, Visit, compare, register
-from .output_folder import drafts
+from .output_folder import drafts, move_in
+from .scan_identity import ScanIdentity, doubts
 
 STATUSES = (NEW, GONE, STABLE, NOT_SEEN)
 COLUMNS = (
@@ -36,10 +36,11 @@ TEMPLATE = Path(__file__).with_name("compare.html.j2")
 
 @dataclass(frozen=True)
 class Study:
-    """One scan with its lesions, and how it is called."""
+    """One scan with its lesions, how it is called and whose it is."""
 
     name: str
     detection: Detection
+    identity: ScanIdentity = field(default_factory=ScanIdentity)
 
     @property
     def visit(self) -> Visit:
@@ -87,6 +88,9 @@ def write_comparison(first: Study, second: Study, out: Path) -> dict[str, Path]:
         "notice": NOTICE,
         "first": first.name,
         "second": second.name,
+        "first_scan": first.identity.words,
+        "second_scan": second.identity.words,
+        "warnings": list(doubts(first.identity, second.identity)),
         "counts": counts,
         "sentence": sentence_of(counts, _readers(first, second)),
         "movement": _movement(transform),
@@ -107,8 +111,7 @@ def write_comparison(first: Study, second: Study, out: Path) -> dict[str, Path]:
             table.writerows(rows)
         (draft / names["json"]).write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
         (draft / names["page"]).write_text(page, encoding="utf-8")
-        for name in names.values():
-            os.replace(draft / name, out / name)
+        move_in(draft, out, names.values())
     return {kind: out / name for kind, name in names.items()}
 
 
@@ -121,7 +124,7 @@ def sentence_of(counts: dict[str, int], readers: Sequence[str] = ()) -> str:
 
 def _readers(*studies: Study) -> list[str]:
     """Name the readers, if each of the scans has one."""
-    named = [study.detection.provenance.get("review", {}).get("readers", ()) for study in studies]
+    named = [(study.detection.provenance.get("review") or {}).get("readers") or () for study in studies]
     return sorted({reader for readers in named for reader in readers}) if all(named) else []
 
 

@@ -127,7 +127,7 @@ def _judged(lesion: Lesion, places: NDArray[np.float64], judged: Sequence[dict[s
     if len(near) == 0:
         return lesion
     # of several nearby, the lesion's peak tells which one it is
-    peaks = [one.get("combined", one["score"]) for one in judged]  # results of 0.1.0 have the mean of both stages
+    peaks = [one.get("combined") or one["score"] for one in judged]  # results of 0.1.0 have the mean of both stages
     best = min(near.tolist(), key=lambda n: (abs(peaks[n] - lesion.probability) > 0.05, apart[n]))
     one = judged[best]
     because = lesion.dropped_because

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .errors import ModelError
+from .fields import Fields, WrongValueError, wrong
 from .preprocess import NORMALIZATIONS, InputSpec
 
 SCHEMA_VERSION = 1
 METADATA_KEY = "cmb_manifest"
 TASKS = ("detect", "verify", "regions")
+LARGEST_PATCH, LARGEST_VOXEL_MM = 1024, 20.0
 AXIS_PAIRS = ({"R", "L"}, {"A", "P"}, {"S", "I"})
 
 
@@ -93,56 +95,63 @@ def parse_manifest(text: str, source: str) -> Manifest:
         It is not JSON, of another schema version, or a value is missing or impossible.
     """
     try:
-        values = json.loads(text)
-        if not isinstance(values, dict):
-            raise ValueError("not an object")
-    except ValueError as error:
+        content = Fields(json.loads(text))
+        version = content.whole("schema_version")
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"The manifest in {source} is damaged ({error}).", "Get the model file again.") from error
-    version = values.get("schema_version")
     if version != SCHEMA_VERSION:
         raise ModelError(
             f"The manifest in {source} has schema version {version}, this program reads {SCHEMA_VERSION}.",
             "Update this program, or export the model again with training/export.py.",
         )
-    required = [f.name for f in fields(Manifest) if f.name not in ("training", "metrics", "intended_use", "license")]
-    missing = [name for name in required if name not in values]
-    if missing:
-        raise _wrong(source, f"lacks {', '.join(missing)}")
-    known = {f.name for f in fields(Manifest)}
-    cleaned: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known}
-    manifest = Manifest(**cleaned)
-    _check(manifest, source)
-    return manifest
-
-
-def _check(manifest: Manifest, source: str) -> None:
     try:
-        problems = list(_problems(manifest))
-    except TypeError as error:  # a text where a number belongs, say
-        raise _wrong(source, f"has a value of the wrong type ({error})") from error
-    if problems:
-        raise _wrong(source, problems[0])
+        return _manifest(content)
+    except WrongValueError as error:
+        raise _wrong(source, f"is wrong: {str(error).rstrip('.')}") from error
 
 
-def _problems(m: Manifest) -> Iterator[str]:
-    if m.task not in TASKS:
-        yield f"names the task {m.task!r}; known are {', '.join(TASKS)}"
-    if len(m.axes) != 3 or any(len(set(m.axes) & pair) != 1 for pair in AXIS_PAIRS):
-        yield f"names the axes {m.axes!r}; they must be like RAS"
-    if len(m.spacing_mm) != 3 or not all(0 < s < 20 for s in m.spacing_mm):
-        yield f"has spacing_mm {m.spacing_mm}"
-    if len(m.patch_size) != 3 or not all(isinstance(n, int) and 0 < n <= 1024 for n in m.patch_size):
-        yield f"has patch_size {m.patch_size}"
-    if m.normalization not in NORMALIZATIONS:
-        yield f"names the normalization {m.normalization!r}; known are {', '.join(NORMALIZATIONS)}"
-    if len(m.classes) < 2:
-        yield f"has classes {m.classes}"
-    if not 0 <= m.overlap <= 0.9:
-        yield f"has overlap {m.overlap}"
-    if not 0 < m.threshold < 1:
-        yield f"has threshold {m.threshold}"
-    if not 0 <= m.min_volume_mm3 < 1000:
-        yield f"has min_volume_mm3 {m.min_volume_mm3}"
+def _manifest(content: Fields) -> Manifest:
+    """Check every value; `WrongValueError` names the first that is not what it must be."""
+    axes = content.text("axes")
+    if len(axes) != 3 or any(len(set(axes) & pair) != 1 for pair in AXIS_PAIRS):
+        raise wrong("axes", axes, "three directions like RAS")
+    classes = content.texts("classes")
+    if len(classes) < 2 or len(set(classes)) < len(classes):
+        raise wrong("classes", classes, "two names or more, each once")
+    sizes = content.items("patch_size", length=3)
+    patch_size = [Fields({"patch_size": one}).whole("patch_size", least=1, most=LARGEST_PATCH) for one in sizes]
+    spacing = content.numbers("spacing_mm", length=3, above=0, below=LARGEST_VOXEL_MM)
+    check_training(content.fields("training", default={}))
+    return Manifest(
+        schema_version=SCHEMA_VERSION,
+        name=content.text("name", empty=False),
+        version=content.text("version", empty=False),
+        task=content.text("task", choices=TASKS),
+        sequences=content.texts("sequences"),
+        spacing_mm=(spacing[0], spacing[1], spacing[2]),
+        patch_size=(patch_size[0], patch_size[1], patch_size[2]),
+        axes=axes,
+        normalization=content.text("normalization", choices=NORMALIZATIONS),
+        classes=classes,
+        overlap=content.number("overlap", least=0, most=0.9),
+        threshold=content.number("threshold", above=0, below=1),
+        min_volume_mm3=content.number("min_volume_mm3", least=0, below=1000),
+        training=dict(content.mapping("training", default={})),
+        metrics=dict(content.mapping("metrics", default={})),
+        intended_use=content.text("intended_use", default=""),
+        license=content.text("license", default=""),
+    )
+
+
+def check_training(training: Fields) -> None:
+    """Refuse (`WrongValueError`) what a program reads of how a model was trained and is not of its kind."""
+    training.text("statement", default="")
+    if training.plain.get("detector") is not None:
+        detector = training.fields("detector")
+        for key in ("name", "sha256"):
+            detector.text(key, default="")
+    if isinstance(training.plain.get("config"), Mapping):
+        training.fields("config").fields("data", default={}).numbers("spacing_mm", default=())
 
 
 def _wrong(source: str, problem: str) -> ModelError:

@@ -23,6 +23,7 @@ BUNDLED_SHA256: dict[str, str] = {
 DEFAULT_MODEL = "cmb-detector-simulated"
 DEFAULT_REGIONS = "cmb-regions-simulated"
 DEFAULT_VERIFIER = "cmb-verifier-simulated"
+LARGEST_LOGIT = 1e30  # beyond, sums over patches overflow
 CHANNELS = {"verify": 3}  # of the input; one where not named
 
 
@@ -61,15 +62,37 @@ class Model:
         ------
         MachineError
             The device ran out of memory or failed.
+        ModelError
+            It gave numbers of another shape than the manifest says, or NaN or infinite ones.
         """
         try:
             (output,) = self._session.run(None, {self._session.get_inputs()[0].name: patches})
         except Exception as error:  # onnxruntime raises classes of its own, per provider
+            if type(error).__name__ == "InvalidArgument":  # of a class that is made anew in each release
+                raise ModelError(
+                    f"{self.path.name} does not take what its manifest says ({_last_line(error)}).",
+                    "The file was put together wrongly: export it again with training/export.py.",
+                ) from error
             raise MachineError(
                 f"The network failed on device {self.device} ({_last_line(error)}).",
                 "Try --device cpu, or close other programs to free memory.",
             ) from error
+        self._check_output(output, patches.shape)
         return output
+
+    def _check_output(self, output: Any, given: tuple[int, ...]) -> None:
+        per_voxel = given[1:-1] if self.manifest.task != "verify" else ()
+        expected = (given[0], *per_voxel, len(self.manifest.classes))
+        if not isinstance(output, np.ndarray) or output.shape != expected:
+            raise ModelError(
+                f"The output of {self.path.name} has shape {np.shape(output)}, {expected} was expected.",
+                "The file was put together wrongly: export it again with training/export.py.",
+            )
+        if not (output.min() > -LARGEST_LOGIT and output.max() < LARGEST_LOGIT):  # NaN is neither
+            raise ModelError(
+                f"The output of {self.path.name} has NaN or infinite values.",
+                "Its training went wrong, or the file is damaged: get another one. On a GPU, try --device cpu.",
+            )
 
 
 def find_model(name: str | Path | None) -> Path:
@@ -151,9 +174,11 @@ def read_manifest(session: Any, source: str) -> Manifest:
 
 def _check_graph(session: Any, manifest: Manifest, source: str) -> None:
     inputs, outputs = session.get_inputs(), session.get_outputs()
-    if len(inputs) != 1 or len(outputs) != 1 or inputs[0].type != "tensor(float)":
+    kinds = [one.type for one in (*inputs, *outputs)]
+    if len(inputs) != 1 or len(outputs) != 1 or set(kinds) != {"tensor(float)"}:
         raise ModelError(
-            f"{source} has {len(inputs)} inputs and {len(outputs)} outputs, one float tensor each was expected.",
+            f"{source} has {len(inputs)} inputs and {len(outputs)} outputs ({', '.join(kinds)}), one of tensor(float) "
+            "each was expected.",
             "Export the model again with training/export.py.",
         )
     per_voxel = manifest.task != "verify"  # a verifier judges a whole crop

@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import SimpleITK as sitk
 
 from .errors import InputError, MachineError
+from .safe_write import sync_file, sync_folder
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header
@@ -129,6 +130,29 @@ def _held(lock: Path) -> Iterator[None]:
 def _may_write_beside(out: Path) -> bool:
     beside = out.resolve().parent
     return os.access(beside, os.W_OK) and beside.stat().st_dev == out.stat().st_dev
+
+
+def move_in(draft: Path, out: Path, names: Iterable[str]) -> None:
+    """Move files of a draft to their places, in order, so that a power cut leaves each whole or not there.
+
+    Parameters
+    ----------
+    draft, out : Path
+        On the same disk; `drafts` gives such.
+    names : iterable of str
+        Files in `draft`; those of the same name in `out` are replaced.
+
+    Raises
+    ------
+    OSError
+        The disk is full or failed.
+    """
+    every = list(names)
+    for name in every:
+        sync_file(draft / name)
+    for name in every:
+        os.replace(draft / name, out / name)
+    sync_folder(out)
 
 
 def write_image(image: sitk.Image, path: Path, header: Nifti1Header | None = None) -> None:

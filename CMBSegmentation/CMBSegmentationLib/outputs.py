@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,16 +12,15 @@ from .anatomy import REGIONS
 from .context import midplane_of
 from .detection import Detection
 from .lesions import COLUMNS
-from .output_folder import drafts, write_image
+from .output_folder import drafts, move_in, write_image
 from .regions import FIRST_TISSUE
 from .report import report_html
-from .result_files import ENDINGS_DICOM, SCHEMA_VERSION, all_names, result_names
+from .result_files import SCHEMA_VERSION, all_names, result_names
 from .review.lesion_list import REVIEW_COLUMNS
 from .summary import summarise
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header
-    from pydicom.dataset import Dataset
 
 NOTICE = "Research software, not a medical device: a reader must confirm every finding."
 
@@ -34,7 +32,6 @@ def write_results(
     *,
     notes: Sequence[str] = (),
     save_probability: bool = False,
-    dicom: Mapping[str, Dataset] | None = None,
     reviewed: Mapping[int, Mapping[str, Any]] | None = None,
     header: Nifti1Header | None = None,
 ) -> dict[str, Path]:
@@ -51,8 +48,6 @@ def write_results(
         What was repaired on reading.
     save_probability : bool
         Also write the probability and the brain mask (or map of regions), so that others can re-threshold.
-    dicom : mapping of str to Dataset, optional
-        Objects by kind, as `dicom_out.dicom_objects` makes them.
     reviewed : mapping of int to mapping, optional
         What readers said of each lesion, by its id: values of columns that follow `COLUMNS`.
     header : nibabel.nifti1.Nifti1Header, optional
@@ -61,7 +56,8 @@ def write_results(
     Returns
     -------
     dict
-        Path by kind, as `result_files.result_names`, and of the DICOM objects.
+        Path by kind, as `result_files.result_names`. DICOM objects of the same scan that were there are removed:
+        they are of other results, and `dicom_out.write_objects` writes new ones.
 
     Raises
     ------
@@ -70,7 +66,6 @@ def write_results(
     """
     mapped = midplane_of(detection.provenance) is not None
     names = result_names(stem, probability=save_probability, regions=mapped)
-    dicom_names = {kind: stem + ENDINGS_DICOM[kind] for kind in dicom or {}}
     with drafts(out) as draft:
         write_image(detection.labels, draft / names["labels"], header)
         rows = [{**lesion.as_row(), **(reviewed or {}).get(lesion.id, {})} for lesion in detection.lesions]
@@ -93,11 +88,8 @@ def write_results(
         if "region_names" in names:
             rows_of_regions = [f"{k}\t{name}\n" for k, name in enumerate(REGIONS, FIRST_TISSUE)]
             (draft / names["region_names"]).write_text("".join(["index\tname\n", *rows_of_regions]), encoding="utf-8")
-        for kind, one in (dicom or {}).items():
-            one.save_as(draft / dicom_names[kind], enforce_file_format=True)
-        names |= dicom_names
-        for name in sorted(names.values(), key=lambda name: name == names["json"]):
-            os.replace(draft / name, out / name)  # the list last: where it is, all is there
+        # the list last: where it is, all is there
+        move_in(draft, out, sorted(names.values(), key=lambda name: name == names["json"]))
         for name in all_names(stem) - set(names.values()):
             (out / name).unlink(missing_ok=True)  # of the run that is replaced
     return {kind: out / name for kind, name in names.items()}

@@ -12,6 +12,7 @@ from .glass_brain import Projection, glass_brain
 from .lesions import SURROUND_MM, Lesion
 from .report_counts import DEFINITE, DETECTED, POSSIBLE, Findings, certainty_of, findings_of
 from .report_words import METHODS, SAY
+from .scan_identity import NAMING
 from .summary import counted, summarise
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ def content_of(
         dropped=dropped,
         accepted_cards=cards(accepted[:MOST_PICTURED]),
         dropped_cards=cards(dropped[:MOST_DROPPED_PICTURED]),
-        methods=_methods(detection, findings),
+        methods=methods_of(detection, findings),
         provenance=detection.provenance,
         window=window,
         tilt=tilt_degrees(detection.image),
@@ -182,7 +183,7 @@ def without_names(content: ReportContent) -> ReportContent:
     kept = {key: value for key, value in content.provenance.items() if key not in ("review", "input")}
     given = content.provenance.get("input")
     if isinstance(given, Mapping):
-        kept["input"] = {key: value for key, value in given.items() if key != "file"}
+        kept["input"] = {key: value for key, value in given.items() if key not in NAMING}
     readers = content.findings.readers
     said = content.sentence.replace(f" by {', '.join(readers)}", "") if readers else content.sentence
     return replace(
@@ -222,14 +223,15 @@ def _sentence(findings: Findings, read: Sequence[Lesion], summary: Mapping[str, 
     return f"Cerebral microbleeds, read{by} with the help of research software: {numbers}{more}.{pattern}{left}"
 
 
-def _methods(detection: Detection, findings: Findings) -> list[str]:
+def methods_of(detection: Detection, findings: Findings) -> list[str]:
+    """Tell in sentences how the lesions were found, from what the provenance says."""
     provenance, rules = detection.provenance, detection.rules
-    settings = provenance.get("settings", {})
+    settings = provenance.get("settings") or {}
     said = []
     if model_name(provenance):
         training = provenance["model"].get("training")
         config = training.get("config") if isinstance(training, Mapping) else None
-        mm = config.get("data", {}).get("spacing_mm") if isinstance(config, Mapping) else None
+        mm = (config.get("data") or {}).get("spacing_mm") if isinstance(config, Mapping) else None
         spacing = f"{' × '.join(f'{s:g}' for s in mm)} mm" if mm else "its own voxel size"
         words = METHODS["detector"]
         said.append(words.format(model=model_name(provenance), spacing=spacing, threshold=rules.threshold))
@@ -237,7 +239,7 @@ def _methods(detection: Detection, findings: Findings) -> list[str]:
     if model_name(provenance, "verifier"):
         said.append(METHODS["verifier"].format(model=model_name(provenance, "verifier")))
     mapped = model_name(provenance, "regions")
-    statement = (provenance.get("regions") or {}).get("training", {}).get("statement", "")
+    statement = ((provenance.get("regions") or {}).get("training") or {}).get("statement", "")
     said.append(
         METHODS["regions"].format(model=mapped, statement=statement).strip() if mapped else METHODS["no_regions"]
     )

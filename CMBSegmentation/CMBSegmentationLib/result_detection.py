@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from .dicom_headers import Frame
 from .errors import InputError
 from .lesions import Lesion, LesionRules
 from .read import FILE_SUFFIXES, read_scan, scan_stem
-from .result_folder import ResultFolder, read_result_folder
+from .result_folder import read_result_folder
+from .scan_identity import ScanIdentity, identity_of, what_differs
 
 SAME_GRID_MM = 0.1  # NIfTI rounds geometry to float32
 
@@ -36,6 +38,8 @@ class StoredDetection:
         What readers said, by lesion id; None where nobody has read.
     frames : tuple of Frame
         Of a DICOM scan.
+    identity : ScanIdentity
+        Whose scan it is.
     """
 
     detection: Detection
@@ -43,6 +47,7 @@ class StoredDetection:
     notes: tuple[str, ...]
     reviewed: dict[int, dict[str, Any]] | None
     frames: tuple[Frame, ...]
+    identity: ScanIdentity
 
 
 def read_detection(folder: Path, scan: Path, series: str | None = None) -> StoredDetection:
@@ -51,7 +56,7 @@ def read_detection(folder: Path, scan: Path, series: str | None = None) -> Store
     Parameters
     ----------
     folder : Path
-        That `outputs.write_results` wrote, with the results of one scan.
+        That `outputs.write_results` wrote; of several results, those that are named as the scan are meant.
     scan : Path
         The scan that was searched: a file or a DICOM folder.
     series : str, optional
@@ -66,12 +71,15 @@ def read_detection(folder: Path, scan: Path, series: str | None = None) -> Store
     InputError
         The folder or the scan cannot be read, or the scan is another one.
     """
-    found = read_result_folder(folder)
+    found = read_result_folder(folder, scan_stem(scan))
     read = read_scan(scan, series)
-    image, labels = read.image, found.labels
-    if image.GetSize() != labels.GetSize() or not _same_place(image, labels):
+    image, labels, identity = read.image, found.labels, identity_of(read)
+    differs = "its grid is another one"
+    if image.GetSize() == labels.GetSize() and _same_place(image, labels):
+        differs = what_differs(found.provenance.get("input") or {}, image, identity)
+    if differs:
         raise InputError(
-            f"{scan.name} is not the scan of these results: its grid is another one.",
+            f"{scan.name} is not the scan of these results: {differs}.",
             f"Give the scan that was searched ({found.stem}).",
         )
     lesions = [Lesion(**row) for row in found.rows]
@@ -82,9 +90,14 @@ def read_detection(folder: Path, scan: Path, series: str | None = None) -> Store
     brain = found.brain or brain_mask(image)
     brain.CopyInformation(image)
     provenance = {key: value for key, value in found.provenance.items() if key != "notes"}
-    detection = Detection(lesions, labels, probability, brain, image, _rules(found), provenance)
+    detection = Detection(lesions, labels, probability, brain, image, rules_of(found.provenance), provenance)
     return StoredDetection(
-        detection, found.stem, tuple(found.provenance.get("notes", ())), found.reviewed or None, tuple(read.frames)
+        detection,
+        found.stem,
+        tuple(found.provenance.get("notes", ())),
+        found.reviewed or None,
+        tuple(read.frames),
+        identity,
     )
 
 
@@ -107,7 +120,7 @@ def find_scan(folder: Path) -> Path:
         The folder cannot be read, or the scan is in neither place.
     """
     found = read_result_folder(folder)
-    wanted = {found.stem, scan_stem(Path(str(found.provenance.get("input", {}).get("file") or found.stem)))}
+    wanted = {found.stem, scan_stem(Path(str((found.provenance.get("input") or {}).get("file") or found.stem)))}
     places = (folder, folder.resolve().parent)
     scans = [path for place in places for path in sorted(place.iterdir()) if scan_stem(path) in wanted]
     for path in scans:
@@ -127,10 +140,13 @@ def _same_place(one: sitk.Image, other: sitk.Image) -> bool:
     )
 
 
-def _rules(found: ResultFolder) -> LesionRules:
-    settings = found.provenance.get("settings", {})
-    known = {name: settings[name] for name in ("threshold", "min_volume_mm3", "max_diameter_mm") if name in settings}
-    return LesionRules(**{"threshold": 0.5, **known})
+def rules_of(provenance: Mapping[str, Any]) -> LesionRules:
+    """Give the rules that a provenance tells of, as far as it does."""
+    settings = provenance.get("settings") or {}
+    limits = ("threshold", "min_volume_mm3", "max_diameter_mm")
+    return LesionRules(
+        **{"threshold": 0.5, **{name: settings[name] for name in limits if settings.get(name) is not None}}
+    )
 
 
 def _probability(labels: sitk.Image, lesions: list[Lesion]) -> sitk.Image:

@@ -10,10 +10,15 @@ from typing import Any
 import SimpleITK as sitk
 
 from .errors import InputError
-from .lesions import COLUMNS
+from .fields import Fields, WrongValueError
+from .lesions import ACCEPTED, COLUMNS, DROPPED
+from .manifest import check_training
 from .read import read_label_image
 from .result_files import ENDINGS, SCHEMA_VERSION, result_names
 from .review.lesion_list import REVIEW_COLUMNS
+from .scan_identity import NAMING
+
+MOST_NAMED = 8  # scans in a message
 
 
 @dataclass(frozen=True)
@@ -45,13 +50,15 @@ class ResultFolder:
     reviewed: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
-def read_result_folder(folder: Path) -> ResultFolder:
+def read_result_folder(folder: Path, stem: str | None = None) -> ResultFolder:
     """Read what `outputs.write_results` wrote.
 
     Parameters
     ----------
     folder : Path
-        With the results of one scan.
+        With the results of one scan or of several.
+    stem : str, optional
+        The scan's name without extension: says whose results are meant where there are several.
 
     Returns
     -------
@@ -60,30 +67,29 @@ def read_result_folder(folder: Path) -> ResultFolder:
     Raises
     ------
     InputError
-        There is no list or more than one, or a file is damaged, missing or of another version.
+        There is no list, or there are several and none is meant; or a file is damaged, missing or of another version.
     """
-    lists = sorted(folder.glob(f"*{ENDINGS['json']}"))
-    if len(lists) != 1:
-        what = "no result list" if not lists else f"the results of {len(lists)} scans"
-        raise InputError(f"{folder} holds {what}.", "Run the detection again, into a folder of its own.")
-    stem = lists[0].name.removesuffix(ENDINGS["json"])
+    path = _list_of(folder, stem)
+    stem = path.name.removesuffix(ENDINGS["json"])
     mapped = (folder / result_names(stem, probability=True, regions=True)["brain"]).exists()
     names = result_names(stem, probability=True, regions=mapped)
     try:
-        content = json.loads(lists[0].read_text(encoding="utf-8"))
-        version = content["schema_version"]
-        rows = [{name: row[name] for name in COLUMNS} for row in content["lesions"]]
-        reviewed = {
-            row["id"]: {name: row[name] for name in REVIEW_COLUMNS} for row in content["lesions"] if "decision" in row
-        }
-        provenance = {**content["provenance"], "notes": list(content.get("notes", ()))}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{lists[0].name} is damaged ({error!r}).", "Run the detection again.") from error
-    if version != SCHEMA_VERSION:
-        raise InputError(
-            f"{lists[0].name} has schema version {version}, this program reads {SCHEMA_VERSION}.",
-            "Update this program, or run the detection again.",
-        )
+        content = Fields(json.loads(path.read_text(encoding="utf-8")))
+        version = content.whole("schema_version")
+        if version != SCHEMA_VERSION:
+            raise InputError(
+                f"{path.name} has schema version {version}, this program reads {SCHEMA_VERSION}.",
+                "Update this program, or run the detection again.",
+            )
+        lesions = list(content.records("lesions"))
+        rows = [_row(one) for one in lesions]
+        reviewed = {one.whole("id"): _said(one) for one in lesions if one.text("decision", default=None) is not None}
+        if len({row["id"] for row in rows}) < len(rows):
+            raise WrongValueError("Two lesions have the same id.")
+        notes = list(content.texts("notes", default=()))
+        provenance = {**checked_provenance(content.fields("provenance")), "notes": notes}
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path.name} is damaged ({error}).", "Run the detection again.") from error
     return ResultFolder(
         rows=rows,
         provenance=provenance,
@@ -93,6 +99,72 @@ def read_result_folder(folder: Path) -> ResultFolder:
         stem=stem,
         reviewed=reviewed,
     )
+
+
+def _list_of(folder: Path, stem: str | None) -> Path:
+    """Find the list that is meant."""
+    try:
+        lists = sorted(folder.glob(f"*{ENDINGS['json']}"))
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read ({error.strerror}).", "Ask for the right to.") from error
+    own = [path for path in lists if path.name == f"{stem}{ENDINGS['json']}"]
+    if not lists:
+        raise InputError(f"{folder} holds no result list.", "Give the folder that a detection or a review wrote.")
+    if len(lists) > 1 and not own:
+        stems = ", ".join(path.name.removesuffix(ENDINGS["json"]) for path in lists[:MOST_NAMED])
+        more = f" and {len(lists) - MOST_NAMED} more" if len(lists) > MOST_NAMED else ""
+        of = f", none of them of {stem}" if stem else ""
+        raise InputError(
+            f"{folder} holds the results of {len(lists)} scans ({stems}{more}){of}.", "Give the scan that is meant."
+        )
+    return own[0] if own else lists[0]
+
+
+def _row(one: Fields) -> dict[str, Any]:
+    """A lesion's values by `COLUMNS`, each of its own kind."""
+    positive = ("volume_mm3", "diameter_mm", "elongation")
+    row: dict[str, Any] = {
+        "id": one.whole("id", least=1, most=65535),
+        "status": one.text("status", choices=(ACCEPTED, DROPPED)),
+        **{name: one.number(name) for name in ("r_mm", "a_mm", "s_mm", "contrast")},
+        **{name: one.number(name, least=0) for name in positive},
+        "probability": one.number("probability", least=0, most=1),
+        "verifier": one.number("verifier", least=0, most=1, default=None),
+        **{name: one.text(name, default="") for name in ("region", "side", "dropped_because")},
+    }
+    return {name: row[name] for name in COLUMNS}
+
+
+def _said(one: Fields) -> dict[str, Any]:
+    """What a reader said of a lesion, by `REVIEW_COLUMNS`."""
+    return {name: one.text(name, default="") for name in REVIEW_COLUMNS}
+
+
+def checked_provenance(about: Fields) -> dict[str, Any]:
+    """Give a provenance whose parts that code reads are of their kinds; `WrongValueError` if one is not."""
+    for kind in ("model", "regions", "verifier"):
+        model = about.fields(kind, default={})
+        for key in ("name", "version", "sha256"):
+            model.text(key, default="")
+        model.mapping("metrics", default={})
+        check_training(model.fields("training", default={}))
+    regions = about.fields("regions", default={})
+    if regions.plain.get("midplane_ras") is not None:
+        regions.numbers("midplane_ras", length=4)
+    for judged in about.fields("verifier", default={}).records("candidates", default=()):
+        for key in ("r_mm", "a_mm", "s_mm", "score"):
+            judged.number(key)
+        judged.text("kind", default="")
+    settings = about.fields("settings", default={})
+    settings.number("threshold", above=0, below=1, default=0.5)
+    settings.number("min_volume_mm3", least=0, default=0)
+    settings.number("max_diameter_mm", above=0, default=1)
+    about.fields("software", default={}).text("version", default="")
+    given = about.fields("input", default={})
+    for key in NAMING:
+        given.text(key, default="")
+    about.fields("review", default={}).texts("readers", default=())
+    return about.plain
 
 
 def _read_image(path: Path) -> sitk.Image:

@@ -9,13 +9,14 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from .detection import Detection, Settings, detect
-from .dicom_out import DicomExport, check_can_export, dicom_objects
+from .dicom_out import DicomExport, dicom_objects, prepare_export, write_objects
 from .errors import InputError, MachineError
 from .output_folder import check_output_folder
 from .outputs import write_results
 from .progress import Clock, Progress, no_progress, part_of
 from .read import read_label_image, read_scan, scan_stem
 from .result_files import all_names
+from .scan_identity import identity_of, identity_provenance
 from .stages import StageChoice, Stages, load_stages
 
 
@@ -95,9 +96,8 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
     clock.lap("model")
     progress(0.02, "Reading the scan")
     scan = read_scan(request.scan, request.series)
-    if request.dicom is not None:
-        check_can_export(scan.frames, request.scan.name)
-    notes = (*scan.notes, *stages.notes)
+    source = None if request.dicom is None else prepare_export(scan.frames, request.scan.name, request.dicom)
+    notes = (*scan.notes, *stages.notes, *(source.notes if source else ()))
     mask = None if request.mask is None else read_label_image(request.mask)
     clock.lap("read")
     try:
@@ -112,7 +112,10 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
         )
         clock.lap("detect")
         progress(0.95, "Writing the results")
-        detection.provenance["input"]["file"] = request.scan.name or stem
+        about = detection.provenance["input"]
+        about["file"] = request.scan.name or stem
+        is_named = request.dicom is None or not request.dicom.deidentified
+        about |= identity_provenance(scan.image, identity_of(scan) if is_named else None)
         detection.provenance["date"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
         detection.provenance["timings_s"] |= {"model": clock.laps["model"], "read": clock.laps["read"]}
         files = write_results(
@@ -122,8 +125,9 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
             notes=notes,
             save_probability=request.save_probability,
             header=scan.header,
-            dicom=None if request.dicom is None else dicom_objects(detection, scan.frames, request.dicom),
         )
+        if source is not None:
+            files |= write_objects(lambda: dicom_objects(detection, source), request.out, stem)
     except MemoryError as error:
         raise _out_of_memory(scan.image) from error
     except RuntimeError as error:

@@ -48,10 +48,9 @@ def replacing(path: Path) -> Iterator[Path]:
     draft = path.with_name(f".draft-{os.getpid()}-{path.name}")
     try:
         yield draft
-        with draft.open("rb+") as stream:
-            os.fsync(stream.fileno())
+        sync_file(draft)
         os.replace(draft, path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
         _remove_forgotten_drafts(path)
     except OSError as error:
         raise write_error(path, error) from error
@@ -136,7 +135,13 @@ def write_error(path: Path, error: OSError) -> CMBError:
     return MachineError(f"{path.name} could not be saved ({error.strerror or error}).", f"{kept} Check the disk.")
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_file(path: Path) -> None:
+    """Have a file's bytes on the disk before its name is; `OSError` if they cannot be."""
+    with path.open("rb+") as stream:
+        os.fsync(stream.fileno())
+
+
+def sync_folder(folder: Path) -> None:
     """Make a replaced name last through a power cut; Windows opens no folders and needs no such call."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from .errors import InputError
 from .model import DEFAULT_REGIONS, DEFAULT_VERIFIER, Model, find_model, load_model
 from .resources import resource_folder
+from .verify import check_verifier
 
 NONE, AUTO = "none", "auto"
 
@@ -77,6 +78,7 @@ def load_stages(
         regions = load_model(find_model(name), device, "regions", threads=threads)
     if choice.verifier != NONE and (name := _named(choice.verifier, DEFAULT_VERIFIER)):
         verifier = load_model(find_model(name), device, "verify", threads=threads)
+        check_verifier(verifier)
         made_for = verifier.manifest.training.get("detector", {})
         if made_for.get("sha256") != detector.sha256:
             what = f"The verifier {verifier.manifest.name} was made for the detector {made_for.get('name', 'unknown')}"

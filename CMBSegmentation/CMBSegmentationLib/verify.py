@@ -11,6 +11,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from scipy.special import softmax
 
+from .errors import ModelError
 from .lesions import CANDIDATE_PROBABILITY
 from .model import Model
 
@@ -116,6 +117,15 @@ def crop(
     i, j, k = CROP
     coarse = wide.reshape(i, 2, j, 2, k, 2).mean(axis=(1, 3, 5))
     return np.stack([near, there, coarse], axis=-1)
+
+
+def check_verifier(model: Model) -> None:
+    """Refuse (`ModelError`) a verifier that was made for crops of another size."""
+    if tuple(model.manifest.patch_size) != CROP:
+        raise ModelError(
+            f"{model.path.name} was made for crops of {model.manifest.patch_size} voxels, this program gives {CROP}.",
+            "Give a model made by training/export_stage.py.",
+        )
 
 
 def verify(

@@ -107,7 +107,7 @@ class LesionTable:
         return [self._id(row) for row in range(table.rowCount) if table.item(row, NUMBER_COLUMN).isSelected()]
 
     def _fill(self, row: int, column: int, value: Any, lesion: ReviewedLesion) -> None:
-        from CMBSegmentationLib.scene.review_nodes import COLOURS
+        from CMBSegmentationLib.segment_looks import REVIEW_COLOURS
 
         item = self._widget.item(row, column)
         if item is None:
@@ -116,7 +116,7 @@ class LesionTable:
         item.setData(qt.Qt.DisplayRole, value)
         item.setToolTip(str(value) if column == NOTE_COLUMN else "")
         if column in COLOURED_COLUMNS:
-            red, green, blue = (round(255 * part) for part in COLOURS[lesion.state])
+            red, green, blue = (round(255 * part) for part in REVIEW_COLOURS[lesion.state])
             item.setBackground(qt.QBrush(qt.QColor(red, green, blue)))
             dark = 0.299 * red + 0.587 * green + 0.114 * blue < 140
             item.setForeground(qt.QBrush(qt.QColor("white" if dark else "black")))

@@ -288,11 +288,11 @@ BAD_MODELS = {
     "no manifest": "has no manifest",
     "damaged manifest": "damaged",
     "newer manifest": "schema version 99",
-    "lacking manifest": "lacks version",
+    "lacking manifest": "is missing",
     "other task": "for the task 'regions'",
     "other patch": "its manifest says",
-    "impossible threshold": "threshold 2.0",
-    "wrong type": "wrong type",
+    "impossible threshold": "threshold is 2.0; it must be above 0 and below 1",
+    "wrong type": "overlap is .much.; it must be a finite number",
     "truncated": "cannot be opened|no manifest|damaged",
 }
 

@@ -11,8 +11,9 @@ import vtk
 from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.scene.lesion_nodes import LESION_COLOUR, lesion_name
+from CMBSegmentationLib.scene.lesion_nodes import lesion_name
 from CMBSegmentationLib.scene.segment_voxels import add_segment, segment_ids, set_voxels
+from CMBSegmentationLib.segment_looks import LESION_COLOUR, TERMINOLOGY, TERMINOLOGY_TAG
 
 from ..linked_lesion import LinkedLesion
 from ..segments_file import READER_TAG
@@ -59,6 +60,7 @@ def show_lesion(nodes: GrowNodes, lesion: LinkedLesion, grid: ScanGrid, reader: 
     set_voxels(nodes.masks, mask, lesion.mask, grid.ijk_to_ras)
     segment = masks.GetSegment(mask)
     segment.SetColor(*(LESION_COLOUR if lesion.accepted else PENDING_COLOUR))
+    segment.SetTag(TERMINOLOGY_TAG, TERMINOLOGY)
     for name, text in _tags(lesion).items():
         segment.SetTag(TAG + name, text)
     segment.SetTag(READER_TAG, reader)

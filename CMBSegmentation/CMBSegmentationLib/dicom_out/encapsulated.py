@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import EncapsulatedPDFStorage, ExplicitVRLittleEndian, generate_uid
 
-from ..dicom_headers import Frame
 from . import codes
-from .export import DicomExport
-from .source import mark_deidentified, source_headers
+from .export import ExportSource
+from .single_frames import name_own_classes
+from .source import mark_deidentified
 
 SERIES_NUMBER = 9003  # after the segmentation's and the structured report's
 PATIENT_AND_STUDY = (
@@ -21,16 +21,15 @@ PATIENT_AND_STUDY = (
 )  # fmt: skip
 
 
-def pdf_object(pdf: bytes, frames: Sequence[Frame], export: DicomExport, provenance: Mapping[str, Any]) -> Dataset:
+def pdf_object(pdf: bytes, source: ExportSource, provenance: Mapping[str, Any]) -> Dataset:
     """Put a PDF into the study of the scan that it is about.
 
     Parameters
     ----------
     pdf : bytes
-        Of a de-identified report, where `export` says so.
-    frames : sequence of Frame
-        The slices that were searched.
-    export : DicomExport
+        Of a de-identified report, where the export is to be so.
+    source : ExportSource
+        Of the scan that was searched.
     provenance : mapping
         Of the detection: names the software.
 
@@ -39,7 +38,7 @@ def pdf_object(pdf: bytes, frames: Sequence[Frame], export: DicomExport, provena
     Dataset
         Ready to be saved.
     """
-    sources = source_headers(frames, deidentified=export.deidentified)
+    sources, export = source.headers, source.export
     one = Dataset()
     one.file_meta = FileMetaDataset()
     one.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -63,7 +62,8 @@ def pdf_object(pdf: bytes, frames: Sequence[Frame], export: DicomExport, provena
     title.CodeValue, title.CodingSchemeDesignator = codes.REPORT_TITLE.value, codes.REPORT_TITLE.scheme_designator
     title.CodeMeaning = codes.REPORT_TITLE.meaning
     one.ConceptNameCodeSequence = [title]
-    one.SourceInstanceSequence = [_reference(source) for source in sources]
+    one.SourceInstanceSequence = [_reference(header) for header in sources]
+    name_own_classes([one], source.classes)
     one.MIMETypeOfEncapsulatedDocument = "application/pdf"
     one.EncapsulatedDocumentLength = len(pdf)
     one.EncapsulatedDocument = pdf + b"\0" * (len(pdf) % 2)
@@ -72,7 +72,7 @@ def pdf_object(pdf: bytes, frames: Sequence[Frame], export: DicomExport, provena
     return one
 
 
-def _reference(source: Dataset) -> Dataset:
+def _reference(header: Dataset) -> Dataset:
     reference = Dataset()
-    reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = source.SOPClassUID, source.SOPInstanceUID
+    reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = header.SOPClassUID, header.SOPInstanceUID
     return reference

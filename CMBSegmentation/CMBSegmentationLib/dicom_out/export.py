@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import SimpleITK as sitk
 
 from ..dicom_headers import Frame
-from ..errors import InputError, MachineError
+from ..errors import Cancelled, CMBError, InputError, MachineError
+from ..lesions import ACCEPTED, Lesion
+from ..output_folder import drafts, move_in
+from ..result_files import ENDINGS_DICOM, ENDINGS_REPORT
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
     from ..detection import Detection
+    from .software import Software
 
 
 @dataclass(frozen=True)
@@ -31,8 +37,31 @@ class DicomExport:
     deidentified: bool = False
 
 
-def check_can_export(frames: Sequence[Frame], scan: str) -> None:
-    """Refuse, before any work is done, what cannot become DICOM.
+@dataclass(frozen=True)
+class ExportSource:
+    """What DICOM objects take of their source, cleaned and seen to be enough.
+
+    Attributes
+    ----------
+    frames : tuple of Frame
+    headers : tuple of Dataset
+        Of the files that hold the frames.
+    classes : dict of str to str
+        As `single_frames.as_classic` gives it.
+    export : DicomExport
+    notes : tuple of str
+        What the objects do not carry over, worded for the user.
+    """
+
+    frames: tuple[Frame, ...]
+    headers: tuple[Dataset, ...]
+    classes: dict[str, str]
+    export: DicomExport
+    notes: tuple[str, ...]
+
+
+def prepare_export(frames: Sequence[Frame], scan: str, export: DicomExport) -> ExportSource:
+    """Clean the source's headers and make objects of them once for trial, before any work is done.
 
     Parameters
     ----------
@@ -40,11 +69,17 @@ def check_can_export(frames: Sequence[Frame], scan: str) -> None:
         `Scan.frames`.
     scan : str
         Its name, for messages.
+    export : DicomExport
+
+    Returns
+    -------
+    ExportSource
 
     Raises
     ------
     InputError
-        The scan is no DICOM, or its slices are spread over several multi-frame files.
+        The scan is no DICOM, its slices are spread over several multi-frame files, or its headers do not hold what
+        DICOM objects need.
     MachineError
         highdicom is not installed.
     """
@@ -64,22 +99,46 @@ def check_can_export(frames: Sequence[Frame], scan: str) -> None:
         raise MachineError(
             "DICOM results need highdicom, which is not installed.", "Install it: pip install 'slicer-cmb[dicom]'."
         ) from error
+    from .single_frames import as_classic
+    from .source import source_headers
+
+    headers, notes = source_headers(frames, deidentified=export.deidentified)
+    classes = as_classic(headers, frames)
+    source = ExportSource(tuple(frames), tuple(headers), classes, export, tuple(notes))
+    _try_out(source, scan)
+    return source
+
+
+def _try_out(source: ExportSource, scan: str) -> None:
+    """Make the objects of one voxel in the first slice; `InputError` if the headers do not allow it."""
+    from .software import Software
+
+    rows, columns = source.frames[0].size
+    labels = sitk.Image([columns, rows, 1], sitk.sitkUInt16)
+    labels[0, 0, 0] = 1
+    lesion = Lesion(1, ACCEPTED, 0, 0, 0, 1, 1, 1, 0, 1)
+    try:
+        for one in _objects(labels, [lesion], replace(source, frames=source.frames[:1]), Software.NONE, {}).values():
+            one.save_as(BytesIO(), enforce_file_format=True)
+    except CMBError:
+        raise
+    except Exception as error:  # highdicom's and pydicom's, of any kind
+        raise InputError(
+            f"The headers of {scan} cannot be carried over to DICOM results ({_last_line(error)}).",
+            "Export the series from the archive again, or remove --dicom: the other results need none of them.",
+        ) from error
 
 
 def dicom_objects(
-    detection: Detection,
-    frames: Sequence[Frame],
-    export: DicomExport,
-    reviewed: Mapping[int, Mapping[str, Any]] | None = None,
+    detection: Detection, source: ExportSource, reviewed: Mapping[int, Mapping[str, Any]] | None = None
 ) -> dict[str, Dataset]:
     """Make the objects.
 
     Parameters
     ----------
     detection : Detection
-    frames : sequence of Frame
-        `Scan.frames` of the scan that was searched; checked by `check_can_export`.
-    export : DicomExport
+    source : ExportSource
+        Of the scan that was searched.
     reviewed : mapping of int to mapping, optional
         What readers said, by lesion id: values of `review.lesion_list.REVIEW_COLUMNS`.
 
@@ -89,39 +148,95 @@ def dicom_objects(
         ``dicom_seg`` (not where there is no lesion: a segmentation has at least one segment) and
         ``dicom_sr``. Segments are numbered from 1 without gaps, in the order of the lesions.
     """
+    from .software import software_from
+
+    detection, reviewed = _numbered(detection, reviewed or {})
+    return _objects(detection.labels, detection.accepted, source, software_from(detection.provenance), reviewed)
+
+
+def _objects(
+    labels: sitk.Image,
+    lesions: Sequence[Lesion],
+    source: ExportSource,
+    software: Software,
+    reviewed: Mapping[int, Mapping[str, Any]],
+) -> dict[str, Dataset]:
     from highdicom import UID
 
     from .measurements import report_object
     from .segmentation import segmentation_object
-    from .software import software_from
-    from .source import mark_deidentified, source_headers
+    from .single_frames import name_own_classes
+    from .source import mark_deidentified
 
-    sources = source_headers(frames, deidentified=export.deidentified)
-    software = software_from(detection.provenance)
-    detection, reviewed = _numbered(detection, reviewed or {})
-    lesions = detection.accepted
+    frames, headers = source.frames, list(source.headers)
     tracking_uids = {lesion.id: str(UID()) for lesion in lesions}
     objects: dict[str, Dataset] = {}
     segmentation = None
     if lesions:
-        segmentation = segmentation_object(
-            detection.labels, lesions, frames, sources, software, tracking_uids, bool(reviewed)
-        )
+        segmentation = segmentation_object(labels, lesions, frames, headers, software, tracking_uids, reviewed)
         objects["dicom_seg"] = segmentation
     objects["dicom_sr"] = report_object(
         lesions,
         segmentation,
         frames,
-        sources,
+        headers,
         software,
         tracking_uids,
         reviewed,
-        named=not export.deidentified,
+        named=not source.export.deidentified,
     )
-    if export.deidentified:
+    name_own_classes(objects.values(), source.classes)
+    if source.export.deidentified:
         for one in objects.values():
             mark_deidentified(one)
     return objects
+
+
+def write_objects(make: Callable[[], Mapping[str, Dataset]], out: Path, stem: str) -> dict[str, Path]:
+    """Make DICOM objects and write them beside results that are there already.
+
+    Parameters
+    ----------
+    make : callable
+        Gives the objects by kind, of `result_files.ENDINGS_DICOM` and `ENDINGS_REPORT`.
+    out : Path
+        Where the list and the report are.
+    stem : str
+        The scan's name without extension.
+
+    Returns
+    -------
+    dict
+        Path by kind.
+
+    Raises
+    ------
+    CMBError
+        They could not be made or written. The message says that the other results are there.
+    """
+    kept = f"The list, the segmentation and the report are in {out}; only the DICOM results are missing."
+    try:
+        objects = make()
+        files = {kind: stem + (ENDINGS_DICOM | ENDINGS_REPORT)[kind] for kind in objects}
+        with drafts(out) as draft:
+            for kind, one in objects.items():
+                one.save_as(draft / files[kind], enforce_file_format=True)
+            move_in(draft, out, files.values())
+    except Cancelled:
+        raise
+    except CMBError as error:
+        raise type(error)(f"{error.message} {kept}", error.hint) from error
+    except Exception as error:  # highdicom's and pydicom's, of any kind
+        raise MachineError(
+            f"The DICOM results could not be made ({_last_line(error)}). {kept}",
+            "Run again with --debug and report it; cmb report --dicom tries again without a search.",
+        ) from error
+    return {kind: out / file for kind, file in files.items()}
+
+
+def _last_line(error: Exception) -> str:
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[-1][:200]}" if text else type(error).__name__
 
 
 def _numbered(

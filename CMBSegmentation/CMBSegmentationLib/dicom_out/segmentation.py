@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import highdicom as hd
 import numpy as np
@@ -12,6 +14,8 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from ..dicom_headers import Frame
 from ..lesions import Lesion
+from ..review import UNREVIEWED
+from ..segment_looks import LESION_COLOUR, REVIEW_COLOURS
 from . import codes
 from .software import Software
 from .source import decimals
@@ -26,7 +30,7 @@ def segmentation_object(
     sources: Sequence[Dataset],
     software: Software,
     tracking_uids: dict[int, str],
-    reviewed: bool = False,
+    reviewed: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> Dataset:
     """Write the lesions' voxels as segments (DICOM PS3.3, A.51; binary).
 
@@ -43,8 +47,8 @@ def segmentation_object(
     software : Software
     tracking_uids : dict
         By lesion id: ties a segment to its measurements.
-    reviewed : bool
-        Whether a reader has judged lesions.
+    reviewed : mapping of int to mapping, optional
+        What readers said, by lesion id.
 
     Returns
     -------
@@ -67,6 +71,7 @@ def segmentation_object(
             tracking_uid=tracking_uids[lesion.id],
             tracking_id=f"CMB {lesion.id}",
             anatomic_regions=[codes.finding_site(lesion.region)],
+            display_color=_colour(lesion.id, reviewed or {}),
         )
         for lesion in lesions
     ]
@@ -90,16 +95,36 @@ def segmentation_object(
         transfer_syntax_uid=ExplicitVRLittleEndian,
         pixel_measures=hd.PixelMeasuresSequence(
             pixel_spacing=decimals(spacing),
-            slice_thickness=frames[0].thickness_mm or step,
-            spacing_between_slices=step,
+            slice_thickness=decimals([frames[0].thickness_mm or step])[0],
+            spacing_between_slices=decimals([step])[0],
         ),
         plane_orientation=hd.PlaneOrientationSequence("PATIENT", decimals(orientation)),
         plane_positions=[hd.PlanePositionSequence("PATIENT", decimals(frame.position or ())) for frame in frames],
         series_description=f"Cerebral microbleeds (research, {state})",
     )
+    _name_segment_per_frame(segmentation)
     if len(sources) < len(frames):
         _name_source_frames(segmentation, frames)
     return segmentation
+
+
+def _colour(lesion_id: int, reviewed: Mapping[int, Mapping[str, Any]]) -> hd.color.CIELabColor:
+    """Paint a lesion as our own views do: by what a reader said of it, or as one that nobody has read."""
+    decision = str(reviewed.get(lesion_id, {}).get("decision") or UNREVIEWED)
+    colour = REVIEW_COLOURS.get(decision, LESION_COLOUR) if reviewed else LESION_COLOUR
+    return hd.color.CIELabColor.from_rgb(*(round(255 * part) for part in colour))
+
+
+def _name_segment_per_frame(segmentation: Dataset) -> None:
+    """Say of each frame which segment it shows; from 0.28 on highdicom says it once for all, where there is one.
+
+    Its own `ReferencedSegment.from_segmentation` looks for it in each frame, as other readers do.
+    """
+    shared = segmentation.SharedFunctionalGroupsSequence[0]
+    if "SegmentIdentificationSequence" in shared:
+        for frame in segmentation.PerFrameFunctionalGroupsSequence:
+            frame.SegmentIdentificationSequence = copy.deepcopy(shared.SegmentIdentificationSequence)
+        del shared.SegmentIdentificationSequence
 
 
 def _name_source_frames(segmentation: Dataset, frames: Sequence[Frame]) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import pydicom
+from pydicom.datadict import dictionary_description
 from pydicom.dataset import Dataset
 from pydicom.valuerep import format_number_as_ds
 
 from ..dicom_headers import Frame
+from ..errors import InputError
+from .clean_headers import cleaned, together
 
 NEEDED = (  # of type 2 in DICOM: there, but possibly empty; some exporters leave them out
     "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "AccessionNumber",
@@ -23,10 +27,11 @@ KEPT = {  # when the patient is taken out: what places a voxel, and what makes t
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "SpecificCharacterSet",
 }  # fmt: skip
 KEPT_MACROS = {"PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence"}
+REFERRED_TO = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
 REPLACED_UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")
 
 
-def source_headers(frames: Sequence[Frame], *, deidentified: bool) -> list[Dataset]:
+def source_headers(frames: Sequence[Frame], *, deidentified: bool) -> tuple[list[Dataset], list[str]]:
     """Read the headers of the files that hold the frames, in the frames' order.
 
     Parameters
@@ -39,18 +44,42 @@ def source_headers(frames: Sequence[Frame], *, deidentified: bool) -> list[Datas
 
     Returns
     -------
-    list of Dataset
-        Without pixels; of a multi-frame file with the given frames only, in the given order.
+    headers : list of Dataset
+        Without pixels, cleaned; of a multi-frame file with the given frames only, in the given order.
+    notes : list of str
+        What was not valid in them, as `clean_headers.cleaned` says it.
+
+    Raises
+    ------
+    InputError
+        A UID is missing that an object has to refer to.
     """
-    headers = []
+    headers, notes = [], []
     for path in dict.fromkeys(frame.path for frame in frames):
-        header = pydicom.dcmread(path, stop_before_pixels=True)
+        header, found = cleaned(pydicom.dcmread(path, stop_before_pixels=True))
+        notes += found + _identified(header, path)
         for keyword in NEEDED:
             if keyword not in header:
                 setattr(header, keyword, "")
         _reduce(header, [frame.index for frame in frames if frame.path == path])
         headers.append(_without_patient(header) if deidentified else header)
-    return headers
+    return headers, together(notes)
+
+
+def _identified(header: Dataset, path: Path) -> list[str]:
+    """Refuse a header that cannot be referred to; make up a frame of reference, which nothing else has to know."""
+    if not header.get("SOPClassUID"):
+        header.SOPClassUID = getattr(header.file_meta, "MediaStorageSOPClassUID", "")
+    for keyword in REFERRED_TO:
+        if not header.get(keyword):
+            raise InputError(
+                f"{path.name} has no valid {dictionary_description(keyword)}: DICOM results cannot refer to it.",
+                "Export the series from the archive again, or remove --dicom.",
+            )
+    if header.get("FrameOfReferenceUID"):
+        return []
+    header.FrameOfReferenceUID = hashed_uid(f"frame of reference of {header.SeriesInstanceUID}")
+    return ["The scan has no Frame of Reference UID: the DICOM results have a new one."]
 
 
 def _reduce(header: Dataset, frames: Sequence[int]) -> None:

@@ -15,13 +15,13 @@ from vtk.util import numpy_support
 
 from ..lesions import ACCEPTED, COLUMNS
 from ..review.lesion_list import REVIEW_COLUMNS
+from ..segment_looks import LESION_COLOUR, TERMINOLOGY, TERMINOLOGY_TAG
 
 Row = Mapping[str, Any]
 """A lesion's values by column name, as `Lesion.as_row` gives them."""
 
 INTEGER_COLUMNS = ("id",)
 TEXT_COLUMNS = ("status", "region", "side", "dropped_because", *REVIEW_COLUMNS)
-LESION_COLOUR = (1.0, 0.35, 0.2)  # warm against grey, and told from black lesions and white vessels
 FILL_OPACITY_2D = 0.0  # outlines only: a filled segment would hide the few voxels it marks
 TEXT_SCALE = 2.5
 
@@ -140,6 +140,7 @@ def fill_segmentation(
         segment = slicer.vtkSegment()
         segment.SetName(lesion_name(row["id"]))
         segment.SetColor(*LESION_COLOUR)
+        segment.SetTag(TERMINOLOGY_TAG, TERMINOLOGY)
         segment.SetLabelValue(row["id"])
         segment.AddRepresentation(binary, labelmap)  # one layer for all: lesions never overlap
         segmentation.AddSegment(segment, f"CMB_{row['id']}")

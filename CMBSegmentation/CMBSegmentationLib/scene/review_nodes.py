@@ -12,20 +12,13 @@ import slicer.util
 import vtk
 from numpy.typing import NDArray
 
-from ..review import ACCEPTED, BELOW, REJECTED, UNCERTAIN, UNREVIEWED, ReviewedLesion
+from ..review import ReviewedLesion
+from ..segment_looks import REVIEW_COLOURS, TERMINOLOGY, TERMINOLOGY_TAG
 from . import names
 from .lesion_nodes import fill_table, lesion_name
 from .results import ResultNodes
 from .segment_voxels import add_segment, segment_ids, set_voxels
 from .volumes import world_ijk_to_ras
-
-COLOURS = {  # after Okabe and Ito: told apart by the colour-blind, too
-    UNREVIEWED: (0.90, 0.38, 0.0),
-    ACCEPTED: (0.0, 0.68, 0.50),
-    UNCERTAIN: (0.94, 0.89, 0.26),
-    REJECTED: (0.55, 0.60, 0.66),
-    BELOW: (0.45, 0.45, 0.48),
-}
 
 
 class ShownReview:
@@ -78,12 +71,13 @@ class ShownReview:
         for number, lesion in wanted.items():
             voxels, state = self._segments.get(number, (None, ""))
             if voxels is None:
-                add_segment(node, segment_name(number), lesion_name(number), COLOURS[lesion.state])
+                add_segment(node, segment_name(number), lesion_name(number), REVIEW_COLOURS[lesion.state])
+                segmentation.GetSegment(segment_name(number)).SetTag(TERMINOLOGY_TAG, TERMINOLOGY)
             if voxels is None or not np.array_equal(voxels, lesion.voxels):
                 index = np.column_stack(np.unravel_index(lesion.voxels, self._shape))
                 set_voxels(node, segment_name(number), index, self._ijk_to_ras)
             if voxels is not None and state != lesion.state:
-                segmentation.GetSegment(segment_name(number)).SetColor(*COLOURS[lesion.state])
+                segmentation.GetSegment(segment_name(number)).SetColor(*REVIEW_COLOURS[lesion.state])
             self._segments[number] = (lesion.voxels, lesion.state)
         node.SetSaveWithScene(bool(wanted))  # MRML aborts on saving an empty one to .mrb
         node.EndModify(was_modifying)

@@ -76,12 +76,13 @@ def compare_detection(
         from ..result_detection import find_scan, read_detection
     check_output_folder(out, {stem + ending for ending in ENDINGS.values()}, overwrite)
     scan = earlier_scan or find_scan(earlier_folder)
-    earlier = read_detection(earlier_folder, scan).detection
+    stored = read_detection(earlier_folder, scan)
+    earlier = stored.detection
     if _is_same(earlier.image, later.image):
         raise InputError(
             f"{earlier_folder} holds results of the scan under review.", "Give those of an earlier scan of the patient."
         )
-    return write_comparison(Study(scan_stem(scan), earlier), Study(stem, later), out)
+    return write_comparison(Study(scan_stem(scan), earlier, stored.identity), Study(stem, later), out)
 
 
 def _is_same(one: sitk.Image, other: sitk.Image) -> bool:

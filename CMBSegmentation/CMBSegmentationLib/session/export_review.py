@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from ..safe_write import replacing
 
 if TYPE_CHECKING:
     from ..detection import Detection
+    from ..dicom_out import ExportSource
     from .open_review import OpenReview
 
 
@@ -49,23 +50,22 @@ def export_review(
     ------
     CMBError
         The folder cannot take the files or holds others, a package is missing, or the series is another
-        scan's; nothing is left half-written.
+        scan's; nothing is left half-written. Where the DICOM objects could not be made, the other files are there.
     """
     with drawing_packages():
         from ..outputs import write_results
     stem = stem_of(review)
     check_output_folder(out, all_names(stem), overwrite)
     detection = detection_of(review)
+    source = None if dicom_folder is None else _dicom_source(detection, dicom_folder)
     reviewed = _said(review)
-    return write_results(
-        detection,
-        out,
-        stem,
-        notes=_notes(review, detection),
-        save_probability=True,
-        dicom=_dicom(detection, dicom_folder, reviewed) if dicom_folder is not None else None,
-        reviewed=reviewed,
-    )
+    notes = [*_notes(review, detection), *(source.notes if source else ())]
+    files = write_results(detection, out, stem, notes=notes, save_probability=True, reviewed=reviewed)
+    if source is not None:
+        from ..dicom_out import dicom_objects, write_objects
+
+        files |= write_objects(lambda: dicom_objects(detection, source, reviewed), out, stem)
+    return files
 
 
 def export_pdf(review: OpenReview, path: Path, *, overwrite: bool = False, dropped: bool = False) -> Path:
@@ -196,15 +196,14 @@ def _labels(review: OpenReview) -> sitk.Image:
     return image
 
 
-def _dicom(detection: Detection, folder: Path, reviewed: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
-    from ..dicom_out import DicomExport, check_can_export, dicom_objects
+def _dicom_source(detection: Detection, folder: Path) -> ExportSource:
+    from ..dicom_out import DicomExport, prepare_export
     from ..read import read_scan
 
     source = read_scan(folder)
-    check_can_export(source.frames, folder.name)
     if source.image.GetSize() != detection.image.GetSize():
         raise InputError(f"The series in {folder} is not this scan: its size differs.", "Choose the scan's own folder.")
     apart = np.subtract(source.image.GetOrigin(), detection.image.GetOrigin())
     if np.abs(apart).max() > max(detection.image.GetSpacing()):
         raise InputError(f"The series in {folder} lies elsewhere than this scan.", "Choose the scan's own folder.")
-    return dict(dicom_objects(detection, source.frames, DicomExport(), reviewed))
+    return prepare_export(source.frames, folder.name, DicomExport())

@@ -1,0 +1,134 @@
+"""Which scan a result is of: by its voxels and, where it came as DICOM, by its UIDs; and whose it is."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+
+from .read import Scan
+
+HASH, STUDY_UID, SERIES_UID = "voxels_sha256", "study_uid", "series_uid"
+"""Keys of ``input`` in the provenance."""
+
+NAMING = ("file", STUDY_UID, SERIES_UID, HASH)
+"""Those by which whoever has the scan finds it again: a de-identified export has none of them."""
+
+SUBJECT = re.compile(r"(?:^|_)sub-([A-Za-z0-9]+)(?:_|$)")  # BIDS
+HEADER = ("PatientID", "StudyDate", "StudyTime", "StudyInstanceUID", "SeriesInstanceUID")
+
+
+@dataclass(frozen=True)
+class ScanIdentity:
+    """Whose scan it is, and when it was made, as far as its headers or its name say.
+
+    Attributes
+    ----------
+    patient : str
+        Patient ID, or the subject of a name as BIDS has it (``sub-01``).
+    date, time : str
+        Of the study: ``2024-01-02`` and DICOM's ``101112``.
+    study_uid, series_uid : str
+    """
+
+    patient: str = ""
+    date: str = ""
+    time: str = ""
+    study_uid: str = ""
+    series_uid: str = ""
+
+    @property
+    def words(self) -> str:
+        """As a reader sees it."""
+        return f"{self.patient or 'patient not recorded'}, {self.date or 'date not recorded'}"
+
+
+def identity_of(scan: Scan) -> ScanIdentity:
+    """Read whose scan it is; what is missing or cannot be read stays empty.
+
+    Parameters
+    ----------
+    scan : Scan
+
+    Returns
+    -------
+    ScanIdentity
+    """
+    if not scan.frames:
+        found = SUBJECT.search(scan.stem)
+        return ScanIdentity(patient=f"sub-{found.group(1)}" if found else "")
+    import pydicom  # a scan that is no DICOM needs none
+
+    header = pydicom.dcmread(scan.frames[0].path, specific_tags=list(HEADER), stop_before_pixels=True)
+    patient, date, time, study, series = (_text(header, keyword) for keyword in HEADER)
+    day = re.fullmatch(r"(\d{4})[.\-]?(\d{2})[.\-]?(\d{2})", date)
+    return ScanIdentity(patient, "-".join(day.groups()) if day else "", time.replace(":", ""), study, series)
+
+
+def _text(header: Any, keyword: str) -> str:
+    try:
+        return str(header.get(keyword) or "").strip()
+    except Exception:  # pydicom's own, of a dozen kinds: as the damage is
+        return ""
+
+
+def voxels_sha256(image: sitk.Image) -> str:
+    """Hash a scan's size and values.
+
+    Values count as 32-bit floats: the same whether a scan is stored as whole numbers or not. Where the voxels lie is
+    compared by who reads a result back, with the tolerance that headers need.
+    """
+    digest = hashlib.sha256(" ".join(str(n) for n in image.GetSize()).encode())
+    for plane in sitk.GetArrayViewFromImage(image):
+        digest.update((np.ascontiguousarray(plane, np.float32) + np.float32(0)).tobytes())  # no minus before a zero
+    return digest.hexdigest()
+
+
+def identity_provenance(image: sitk.Image, identity: ScanIdentity | None) -> dict[str, str]:
+    """Give what the provenance's ``input`` keeps of a scan, by `HASH` and, of DICOM, by `STUDY_UID`, `SERIES_UID`."""
+    about = {HASH: voxels_sha256(image)}
+    if identity is not None and identity.series_uid:
+        about |= {STUDY_UID: identity.study_uid, SERIES_UID: identity.series_uid}
+    return about
+
+
+def what_differs(given: Mapping[str, Any], image: sitk.Image, identity: ScanIdentity) -> str:
+    """Tell what of a scan is not that of a result; empty if it is the same, or the result does not say.
+
+    Parameters
+    ----------
+    given : mapping
+        ``input`` of the result's provenance.
+    image : SimpleITK.Image
+    identity : ScanIdentity
+        Of `image`.
+    """
+    if given.get(HASH):
+        if given[HASH] == voxels_sha256(image):
+            return ""  # also a copy under other UIDs
+        return "its voxels are others"
+    if given.get(SERIES_UID) and identity.series_uid and given[SERIES_UID] != identity.series_uid:
+        return "it is another DICOM series"
+    return ""
+
+
+def doubts(first: ScanIdentity, second: ScanIdentity) -> tuple[str, ...]:
+    """Say why two scans may not be an earlier and a later one of one patient; empty if nothing speaks against it."""
+    said = []
+    if first.patient and second.patient and first.patient.upper() != second.patient.upper():
+        said.append(
+            f"The scans are of different patients: the first of {first.patient}, the second of {second.patient}."
+        )
+    if first.date and second.date:
+        moments = [(one.date, one.time if first.time and second.time else "") for one in (first, second)]
+        if moments[1] < moments[0]:
+            said.append(
+                f"The second scan ({second.date}) is earlier than the first ({first.date}): new and gone are the "
+                "wrong way round."
+            )
+    return tuple(said)

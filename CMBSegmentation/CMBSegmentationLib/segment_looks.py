@@ -1,0 +1,27 @@
+"""How lesions are painted, in the views, in segmentation files and in DICOM alike; red, green, blue, 0 to 1."""
+
+from __future__ import annotations
+
+from .review import ACCEPTED, BELOW, REJECTED, UNCERTAIN, UNREVIEWED
+
+LESION_COLOUR = (1.0, 0.35, 0.2)  # warm against grey, and told from black lesions and white vessels
+REVIEW_COLOURS = {  # after Okabe and Ito: told apart by the colour-blind, too
+    UNREVIEWED: (0.90, 0.38, 0.0),
+    ACCEPTED: (0.0, 0.68, 0.50),
+    UNCERTAIN: (0.94, 0.89, 0.26),
+    REJECTED: (0.55, 0.60, 0.66),
+    BELOW: (0.45, 0.45, 0.48),
+}
+TERMINOLOGY_TAG = "TerminologyEntry"  # vtkSegmentation::GetTerminologyEntryTagName
+TERMINOLOGY = (
+    "Segmentation category and type - DICOM master list"
+    "~SCT^49755003^Morphologically Abnormal Structure~SCT^50960005^Hemorrhage~^^"
+    "~Anatomic codes - DICOM master list~SCT^12738006^Brain~^^"
+)
+"""What a segment shows, in 3D Slicer's words for the codes of `dicom_out.codes`: it writes them to DICOM itself.
+
+References
+----------
+https://slicer.readthedocs.io/en/latest/developer_guide/modules/segmentations.html, "Terminologies":
+context, category, type and modifier, then the same of the region, parted by ~.
+"""
