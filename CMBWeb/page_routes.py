@@ -21,7 +21,9 @@ def only_with_secret(secret: str) -> Callable[[web.Request, Handler], Awaitable[
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not hmac.compare_digest(request.headers.get(SECRET_HEADER, "").encode(), secret.encode()):
+        if not hmac.compare_digest(
+            request.headers.get(SECRET_HEADER, "").encode(errors="surrogatepass"), secret.encode()
+        ):
             raise web.HTTPForbidden
         return await handler(request)
 
