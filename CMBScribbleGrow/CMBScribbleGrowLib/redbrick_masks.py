@@ -11,6 +11,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.image_file import read_image
 
 from .segments_file import onto_grid
 
@@ -99,7 +100,7 @@ class _Labels:
                 f"The segmentation {path} is not there.", "Put it beside the export, or give it with --segmentation."
             )
         try:
-            image = sitk.ReadImage(str(path))
+            image = read_image(path)
             values = sitk.GetArrayFromImage(image)
         except RuntimeError as error:
             raise InputError(f"{path.name} cannot be read as a segmentation.", "Export it again.") from error

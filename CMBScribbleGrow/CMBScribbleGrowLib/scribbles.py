@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.image_file import read_image
 
 from .segments_file import read_segments, steps_onto
 
@@ -122,7 +123,7 @@ def read_scribbles(path: Path, scan: sitk.Image) -> Scribbles:
 
 def _label_image(path: Path) -> sitk.Image:
     try:
-        image = sitk.ReadImage(str(path))
+        image = read_image(path)
     except RuntimeError as error:
         raise InputError(
             f"{path.name} cannot be read as an image.", "Give a label image such as .nii.gz or .nrrd."

@@ -10,6 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from .errors import InputError, MachineError
+from .image_file import read_image
 from .image_header import check_header
 from .read_nifti import read_nifti
 
@@ -131,7 +132,7 @@ def _read_file(path: Path) -> sitk.Image:
         raise InputError(f"{path.name} is an empty file.", "Export or copy the scan again.")
     check_header(path)
     try:
-        return read_nifti(path) if path.name.lower().endswith((".nii", ".nii.gz")) else sitk.ReadImage(str(path))
+        return read_nifti(path) if path.name.lower().endswith((".nii", ".nii.gz")) else read_image(path)
     except RuntimeError as error:
         raise _unreadable(path, error) from error
 

@@ -16,8 +16,11 @@ from pydicom.errors import InvalidDicomError
 from pydicom.uid import RLELossless
 
 from .dicom_choice import choose
+from .dicom_deflated import check_deflated
 from .dicom_headers import Frame, read_series
 from .errors import InputError
+from .image_file import read_dicom_image
+from .image_size import check_dicom_file_size, check_dicom_size
 
 UNEVEN_SHARE = 0.1  # slices may stray from even steps, and from a straight stack, by this share of a step
 SAME_DIRECTION = 1e-3  # per cosine; scanners write four to six digits
@@ -68,6 +71,7 @@ def read_dicom(path: Path, series: str | None = None) -> DicomVolume:
         images, missing slices, slices of different directions, or pixel data that cannot be decoded.
     """
     paths = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    check_deflated(paths)
     found = read_series(paths)
     if not found:
         raise InputError(
@@ -77,6 +81,7 @@ def read_dicom(path: Path, series: str | None = None) -> DicomVolume:
     offer, notes = choose(found, path.name, series)
     name = f"Series {offer.series.name} in {path.name}"
     frames = _in_order(offer.frames, name)
+    check_dicom_size(frames, name)
     image = sitk.GetImageFromArray(_values(frames, name))
     _place(image, frames)
     return DicomVolume(image, frames, notes)
@@ -172,10 +177,11 @@ def _decoded(path: Path, name: str) -> tuple[NDArray, bool]:
         creators = sorted({str(e.value) for e in dataset if e.tag.is_private_creator})
         where = f" but private elements ({', '.join(creators)})" if creators else ""
         raise InputError(f"{name} has no pixel data{where}.", "Export it as a standard MR image object.")
+    check_dicom_file_size(dataset, name)
     syntax = dataset.file_meta.TransferSyntaxUID
     try:
         if syntax.is_compressed and syntax != RLELossless:
-            return sitk.GetArrayFromImage(sitk.ReadImage(str(path))), True
+            return sitk.GetArrayFromImage(read_dicom_image(path)), True
         return dataset.pixel_array, False
     except Exception as error:  # RuntimeError, NotImplementedError, AttributeError, ValueError: as the damage is
         raise InputError(

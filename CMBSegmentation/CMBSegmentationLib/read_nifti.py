@@ -11,6 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from .errors import InputError
+from .image_file import read_image
 
 
 def read_nifti(path: Path) -> sitk.Image:
@@ -50,7 +51,7 @@ def read_nifti(path: Path) -> sitk.Image:
             f"{path.name} is not a NIfTI file, whatever its name says.", "Export the scan again."
         ) from error
 
-    image = sitk.ReadImage(str(path))
+    image = read_image(path)
     if raw.dtype.kind == "f" and raw.ndim == 3:
         finite = np.isfinite(raw).T
         if not finite.all():

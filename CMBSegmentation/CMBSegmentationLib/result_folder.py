@@ -10,6 +10,7 @@ from typing import Any
 import SimpleITK as sitk
 
 from .errors import InputError
+from .image_file import read_image
 from .lesions import COLUMNS
 from .result_files import ENDINGS, SCHEMA_VERSION, result_names
 from .review.lesion_list import REVIEW_COLUMNS
@@ -96,7 +97,7 @@ def read_result_folder(folder: Path) -> ResultFolder:
 
 def _read_image(path: Path) -> sitk.Image:
     try:
-        return sitk.ReadImage(str(path))
+        return read_image(path)
     except RuntimeError as error:
         raise InputError(f"{path.name} is missing or damaged.", "Run the detection again.") from error
 
