@@ -10,6 +10,7 @@ from aiohttp import web
 from CMBSegmentationLib.errors import CMBError, told
 
 from .bindings.desk import Desk
+from .names import attachment
 from .page_process import SECRET_HEADER
 from .upload import receive, receive_earlier
 
@@ -62,7 +63,7 @@ def add_routes(app: web.Application, desk: Desk) -> None:
             return _refused(told(error))
         headers = {"Content-Type": kind}
         if kind != "text/html":
-            headers["Content-Disposition"] = f'attachment; filename="{name}"'
+            headers["Content-Disposition"] = attachment(name)
         return web.FileResponse(path, headers=headers)
 
     app.router.add_post("/upload", upload)
