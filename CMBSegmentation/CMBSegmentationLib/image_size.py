@@ -26,6 +26,7 @@ NIFTI_FIELDS = {  # by the header's length: where and what are dim, bits a voxel
     348: ((40, "8h"), (72, "h"), (108, "f")),
     540: ((16, "8q"), (14, "h"), (168, "q")),
 }
+MOST_AXES = 10  # that its reader has room for
 MOST_BEFORE_VOXELS = 1 << 26  # header extensions, bytes
 MOST_AFTER_VOXELS = 1 << 20  # what programs pad with, bytes
 META_FIELD = re.compile(rb"^[ \t]*(\w+)[ \t]*=[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
@@ -144,6 +145,9 @@ def check_meta_size(head: bytes, path: Path) -> None:
     fields: dict[bytes, list[bytes]] = defaultdict(list)
     for key, value in META_FIELD.findall(head):
         fields[key.lower()].append(value)
+    axes = [n for text in fields[b"ndims"] for n in _numbers(text)]
+    if not axes or not all(1 <= n <= MOST_AXES for n in axes):
+        raise InputError(f"{path.name} does not say how many axes it has.", "Export or copy the scan again.")
     channels = max((n for text in fields[b"elementnumberofchannels"] for n in _numbers(text)), default=1)
     for sizes in fields[b"dimsize"]:  # whichever of several its reader takes
         check_voxels([*_numbers(sizes), channels], path.name)

@@ -14,7 +14,8 @@ from .detection import Detection
 from .dicom_headers import Frame
 from .errors import InputError
 from .lesions import Lesion, LesionRules
-from .read import FILE_SUFFIXES, read_scan, scan_stem
+from .read import FILE_SUFFIXES, scan_stem
+from .read_apart import read_scan_apart
 from .result_folder import ResultFolder, read_result_folder
 
 SAME_GRID_MM = 0.1  # NIfTI rounds geometry to float32
@@ -67,7 +68,7 @@ def read_detection(folder: Path, scan: Path, series: str | None = None) -> Store
         The folder or the scan cannot be read, or the scan is another one.
     """
     found = read_result_folder(folder)
-    read = read_scan(scan, series)
+    read = read_scan_apart(scan, series)
     image, labels = read.image, found.labels
     if image.GetSize() != labels.GetSize() or not _same_place(image, labels):
         raise InputError(

@@ -14,7 +14,8 @@ from .errors import InputError, MachineError
 from .output_folder import check_output_folder
 from .outputs import write_results
 from .progress import Clock, Progress, no_progress, part_of
-from .read import read_scan, scan_stem
+from .read import scan_stem
+from .read_apart import read_scan_apart
 from .result_files import all_names
 from .stages import StageChoice, Stages, load_stages
 
@@ -94,11 +95,11 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
     stages = loaded or load_stages(request.model, request.device, request.stages)
     clock.lap("model")
     progress(0.02, "Reading the scan")
-    scan = read_scan(request.scan, request.series)
+    scan = read_scan_apart(request.scan, request.series)
     if request.dicom is not None:
         check_can_export(scan.frames, request.scan.name)
     notes = (*scan.notes, *stages.notes)
-    mask = None if request.mask is None else read_scan(request.mask).image
+    mask = None if request.mask is None else read_scan_apart(request.mask).image
     clock.lap("read")
     try:
         detection = detect(
