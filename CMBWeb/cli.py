@@ -21,6 +21,7 @@ from rich.console import Console
 from CMBSegmentationLib.errors import CMBError, InputError, MachineError
 
 from .access import Access
+from .detection_queue import AT_ONCE, searches_at_once
 from .options import EXAMPLE, NOTICE, WEB_PACKAGES, add_web_options
 from .page_process import PageProcess
 from .session_folder import sessions_folder
@@ -68,6 +69,7 @@ def run_web(arguments: argparse.Namespace, screen: Console) -> int:
 
 async def _serve(arguments: argparse.Namespace, scan: Path | None, folder: Path, screen: Console) -> None:
     listening = _listen(arguments.host, arguments.port)
+    os.environ[AT_ONCE] = str(searches_at_once(arguments.sessions))  # the pages' processes go by it
     access = Access.to(arguments.host, listening.getsockname()[1], is_behind_tls=arguments.behind_tls)
     first = asyncio.create_task(PageProcess.start(debug=arguments.debug))
     await asyncio.sleep(0)  # the first page's process loads its packages while this one loads those that serve

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -25,6 +26,7 @@ from .session_folder import holds_review, lock_of, private, remove, remove_old
 
 IDLE_S = 1800.0
 TIDY_EVERY_S = 5.0
+REMOVE_EVERY_S = 600.0  # what is old goes
 MOST_KEYS = 1000  # given out and not used yet
 TAKEN_OVER = 4001  # websocket close code: the session is shown in another tab
 log = logging.getLogger(__name__)
@@ -261,9 +263,14 @@ class Gateway:
         return answer
 
     async def _tidy(self) -> None:
-        """End sessions that nobody looks at; their reviews stay on the disk."""
+        """End sessions that nobody looks at; their reviews stay on the disk until they are old."""
+        tidied = _now()
         while True:
             await asyncio.sleep(TIDY_EVERY_S)
+            if _now() - tidied > REMOVE_EVERY_S:
+                tidied = _now()
+                with contextlib.suppress(OSError):  # a folder that goes meanwhile
+                    remove_old(self._folder)
             for key, session in list(self._sessions.items()):
                 is_idle = session.socket is None and _now() - session.idle_since > IDLE_S
                 if is_idle or (session.socket is None and not session.process.is_alive):

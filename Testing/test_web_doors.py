@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
 
+from CMBWeb import gateway
 from CMBWeb.access import Access, is_key, new_key
 from CMBWeb.door import SERVER_OPTIONS, Door
 from CMBWeb.gateway import Gateway
+from CMBWeb.session_folder import lock_of
 
 TOKEN = "t" * 32
 
@@ -18,10 +22,10 @@ TOKEN = "t" * 32
 @asynccontextmanager
 async def served(folder, door, **access):
     """The gateway on a free port, without a page behind it; give the port."""
-    gateway = Gateway(Access("127.0.0.1", 1, TOKEN, **access), folder, asyncio.get_running_loop().create_future())
-    gateway.door = door
-    gateway._spare.set_exception(RuntimeError("no page in this test"))
-    runner = web.AppRunner(gateway.app(), access_log=None, handle_signals=False, **SERVER_OPTIONS)
+    opened = Gateway(Access("127.0.0.1", 1, TOKEN, **access), folder, asyncio.get_running_loop().create_future())
+    opened.door = door
+    opened._spare.set_exception(RuntimeError("no page in this test"))
+    runner = web.AppRunner(opened.app(), access_log=None, handle_signals=False, **SERVER_OPTIONS)
     await runner.setup()
     server = await asyncio.get_running_loop().create_server(door.watched(runner.server), "127.0.0.1", 0)
     try:
@@ -183,3 +187,32 @@ def test_behind_tls_a_cookie_is_sent_encrypted_only(tmp_path, behind_tls):
 
 def test_a_new_key_is_one():
     assert all(is_key(new_key()) for _ in range(50))
+
+
+def left_behind(folder, name, days):
+    """A session's folder with a review that was last changed so long ago."""
+    review = folder / name / "review" / "x_review.json"
+    review.parent.mkdir(parents=True)
+    review.touch()
+    then = time.time() - days * 24 * 3600
+    for path in (review, review.parent, folder / name):
+        os.utime(path, (then, then))
+    return folder / name
+
+
+def test_what_is_old_is_removed_while_the_server_runs_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(gateway, "TIDY_EVERY_S", 0.05)
+    monkeypatch.setattr(gateway, "REMOVE_EVERY_S", 0.0)
+
+    async def run():
+        async with served(tmp_path, Door()):
+            old, new = left_behind(tmp_path, "old", 3.1), left_behind(tmp_path, "new", 2.9)
+            shown = left_behind(tmp_path, "shown", 30)  # a review that a browser shows for a month
+            with lock_of(shown):
+                for _ in range(200):
+                    await asyncio.sleep(0.05)
+                    if not old.exists():
+                        break
+                assert [old.exists(), new.exists(), shown.exists()] == [False, True, True]
+
+    asyncio.run(run())

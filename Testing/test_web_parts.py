@@ -137,7 +137,7 @@ def test_the_browsers_command_line_does_not_hold_the_token(tmp_path, monkeypatch
 
 
 def test_results_of_another_scan_are_forgotten(tmp_path):
-    kept = KeptResults(lambda: tmp_path)
+    kept = KeptResults(lambda: tmp_path, lambda: tmp_path)
     scan = tmp_path / "scan.nii"
     scan.touch()
     kept.begin(KeptScan(str(scan), "A"))
