@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import posixpath
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
+KEY = re.compile(r"[A-Za-z0-9_-]{43}")  # 32 bytes, as `new_key` writes them
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 CONTENT_POLICY = (
     # all that a page may load comes from this server; trame's client compiles its templates in the browser
@@ -36,16 +38,20 @@ class Access:
     port : int
     token : str
         Asked of a browser's first request. On this machine's own address too: it may have other users.
+    is_behind_tls : bool
+        Whether browsers reach it through a server that encrypts: then the cookie is sent encrypted only, and the host
+        is called whatever that server is called.
     """
 
     host: str
     port: int
     token: str
+    is_behind_tls: bool = False
 
     @classmethod
-    def to(cls, host: str, port: int) -> Access:
+    def to(cls, host: str, port: int, *, is_behind_tls: bool = False) -> Access:
         """Ask for a new token."""
-        return cls(host, port, secrets.token_urlsafe(24))
+        return cls(host, port, secrets.token_urlsafe(24), is_behind_tls)
 
     @property
     def cookie(self) -> str:
@@ -60,7 +66,7 @@ class Access:
 
     def is_token(self, given: str) -> bool:
         """Compare a token in constant time."""
-        return hmac.compare_digest(given.encode(), self.token.encode())
+        return hmac.compare_digest(given.encode(errors="surrogatepass"), self.token.encode())
 
     def is_ours(self, headers: Mapping[str, str]) -> bool:
         """Tell a request of our own page from one that another site has a browser make.
@@ -71,7 +77,7 @@ class Access:
         host = headers.get("Host", "")
         origin = headers.get("Origin")
         try:
-            if self.host in LOOPBACK and urlsplit(f"//{host}").hostname not in LOOPBACK:
+            if self.host in LOOPBACK and not self.is_behind_tls and urlsplit(f"//{host}").hostname not in LOOPBACK:
                 return False
             return bool(host) and (origin is None or urlsplit(origin).netloc == host)
         except ValueError:  # brackets that do not match, say
@@ -111,6 +117,11 @@ def is_plain(target: str) -> bool:
 def new_key() -> str:
     """Make the value of a session's cookie."""
     return secrets.token_urlsafe(32)
+
+
+def is_key(text: str) -> bool:
+    """Tell whether a cookie's value may be a session's: what a browser sends may be anything."""
+    return KEY.fullmatch(text) is not None
 
 
 def folder_name(key: str) -> str:

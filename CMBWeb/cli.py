@@ -21,6 +21,7 @@ from rich.console import Console
 from CMBSegmentationLib.errors import CMBError, InputError, MachineError
 
 from .access import Access
+from .detection_queue import AT_ONCE, searches_at_once
 from .options import EXAMPLE, NOTICE, WEB_PACKAGES, add_web_options
 from .page_process import PageProcess
 from .session_folder import sessions_folder
@@ -68,18 +69,21 @@ def run_web(arguments: argparse.Namespace, screen: Console) -> int:
 
 async def _serve(arguments: argparse.Namespace, scan: Path | None, folder: Path, screen: Console) -> None:
     listening = _listen(arguments.host, arguments.port)
-    access = Access.to(arguments.host, listening.getsockname()[1])
+    os.environ[AT_ONCE] = str(searches_at_once(arguments.sessions))  # the pages' processes go by it
+    access = Access.to(arguments.host, listening.getsockname()[1], is_behind_tls=arguments.behind_tls)
     first = asyncio.create_task(PageProcess.start(debug=arguments.debug))
     await asyncio.sleep(0)  # the first page's process loads its packages while this one loads those that serve
     from aiohttp import web
 
+    from .door import SERVER_OPTIONS
     from .gateway import Gateway
 
     gateway = Gateway(access, folder, first, scan=scan, most_sessions=arguments.sessions, debug=arguments.debug)
-    runner = web.AppRunner(gateway.app(), access_log=None, handle_signals=False, shutdown_timeout=2.0)
+    runner = web.AppRunner(gateway.app(), access_log=None, handle_signals=False, shutdown_timeout=2.0, **SERVER_OPTIONS)
     await runner.setup()
+    assert runner.server is not None
+    server = await asyncio.get_running_loop().create_server(gateway.door.watched(runner.server), sock=listening)
     try:
-        await web.SockSite(runner, listening).start()
         shown = socket.gethostname() if arguments.host in ("0.0.0.0", "::") else ""
         address = access.address(shown)
         # plain print: a line that a script can read, and that no console wraps
@@ -89,6 +93,7 @@ async def _serve(arguments: argparse.Namespace, scan: Path | None, folder: Path,
             await asyncio.to_thread(_open_in_browser, address, folder)
         await _until_asked_to_stop()
     finally:
+        server.close()
         await runner.cleanup()
 
 

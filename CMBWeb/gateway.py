@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,7 +15,8 @@ from filelock import FileLock, Timeout
 
 from CMBSegmentationLib.errors import MachineError
 
-from .access import SECURITY_HEADERS, Access, folder_name, is_from_another_site, is_plain, new_key
+from .access import SECURITY_HEADERS, Access, folder_name, is_from_another_site, is_key, is_plain, new_key
+from .door import Door
 from .limits import LARGEST_MB, LARGEST_MESSAGE_BYTES, too_large
 from .messages import own_navigation, refusal_page
 from .options import MOST_SESSIONS
@@ -24,6 +26,7 @@ from .session_folder import holds_review, lock_of, private, remove, remove_old
 
 IDLE_S = 1800.0
 TIDY_EVERY_S = 5.0
+REMOVE_EVERY_S = 600.0  # what is old goes
 MOST_KEYS = 1000  # given out and not used yet
 TAKEN_OVER = 4001  # websocket close code: the session is shown in another tab
 log = logging.getLogger(__name__)
@@ -76,6 +79,7 @@ class Gateway:
         self._given: deque[str] = deque(maxlen=MOST_KEYS)
         self._spare: asyncio.Task[PageProcess] | None = first
         self._client: ClientSession | None = None
+        self.door = Door()
 
     def app(self) -> web.Application:
         """Give the web application."""
@@ -114,6 +118,14 @@ class Gateway:
 
     @web.middleware
     async def _let_in(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Serve a request that is ours while its connection's door is open."""
+        self.door.come_in(request.transport)
+        try:
+            return await self._checked(request, handler)
+        finally:
+            self.door.wait(request.transport)
+
+    async def _checked(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuse what is not ours; exchange the token in the address for a cookie; add the page's rules."""
         if not is_plain(request.raw_path):
             return refusal_page(400, "This address is not well formed.", "Open the address that cmb web printed.")
@@ -138,7 +150,7 @@ class Gateway:
 
     def _is_known(self, key: str) -> bool:
         """A key is known once it is given out, and while its folder is there, also after the server was restarted."""
-        return bool(key) and (key in self._given or (self._folder / folder_name(key)).is_dir())
+        return is_key(key) and (key in self._given or (self._folder / folder_name(key)).is_dir())
 
     def _with_key(self, key: str) -> web.Response:
         """Send a browser to the page's start with the cookie of its session."""
@@ -151,7 +163,8 @@ class Gateway:
         """Send a session's cookie; its folder is made once the page is used."""
         if key not in self._given:
             self._given.append(key)
-        answer.set_cookie(self._access.cookie, key, httponly=True, samesite="Strict", path="/")
+        secure = self._access.is_behind_tls
+        answer.set_cookie(self._access.cookie, key, httponly=True, samesite="Strict", path="/", secure=secure)
 
     async def _session(self, key: str) -> BrowserSession:
         """Find a browser's session, or begin it (again, if its process has died)."""
@@ -250,9 +263,14 @@ class Gateway:
         return answer
 
     async def _tidy(self) -> None:
-        """End sessions that nobody looks at; their reviews stay on the disk."""
+        """End sessions that nobody looks at; their reviews stay on the disk until they are old."""
+        tidied = _now()
         while True:
             await asyncio.sleep(TIDY_EVERY_S)
+            if _now() - tidied > REMOVE_EVERY_S:
+                tidied = _now()
+                with contextlib.suppress(OSError):  # a folder that goes meanwhile
+                    remove_old(self._folder)
             for key, session in list(self._sessions.items()):
                 is_idle = session.socket is None and _now() - session.idle_since > IDLE_S
                 if is_idle or (session.socket is None and not session.process.is_alive):

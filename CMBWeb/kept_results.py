@@ -11,6 +11,8 @@ from pathlib import Path
 
 from CMBSegmentationLib.worker_process import Process, Subprocess, event_in
 
+from .detection_queue import QueuedProcess, searches_at_once
+from .options import MOST_SESSIONS
 from .session_folder import SCAN_FILE
 
 RESULTS = "results"
@@ -40,10 +42,12 @@ class KeptResults:
     ----------
     folder : callable
         Gives the folder; asked when something is to be kept.
+    queue : callable
+        Gives the folder in which detections queue.
     """
 
-    def __init__(self, folder: Callable[[], Path]) -> None:
-        self._folder = folder
+    def __init__(self, folder: Callable[[], Path], queue: Callable[[], Path]) -> None:
+        self._folder, self._queue = folder, queue
 
     def begin(self, scan: KeptScan) -> None:
         """Keep which scan is shown; what was found in another is forgotten."""
@@ -65,10 +69,12 @@ class KeptResults:
         return folder if folder.is_dir() else None
 
     def runner(self, command: Sequence[str], environment: Mapping[str, str]) -> Process:
-        """Start a worker whose results are kept, too, behind the page in priority: a `ProcessRunner`."""
+        """Have a worker start in its turn, behind the page in priority; its results are kept: a `ProcessRunner`."""
         nice = shutil.which("nice")
         command = [nice, "-n", str(WORKER_NICENESS), *command] if nice else command
-        return _KeepingProcess(Subprocess(command, environment), self._keep)
+        at_once = searches_at_once(MOST_SESSIONS)
+        queued = QueuedProcess(lambda: Subprocess(command, environment), self._queue(), at_once)
+        return _KeepingProcess(queued, self._keep)
 
     def _keep(self, results: Path) -> None:
         target = self._folder() / RESULTS

@@ -30,6 +30,12 @@ def add_web_options(parser: argparse.ArgumentParser) -> None:
         default=MOST_SESSIONS,
         help=f"how many browsers may use it at a time, half a gigabyte each (default: {MOST_SESSIONS})",
     )
+    parser.add_argument(
+        "--behind-tls",
+        action="store_true",
+        help="browsers reach the page by https, through a server in front of it (nginx, say) that passes on Host and "
+        "WebSockets: cookies are then sent encrypted only",
+    )
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
 
 

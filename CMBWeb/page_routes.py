@@ -10,6 +10,7 @@ from aiohttp import web
 from CMBSegmentationLib.errors import CMBError, told
 
 from .bindings.desk import Desk
+from .names import attachment
 from .page_process import SECRET_HEADER
 from .upload import receive, receive_earlier
 
@@ -21,7 +22,9 @@ def only_with_secret(secret: str) -> Callable[[web.Request, Handler], Awaitable[
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not hmac.compare_digest(request.headers.get(SECRET_HEADER, "").encode(), secret.encode()):
+        if not hmac.compare_digest(
+            request.headers.get(SECRET_HEADER, "").encode(errors="surrogatepass"), secret.encode()
+        ):
             raise web.HTTPForbidden
         return await handler(request)
 
@@ -60,7 +63,7 @@ def add_routes(app: web.Application, desk: Desk) -> None:
             return _refused(told(error))
         headers = {"Content-Type": kind}
         if kind != "text/html":
-            headers["Content-Disposition"] = f'attachment; filename="{name}"'
+            headers["Content-Disposition"] = attachment(name)
         return web.FileResponse(path, headers=headers)
 
     app.router.add_post("/upload", upload)

@@ -14,6 +14,7 @@ from CMBSegmentationLib.errors import MachineError
 
 LOCK = ".lock"  # held by the server whose session it is
 UPLOADS, REVIEW, EXPORTS, COMPARISON = "upload", "review", "export", "comparison"
+QUEUE = "detections"  # beside the sessions
 SCAN_FILE = "scan.json"  # in the review's folder: which scan it is of
 KEPT_HOURS = 72.0  # over a weekend
 
@@ -52,6 +53,11 @@ def private(folder: Path) -> Path:
     return folder
 
 
+def queue_folder(session: Path) -> Path:
+    """Give the folder in which the detections of all sessions of this user queue."""
+    return private(session.parent.parent / QUEUE)
+
+
 def lock_of(folder: Path) -> FileLock:
     """Give the lock of a session's folder; `acquire` raises `filelock.Timeout` where another server has it."""
     return FileLock(folder / LOCK, timeout=0, mode=0o600)
@@ -69,9 +75,9 @@ def remove(folder: Path) -> None:
 
 
 def remove_old(sessions: Path, kept_hours: float = KEPT_HOURS) -> None:
-    """Remove what former servers left: at once where no review is in it, else when it is old.
+    """Remove what nobody has open: at once where no review is in it, else when it is old.
 
-    What another server has open stays.
+    What another server has open stays, and what this one has.
     """
     oldest = time.time() - kept_hours * 3600
     for folder in sessions.iterdir():
@@ -79,10 +85,10 @@ def remove_old(sessions: Path, kept_hours: float = KEPT_HOURS) -> None:
             continue
         try:
             with lock_of(folder):
-                pass
+                remove(folder)
         except Timeout:
             continue
-        remove(folder)
+        remove(folder)  # Windows removes no file that is open: its lock
 
 
 def _changed(folder: Path) -> float:

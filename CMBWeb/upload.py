@@ -17,10 +17,12 @@ from CMBSegmentationLib.errors import InputError, MachineError
 from CMBSegmentationLib.read import FILE_SUFFIXES
 from CMBSegmentationLib.result_files import ENDINGS_REGIONS, ENDINGS_WITH_PROBABILITY
 
-from .limits import LARGEST_MB, MOST_FILES, too_large
+from .limits import LARGEST_MB, MOST_FILES, check_room, session_full, too_large
+from .names import plain_name
 from .session_folder import remove
 
 PIECE_BYTES = 1 << 18
+FRAMING_BYTES = 1 << 22  # of a multipart request beside its files
 SCENE_SUFFIX, ZIP_SUFFIX = ".mrb", ".zip"
 SCAN, EARLIER = "scan", "earlier"
 UNPACKED = "earlier-results"  # no word of a message: its name is replaced in them
@@ -82,8 +84,9 @@ async def receive(request: web.Request, folder: Path) -> Received:
     MachineError
         It cannot be stored.
     """
+    room = check_room(folder)
     with _new_folder(folder) as target:
-        return _one_scan(await _store_all(request, target), request.query.get("name", ""))
+        return _one_scan(await _store_all(request, target, room), plain_name(request.query.get("name", "")))
 
 
 async def receive_earlier(request: web.Request, folder: Path) -> Earlier:
@@ -95,9 +98,10 @@ async def receive_earlier(request: web.Request, folder: Path) -> Earlier:
     -------
     Earlier
     """
+    room = check_room(folder)
     with _new_folder(folder) as target:
         (target / SCAN).mkdir()
-        stored = await _store_all(request, target / SCAN)
+        stored = await _store_all(request, target / SCAN, room)
         zips = [one for one in stored if one.name.lower().endswith(ZIP_SUFFIX)]
         if len(zips) != 1 or len(stored) == 1:
             raise InputError(
@@ -123,20 +127,22 @@ def _new_folder(folder: Path) -> Iterator[Path]:
         raise
 
 
-async def _store_all(request: web.Request, target: Path) -> list[Received]:
-    if (request.content_length or 0) > LARGEST_MB << 20:
-        raise too_large()
+async def _store_all(request: web.Request, target: Path, room: int) -> list[Received]:
+    """Store what is sent, at most `LARGEST_MB`, and of that what there is room for in bytes."""
+    refused = too_large() if room >= LARGEST_MB << 20 else session_full()
+    left = min(room, LARGEST_MB << 20)
+    if (request.content_length or 0) > left + FRAMING_BYTES:
+        raise refused
     stored: list[Received] = []
-    left = LARGEST_MB << 20
     try:
         async for part in await request.multipart():
             if not isinstance(part, BodyPartReader) or not part.filename:
                 continue
             if len(stored) >= MOST_FILES:
                 raise InputError(f"These are more than {MOST_FILES} files.", "Choose the folder of one series.")
-            name = PurePosixPath(part.filename.replace("\\", "/")).name
+            name = plain_name(PurePosixPath(part.filename.replace("\\", "/")).name)
             path = target / f"{len(stored):05d}{_kind(name)}"
-            left = await _store(part, path, left)
+            left -= await _store(part, path, left, refused)
             stored.append(Received(path, name))
     except OSError as error:
         raise MachineError(f"The scan could not be stored ({error.strerror}).", "Free some disk space.") from error
@@ -182,14 +188,16 @@ def _unpack(archive: Received, into: Path) -> str:
     return stem
 
 
-async def _store(part: BodyPartReader, path: Path, left: int) -> int:
+async def _store(part: BodyPartReader, path: Path, left: int, refused: InputError) -> int:
+    """Store a file of at most `left` bytes; give its length."""
+    length = 0
     with path.open("xb") as file:
         while piece := await part.read_chunk(PIECE_BYTES):
-            left -= len(piece)
-            if left < 0:
-                raise too_large()
+            length += len(piece)
+            if length > left:
+                raise refused
             file.write(piece)
-    return left
+    return length
 
 
 def _kind(name: str) -> str:

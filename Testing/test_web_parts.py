@@ -20,11 +20,12 @@ from hypothesis import strategies as st
 
 from CMBSegmentationLib import cli, command, outputs
 from CMBSegmentationLib.errors import CMBError
-from CMBWeb import options, upload
+from CMBWeb import limits, options, upload
 from CMBWeb.access import Access, folder_name, is_plain, new_key
 from CMBWeb.cli import _open_in_browser
 from CMBWeb.grey_window import reading_window
 from CMBWeb.kept_results import KeptResults, KeptScan
+from CMBWeb.names import LONGEST, attachment, plain_name
 from CMBWeb.proxy import hand_on_request
 from CMBWeb.session_folder import private, remove_old
 from CMBWeb.upload import receive, receive_earlier
@@ -136,7 +137,7 @@ def test_the_browsers_command_line_does_not_hold_the_token(tmp_path, monkeypatch
 
 
 def test_results_of_another_scan_are_forgotten(tmp_path):
-    kept = KeptResults(lambda: tmp_path)
+    kept = KeptResults(lambda: tmp_path, lambda: tmp_path)
     scan = tmp_path / "scan.nii"
     scan.touch()
     kept.begin(KeptScan(str(scan), "A"))
@@ -303,3 +304,71 @@ def test_results_that_unpack_beyond_the_limit_are_refused(tmp_path, monkeypatch)
     status, told = sent(tmp_path, receive_earlier, ("scan.nii", b"1"), ("results.zip", bomb.getvalue()))
     assert (status, "larger than" in told) == (422, True)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_session_may_send_so_many_scans(tmp_path, monkeypatch):
+    monkeypatch.setenv(limits.MOST_UPLOADS_VARIABLE, "2")
+    for _ in range(2):
+        assert sent(tmp_path, receive, ("scan.nii", b"1"))[0] == 200
+    for receiver, parts in ((receive, [("s.nii", b"1")]), (receive_earlier, [("s.nii", b"1"), ("r.zip", zipped())])):
+        status, told = sent(tmp_path, receiver, *parts)
+        assert (status, "2 scans were uploaded" in told) == (422, True)
+        assert limits.MOST_UPLOADS_VARIABLE in told
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_session_may_send_so_many_bytes(tmp_path, monkeypatch):
+    monkeypatch.setenv(limits.LARGEST_SESSION_VARIABLE, "4")
+    for _ in range(2):
+        assert sent(tmp_path, receive, ("scan.nii", os.urandom(1_500_000)))[0] == 200
+    status, told = sent(tmp_path, receive, ("scan.nii", os.urandom(1_500_000)))
+    assert (status, "larger than 0.00391 GB together" in told) == (422, True)
+    assert limits.LARGEST_SESSION_VARIABLE in told
+    assert sent(tmp_path, receive, ("scan.nii", os.urandom(500_000)))[0] == 200
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+ODD_NAMES = ["a\r\nSet-Cookie: x=y.nii", "a\x1b]0;owned\x07.nii", "scan\u202egnp.nii"]
+ODD_NAMES += ["a\u2028b.nii", 'a"b;c.nii', "a\x00.nii"]
+
+
+@pytest.mark.parametrize("name", [*ODD_NAMES, "Müller 木.nii.gz", "50%.nii", "x" * 400 + ".nii.gz", ""])
+def test_a_download_of_any_name_is_one_header(name):
+    head = attachment(name)
+    assert head.isascii()
+    assert head.isprintable()
+    assert head.count('"') == 2
+    assert web.Response(headers={"Content-Disposition": head}).headers["Content-Disposition"] == head
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_name_is_shown_without_what_steers(name):
+    shown = plain_name(name)
+    assert not set(shown) & set("\r\n\x00\x1b\x07\u202e\u2028")
+    assert shown.endswith(".nii")
+
+
+def test_names_of_any_script_stay_as_they_are_and_long_ones_keep_their_end():
+    assert plain_name("Müller 木 नमस्ते.nii.gz") == "Müller 木 नमस्ते.nii.gz"
+    assert len(plain_name("x" * 400 + ".nii.gz")) == LONGEST
+    assert plain_name("x" * 400 + ".nii.gz").endswith(".nii.gz")
+
+
+def test_an_uploads_name_comes_in_without_controls(tmp_path):
+    head = b"Content-Disposition: form-data; name=scan; filename*=UTF-8''a%0D%0Ab%1B.nii"
+    body = b"--b\r\n" + head + b"\r\n\r\n1\r\n--b--\r\n"
+
+    async def run():
+        app = web.Application()
+
+        async def take(request):
+            return web.json_response((await receive(request, tmp_path)).name)
+
+        app.router.add_post("/upload", take)
+        async with TestClient(TestServer(app)) as client:
+            headers = {"Content-Type": "multipart/form-data; boundary=b"}
+            async with client.post("/upload?name=x", data=body, headers=headers) as answer:
+                assert answer.status == 200
+                return await answer.json()
+
+    assert asyncio.run(run()) == "a_b_.nii"

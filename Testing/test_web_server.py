@@ -13,6 +13,7 @@ from web_review import give_review, rows_of, wait_for_state
 from CMBSegmentationLib.resources import sample_scan
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("chromium")]
+KEY = "k" * 43  # of a session that was left behind
 
 
 def status(url, **headers):
@@ -25,13 +26,13 @@ def status(url, **headers):
 
 def test_after_a_crash_of_the_server_the_review_goes_on(browser, asked_hosts, results, tmp_path):
     server, page = Server(tmp_path), new_page(browser, asked_hosts)
-    give_review(server, "key", results)
-    resume(page, server, "key")
+    give_review(server, KEY, results)
+    resume(page, server, KEY)
     lesion = rows_of(page)[0]
     page.keyboard.press("n")
     page.keyboard.press("r")
     wait_for_state(page, lesion, "rejected")
-    review = server.folder("key") / "review"
+    review = server.folder(KEY) / "review"
     wait_until(page, lambda: any('"rejected"' in one.read_text() for one in review.glob("*_review.json")))
     server.kill()
     ended = page.get_by_role("alertdialog")

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.read import Scan, read_scan
+from CMBSegmentationLib.read import Scan
+from CMBSegmentationLib.read_apart import read_scan_apart
 from CMBSegmentationLib.safe_write import folder_lock
 
 from .annotation_edits import with_annotation
@@ -54,7 +55,7 @@ def run_annotate_import(arguments: argparse.Namespace) -> None:
         )
     prepared = []  # all are read before the first is written
     for task in tasks:
-        scan = read_scan(arguments.scan or _scan_of(task, arguments.export.parent))
+        scan = read_scan_apart(arguments.scan or _scan_of(task, arguments.export.parent))
         part = import_task(
             task,
             scan.image,

@@ -19,7 +19,8 @@ from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.output_folder import check_output_folder, drafts, move_in, write_image
 from CMBSegmentationLib.outputs import NOTICE
 from CMBSegmentationLib.progress import Progress, no_progress
-from CMBSegmentationLib.read import read_scan, scan_stem
+from CMBSegmentationLib.read import scan_stem
+from CMBSegmentationLib.read_apart import read_scan_apart
 
 from .grow import GrownLesion, grow
 from .scan import ScanToGrow, scan_to_grow
@@ -101,7 +102,7 @@ def grow_scribbles(request: GrowRequest, progress: Progress = no_progress) -> Gr
     names = {"labels": f"{stem}_desc-cmbgrown_dseg.nii.gz", "json": f"{stem}_desc-cmbgrown_lesions.json"}
     check_output_folder(request.out, names.values(), request.overwrite)
     progress(0.0, "Reading")
-    given = read_scan(request.scan)
+    given = read_scan_apart(request.scan)
     scribbles = read_scribbles(request.scribbles, given.image)
     progress(0.1, "Finding the brain's intensities")
     scan = scan_to_grow(given.image)

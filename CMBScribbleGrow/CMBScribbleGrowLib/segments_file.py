@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.grid import onto_grid
+from CMBSegmentationLib.image_file import read_image
 from CMBSegmentationLib.safe_write import DamagedFileError, replacing
 from CMBSegmentationLib.segment_looks import LESION_COLOUR, TERMINOLOGY, TERMINOLOGY_TAG
 
@@ -129,8 +130,8 @@ def read_segments(path: Path, scan: sitk.Image) -> tuple[Segment, ...]:
     if not path.exists():
         return ()
     try:
-        image = sitk.ReadImage(str(path))
-    except RuntimeError as error:
+        image = read_image(path)
+    except (RuntimeError, InputError) as error:
         raise DamagedFileError(f"{path.name} cannot be read as a segmentation.", "Restore it from a backup.") from error
     layers = sitk.GetArrayViewFromImage(image)
     layers = layers if image.GetNumberOfComponentsPerPixel() > 1 else layers[..., None]

@@ -11,7 +11,8 @@ from .compare_page import COLUMNS, ENDINGS, NOTICE, Study, write_comparison
 from .devices import DEVICES
 from .errors import InputError
 from .output_folder import check_output_folder
-from .read import read_scan, scan_stem
+from .read import scan_stem
+from .read_apart import read_scan_apart
 from .result_detection import read_detection
 from .result_files import all_names
 from .run import Request, run
@@ -47,7 +48,7 @@ def run_compare(arguments: argparse.Namespace, screen: Console) -> int:
     folders = arguments.results or [arguments.out / "first", arguments.out / "second"]
     whose = []
     for scan, folder in zip(scans, folders, strict=True):  # what is wrong is told before the first is searched
-        whose.append(identity_of(read_scan(scan)))
+        whose.append(identity_of(read_scan_apart(scan)))
         if not arguments.results:
             check_output_folder(folder, all_names(scan_stem(scan)), arguments.overwrite)
     for which, scan, identity in zip(("first", "second"), scans, whose, strict=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ import SimpleITK as sitk
 from jinja2 import Environment, StrictUndefined, Template
 
 from .crops import FIELD_MM, Crop, Window, display_window, lesion_crops
+from .csv_table import write_table
 from .detection import Detection
 from .lesions import ACCEPTED, Lesion
 from .longitudinal import GONE, NEW, NOT_SEEN, STABLE, Change, Visit, compare, register
@@ -105,10 +105,7 @@ def write_comparison(first: Study, second: Study, out: Path) -> dict[str, Path]:
     )
     names = {kind: second.name + ending for kind, ending in ENDINGS.items()}
     with drafts(out) as draft:
-        with (draft / names["table"]).open("w", newline="", encoding="utf-8") as stream:
-            table = csv.DictWriter(stream, COLUMNS)
-            table.writeheader()
-            table.writerows(rows)
+        write_table(draft / names["table"], COLUMNS, rows)
         (draft / names["json"]).write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
         (draft / names["page"]).write_text(page, encoding="utf-8")
         move_in(draft, out, names.values())

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 from .errors import InputError
+from .image_size import check_meta_size, check_nifti_size, check_nrrd_size
 
 LARGEST_HEADER_BYTES = 1 << 20
 META_SUFFIXES, NRRD_SUFFIXES = (".mha", ".mhd"), (".nrrd", ".nhdr")
@@ -20,17 +21,18 @@ NRRD_DATA = re.compile(rb"^data ?file:[ \t]*(.*?)[ \t\r]*$", re.MULTILINE | re.I
 
 
 def check_header(path: Path) -> None:
-    """Refuse a MetaImage or NRRD file whose header points elsewhere.
+    """Refuse an image file whose header points elsewhere, or claims more than is read.
 
     Parameters
     ----------
     path : Path
-        Of any kind; others are left to their readers.
+        Of any kind; others than MetaImage, NRRD and NIfTI are left to their readers.
 
     Raises
     ------
     InputError
-        It names another file although its kind holds the voxels itself, a path, a pattern, or a file that is not there.
+        It names another file although its kind holds the voxels itself, a path, a pattern, or a file that is not there;
+        or it says that it has more voxels than `limits.MOST_VOXELS`, or packs more than it says.
 
     References
     ----------
@@ -41,15 +43,22 @@ def check_header(path: Path) -> None:
     suffix = path.suffix.lower()
     if head.startswith(b"NRRD") or suffix in NRRD_SUFFIXES:
         end = re.search(rb"\r?\n\r?\n", head)
-        named = NRRD_DATA.findall(head[: end.start()] if end else head)
+        head = head[: end.start()] if end else head
+        named = NRRD_DATA.findall(head)
+        check_nrrd_size(head, path)
     elif suffix in META_SUFFIXES:
         named = [name for name in META_DATA.findall(head)[:1] if name.upper() != b"LOCAL"]
         if not META_DATA.search(head):
             raise InputError(f"{path.name} has no ElementDataFile: it is damaged.", "Export or copy the scan again.")
+    elif path.name.lower().endswith((".nii", ".nii.gz")):
+        check_nifti_size(path)
+        return
     else:
         return
     for name in named:
         _check_name(path, name, suffix)
+    if suffix in META_SUFFIXES:
+        check_meta_size(head[: end.end()] if (end := META_DATA.search(head)) else head, path)
 
 
 def _check_name(path: Path, name: bytes, suffix: str) -> None:

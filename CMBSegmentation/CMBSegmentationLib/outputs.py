@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .anatomy import REGIONS
 from .context import midplane_of
+from .csv_table import write_table
 from .detection import Detection
 from .lesions import COLUMNS
 from .output_folder import drafts, move_in, write_image
@@ -96,7 +96,4 @@ def write_results(
 
 
 def _write_table(rows: Sequence[Mapping[str, Any]], more_columns: Sequence[str], path: Path) -> None:
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        table = csv.DictWriter(stream, (*COLUMNS, *more_columns))
-        table.writeheader()
-        table.writerows(rows)
+    write_table(path, (*COLUMNS, *more_columns), rows)

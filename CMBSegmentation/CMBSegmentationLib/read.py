@@ -11,7 +11,7 @@ import SimpleITK as sitk
 
 from .errors import InputError, MachineError
 from .grid import is_same_grid
-from .image_header import check_header
+from .image_file import reader_of
 from .not_finite import without_gaps
 from .present import check_present
 from .read_nifti import is_nifti_name, read_nifti
@@ -171,17 +171,15 @@ def checked_scan(image: sitk.Image, source: Path) -> Scan:
 
 
 def _read_file(path: Path) -> sitk.Image:
-    check_header(path)
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
     known = path.name.lower().endswith(FILE_SUFFIXES)
+    if not known:
+        raise InputError(
+            f"{path.name} is not a scan of a known kind.", f"Known are {', '.join(FILE_SUFFIXES)} and DICOM."
+        )
+    reader = reader_of(path)
     try:
         reader.ReadImageInformation()
     except RuntimeError as error:
-        if not known:
-            raise InputError(
-                f"{path.name} is not a scan of a known kind.", f"Known are {', '.join(FILE_SUFFIXES)} and DICOM."
-            ) from error
         raise InputError(
             f"{path.name} cannot be read as an image ({_reason(error)}).",
             "It may be damaged or of another kind; export it again.",

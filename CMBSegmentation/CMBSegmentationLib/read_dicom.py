@@ -17,9 +17,12 @@ from numpy.typing import NDArray
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RLELossless
 
 from .dicom_choice import choose
+from .dicom_deflated import check_deflated
 from .dicom_headers import FolderContent, Frame, Series, begins_as_dicom, read_file, read_header, read_series
 from .dicom_values import items, number, text
 from .errors import InputError
+from .image_file import read_dicom_image
+from .image_size import check_dicom_file_size, check_dicom_size
 
 UNEVEN_SHARE = 0.1  # slices may stray from even steps, and from a straight stack, by this share of a step
 SAME_DIRECTION = 1e-3  # per cosine; scanners write four to six digits
@@ -70,6 +73,7 @@ def read_dicom(path: Path, series: str | None = None) -> DicomVolume:
         images, missing slices, slices of different directions, or pixel data that cannot be decoded.
     """
     paths = _files_in(path) if path.is_dir() else [path]
+    check_deflated(paths)
     found = read_series(paths)
     if not found.series:
         raise _nothing_found(path, paths, found)
@@ -78,6 +82,7 @@ def read_dicom(path: Path, series: str | None = None) -> DicomVolume:
     if not path.is_dir() and len(offer.frames) == 1:
         raise InputError(f"{path.name} is one slice of a series.", f"Give the folder that holds them: {path.parent}.")
     frames = _in_order(offer.frames, name)
+    check_dicom_size(frames, name)
     values, seen = _values(frames, name)
     image = sitk.GetImageFromArray(values)
     _place(image, frames)
@@ -250,6 +255,7 @@ def _decoded(path: Path, name: str) -> NDArray:
         creators = sorted({str(e.value) for e in dataset if e.tag.is_private_creator})
         where = f" but private elements ({', '.join(creators)})" if creators else ""
         raise InputError(f"{name} has no pixel data{where}.", "Export it as a standard MR image object.")
+    check_dicom_file_size(dataset, name)
     syntax = dataset.file_meta.TransferSyntaxUID
     if not syntax.is_compressed and len(dataset.PixelData) < _expected_bytes(dataset):
         raise _cut_off(path, name)
@@ -279,7 +285,7 @@ def _decoded_by_gdcm(dataset: pydicom.Dataset) -> NDArray:
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "plain.dcm"
         dataset.save_as(plain, enforce_file_format=True)
-        return sitk.GetArrayFromImage(sitk.ReadImage(str(plain)))
+        return sitk.GetArrayFromImage(read_dicom_image(plain))
 
 
 def _items_of_groups(dataset: pydicom.Dataset) -> list[pydicom.Dataset]:

@@ -14,6 +14,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from .errors import InputError
+from .image_header import check_header
 from .right_angles import WRONG_SIZE
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def read_nifti(path: Path) -> NiftiVolume:
     from nibabel.spatialimages import HeaderDataError, HeaderTypeError
     from nibabel.wrapstruct import WrapStructError
 
+    check_header(path)
     try:
         _check_compression(path)
         _check_voxel_size(path)

@@ -15,7 +15,8 @@ from .detection import Detection
 from .dicom_headers import Frame
 from .errors import InputError
 from .lesions import Lesion, LesionRules
-from .read import FILE_SUFFIXES, read_scan, scan_stem
+from .read import FILE_SUFFIXES, scan_stem
+from .read_apart import read_scan_apart
 from .result_folder import read_result_folder
 from .scan_identity import ScanIdentity, identity_of, what_differs
 
@@ -72,7 +73,7 @@ def read_detection(folder: Path, scan: Path, series: str | None = None) -> Store
         The folder or the scan cannot be read, or the scan is another one.
     """
     found = read_result_folder(folder, scan_stem(scan))
-    read = read_scan(scan, series)
+    read = read_scan_apart(scan, series)
     image, labels, identity = read.image, found.labels, identity_of(read)
     differs = "its grid is another one"
     if image.GetSize() == labels.GetSize() and _same_place(image, labels):

@@ -11,6 +11,7 @@ import SimpleITK as sitk
 
 from .errors import InputError
 from .fields import Fields, WrongValueError
+from .image_file import read_image
 from .lesions import ACCEPTED, COLUMNS, DROPPED
 from .manifest import check_training
 from .read import read_label_image
@@ -171,7 +172,7 @@ def _read_image(path: Path) -> sitk.Image:
     try:
         import nibabel  # noqa: F401  # not in Slicer until installed: there, scans and results are in ITK's geometry
     except ImportError:
-        reader: Any = sitk.ReadImage
+        reader: Any = read_image
     else:
         reader = read_label_image
     try:

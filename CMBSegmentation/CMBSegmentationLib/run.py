@@ -14,7 +14,8 @@ from .errors import InputError, MachineError
 from .output_folder import check_output_folder
 from .outputs import write_results
 from .progress import Clock, Progress, no_progress, part_of
-from .read import read_label_image, read_scan, scan_stem
+from .read import scan_stem
+from .read_apart import read_label_image_apart, read_scan_apart
 from .result_files import all_names
 from .scan_identity import identity_of, identity_provenance
 from .stages import StageChoice, Stages, load_stages
@@ -95,10 +96,10 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
     stages = loaded or load_stages(request.model, request.device, request.stages)
     clock.lap("model")
     progress(0.02, "Reading the scan")
-    scan = read_scan(request.scan, request.series)
+    scan = read_scan_apart(request.scan, request.series)
     source = None if request.dicom is None else prepare_export(scan.frames, request.scan.name, request.dicom)
     notes = (*scan.notes, *stages.notes, *(source.notes if source else ()))
-    mask = None if request.mask is None else read_label_image(request.mask)
+    mask = None if request.mask is None else read_label_image_apart(request.mask)
     clock.lap("read")
     try:
         detection = detect(

@@ -19,7 +19,7 @@ from CMBSegmentationLib.resources import sample_scan
 from CMBSegmentationLib.scene import load_results
 
 from ..kept_results import KeptResults, KeptScan
-from ..session_folder import COMPARISON, EXPORTS, REVIEW, UPLOADS, private, remove
+from ..session_folder import COMPARISON, EXPORTS, REVIEW, UPLOADS, private, queue_folder, remove
 from ..ui.view_corner import view_corner
 from ..upload import SCENE_SUFFIX, Earlier, Received
 from .exporting import compare, export
@@ -69,7 +69,7 @@ class Desk:
             }
         )
         self.views = Views(server, app, view_corner(lambda name: self.views.show_alone(name)))
-        self.kept = KeptResults(self.review_folder)
+        self.kept = KeptResults(self.review_folder, lambda: queue_folder(self._own_folder()))
         self.reviewing = Reviewing(self, self.kept)
         self.scribbling = Scribbling(self)
         self._keys = actions(self)

@@ -8,7 +8,8 @@ from pathlib import Path
 import SimpleITK as sitk
 import slicer
 
-from CMBSegmentationLib.read import read_scan, scan_stem
+from CMBSegmentationLib.read import scan_stem
+from CMBSegmentationLib.read_apart import read_scan_apart
 from CMBSegmentationLib.scene.volumes import fill_volume, geometry_of
 
 
@@ -49,9 +50,9 @@ def read_in(path: Path, name: str) -> OpenedScan:
     Raises
     ------
     CMBError
-        As `read.read_scan`.
+        As `read_apart.read_scan_apart`: a file on which its reader crashes does not end the page.
     """
-    scan = read_scan(path)
+    scan = read_scan_apart(path)
     return OpenedScan(scan.image, path, name, scan.notes)
 
 

@@ -183,7 +183,9 @@ window.cmb = (() => {
         tell(message, hint);
         return;
       }
-      const named = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") || "");
+      const told = answer.headers.get("Content-Disposition") || "";
+      const encoded = /filename\*=UTF-8''([^;]+)/.exec(told); // in any script
+      const named = encoded ? ["", decodeURIComponent(encoded[1])] : /filename="([^"]+)"/.exec(told);
       show(tab, await answer.blob(), named ? named[1] : what);
     } catch {
       tab?.close();

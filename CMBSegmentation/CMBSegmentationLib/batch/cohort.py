@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import csv
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from jinja2 import Environment, StrictUndefined
 
+from ..csv_table import write_table as write_csv
 from ..outputs import NOTICE
 from ..result_files import ENDINGS
 from ..safe_write import replacing
@@ -27,10 +27,8 @@ MOST_THUMBNAILS = 600  # some 6 MB
 def write_table(rows: Sequence[Row], out: Path) -> Path:
     """Write one line a scan, failures included."""
     path = out / TABLE
-    with replacing(path) as draft, draft.open("w", newline="", encoding="utf-8") as stream:
-        table = csv.DictWriter(stream, COLUMNS)
-        table.writeheader()
-        table.writerows(row.cells() for row in rows)
+    with replacing(path) as draft:
+        write_csv(draft, COLUMNS, (row.cells() for row in rows))
     return path
 
 

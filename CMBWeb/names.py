@@ -1,0 +1,51 @@
+"""File names that others chose, without what steers a terminal or a header; and as a header may hold them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from urllib.parse import quote
+
+LONGEST = 120  # of what is shown
+STEERING = ("Cc", "Cs", "Co", "Cn", "Zl", "Zp")  # controls, halves of characters, no characters, ends of lines
+TURNS_TEXT = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
+
+
+def plain_name(name: str) -> str:
+    """Take out of a name what is no text: controls, ends of lines, marks that turn its direction.
+
+    Parameters
+    ----------
+    name : str
+        As it was sent.
+
+    Returns
+    -------
+    str
+        At most `LONGEST` characters, its end kept; each run of what is taken out becomes a ``_``.
+    """
+    kept = "".join("\0" if unicodedata.category(one) in STEERING or one in TURNS_TEXT else one for one in name)
+    kept = re.sub("\0+", "_", kept).strip()
+    return kept if len(kept) <= LONGEST else f"{kept[:60]}…{kept[-(LONGEST - 61) :]}"
+
+
+def attachment(name: str) -> str:
+    """Word the header Content-Disposition of a download.
+
+    Parameters
+    ----------
+    name : str
+        Of the file, in any script.
+
+    Returns
+    -------
+    str
+        With the name in ASCII for old browsers, and as it is for others.
+
+    References
+    ----------
+    RFC 6266, section 4.3; RFC 8187, section 3.2.
+    """
+    plain = plain_name(name).replace("/", "_") or "download"
+    ascii_name = re.sub(r'[^\x20-\x7e]|["\\%]', "_", plain)
+    return f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(plain, safe='')}"
