@@ -46,6 +46,9 @@ def add_grow_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--group", action="store_true", help="all strokes of one scribble are one group (CAA), not a lesion each"
     )
+    parser.add_argument(
+        "--series", metavar="SERIES", help="number or UID of the DICOM series (default: the most suitable one)"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace earlier results of the same scan")
 
 
@@ -58,6 +61,12 @@ def grow_from(arguments: argparse.Namespace, progress: Progress) -> GrowOutcome:
         connectivity=arguments.connectivity,
     )
     request = GrowRequest(
-        arguments.scan, arguments.scribbles, arguments.out, settings, arguments.group, arguments.overwrite
+        arguments.scan,
+        arguments.scribbles,
+        arguments.out,
+        settings,
+        arguments.group,
+        arguments.overwrite,
+        arguments.series,
     )
     return grow_scribbles(request, progress)

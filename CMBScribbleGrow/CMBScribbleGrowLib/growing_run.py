@@ -43,6 +43,8 @@ class GrowRequest:
     group : bool
         All strokes of one scribble are one group (CAA) rather than a lesion each.
     overwrite : bool
+    series : str or None
+        Number or UID of the DICOM series; None takes the most suitable one.
     """
 
     scan: Path
@@ -51,6 +53,7 @@ class GrowRequest:
     settings: GrowSettings = field(default_factory=GrowSettings)
     group: bool = False
     overwrite: bool = False
+    series: str | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ def grow_scribbles(request: GrowRequest, progress: Progress = no_progress) -> Gr
     names = {"labels": f"{stem}_desc-cmbgrown_dseg.nii.gz", "json": f"{stem}_desc-cmbgrown_lesions.json"}
     check_output_folder(request.out, names.values(), request.overwrite)
     progress(0.0, "Reading")
-    given = read_scan_apart(request.scan)
+    given = read_scan_apart(request.scan, request.series)
     scribbles = read_scribbles(request.scribbles, given.image)
     progress(0.1, "Finding the brain's intensities")
     scan = scan_to_grow(given.image)

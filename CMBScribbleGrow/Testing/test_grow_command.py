@@ -184,6 +184,10 @@ def a_scan_by_mistake(scan):
     return scan
 
 
+def a_scan_of_whole_numbers(scan):
+    return sitk.Cast(sitk.RescaleIntensity(scan, 0, 4095), sitk.sitkUInt16)
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
@@ -191,6 +195,7 @@ def a_scan_by_mistake(scan):
         (outside, "lies outside the scan"),
         (huge, "more than a lesion of 10 mm can have"),
         (a_scan_by_mistake, "not a label image"),
+        (a_scan_of_whole_numbers, "different values"),
     ],
 )
 def test_wrong_scribbles_are_told_and_nothing_is_written(grow, tmp_path, scan, make, said) -> None:

@@ -33,6 +33,13 @@ def add_compare_options(parser: argparse.ArgumentParser) -> None:
         nargs=2,
         help="folders of earlier results of the two scans, reviewed ones too (default: both are searched now)",
     )
+    parser.add_argument(
+        "--series",
+        metavar=("FIRST", "SECOND"),
+        nargs=2,
+        default=(None, None),
+        help="number or UID of the DICOM series of each scan, - to choose it (default: the most suitable ones)",
+    )
     parser.add_argument("--model", metavar="MODEL", help="for the search (default: the bundled one)")
     parser.add_argument("--device", default="auto", help=f"{', '.join(DEVICES)} (default: auto)")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier comparison")
@@ -41,14 +48,16 @@ def add_compare_options(parser: argparse.ArgumentParser) -> None:
 def run_compare(arguments: argparse.Namespace, screen: Console) -> int:
     """Compare and say what changed; `CMBError` where something is wrong."""
     scans = (arguments.first, arguments.second)
-    if arguments.first.resolve() == arguments.second.resolve():
+    series = [None if one == "-" else one for one in arguments.series]
+    if arguments.first.resolve() == arguments.second.resolve() and series[0] == series[1]:
         raise InputError("Both scans are the same file.", "Give the earlier and the later scan.")
     stem = scan_stem(arguments.second)
     check_output_folder(arguments.out, {stem + ending for ending in ENDINGS.values()}, arguments.overwrite)
     folders = arguments.results or [arguments.out / "first", arguments.out / "second"]
     whose = []
-    for scan, folder in zip(scans, folders, strict=True):  # what is wrong is told before the first is searched
-        whose.append(identity_of(read_scan_apart(scan)))
+    meant = list(zip(scans, series, folders, strict=True))
+    for scan, number, folder in meant:  # what is wrong is told before the first is searched
+        whose.append(identity_of(read_scan_apart(scan, number)))
         if not arguments.results:
             check_output_folder(folder, all_names(scan_stem(scan)), arguments.overwrite)
     for which, scan, identity in zip(("first", "second"), scans, whose, strict=True):
@@ -56,19 +65,20 @@ def run_compare(arguments: argparse.Namespace, screen: Console) -> int:
     for warning in doubts(*whose):
         screen.print(f"Warning: {warning}", highlight=False, markup=False, soft_wrap=True)
     studies = []
-    for scan, folder in zip(scans, folders, strict=True):
+    for scan, number, folder in meant:
         if not arguments.results:
             screen.print(f"Searching {scan.name}", highlight=False, markup=False)
             request = Request(
                 scan,
                 folder,
+                series=number,
                 model=arguments.model,
                 device=arguments.device,
                 save_probability=True,
                 overwrite=arguments.overwrite,
             )
             run(request)
-        stored = read_detection(folder, scan)
+        stored = read_detection(folder, scan, number)
         studies.append(Study(scan_stem(scan), stored.detection, stored.identity))
     screen.print("Aligning the scans", highlight=False)
     files = write_comparison(studies[0], studies[1], arguments.out)

@@ -57,13 +57,18 @@ def check_voxels(sizes: Sequence[int], name: str) -> None:
         )
 
 
-def check_nifti_size(path: Path) -> None:
-    """Refuse a NIfTI file that claims, or unpacks to, more than is read; what is damaged is left to its reader.
+def check_nifti_claim(path: Path) -> int:
+    """Refuse a NIfTI file whose header claims more than is read; what is damaged is left to its reader.
 
     Parameters
     ----------
     path : Path
         ``.nii`` or ``.nii.gz``.
+
+    Returns
+    -------
+    int
+        Bytes that the file has by its header, unpacked; 0 where there is no header.
 
     Raises
     ------
@@ -71,28 +76,43 @@ def check_nifti_size(path: Path) -> None:
 
     References
     ----------
-    nifti.nimh.nih.gov, nifti1.h and nifti2.h; RFC 1952, section 2.3.1: a gzip member ends with its length.
+    nifti.nimh.nih.gov, nifti1.h and nifti2.h.
     """
-    with path.open("rb") as stream:
-        is_gzip = stream.read(2) == GZIP
     try:
-        with gzip.open(path) if is_gzip else path.open("rb") as stream:
+        with gzip.open(path) if _is_gzip(path) else path.open("rb") as stream:
             head = stream.read(NIFTI_BYTES)
     except (OSError, EOFError, zlib.error):
-        return
+        return 0
     read = _nifti_fields(head)
     if read is None:
-        return
+        return 0
     sizes, bits, begin = read
     check_voxels(sizes, path.name)
     if not 0 <= begin <= MOST_BEFORE_VOXELS:
         raise InputError(f"{path.name} says that its voxels begin after {begin:.0f} bytes.", "Export the scan again.")
-    expected = int(begin) + math.prod(sizes) * max(bits, 8) // 8
-    if is_gzip and min(sizes) > 0 and expected < 1 << 32 and _gzip_length(path) > expected + MOST_AFTER_VOXELS:
+    return int(begin) + math.prod(sizes) * max(bits, 8) // 8 if min(sizes) > 0 else 0
+
+
+def check_nifti_size(path: Path) -> None:
+    """Refuse a NIfTI file that claims, or unpacks to, more than is read: others unpack all of it.
+
+    Parameters and errors as `check_nifti_claim`.
+
+    References
+    ----------
+    RFC 1952, section 2.3.1: a gzip member ends with its length.
+    """
+    expected = check_nifti_claim(path)
+    if _is_gzip(path) and 0 < expected < 1 << 32 and _gzip_length(path) > expected + MOST_AFTER_VOXELS:
         raise InputError(
             f"{path.name} unpacks to {_gzip_length(path) >> 20} MB, but its header says {expected >> 20} MB.",
             "It is damaged or no plain NIfTI file: export the scan again.",
         )
+
+
+def _is_gzip(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(2) == GZIP
 
 
 def _nifti_fields(head: bytes) -> tuple[list[int], int, float] | None:

@@ -14,7 +14,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from .errors import InputError
-from .image_header import check_header
+from .image_size import check_nifti_claim, check_nifti_size
 from .right_angles import WRONG_SIZE
 
 if TYPE_CHECKING:
@@ -81,12 +81,13 @@ def read_nifti(path: Path) -> NiftiVolume:
     from nibabel.spatialimages import HeaderDataError, HeaderTypeError
     from nibabel.wrapstruct import WrapStructError
 
-    check_header(path)
     try:
         _check_compression(path)
+        check_nifti_claim(path)
         _check_voxel_size(path)
         stored: Any = nibabel.load(path)  # typed as a base class without voxels
         values = _voxels(stored, path.name)
+        check_nifti_size(path)  # after it was read: the end of a file that is cut off says nothing
         affine, notes = _place(stored, path.name)
     except gzip.BadGzipFile as error:
         raise _not_gzip(path) from error

@@ -6,7 +6,6 @@ import base64
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -14,6 +13,7 @@ from . import __version__
 from .crops import FIELD_MM, Crop
 from .errors import MachineError
 from .glass_brain import SMALLEST_CIRCLE_MM, Projection
+from .pdf_fonts import in_plain_font, marked_up, register_fonts, scripts_of
 from .report import SHOWN, columns_of, grouped_reasons, label, plain
 from .report_content import Card, ReportContent
 from .report_counts import DEFINITE, POSSIBLE, CountTable
@@ -27,7 +27,6 @@ ACCENT, QUIET, RULE = (0.70, 0.15, 0.12), (0.35, 0.35, 0.35), (0.75, 0.75, 0.75)
 OUTLINE, NEIGHBOUR = (1.0, 0.75, 0.15), (0.45, 0.75, 0.9)
 LEFT_TO_THE_LIST = ("config", "metrics", "parameters", "candidates")  # of models and stages: pages of it
 SEGMENT = re.compile(r"M(-?[\d.]+) (-?[\d.]+)([HV])(-?[\d.]+)")
-FONTS = {"CMB": "DejaVuSans.ttf", "CMB-Bold": "DejaVuSans-Bold.ttf"}  # matplotlib brings them; they have ≥, × and –
 
 
 def report_pdf(content: ReportContent, *, dropped: bool = False) -> bytes:
@@ -53,7 +52,7 @@ def report_pdf(content: ReportContent, *, dropped: bool = False) -> bytes:
     from reportlab.lib.units import mm
     from reportlab.platypus import SimpleDocTemplate
 
-    _register_fonts()
+    register_fonts()
     stream = io.BytesIO()
     document = SimpleDocTemplate(
         stream,
@@ -91,6 +90,7 @@ class _Layout:
         from reportlab.lib.styles import ParagraphStyle
 
         self.content, self.width = content, width
+        self.absent: set[str] = set()  # characters that no font has
         quiet = Color(*QUIET)
         body = ParagraphStyle("body", fontName="CMB", fontSize=8.5, leading=11.5)
 
@@ -126,14 +126,14 @@ class _Layout:
         """A paragraph; any characters unless it is markup of our own."""
         from reportlab.platypus import Paragraph
 
-        return Paragraph(words if markup else escape(words), self.styles[style])
+        return Paragraph(words if markup else marked_up(words, self.absent), self.styles[style])
 
     def story(self, dropped: bool) -> list[Any]:
         """All parts in the order of reading."""
         from reportlab.platypus import Spacer
 
-        content = self.content
-        parts = [*self._head(), Spacer(1, 12), self.text(content.sentence, "sentence"), Spacer(1, 8)]
+        content, head = self.content, self._head()
+        parts = [Spacer(1, 12), self.text(content.sentence, "sentence"), Spacer(1, 8)]
         if content.notes:
             parts += [self.text(SAY["repaired"], "heading"), *[self.text(f"• {note}") for note in content.notes]]
         parts += self._findings() if content.accepted else self._nothing()
@@ -142,7 +142,10 @@ class _Layout:
         parts += [self.text(SAY["methods"], "heading"), self.text(" ".join(content.methods))]
         parts.append(self._signature())
         parts += [self.text(SAY["provenance"], "heading"), self.text(SAY["provenance_short"], "caption")]
-        return [*parts, self._tree(content.provenance)]
+        parts.append(self._tree(content.provenance))
+        if self.absent:
+            head.append(self.text(SAY["no_font"].format(scripts=scripts_of(self.absent)), "quiet"))
+        return [*head, *parts]
 
     def _head(self) -> list[Any]:
         from reportlab.platypus import Spacer
@@ -511,21 +514,10 @@ def _numbered_canvas(scan_name: str) -> Any:
                 self.setFont("CMB", 7)
                 self.setFillColorRGB(*QUIET)
                 right = self._pagesize[0] - MARGIN_MM * mm
-                self.drawString(MARGIN_MM * mm, 11 * mm, f"{SAY['notice']} · {scan_name[:70]}")
+                self.drawString(MARGIN_MM * mm, 11 * mm, f"{SAY['notice']} · {in_plain_font(scan_name[:70])}")
                 number = SAY["page_of"].format(page=self._pageNumber, pages=len(self._pages))
                 self.drawRightString(right, 11 * mm, number)
                 super().showPage()
             super().save()
 
     return NumberedCanvas
-
-
-def _register_fonts() -> None:
-    import matplotlib
-    from reportlab.pdfbase import pdfmetrics
-    from reportlab.pdfbase.ttfonts import TTFont
-
-    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    for name, file in FONTS.items():
-        if name not in pdfmetrics.getRegisteredFontNames():
-            pdfmetrics.registerFont(TTFont(name, str(folder / file)))

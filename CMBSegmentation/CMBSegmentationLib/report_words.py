@@ -31,6 +31,10 @@ SAY = {
     "at_least": "at least ",
     "paste": "To paste into a text (one click selects it)",
     "repaired": "Repaired on reading",
+    "no_font": (
+        "Some text of this report cannot be printed in its script ({scripts}) and is shown as □: no font here "
+        "has it. The HTML report shows it."
+    ),
     "tables": "Counts",
     "tables_note_read": "Definite: accepted by the reader; possible: the reader is uncertain; detected: not read yet.",
     "tables_note_unread": "Detected by the program; no reader has called any of them definite or possible yet.",

@@ -7,13 +7,16 @@ import io
 import re
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
+import matplotlib.font_manager
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from PIL import Image
 from test_report import Page, a_detection, an_empty_scan
 
+from CMBSegmentationLib import pdf_fonts
 from CMBSegmentationLib.errors import MachineError
 from CMBSegmentationLib.glass_brain import glass_brain
 from CMBSegmentationLib.lesions import ACCEPTED, DROPPED, Lesion
@@ -167,6 +170,25 @@ def test_the_pdf_says_what_the_page_says(tmp_path):
     assert content.sentence in text
     assert "dropped candidate" not in text
     assert "Candidate 2" in words_of(report_pdf(content, dropped=True), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["Müller μ ≥ 5", "Иванов", "Ελένη", "山田太郎", "홍길동", "محمد", "राम"])
+def test_text_of_any_script_is_in_the_pdf_or_the_pdf_says_that_it_is_not(tmp_path, name):
+    text = words_of(report_pdf(content_of(a_detection(), scan_name=name)), tmp_path)
+    assert name in text or "cannot be printed in its script" in text
+
+
+def test_a_font_of_the_machine_is_embedded_where_the_reports_own_lacks_a_character(tmp_path, monkeypatch):
+    other = str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "STIXGeneral.ttf")
+    monkeypatch.setattr(matplotlib.font_manager, "findSystemFonts", lambda: [other, "/nowhere/missing.ttf"])
+    pdf_fonts._fallbacks.cache_clear(), pdf_fonts._font_of.cache_clear()
+    pdf_fonts.register_fonts()
+    own = pdf_fonts._characters(pdf_fonts.PLAIN)
+    rare = next(chr(c) for c in pdf_fonts._characters(pdf_fonts._fallbacks()[0]) if c not in own and chr(c).isalpha())
+    text = words_of(report_pdf(content_of(a_detection(), scan_name=f"scan {rare}")), tmp_path)
+    pdf_fonts._fallbacks.cache_clear(), pdf_fonts._font_of.cache_clear()
+    assert rare in text
+    assert "cannot be printed" not in text
 
 
 def test_a_report_has_a_place_to_sign_and_not_the_models_whole_training(tmp_path):
