@@ -9,19 +9,26 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
-from pydicom.tag import Tag
+from pydicom.tag import BaseTag, Tag
 
 NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 GE_CREATOR, GE_COMPONENT = "GEMS_PARM_01", 0x2F  # (0043,xx2F): 0 magnitude, 1 phase, 2 real, 3 imaginary
 
 
-def raw(dataset: Dataset, keyword: str) -> Any:
+def raw(dataset: Dataset, keyword: str | BaseTag) -> Any:
     """Give an attribute's value, as bytes where its value representation does not fit; None where there is none."""
     try:
-        value = dataset.get(keyword)
+        value = dataset[keyword].value if keyword in dataset else None
     except Exception:  # pydicom converts on access, and raises what the value makes it raise
-        value = getattr(dataset.get_item(Tag(keyword)), "value", None)
+        value = _unconverted(dataset, Tag(keyword))
     return None if value is None or value == "" else value
+
+
+def _unconverted(dataset: Dataset, tag: BaseTag) -> Any:
+    try:
+        return getattr(dataset.get_item(tag), "value", None)
+    except Exception:  # of a value representation that is none
+        return None
 
 
 def texts(dataset: Dataset, keyword: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .errors import InputError
 from .limits import MOST_VOXELS, how_to_raise, limit
@@ -201,13 +201,7 @@ def check_dicom_file_size(dataset: Dataset, name: str) -> None:
     ------
     InputError
     """
+    from .dicom_values import number  # without pydicom, files of other kinds are read
+
     keywords = ("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel")
-    check_voxels([_whole(dataset.get(keyword)) for keyword in keywords], name)
-
-
-def _whole(value: Any) -> int:
-    """A number of a header, 1 where there is none; what is no number is told where it is read."""
-    try:
-        return int(value or 1)
-    except (TypeError, ValueError):
-        return 1
+    check_voxels([int(number(dataset, keyword) or 1) for keyword in keywords], name)

@@ -187,6 +187,8 @@ def _read_file(path: Path) -> sitk.Image:
     try:
         return reader.Execute()
     except RuntimeError as error:
+        if not all(0 < size < float("inf") for size in reader.GetSpacing()):
+            raise InputError(f"{path.name} has voxels of {reader.GetSpacing()} mm.", WRONG_SIZE) from error
         raise InputError(
             f"{path.name} is cut off or damaged: its header is whole, its voxels are not.", "Copy or export it again."
         ) from error

@@ -19,7 +19,7 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RLELossless
 from .dicom_choice import choose
 from .dicom_deflated import check_deflated
 from .dicom_headers import FolderContent, Frame, Series, begins_as_dicom, read_file, read_header, read_series
-from .dicom_values import items, number, text
+from .dicom_values import items, number, raw, text
 from .errors import InputError
 from .image_file import read_dicom_image
 from .image_size import check_dicom_file_size, check_dicom_size
@@ -252,15 +252,21 @@ def _decoded(path: Path, name: str) -> NDArray:
     """Give the stored pixels of a file, not rescaled."""
     dataset = read_file(path)
     if "PixelData" not in dataset:
-        creators = sorted({str(e.value) for e in dataset if e.tag.is_private_creator})
+        creators = sorted({str(raw(dataset, tag)) for tag in list(dataset.keys()) if tag.is_private_creator})
         where = f" but private elements ({', '.join(creators)})" if creators else ""
         raise InputError(f"{name} has no pixel data{where}.", "Export it as a standard MR image object.")
     check_dicom_file_size(dataset, name)
     syntax = dataset.file_meta.TransferSyntaxUID
-    if not syntax.is_compressed and len(dataset.PixelData) < _expected_bytes(dataset):
+    try:
+        is_compressed = syntax.is_compressed
+    except ValueError as error:
+        raise InputError(
+            f"{name} has pixels of an unknown kind (transfer syntax {str(syntax)[:64]}).", "Export the series again."
+        ) from error
+    if not is_compressed and len(raw(dataset, "PixelData") or b"") < _expected_bytes(dataset):
         raise _cut_off(path, name)
     try:
-        if syntax.is_compressed and syntax not in (RLELossless, DeflatedExplicitVRLittleEndian):
+        if is_compressed and syntax not in (RLELossless, DeflatedExplicitVRLittleEndian):
             return _decoded_by_gdcm(dataset)
         return dataset.pixel_array
     except Exception as error:  # RuntimeError, NotImplementedError, AttributeError, ValueError: as the damage is
