@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from CMBSegmentationLib import __version__
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.paths import check_names
 from CMBSegmentationLib.safe_write import DamagedFileError, replacing, set_aside, write_error
 
 from .annotation import LISTS, Annotation, Assessment, Growing, Microbleed, SeriesQuality, Study
@@ -121,6 +122,7 @@ def write_study(path: Path, study: Study) -> None:
 
 def make_folder(files: StudyFiles) -> None:
     """Make the folder of a study's files where it is not there; raises as `safe_write.replacing`."""
+    check_names(files.folder, [files.annotation.name, files.segments.name])
     try:
         files.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -11,6 +11,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.paths import check_utf_8
 
 from .segments_file import onto_grid
 
@@ -98,6 +99,7 @@ class _Labels:
             raise InputError(
                 f"The segmentation {path} is not there.", "Put it beside the export, or give it with --segmentation."
             )
+        check_utf_8(path)
         try:
             image = sitk.ReadImage(str(path))
             values = sitk.GetArrayFromImage(image)

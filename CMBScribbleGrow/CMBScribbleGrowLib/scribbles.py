@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.paths import check_source
 
 from .segments_file import read_segments, steps_onto
 
@@ -96,8 +97,7 @@ def read_scribbles(path: Path, scan: sitk.Image) -> Scribbles:
         The file is missing or no label image, nothing is painted, or a scribble lies outside the
         scan or is lost on its grid.
     """
-    if not path.exists():
-        raise InputError(f"{path} does not exist.", "Check the path of the scribbles and its spelling.")
+    check_source(path)
     names: dict[int, str] = {}
     notes: tuple[str, ...] = ()
     if path.name.endswith(".seg.nrrd"):

@@ -16,9 +16,11 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from .errors import InputError, MachineError
+from .paths import check_names, check_utf_8
 from .safe_write import sync_file, sync_folder
 
 LOCK = ".cmb-draft"  # in a draft's folder, locked by the process that writes it
+LONGEST_PREFIX_BYTES = 100
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -37,8 +39,10 @@ def check_output_folder(out: Path, names: Collection[str], overwrite: bool) -> N
     Raises
     ------
     InputError
-        It is a file, cannot be written, or holds results already.
+        It is a file, cannot be written, holds results already, or its file system does not take the names.
     """
+    check_utf_8(out)
+    check_names(out, names)
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file, not a folder.", "Give another folder with -o.")
     taken = [name for name in names if (out / name).exists()]
@@ -68,7 +72,7 @@ def drafts(out: Path) -> Iterator[Path]:
     try:
         remove_forgotten_drafts(out)
         beside = out.resolve().parent if _may_write_beside(out) else out
-        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=beside))
+        folder = Path(tempfile.mkdtemp(prefix=_prefix(out), dir=beside))
         try:
             (folder / "files").mkdir()
             with _held(folder / LOCK):
@@ -90,7 +94,7 @@ def remove_forgotten_drafts(out: Path) -> None:
     import fcntl  # not in Windows' Python
 
     for place in (out.resolve().parent, out):
-        for folder in place.glob(f".{glob.escape(out.name)}-*"):
+        for folder in place.glob(f"{glob.escape(_prefix(out))}*"):
             with suppress(OSError):  # no draft, or somebody writes it
                 handle = os.open(folder / LOCK, os.O_RDWR)
                 try:
@@ -98,6 +102,11 @@ def remove_forgotten_drafts(out: Path) -> None:
                     shutil.rmtree(folder)
                 finally:
                     os.close(handle)
+
+
+def _prefix(out: Path) -> str:
+    """Begin the names of a folder's drafts; a long name is cut, for what follows must fit, too."""
+    return f".{os.fsencode(out.name)[:LONGEST_PREFIX_BYTES].decode('utf-8', errors='ignore')}-"
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import SimpleITK as sitk
 
 from .errors import InputError, MachineError
 from .image_header import check_header
+from .paths import check_source
 from .read_nifti import read_nifti
 
 if TYPE_CHECKING:
@@ -79,8 +80,7 @@ def read_scan(path: Path, series: str | None = None) -> Scan:
     """
     from .read_dicom import is_dicom_file, read_dicom  # a panel that only shows what was found needs no pydicom
 
-    if not path.exists():
-        raise InputError(f"{path} does not exist.", "Check the path and its spelling.")
+    check_source(path)
     is_dicom = path.is_dir() or is_dicom_file(path)
     if series is not None and not is_dicom:
         raise InputError(f"{path.name} is not DICOM: it has no series to choose from.", "Leave --series away.")

@@ -18,6 +18,7 @@ from pydicom.uid import RLELossless
 from .dicom_choice import choose
 from .dicom_headers import Frame, read_series
 from .errors import InputError
+from .paths import check_utf_8
 
 UNEVEN_SHARE = 0.1  # slices may stray from even steps, and from a straight stack, by this share of a step
 SAME_DIRECTION = 1e-3  # per cosine; scanners write four to six digits
@@ -175,8 +176,11 @@ def _decoded(path: Path, name: str) -> tuple[NDArray, bool]:
     syntax = dataset.file_meta.TransferSyntaxUID
     try:
         if syntax.is_compressed and syntax != RLELossless:
+            check_utf_8(path)
             return sitk.GetArrayFromImage(sitk.ReadImage(str(path))), True
         return dataset.pixel_array, False
+    except InputError:
+        raise
     except Exception as error:  # RuntimeError, NotImplementedError, AttributeError, ValueError: as the damage is
         raise InputError(
             f"{name} has pixels that cannot be decoded (transfer syntax {syntax.name}).",

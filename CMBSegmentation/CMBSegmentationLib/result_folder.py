@@ -13,6 +13,7 @@ from .errors import InputError
 from .fields import Fields, WrongValueError
 from .lesions import ACCEPTED, COLUMNS, DROPPED
 from .manifest import check_training
+from .paths import check_utf_8
 from .result_files import ENDINGS, SCHEMA_VERSION, result_names
 from .review.lesion_list import REVIEW_COLUMNS
 from .scan_identity import NAMING
@@ -167,6 +168,7 @@ def checked_provenance(about: Fields) -> dict[str, Any]:
 
 
 def _read_image(path: Path) -> sitk.Image:
+    check_utf_8(path)
     try:
         return sitk.ReadImage(str(path))
     except RuntimeError as error:

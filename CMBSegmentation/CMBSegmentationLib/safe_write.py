@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import glob
+import hashlib
 import os
 import sys
 import time
@@ -16,8 +17,8 @@ from .errors import CMBError, InputError, MachineError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+LONGEST_DRAFT_BYTES = 200
 LOCK_WAIT_S = 5.0  # a write takes a second or two: who holds a folder longer hangs, and must not take us along
-FORGOTTEN_AFTER_S = 60.0  # a draft takes a second or two: an older one is of a process that was killed
 
 
 class DamagedFileError(InputError):
@@ -45,11 +46,12 @@ def replacing(path: Path) -> Iterator[Path]:
     MachineError
         The disk is full or failed.
     """
-    draft = path.with_name(f".draft-{os.getpid()}-{path.name}")
+    draft = path.with_name(f".draft-{os.getpid()}-{_short(path.name)}")
     try:
-        yield draft
-        sync_file(draft)
-        os.replace(draft, path)
+        with _held(draft):
+            yield draft
+            sync_file(draft)
+            os.replace(draft, path)
         sync_folder(path.parent)
         _remove_forgotten_drafts(path)
     except OSError as error:
@@ -128,6 +130,11 @@ def write_error(path: Path, error: OSError) -> CMBError:
             f"{path.name} could not be saved: {path.parent} may not be written.",
             f"{kept} Ask for the right to write there, or take another folder.",
         )
+    if error.errno == errno.ENAMETOOLONG:
+        return InputError(
+            f"{path.name} could not be saved: the name is longer than {path.parent} takes.",
+            f"{kept} Give the scan a shorter name.",
+        )
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST):
         return InputError(
             f"{path.name} could not be saved: there is no folder {path.parent}.", "Make it, or take another."
@@ -151,8 +158,49 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
+def _short(name: str) -> str:
+    """Give a name that fits behind a draft's prefix; its end, which readers and writers go by, stays."""
+    if len(os.fsencode(name)) <= LONGEST_DRAFT_BYTES:
+        return name
+    return hashlib.sha256(os.fsencode(name)).hexdigest()[:16] + "".join(Path(name).suffixes[-2:])[-16:]
+
+
+@contextmanager
+def _held(draft: Path) -> Iterator[None]:
+    """Make a draft and hold a lock on it while the block runs, by which others know that somebody writes it.
+
+    No clock is asked: one that jumps would have a draft deleted under its writer.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl  # not in Windows' Python
+
+    while True:
+        handle = os.open(draft, os.O_RDWR | os.O_CREAT, 0o666)
+        with suppress(OSError):  # a network disk that cannot lock: there nobody removes drafts either
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(handle), os.stat(draft)):
+                break
+        os.close(handle)  # it was removed before it was locked
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
 def _remove_forgotten_drafts(path: Path) -> None:
-    for draft in path.parent.glob(f".draft-*-{glob.escape(path.name)}"):
-        with suppress(OSError):
-            if time.time() - draft.stat().st_mtime > FORGOTTEN_AFTER_S:
+    """Remove drafts of a file whose processes were killed: those that nobody holds."""
+    if sys.platform == "win32":
+        return
+    import fcntl  # not in Windows' Python
+
+    for draft in path.parent.glob(f".draft-*-{glob.escape(_short(path.name))}"):
+        with suppress(OSError):  # gone meanwhile, or somebody writes it
+            handle = os.open(draft, os.O_RDWR)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 draft.unlink()
+            finally:
+                os.close(handle)
