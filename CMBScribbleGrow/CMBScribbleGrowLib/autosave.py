@@ -5,7 +5,6 @@ No threads: the user interface's own loop calls `Autosave.poll` from a timer.
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -15,7 +14,7 @@ import SimpleITK as sitk
 
 from CMBSegmentationLib.announce import Signal
 from CMBSegmentationLib.errors import CMBError
-from CMBSegmentationLib.safe_write import DamagedFileError, folder_lock, free_name, set_aside, write_error
+from CMBSegmentationLib.safe_write import DamagedFileError, folder_lock, keep_copy, set_aside
 
 from .annotation import Annotation, Study
 from .annotation_edits import with_annotation
@@ -212,9 +211,5 @@ class Autosave:
 
     def _keep_other_state(self, reader: str) -> None:
         """Two windows under one name: what the other wrote is kept beside."""
-        copy = free_name(self._files.annotation, "other")
-        try:
-            shutil.copy2(self._files.annotation, copy)
-        except OSError as error:
-            raise write_error(copy, error) from error
+        copy = keep_copy(self._files.annotation, "other")
         self.noted(f"{reader}'s annotation was changed elsewhere meanwhile; that state is kept as {copy.name}.")

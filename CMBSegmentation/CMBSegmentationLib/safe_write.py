@@ -6,6 +6,7 @@ import errno
 import glob
 import hashlib
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -50,9 +51,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         with _held(draft):
             yield draft
-            sync_file(draft)
-            os.replace(draft, path)
-        sync_folder(path.parent)
+            put_in_place(draft, path)
         _remove_forgotten_drafts(path)
     except OSError as error:
         raise write_error(path, error) from error
@@ -113,6 +112,7 @@ def set_aside(path: Path, damage: DamagedFileError, word: str = "damaged") -> st
     aside = free_name(path, word)
     try:
         os.rename(path, aside)
+        sync_folder(aside.parent)
     except OSError as error:
         raise write_error(aside, error) from error
     return f"{damage.message} It was set aside as {aside.name}; nothing in it was changed. A new file is begun."
@@ -142,9 +142,42 @@ def write_error(path: Path, error: OSError) -> CMBError:
     return MachineError(f"{path.name} could not be saved ({error.strerror or error}).", f"{kept} Check the disk.")
 
 
+def put_in_place(draft: Path, path: Path) -> None:
+    """Give a file or a folder that is complete its name, so that a power cut leaves it whole or not there.
+
+    Parameters
+    ----------
+    draft : Path
+        On the same disk as `path`.
+    path : Path
+        A file that is there is replaced; a folder may not be there.
+
+    Raises
+    ------
+    OSError
+        The disk is full or failed.
+    """
+    for file in (file for file in draft.rglob("*") if file.is_file()) if draft.is_dir() else (draft,):
+        sync_file(file)
+    os.replace(draft, path)
+    sync_folder(path.parent)
+
+
+def keep_copy(path: Path, word: str) -> Path:
+    """Copy a file beside itself, as `free_name` names it, before something else takes its place; give the copy."""
+    copy = free_name(path, word)
+    try:
+        shutil.copy2(path, copy)
+        sync_file(copy)
+        sync_folder(copy.parent)
+    except OSError as error:
+        raise write_error(copy, error) from error
+    return copy
+
+
 def sync_file(path: Path) -> None:
     """Have a file's bytes on the disk before its name is; `OSError` if they cannot be."""
-    with path.open("rb+") as stream:
+    with path.open("rb+" if sys.platform == "win32" else "rb") as stream:  # Windows syncs only what it may write
         os.fsync(stream.fileno())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -20,7 +21,7 @@ from CMBSegmentationLib.batch.cohort import write_table
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.output_folder import check_output_folder
 from CMBSegmentationLib.result_files import all_names
-from CMBSegmentationLib.safe_write import replacing
+from CMBSegmentationLib.safe_write import keep_copy, put_in_place, replacing
 
 HEAD = ball_brain(spacing=(2.0, 2.4, 3.0))[0]
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="platform: others do not let such names be")
@@ -168,3 +169,46 @@ def test_results_are_on_the_disk_before_they_have_their_names_and_their_folder_a
     with (tmp_path / "c" / "later_swi_desc-cmb_changes.csv").open() as stream:
         assert list(csv.DictReader(stream))
     json.loads((tmp_path / "c" / "later_swi_desc-cmb_changes.json").read_text())
+
+
+def test_a_folder_that_is_moved_in_is_synced_with_all_that_is_in_it(tmp_path, monkeypatch):
+    draft = tmp_path / "draft"
+    (draft / "below").mkdir(parents=True)
+    files = [draft / "a.json", draft / "below" / "b.nii"]
+    for file in files:
+        file.write_text("x")
+        file.chmod(0o444)
+    numbers = [file.stat().st_ino for file in files]
+    disk = Disk(monkeypatch)
+    put_in_place(draft, tmp_path / "place")
+    assert [("sync", number) for number in numbers] == sorted(disk.done[:2], key=lambda one: numbers.index(one[1]))
+    assert disk.done[-1] == ("sync", tmp_path.stat().st_ino)
+    assert (tmp_path / "place" / "below" / "b.nii").read_text() == "x"
+
+
+def test_a_copy_of_what_is_replaced_is_on_the_disk_first(tmp_path, monkeypatch):
+    path = tmp_path / "a_desc-cmb_review.json"
+    path.write_text("theirs")
+    disk = Disk(monkeypatch)
+    copy = keep_copy(path, "other")
+    assert copy.read_text() == "theirs"
+    assert disk.done == [("sync", copy.stat().st_ino), ("sync", tmp_path.stat().st_ino)]
+
+
+MOVES = re.compile(r"\bos\.(replace|rename)\(|\.rename\(|draft\.replace\(|shutil\.move\(")
+SYNCED_THERE = {
+    "CMBSegmentationLib/safe_write.py",
+    "CMBSegmentationLib/output_folder.py",  # `move_in`, and a lock
+    "bindings/exporting.py",  # an upload's name: nothing that must outlast the session
+}
+
+
+def test_files_get_their_names_in_two_places_only_which_sync_them():
+    root = Path(cli.__file__).resolve().parents[2]
+    found = {
+        "/".join(path.parts[-2:])
+        for folder in ("CMBSegmentation/CMBSegmentationLib", "CMBScribbleGrow/CMBScribbleGrowLib", "CMBWeb", "training")
+        for path in (root / folder).rglob("*.py")
+        if "tests" not in path.parts and MOVES.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == SYNCED_THERE
