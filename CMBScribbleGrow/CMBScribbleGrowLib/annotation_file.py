@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from CMBSegmentationLib import __version__
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.fields import read_json
 from CMBSegmentationLib.paths import check_names
 from CMBSegmentationLib.safe_write import DamagedFileError, replacing, set_aside, write_error
 
@@ -99,10 +100,10 @@ def read_study(path: Path) -> Study:
         It is missing, may not be read, or is of a newer schema.
     """
     try:
-        data = json.loads(path.read_bytes().decode("utf-8"))
+        data = read_json(path.read_bytes().decode("utf-8"))
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}).", "Check the path and your rights.") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise DamagedFileError(
             f"{path.name} is damaged: it is not JSON ({error}).", "Restore it from a backup."
         ) from error

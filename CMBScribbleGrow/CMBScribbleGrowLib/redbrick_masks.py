@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.paths import check_utf_8
+from CMBSegmentationLib.paths import check_utf_8, is_there
 
 from .segments_file import onto_grid
 
@@ -95,7 +95,7 @@ class _Labels:
     """One file of numbers, read once."""
 
     def __init__(self, path: Path, scan: sitk.Image) -> None:
-        if not path.is_file():
+        if not is_there(path) or not path.is_file():
             raise InputError(
                 f"The segmentation {path} is not there.", "Put it beside the export, or give it with --segmentation."
             )

@@ -17,6 +17,14 @@ def printable(text: str | Path) -> str:
     return os.fsencode(text).decode("utf-8", errors="replace")
 
 
+def is_there(path: Path) -> bool:
+    """Tell whether a path leads to anything; one that the system does not take leads to nothing."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def check_source(path: Path) -> None:
     """Refuse a scan's path that no reader could take.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import SimpleITK as sitk
 
 from .errors import InputError
-from .fields import Fields, WrongValueError
+from .fields import Fields, WrongValueError, read_json
 from .lesions import ACCEPTED, COLUMNS, DROPPED
 from .manifest import check_training
 from .paths import check_utf_8
@@ -74,7 +73,7 @@ def read_result_folder(folder: Path, stem: str | None = None) -> ResultFolder:
     mapped = (folder / result_names(stem, probability=True, regions=True)["brain"]).exists()
     names = result_names(stem, probability=True, regions=mapped)
     try:
-        content = Fields(json.loads(path.read_text(encoding="utf-8")))
+        content = Fields(read_json(path.read_text(encoding="utf-8")))
         version = content.whole("schema_version")
         if version != SCHEMA_VERSION:
             raise InputError(
@@ -88,7 +87,7 @@ def read_result_folder(folder: Path, stem: str | None = None) -> ResultFolder:
             raise WrongValueError("Two lesions have the same id.")
         notes = list(content.texts("notes", default=()))
         provenance = {**checked_provenance(content.fields("provenance")), "notes": notes}
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{path.name} is damaged ({error}).", "Run the detection again.") from error
     return ResultFolder(
         rows=rows,

@@ -11,7 +11,8 @@ from typing import Any
 from CMBSegmentationLib.fields import Fields, WrongValueError
 
 from .config_rules import RULES, check_together
-from .plain_yaml import ConfigError, read_yaml
+from .plain_yaml import ConfigError as ConfigError
+from .plain_yaml import read_yaml
 
 
 @dataclass(frozen=True)

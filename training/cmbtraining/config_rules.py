@@ -81,7 +81,7 @@ def _whole(**limits: int) -> Rule:
 
 
 def _limited(**limits: float) -> Rule:
-    return partial(_number, **limits)
+    return lambda fields, key: _number(fields, key, **limits)
 
 
 def _flag(fields: Fields, key: str) -> Any:

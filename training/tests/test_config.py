@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ def test_a_file_that_is_no_yaml_is_refused(tmp_path):
         load_config(tmp_path / "a.yaml")
 
 
-BAD_VALUES = {
+BAD_VALUES: dict[str, list[Any]] = {
     "name": [None, 3, "", "  ", ["a"], {"a": 1}, "two\nlines"],
     "data.axes": ["RA", "RRS", "xyz", 3, ["R", "A", "S"], None],
     "data.spacing_mm": [[1, 1], [1, 1, 0], [1, 1, -1], [1, 1, "1"], [1, 1, float("nan")], [1, 1, 25], 1.0, {"a": 1}],

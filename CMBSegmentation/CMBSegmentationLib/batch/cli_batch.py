@@ -17,6 +17,7 @@ from ..bids import find_scans, write_dataset_description
 from ..detection import Settings
 from ..devices import DEVICES, usable_cores
 from ..errors import InputError
+from ..fields import read_json
 from ..output_folder import check_output_folder, remove_forgotten_drafts
 from ..paths import printable
 from ..safe_write import replacing
@@ -133,7 +134,7 @@ def _check_settings(out: Path, wanted: dict[str, Any], overwrite: bool) -> None:
     path = out / SETTINGS
     if path.exists() and not overwrite:
         try:
-            begun = json.loads(path.read_text(encoding="utf-8"))
+            begun = read_json(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             hint = "Give another folder, or --overwrite to search everything again."
             raise InputError(f"{path} cannot be read ({error}).", hint) from error

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..fields import Fields, WrongValueError
+from ..fields import Fields, read_json
 from ..safe_write import replacing
 
 SCHEMA_VERSION = 1
@@ -54,7 +54,7 @@ def is_whole(folder: Path, stem: str, scan: str, needed: Iterable[str]) -> bool:
         Files that must be among them.
     """
     try:
-        content = Fields(json.loads((folder / (stem + ENDING)).read_text(encoding="utf-8")))
+        content = Fields(read_json((folder / (stem + ENDING)).read_text(encoding="utf-8")))
         files = content.fields("files")
         if content.whole("schema_version") != SCHEMA_VERSION or content.text("scan") != scan:
             return False
@@ -64,7 +64,7 @@ def is_whole(folder: Path, stem: str, scan: str, needed: Iterable[str]) -> bool:
             path, about = folder / Path(name).name, files.fields(name)
             if path.stat().st_size != about.whole("bytes") or _sha256(path) != about.text("sha256"):
                 return False
-    except (OSError, ValueError, WrongValueError, RecursionError):
+    except (OSError, ValueError):
         return False
     return True
 
