@@ -212,3 +212,17 @@ def test_files_get_their_names_in_two_places_only_which_sync_them():
         if "tests" not in path.parts and MOVES.search(path.read_text(encoding="utf-8"))
     }
     assert found == SYNCED_THERE
+
+
+def test_names_that_are_too_long_for_a_picture_of_each_scribble_are_told_before_any_grows(a_scan, tmp_path, capsys):
+    scan = Path(shutil.copy(a_scan, tmp_path / f"{'s' * 220}.nii.gz"))
+    assert cli.main(["grow", str(scan), "--scribbles", str(a_scan), "-o", str(tmp_path / "out")]) == 2
+    assert "Give the scan a name that is" in capsys.readouterr().err
+
+
+def test_an_import_whose_files_would_have_names_too_long_is_told_before_it_is_made(a_scan, tmp_path, capsys):
+    scan = Path(shutil.copy(a_scan, tmp_path / f"{'s' * 240}.nii.gz"))
+    (tmp_path / "tasks.json").write_text(json.dumps({"name": "a", "updatedBy": "SI", "series": [{"items": scan.name}]}))
+    assert cli.main(["annotate-import", str(tmp_path / "tasks.json"), "-o", str(tmp_path / "out")]) == 2
+    assert "Give the scan a name that is" in capsys.readouterr().err
+    assert not list(tmp_path.glob("out/*"))
