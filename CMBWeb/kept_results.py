@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from CMBSegmentationLib.safe_write import put_in_place
 from CMBSegmentationLib.worker_process import Process, Subprocess, event_in
 
 from .detection_queue import QueuedProcess, searches_at_once
@@ -83,7 +84,7 @@ class KeptResults:
             shutil.rmtree(draft, ignore_errors=True)
             shutil.copytree(results, draft)
             shutil.rmtree(target, ignore_errors=True)
-            draft.rename(target)
+            put_in_place(draft, target)
 
 
 class _KeepingProcess:

@@ -16,6 +16,7 @@ import numpy as np
 from rich.progress import track
 
 from CMBSegmentationLib.model import load_model
+from CMBSegmentationLib.safe_write import put_in_place
 from cmbtraining.candidates import collect, network_of
 
 
@@ -43,7 +44,7 @@ def main() -> None:
         found = collect(folder, manifest, network)
         draft = arguments.out / f".draft-{folder.name}.npz"
         np.savez_compressed(draft, crops=found.crops.astype(np.float16), kinds=found.kinds, peaks=found.peaks)
-        draft.replace(arguments.out / f"{folder.name}.npz")
+        put_in_place(draft, arguments.out / f"{folder.name}.npz")
 
 
 if __name__ == "__main__":

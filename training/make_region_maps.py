@@ -14,6 +14,7 @@ from pathlib import Path
 import SimpleITK as sitk
 from rich.progress import track
 
+from CMBSegmentationLib.safe_write import put_in_place
 from cmbtraining.regions.atlas import read_atlas, region_map
 from cmbtraining.synthesis.anatomy import read_labels
 
@@ -37,7 +38,7 @@ def main() -> None:
     for path in track(todo, "Registering the atlas"):
         draft = arguments.out / f".draft-{path.name}"
         sitk.WriteImage(region_map(read_labels(path), atlas), str(draft), True)
-        draft.replace(arguments.out / path.name)
+        put_in_place(draft, arguments.out / path.name)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 from CMBSegmentationLib import __version__
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.fields import read_json
+from CMBSegmentationLib.paths import check_names
 from CMBSegmentationLib.safe_write import DamagedFileError, replacing, set_aside, write_error
 
 from .annotation import LISTS, Annotation, Assessment, Growing, Microbleed, SeriesQuality, Study
@@ -98,10 +100,10 @@ def read_study(path: Path) -> Study:
         It is missing, may not be read, or is of a newer schema.
     """
     try:
-        data = json.loads(path.read_bytes().decode("utf-8"))
+        data = read_json(path.read_bytes().decode("utf-8"))
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}).", "Check the path and your rights.") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise DamagedFileError(
             f"{path.name} is damaged: it is not JSON ({error}).", "Restore it from a backup."
         ) from error
@@ -121,6 +123,7 @@ def write_study(path: Path, study: Study) -> None:
 
 def make_folder(files: StudyFiles) -> None:
     """Make the folder of a study's files where it is not there; raises as `safe_write.replacing`."""
+    check_names(files.folder, [files.annotation.name, files.segments.name])
     try:
         files.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

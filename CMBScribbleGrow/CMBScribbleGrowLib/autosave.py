@@ -5,24 +5,38 @@ No threads: the user interface's own loop calls `Autosave.poll` from a timer.
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import SimpleITK as sitk
 
 from CMBSegmentationLib.announce import Signal
 from CMBSegmentationLib.errors import CMBError
-from CMBSegmentationLib.safe_write import DamagedFileError, folder_lock, free_name, set_aside, write_error
+from CMBSegmentationLib.safe_write import DamagedFileError, folder_lock, keep_copy, set_aside
 
 from .annotation import Annotation, Study
 from .annotation_edits import with_annotation
 from .annotation_file import StudyFiles, make_folder, read_study, write_study
-from .segments_file import Segment, replace_segments
+from .segments_file import Segment, read_segments, write_segments
 
 LATEST_S = 2.0  # by when an entry must be on the disk
-WAIT_S = 1.0  # leaves a timer of up to half a second and a slow disk their share of LATEST_S
+WAIT_S = 1.0  # leaves a timer of up to half a second and a write of half a second their share of LATEST_S
+TIMER_S = 0.5
+TOOK_LONGER = 1.5  # by which a write may take longer than the one before
+
+
+Stamp = tuple[int, int, int]
+"""What changes with every write of a file: each makes a new one."""
+
+
+def _stamp(path: Path) -> Stamp | None:
+    try:
+        about = path.stat()
+    except OSError:
+        return None
+    return about.st_ino, about.st_mtime_ns, about.st_size
 
 
 class Autosave:
@@ -41,7 +55,7 @@ class Autosave:
     scan : SimpleITK.Image
         Gives the masks' grid.
     wait_s : float
-        From the first unsaved change to the write; also between attempts that failed.
+        From the first unsaved change to the write, less where writing takes long; also between attempts that failed.
     clock : callable
         Seconds that never go back.
 
@@ -66,7 +80,9 @@ class Autosave:
         self._annotation = self._on_disk = study.of(reader)
         self._segments: tuple[Segment, ...] | None = None
         self._wait_s, self._clock = wait_s, clock
+        self._others: tuple[Stamp | None, list[Segment]] | None = None
         self._due: float | None = None
+        self._took_s = 0.0
 
     @property
     def dirty(self) -> bool:
@@ -94,7 +110,8 @@ class Autosave:
         if segments is not None:
             self._segments = tuple(segments)
         if self._due is None:
-            self._due = self._clock() + self._wait_s
+            left = LATEST_S - TIMER_S - TOOK_LONGER * self._took_s
+            self._due = self._clock() + max(0.0, min(self._wait_s, left))
 
     def poll(self, now: float | None = None) -> bool:
         """Write if it is time to; call it from a timer, twice a second or more often.
@@ -138,12 +155,14 @@ class Autosave:
         """
         if self._due is None:
             return
+        begun = self._clock()
         make_folder(self._files)
         with folder_lock(self._files.folder):
             study = self._merged()
             problem = self._problem_with_segments()
             write_study(self._files.annotation, study)  # last: it names the masks
             self._study, self._on_disk = study, self._annotation
+        self._took_s = self._clock() - begun
         if problem:
             raise problem
         self._due = None
@@ -152,17 +171,26 @@ class Autosave:
         """Write the masks if they changed; what stopped it must not keep the records from being saved."""
         if self._segments is None:
             return None
-        change = (self._files.segments, self._annotation.reader, self._segments, self._scan)
         try:
             try:
-                replace_segments(*change)
+                others = self._others_segments()
             except DamagedFileError as damage:
                 self.noted(set_aside(self._files.segments, damage))
-                replace_segments(*change)
+                others = []
+            write_segments(self._files.segments, [*others, *self._segments], self._scan)
         except CMBError as error:
             return error
+        self._others = (_stamp(self._files.segments), others)
         self._segments = None
         return None
+
+    def _others_segments(self) -> list[Segment]:
+        """Give other readers' masks; the file is read only if it is not the one that was written last."""
+        path = self._files.segments
+        if self._others is None or self._others[0] != _stamp(path):
+            found = read_segments(path, self._scan)
+            self._others = (_stamp(path), [one for one in found if one.reader != self._annotation.reader])
+        return self._others[1]
 
     def _merged(self) -> Study:
         """The file's present content with this reader's annotation in it."""
@@ -183,9 +211,5 @@ class Autosave:
 
     def _keep_other_state(self, reader: str) -> None:
         """Two windows under one name: what the other wrote is kept beside."""
-        copy = free_name(self._files.annotation, "other")
-        try:
-            shutil.copy2(self._files.annotation, copy)
-        except OSError as error:
-            raise write_error(copy, error) from error
+        copy = keep_copy(self._files.annotation, "other")
         self.noted(f"{reader}'s annotation was changed elsewhere meanwhile; that state is kept as {copy.name}.")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.paths import is_there
 from CMBSegmentationLib.read import Scan
 from CMBSegmentationLib.read_apart import read_scan_apart
 from CMBSegmentationLib.safe_write import folder_lock
@@ -98,7 +99,7 @@ def _scan_of(task: dict[str, Any], folder: Path) -> Path:
     names = [items] if isinstance(items, str) else list(items or [])
     path = folder / str(names[0]) if names else folder
     path = path.parent if len(names) > 1 else path  # several: the files of a DICOM series
-    if not names or not path.exists():
+    if not names or not is_there(path):
         named = f"names the scan {path}, which is not there" if names else "names no scan"
         raise InputError(f"Task {task.get('name')!r} {named}.", "Give it with --scan.")
     return path

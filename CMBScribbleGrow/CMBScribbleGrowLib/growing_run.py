@@ -18,6 +18,7 @@ from CMBSegmentationLib import __version__
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.output_folder import check_output_folder, drafts, move_in, write_image
 from CMBSegmentationLib.outputs import NOTICE
+from CMBSegmentationLib.paths import check_names
 from CMBSegmentationLib.progress import Progress, no_progress
 from CMBSegmentationLib.read import scan_stem
 from CMBSegmentationLib.read_apart import read_scan_apart
@@ -28,6 +29,7 @@ from .scribbles import Scribbles, Stroke, read_scribbles
 from .settings import GrowSettings
 
 SCHEMA_VERSION = 1  # of the JSON list
+LARGEST_NUMBER = "65535-65535"  # that a picture's name ends in
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ def grow_scribbles(request: GrowRequest, progress: Progress = no_progress) -> Gr
     stem = scan_stem(request.scan)
     names = {"labels": f"{stem}_desc-cmbgrown_dseg.nii.gz", "json": f"{stem}_desc-cmbgrown_lesions.json"}
     check_output_folder(request.out, names.values(), request.overwrite)
+    check_names(request.out, [f"{stem}_desc-cmbgrown_curve-{LARGEST_NUMBER}.png"])
     progress(0.0, "Reading")
     given = read_scan_apart(request.scan, request.series)
     scribbles = read_scribbles(request.scribbles, given.image)

@@ -31,10 +31,12 @@ import numpy as np
 import SimpleITK as sitk
 
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.fields import read_json
 
 from .annotation import Annotation, Assessment, Entry, Finding, Microbleed, Mimic, SeriesQuality
 from .annotation_edits import next_id, utc_now, with_entry
 from .redbrick_masks import numbered_segments
+from .redbrick_task import DRAWN, tasks_in
 from .redbrick_words import (
     FLAG_WORDS,
     QUALITY_WORDS,
@@ -47,10 +49,6 @@ from .redbrick_words import (
 )
 from .segments_file import Segment, scribble_name
 from .vocabulary import CAA_GROUP, OTHER_ARTEFACT, QUALITIES, SERIES_FLAGS, SINGLE
-
-DRAWN = ("landmarks", "measurements", "ellipses", "boundingBoxes", "cuboids", "polygons", "polylines",
-         "instanceClassifications")  # fmt: skip
-"""What a series may hold beside, for which the protocol has no place."""
 
 MOST_KEPT = 5_000  # characters of one such thing: comments stay readable
 
@@ -88,29 +86,15 @@ def read_tasks(path: Path) -> list[dict[str, Any]]:
     Raises
     ------
     InputError
-        It cannot be read, or holds no task with series.
+        It cannot be read, holds no task with series, or a value in it is not of its kind.
     """
     try:
-        data = json.loads(path.read_bytes().decode("utf-8-sig"))
+        data = read_json(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}).", "Check the path and your rights.") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InputError(f"{path.name} is damaged: it is not JSON ({error}).", "Export it again.") from error
-    found = data if isinstance(data, list) else [data]
-    tasks = []
-    for task in found:
-        if not isinstance(task, dict):
-            raise InputError(f"{path.name} holds {str(task)[:40]!r}, which is no task.", "Export it again as JSON.")
-        parts = [part for part in task.get("consensusTasks") or [] if isinstance(part, dict)]
-        tasks += [{**part, "name": task.get("name", "")} for part in parts] or [task]
-    if not tasks or not all(_has_series(task) for task in tasks):
-        raise InputError(f"{path.name} holds no task with series.", "Is it a RedBrick export? See: redbrick export.")
-    return tasks
-
-
-def _has_series(task: dict[str, Any]) -> bool:
-    series = task.get("series")
-    return isinstance(series, list) and bool(series) and all(isinstance(one, dict) for one in series)
+    return tasks_in(data, path)
 
 
 def import_task(
@@ -312,7 +296,7 @@ def _index_of(landmark: Any) -> list[float] | None:
     """A landmark's voxel index i, j, k; None where it has none."""
     try:
         index = [float(landmark["point"][axis]) for axis in "ijk"]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
     return index if np.isfinite(index).all() else None
 

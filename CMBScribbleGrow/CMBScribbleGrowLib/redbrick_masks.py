@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.grid import onto_grid
+from CMBSegmentationLib.paths import is_there
 from CMBSegmentationLib.read import read_label_image
 
 
@@ -94,7 +95,7 @@ class _Labels:
     """One file of numbers, read once."""
 
     def __init__(self, path: Path, scan: sitk.Image) -> None:
-        if not path.is_file():
+        if not is_there(path) or not path.is_file():
             raise InputError(
                 f"The segmentation {path} is not there.", "Put it beside the export, or give it with --segmentation."
             )

@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.grid import steps_onto
+from CMBSegmentationLib.paths import check_source
 from CMBSegmentationLib.read import read_label_image
 
 from .segments_file import read_segments
@@ -99,8 +100,7 @@ def read_scribbles(path: Path, scan: sitk.Image) -> Scribbles:
         The file is missing or no label image, nothing is painted, or a scribble lies outside the
         scan or is lost on its grid.
     """
-    if not path.exists():
-        raise InputError(f"{path} does not exist.", "Check the path of the scribbles and its spelling.")
+    check_source(path)
     names: dict[int, str] = {}
     notes: tuple[str, ...] = ()
     if path.name.endswith(".seg.nrrd"):

@@ -9,7 +9,9 @@ the entries Segment<N>_ID, _Name, _Layer, _LabelValue, _Extent, _Color and _Tags
 from __future__ import annotations
 
 import errno
+import gzip
 import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,7 @@ from numpy.typing import NDArray
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.grid import onto_grid
 from CMBSegmentationLib.image_file import read_image
+from CMBSegmentationLib.paths import check_utf_8
 from CMBSegmentationLib.safe_write import DamagedFileError, replacing
 from CMBSegmentationLib.segment_looks import LESION_COLOUR, TERMINOLOGY, TERMINOLOGY_TAG
 
@@ -71,7 +74,7 @@ def segment_of(name: str, reader: str, mask: NDArray[np.generic]) -> Segment:
 
 
 def write_segments(path: Path, segments: Sequence[Segment], scan: sitk.Image) -> None:
-    """Write all segments of a study, in as few layers as their overlaps allow.
+    """Write all segments of a study, in as few layers as their overlaps allow, cropped to the box around them.
 
     Parameters
     ----------
@@ -92,17 +95,27 @@ def write_segments(path: Path, segments: Sequence[Segment], scan: sitk.Image) ->
     if not segments:
         path.unlink(missing_ok=True)
         return
+    check_utf_8(path)
     image = _image_of(segments, scan)
     with replacing(path) as draft:
         try:
             sitk.WriteImage(image, str(draft), True, 1)  # nearly all is 0: more compression gains nothing
-            written = sitk.ReadImage(str(draft))
         except RuntimeError as error:
-            raise OSError(errno.EIO if draft.exists() else errno.EACCES, str(error).strip().splitlines()[-1]) from error
-        if not np.array_equal(
-            sitk.GetArrayViewFromImage(written), sitk.GetArrayViewFromImage(image)
-        ):  # the writer does not notice a disk that fills up
-            raise OSError(errno.ENOSPC, "the file was cut off")
+            raise OSError(errno.EIO, str(error).strip().splitlines()[-1]) from error
+        _check_whole(draft)
+
+
+def _check_whole(path: Path) -> None:
+    """Unpack a file that was just written: its writer does not notice a disk that fills up. `OSError` if it is cut."""
+    with path.open("rb") as stream:
+        while stream.readline() not in (b"\n", b"\r\n", b""):
+            pass  # the header, which an empty line ends
+        try:
+            with gzip.GzipFile(fileobj=stream) as packed:
+                while packed.read(1 << 24):
+                    pass
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise OSError(errno.ENOSPC, "the file was cut off") from error
 
 
 def read_segments(path: Path, scan: sitk.Image) -> tuple[Segment, ...]:
@@ -129,6 +142,7 @@ def read_segments(path: Path, scan: sitk.Image) -> tuple[Segment, ...]:
     """
     if not path.exists():
         return ()
+    check_utf_8(path)
     try:
         image = read_image(path)
     except (RuntimeError, InputError) as error:
@@ -171,8 +185,11 @@ def _check_segments(segments: Sequence[Segment], scan: sitk.Image) -> None:
 
 
 def _image_of(segments: Sequence[Segment], scan: sitk.Image) -> sitk.Image:
-    shape = scan.GetSize()[::-1]
-    flat = [np.ravel_multi_index(tuple(segment.voxels.T), shape) for segment in segments]
+    painted = [segment.voxels for segment in segments if len(segment.voxels)]
+    low = np.min([voxels.min(0) for voxels in painted], axis=0) if painted else np.zeros(3, np.intp)
+    high = np.max([voxels.max(0) for voxels in painted], axis=0) if painted else low
+    shape = tuple((high - low + 1).tolist())
+    flat = [np.ravel_multi_index(tuple((segment.voxels - low).T), shape) for segment in segments]
     places = _layered(flat)
     count = 1 + max(layer for layer, _ in places)
     kind = np.uint8 if max(value for _, value in places) <= np.iinfo(np.uint8).max else np.uint16
@@ -180,12 +197,15 @@ def _image_of(segments: Sequence[Segment], scan: sitk.Image) -> sitk.Image:
     for (layer, value), voxels in zip(places, flat, strict=True):
         values.reshape(-1, count)[voxels, layer] = value
     image = sitk.GetImageFromArray(values if count > 1 else values[..., 0], isVector=count > 1)
-    image.CopyInformation(scan)
+    first = tuple(int(n) for n in low[::-1])
+    image.SetSpacing(scan.GetSpacing())
+    image.SetDirection(scan.GetDirection())
+    image.SetOrigin(scan.TransformIndexToPhysicalPoint(first))
     image.SetMetaData("Segmentation_ContainedRepresentationNames", "Binary labelmap|")
     image.SetMetaData("Segmentation_MasterRepresentation", "Binary labelmap")
-    image.SetMetaData("Segmentation_ReferenceImageExtentOffset", "0 0 0")
+    image.SetMetaData("Segmentation_ReferenceImageExtentOffset", " ".join(map(str, first)))
     for number, (segment, (layer, value)) in enumerate(zip(segments, places, strict=True)):
-        for key, text in _about(segment, number, layer, value).items():
+        for key, text in _about(segment, number, layer, value, low).items():
             image.SetMetaData(f"Segment{number}_{key}", text)
     return image
 
@@ -206,10 +226,9 @@ def _layered(flat: Sequence[NDArray[np.intp]]) -> list[tuple[int, int]]:
     return places
 
 
-def _about(segment: Segment, number: int, layer: int, value: int) -> dict[str, str]:
-    low, high = (
-        (segment.voxels.min(0), segment.voxels.max(0)) if len(segment.voxels) else (np.zeros(3, int), np.full(3, -1))
-    )
+def _about(segment: Segment, number: int, layer: int, value: int, start: NDArray[np.intp]) -> dict[str, str]:
+    voxels = segment.voxels - start
+    low, high = (voxels.min(0), voxels.max(0)) if len(voxels) else (np.zeros(3, int), np.full(3, -1))
     return {
         "ID": f"{re.sub(r'[^A-Za-z0-9]+', '_', segment.name).strip('_')}_{number}",
         "Name": segment.name,

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import sys
 
 import pytest
 from annotated_study import full_study
@@ -159,14 +160,38 @@ def test_a_folder_that_is_gone_is_named(tmp_path):
         write_study(StudyFiles(tmp_path / "gone", "a").annotation, Study(scan="a.nii"))
 
 
-def test_drafts_that_a_killed_process_left_are_cleared_away_and_fresh_ones_are_not(files):
-    old, fresh = (files.folder / f".draft-{n}-{files.annotation.name}" for n in (1, 2))
-    old.write_text("x")
-    os.utime(old, (0, 0))
-    fresh.write_text("x")
-    write_study(files.annotation, full_study())
-    assert not old.exists()
-    assert fresh.exists()
+FUTURE = 4_000_000_000  # seconds since 1970: in 2096
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="platform: Windows has no such locks")
+@pytest.mark.parametrize("time", [0, FUTURE])
+def test_drafts_of_killed_processes_go_and_those_of_living_ones_stay_whatever_the_clock_says(files, time):
+    import fcntl
+
+    killed, alive = (files.folder / f".draft-{n}-{files.annotation.name}" for n in (1, 2))
+    for draft in (killed, alive):
+        draft.write_text("x")
+        os.utime(draft, (time, time))
+    with alive.open("r+") as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        write_study(files.annotation, full_study())
+        assert not killed.exists()
+        assert alive.exists()
+
+
+def test_a_draft_is_held_while_it_is_written(files):
+    from CMBSegmentationLib.safe_write import replacing
+
+    with replacing(files.annotation) as outer:
+        outer.write_text("first")
+        os.utime(outer, (0, 0))
+        second = files.annotation.with_name(f".draft-{os.getpid() + 1}-{files.annotation.name}")
+        outer.rename(second)  # as if another process wrote it
+        with replacing(files.annotation) as inner:
+            inner.write_text("second")
+        assert second.exists() is (sys.platform != "win32")
+        second.rename(outer)
+    assert files.annotation.read_text() == "first"
 
 
 def test_a_file_where_the_folder_should_be_is_told(tmp_path):

@@ -275,3 +275,64 @@ def test_a_process_that_never_lets_go_of_the_folder_does_not_stop_the_saving(tmp
     finally:
         os.close(handle)
     assert waited >= 0.05  # it asked for the lock, and went on without
+
+
+def test_other_readers_masks_are_read_again_only_where_somebody_wrote(saver, files, clock, monkeypatch):
+    mine, theirs = saver("SI"), saver("TW")
+    theirs.changed(annotation(1, "TW"), [segment("CMB 1 scribble (TW)", "TW")])
+    theirs.flush()
+    reads = []
+    monkeypatch.setattr(
+        "CMBScribbleGrowLib.autosave.read_segments", lambda *given: reads.append(1) or read_segments(*given)
+    )
+    for count in range(1, 4):
+        mine.changed(annotation(count), [segment(voxel=(1, 2, count))])
+        mine.flush()
+    assert len(reads) == 1
+    theirs.changed(annotation(1, "TW"), [segment("CMB 1 scribble (TW)", "TW", voxel=(3, 3, 3))])
+    theirs.flush()
+    mine.changed(annotation(4), [segment(voxel=(1, 2, 5))])
+    mine.flush()
+    assert len(reads) == 3  # one by each of them
+    found = {one.reader: one.voxels.tolist() for one in read_segments(files.segments, small_scan())}
+    assert found == {"SI": [[1, 2, 5]], "TW": [[3, 3, 3]]}
+
+
+@pytest.mark.parametrize(("took", "wait"), [(0.0, 1.0), (0.4, 0.9), (0.8, 0.3), (3.0, 0.0)])
+def test_the_longer_a_write_takes_the_sooner_the_next_begins(saver, clock, monkeypatch, took, wait):
+    save = saver()
+
+    def slow(*given):
+        clock.now += took
+        write_study(*given)
+
+    monkeypatch.setattr("CMBScribbleGrowLib.autosave.write_study", slow)
+    save.changed(annotation(1))
+    save.flush()
+    entered = clock.now
+    save.changed(annotation(2))
+    clock.now = entered + wait - 0.01
+    assert not save.poll()
+    clock.now = entered + wait + 0.01
+    assert save.poll()
+
+
+@pytest.mark.soak
+def test_two_seconds_hold_for_a_large_scan_with_many_masks(tmp_path):
+    import SimpleITK as sitk
+
+    scan = sitk.Image(512, 512, 192, sitk.sitkInt16)
+    files = StudyFiles(tmp_path, "sub-01_swi")
+    study, _ = open_study(files, SCAN)
+    save = Autosave(files, study, "SI", scan, wait_s=0)
+    ball = np.argwhere(np.linalg.norm(np.indices((9, 9, 9)) - 4, axis=0) <= 4) - 4
+    centres = np.random.default_rng(1).integers([5, 5, 5], [186, 506, 506], (80, 3))
+    centres[:2] = (5, 5, 5), (186, 506, 506)  # the box around them is all but the whole scan
+    masks = [segment(f"CMB {n} grown (SI)") for n in range(80)]
+    masks = [replace(one, voxels=centre + ball) for one, centre in zip(masks, centres, strict=True)]
+    for changed in range(3):
+        masks[changed] = replace(masks[changed], voxels=masks[changed].voxels[1:])
+        save.changed(annotation(1), masks)
+        before = time.monotonic()
+        save.flush()
+        assert time.monotonic() - before < 0.5  # and 1 s of waiting, and 0.5 s of a timer

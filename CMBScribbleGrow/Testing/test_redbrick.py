@@ -1,15 +1,20 @@
 """RedBrick's exports become a study's own files; what is not understood is told and kept."""
 
 import argparse
+import contextlib
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from annotated_study import SHAPE, small_scan
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from property_tests import examples
 
 from CMBScribbleGrowLib.annotation_file import StudyFiles, read_study
-from CMBScribbleGrowLib.cli_import import EXAMPLE, add_annotate_import_options, run_annotate_import
+from CMBScribbleGrowLib.cli_import import EXAMPLE, _scan_of, add_annotate_import_options, run_annotate_import
 from CMBScribbleGrowLib.redbrick import import_task, read_tasks
 from CMBScribbleGrowLib.segments_file import read_segments
 from CMBSegmentationLib.errors import InputError
@@ -293,3 +298,55 @@ def test_the_example_fits_the_options():
     parser = argparse.ArgumentParser()
     add_annotate_import_options(parser)
     assert parser.parse_args(EXAMPLE.split()[2:]).reader == "SI"
+
+
+WRONG = [None, True, -1, 0, 1.5, 10**400, float("nan"), float("inf"), "", "text", "n" * 5000, "\0", "\ud800"]
+WRONG += [[], [[]], {}, {"a": 1}, [None], [{}], ["a", 3], {"1": None}]
+
+
+def places_in(value, path=()):
+    """Every place of a JSON value, from the outside in."""
+    below = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path] * bool(path) + [place for key, one in below for place in places_in(one, (*path, key))]
+
+
+@settings(examples(120), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data(), st.booleans(), st.sampled_from(WRONG))
+def test_an_export_with_any_wrong_value_is_imported_or_refused_in_words(folder, data, consensus, wrong):
+    content = {**task(), "consensusTasks": [{**task(), "updatedBy": "TW"}]} if consensus else task()
+    *above, last = data.draw(st.sampled_from(places_in(content)))
+    inside = content
+    for key in above:
+        inside = inside[key]
+    inside[last] = wrong
+    export = folder / "wrong.json"
+    export.write_text(json.dumps(content))
+    try:
+        for one in read_tasks(export):
+            with contextlib.suppress(InputError):
+                _scan_of(one, folder)
+            found = import_task(one, small_scan(), folder)
+            json.dumps(asdict(found.annotation), ensure_ascii=False, allow_nan=False).encode("utf-8")
+            "".join(found.notes).encode("utf-8")
+    except InputError:
+        return
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"updatedBy": 3}, "task 1.updatedBy is 3; it must be text"),
+        ({"series": {"a": 1}}, "task 1.series is {'a': 1}; it must be a list"),
+        ({"series": [3]}, "task 1.series[0] is 3; it must be an object"),
+        ({"series": [{"binaryMask": "yes"}]}, "task 1.series[0].binaryMask is 'yes'; it must be true or false"),
+        ({"series": [{"landmarks3d": True}]}, "task 1.series[0].landmarks3d is True; it must be a list"),
+        ({"series": [{"items": [1]}]}, "task 1.series[0].items is [1]; it must be a file's name"),
+        ({"consensusTasks": ["TW"]}, "task 1.consensusTasks[0] is 'TW'; it must be an object"),
+        ({"classification": [1]}, "task 1.classification is [1]; it must be an object"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_was_expected(folder, changes, told):
+    (folder / "wrong.json").write_text(json.dumps(task(**changes)))
+    with pytest.raises(InputError) as caught:
+        read_tasks(folder / "wrong.json")
+    assert told in caught.value.message

@@ -11,11 +11,12 @@ from rich.console import Console
 from .dicom_out import DicomExport, ExportSource, dicom_objects, prepare_export, write_objects
 from .errors import InputError
 from .output_folder import check_output_folder, drafts, move_in
+from .read import scan_stem
 from .report import page_of
 from .report_content import ReportContent, content_of, without_names
 from .report_pdf import check_can_write_pdf, report_pdf
 from .result_detection import StoredDetection, read_detection
-from .result_files import ENDINGS, ENDINGS_REPORT
+from .result_files import ENDINGS, ENDINGS_REPORT, all_names
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -52,7 +53,7 @@ def run_report(arguments: argparse.Namespace, screen: Console) -> int:
         check_can_write_pdf()
     out = arguments.out or arguments.results
     if arguments.results.is_dir():  # else it is told what is wrong with it
-        check_output_folder(out, set(), True)
+        check_output_folder(out, all_names(scan_stem(arguments.scan)), True)
     stored = read_detection(arguments.results, arguments.scan, arguments.series)
     source = None
     if arguments.dicom:

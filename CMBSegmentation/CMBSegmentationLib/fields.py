@@ -10,6 +10,7 @@ WrongValueError: lesions[0].place.r_mm is 'left'; it must be a finite number.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -21,6 +22,25 @@ NEEDED: Any = object()
 
 class WrongValueError(ValueError):
     """A value is missing or not what it must be; the message names its key, the value and what was expected."""
+
+
+def read_json(text: str) -> Any:
+    """Read JSON whose texts can be written again.
+
+    Raises
+    ------
+    ValueError
+        It is no JSON, is nested too deeply, or has half of a surrogate pair in a text, which no file can hold.
+    """
+    try:
+        data = json.loads(text)
+        if "\\ud" in text.lower():  # only an escape makes one
+            json.dumps(data, ensure_ascii=False).encode("utf-8")
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    except UnicodeEncodeError as error:
+        raise ValueError("it has half of a character (a lone surrogate)") from error
+    return data
 
 
 class Fields:

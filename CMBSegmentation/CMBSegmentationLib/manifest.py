@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .errors import ModelError
-from .fields import Fields, WrongValueError, wrong
+from .fields import Fields, WrongValueError, read_json, wrong
 from .preprocess import NORMALIZATIONS, InputSpec
 
 SCHEMA_VERSION = 1
@@ -95,9 +95,9 @@ def parse_manifest(text: str, source: str) -> Manifest:
         It is not JSON, of another schema version, or a value is missing or impossible.
     """
     try:
-        content = Fields(json.loads(text))
+        content = Fields(read_json(text))
         version = content.whole("schema_version")
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ModelError(f"The manifest in {source} is damaged ({error}).", "Get the model file again.") from error
     if version != SCHEMA_VERSION:
         raise ModelError(

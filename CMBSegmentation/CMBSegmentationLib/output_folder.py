@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import SimpleITK as sitk
 
 from .errors import InputError, MachineError
+from .paths import check_names, check_utf_8
 from .safe_write import sync_file, sync_folder
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ PLACE_FIELDS = (  # of NIfTI's header
     *("qform_code", "quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z"),
     *("sform_code", "srow_x", "srow_y", "srow_z", "xyzt_units"),
 )
+LONGEST_PREFIX_BYTES = 100
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -45,8 +47,10 @@ def check_output_folder(out: Path, names: Collection[str], overwrite: bool) -> N
     Raises
     ------
     InputError
-        It is a file, cannot be written, or holds results already.
+        It is a file, cannot be written, holds results already, or its file system does not take the names.
     """
+    check_utf_8(out)
+    check_names(out, names)
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file, not a folder.", "Give another folder with -o.")
     taken = [name for name in names if (out / name).exists()]
@@ -76,7 +80,7 @@ def drafts(out: Path) -> Iterator[Path]:
     try:
         remove_forgotten_drafts(out)
         beside = out.resolve().parent if _may_write_beside(out) else out
-        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=beside))
+        folder = Path(tempfile.mkdtemp(prefix=_prefix(out), dir=beside))
         try:
             (folder / "files").mkdir()
             with _held(folder / LOCK):
@@ -98,7 +102,7 @@ def remove_forgotten_drafts(out: Path) -> None:
     import fcntl  # not in Windows' Python
 
     for place in (out.resolve().parent, out):
-        for folder in place.glob(f".{glob.escape(out.name)}-*"):
+        for folder in place.glob(f"{glob.escape(_prefix(out))}*"):
             with suppress(OSError):  # no draft, or somebody writes it
                 handle = os.open(folder / LOCK, os.O_RDWR)
                 try:
@@ -106,6 +110,11 @@ def remove_forgotten_drafts(out: Path) -> None:
                     shutil.rmtree(folder)
                 finally:
                     os.close(handle)
+
+
+def _prefix(out: Path) -> str:
+    """Begin the names of a folder's drafts; a long name is cut, for what follows must fit, too."""
+    return f".{os.fsencode(out.name)[:LONGEST_PREFIX_BYTES].decode('utf-8', errors='ignore')}-"
 
 
 @contextmanager

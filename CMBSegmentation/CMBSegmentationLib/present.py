@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .errors import InputError
+from .paths import check_source, check_utf_8, is_there
 
 LFS = b"version https://git-lfs"
 ANNEX = b"/annex/objects/"
@@ -23,19 +24,17 @@ def check_present(path: Path) -> None:
     Raises
     ------
     InputError
-        Says which, and how to get the content.
+        Says which, and how to get the content; or the path is none that a reader takes (`paths.check_source`).
     """
-    if path.is_symlink() and not path.exists():
+    check_utf_8(path)
+    if path.is_symlink() and not is_there(path):
         target = path.readlink()
         if "annex" in target.parts:
             raise InputError(f"The content of {path.name} is not on this machine (a link of git-annex).", FETCH)
         raise InputError(f"{path.name} is a link to {target}, which is not there.", "Copy what it points to.")
-    if not path.exists():
-        raise InputError(f"{path} does not exist.", "Check the path and its spelling.")
+    check_source(path)
     if path.is_dir():
         return
-    if not path.is_file():
-        raise InputError(f"{path.name} is neither a file nor a folder.", "Give a scan's file or a DICOM folder.")
     if path.stat().st_size == 0:
         raise InputError(f"{path.name} is an empty file.", "Export or copy the scan again.")
     if is_pointer(path):

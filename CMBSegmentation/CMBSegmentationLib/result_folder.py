@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,11 @@ from typing import Any
 import SimpleITK as sitk
 
 from .errors import InputError
-from .fields import Fields, WrongValueError
+from .fields import Fields, WrongValueError, read_json
 from .image_file import read_image
 from .lesions import ACCEPTED, COLUMNS, DROPPED
 from .manifest import check_training
+from .paths import check_utf_8
 from .read import read_label_image
 from .result_files import ENDINGS, SCHEMA_VERSION, result_names
 from .review.lesion_list import REVIEW_COLUMNS
@@ -75,7 +75,7 @@ def read_result_folder(folder: Path, stem: str | None = None) -> ResultFolder:
     mapped = (folder / result_names(stem, probability=True, regions=True)["brain"]).exists()
     names = result_names(stem, probability=True, regions=mapped)
     try:
-        content = Fields(json.loads(path.read_text(encoding="utf-8")))
+        content = Fields(read_json(path.read_text(encoding="utf-8")))
         version = content.whole("schema_version")
         if version != SCHEMA_VERSION:
             raise InputError(
@@ -89,7 +89,7 @@ def read_result_folder(folder: Path, stem: str | None = None) -> ResultFolder:
             raise WrongValueError("Two lesions have the same id.")
         notes = list(content.texts("notes", default=()))
         provenance = {**checked_provenance(content.fields("provenance")), "notes": notes}
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{path.name} is damaged ({error}).", "Run the detection again.") from error
     return ResultFolder(
         rows=rows,
@@ -169,6 +169,7 @@ def checked_provenance(about: Fields) -> dict[str, Any]:
 
 
 def _read_image(path: Path) -> sitk.Image:
+    check_utf_8(path)
     try:
         import nibabel  # noqa: F401  # not in Slicer until installed: there, scans and results are in ITK's geometry
     except ImportError:

@@ -10,9 +10,10 @@ import SimpleITK as sitk
 
 from .detection import Detection, Settings, detect
 from .dicom_out import DicomExport, dicom_objects, prepare_export, write_objects
-from .errors import InputError, MachineError
+from .errors import MachineError
 from .output_folder import check_output_folder
 from .outputs import write_results
+from .paths import check_source
 from .progress import Clock, Progress, no_progress, part_of
 from .read import scan_stem
 from .read_apart import read_label_image_apart, read_scan_apart
@@ -88,8 +89,7 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
         Of the kind that says who can help: the input, the model or the machine.
     """
     stem = scan_stem(request.scan)
-    if not request.scan.exists():
-        raise InputError(f"{request.scan} does not exist.", "Check the path and its spelling.")
+    check_source(request.scan)
     check_output_folder(request.out, all_names(stem), request.overwrite)
     clock = Clock()
     progress(0.0, "Loading the models")

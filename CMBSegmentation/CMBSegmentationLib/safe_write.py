@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import glob
+import hashlib
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,8 +18,8 @@ from .errors import CMBError, InputError, MachineError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+LONGEST_DRAFT_BYTES = 200
 LOCK_WAIT_S = 5.0  # a write takes a second or two: who holds a folder longer hangs, and must not take us along
-FORGOTTEN_AFTER_S = 60.0  # a draft takes a second or two: an older one is of a process that was killed
 
 
 class DamagedFileError(InputError):
@@ -45,12 +47,11 @@ def replacing(path: Path) -> Iterator[Path]:
     MachineError
         The disk is full or failed.
     """
-    draft = path.with_name(f".draft-{os.getpid()}-{path.name}")
+    draft = path.with_name(f".draft-{os.getpid()}-{_short(path.name)}")
     try:
-        yield draft
-        sync_file(draft)
-        os.replace(draft, path)
-        sync_folder(path.parent)
+        with _held(draft):
+            yield draft
+            put_in_place(draft, path)
         _remove_forgotten_drafts(path)
     except OSError as error:
         raise write_error(path, error) from error
@@ -111,6 +112,7 @@ def set_aside(path: Path, damage: DamagedFileError, word: str = "damaged") -> st
     aside = free_name(path, word)
     try:
         os.rename(path, aside)
+        sync_folder(aside.parent)
     except OSError as error:
         raise write_error(aside, error) from error
     return f"{damage.message} It was set aside as {aside.name}; nothing in it was changed. A new file is begun."
@@ -128,6 +130,11 @@ def write_error(path: Path, error: OSError) -> CMBError:
             f"{path.name} could not be saved: {path.parent} may not be written.",
             f"{kept} Ask for the right to write there, or take another folder.",
         )
+    if error.errno == errno.ENAMETOOLONG:
+        return InputError(
+            f"{path.name} could not be saved: the name is longer than {path.parent} takes.",
+            f"{kept} Give the scan a shorter name.",
+        )
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST):
         return InputError(
             f"{path.name} could not be saved: there is no folder {path.parent}.", "Make it, or take another."
@@ -135,9 +142,42 @@ def write_error(path: Path, error: OSError) -> CMBError:
     return MachineError(f"{path.name} could not be saved ({error.strerror or error}).", f"{kept} Check the disk.")
 
 
+def put_in_place(draft: Path, path: Path) -> None:
+    """Give a file or a folder that is complete its name, so that a power cut leaves it whole or not there.
+
+    Parameters
+    ----------
+    draft : Path
+        On the same disk as `path`.
+    path : Path
+        A file that is there is replaced; a folder may not be there.
+
+    Raises
+    ------
+    OSError
+        The disk is full or failed.
+    """
+    for file in (file for file in draft.rglob("*") if file.is_file()) if draft.is_dir() else (draft,):
+        sync_file(file)
+    os.replace(draft, path)
+    sync_folder(path.parent)
+
+
+def keep_copy(path: Path, word: str) -> Path:
+    """Copy a file beside itself, as `free_name` names it, before something else takes its place; give the copy."""
+    copy = free_name(path, word)
+    try:
+        shutil.copy2(path, copy)
+        sync_file(copy)
+        sync_folder(copy.parent)
+    except OSError as error:
+        raise write_error(copy, error) from error
+    return copy
+
+
 def sync_file(path: Path) -> None:
     """Have a file's bytes on the disk before its name is; `OSError` if they cannot be."""
-    with path.open("rb+") as stream:
+    with path.open("rb+" if sys.platform == "win32" else "rb") as stream:  # Windows syncs only what it may write
         os.fsync(stream.fileno())
 
 
@@ -151,8 +191,49 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
+def _short(name: str) -> str:
+    """Give a name that fits behind a draft's prefix; its end, which readers and writers go by, stays."""
+    if len(os.fsencode(name)) <= LONGEST_DRAFT_BYTES:
+        return name
+    return hashlib.sha256(os.fsencode(name)).hexdigest()[:16] + "".join(Path(name).suffixes[-2:])[-16:]
+
+
+@contextmanager
+def _held(draft: Path) -> Iterator[None]:
+    """Make a draft and hold a lock on it while the block runs, by which others know that somebody writes it.
+
+    No clock is asked: one that jumps would have a draft deleted under its writer.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl  # not in Windows' Python
+
+    while True:
+        handle = os.open(draft, os.O_RDWR | os.O_CREAT, 0o666)
+        with suppress(OSError):  # a network disk that cannot lock: there nobody removes drafts either
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(handle), os.stat(draft)):
+                break
+        os.close(handle)  # it was removed before it was locked
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
 def _remove_forgotten_drafts(path: Path) -> None:
-    for draft in path.parent.glob(f".draft-*-{glob.escape(path.name)}"):
-        with suppress(OSError):
-            if time.time() - draft.stat().st_mtime > FORGOTTEN_AFTER_S:
+    """Remove drafts of a file whose processes were killed: those that nobody holds."""
+    if sys.platform == "win32":
+        return
+    import fcntl  # not in Windows' Python
+
+    for draft in path.parent.glob(f".draft-*-{glob.escape(_short(path.name))}"):
+        with suppress(OSError):  # gone meanwhile, or somebody writes it
+            handle = os.open(draft, os.O_RDWR)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 draft.unlink()
+            finally:
+                os.close(handle)

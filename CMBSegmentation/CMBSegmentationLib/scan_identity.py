@@ -30,13 +30,16 @@ class ScanIdentity:
     Attributes
     ----------
     patient : str
-        Patient ID, or the subject of a name as BIDS has it (``sub-01``).
+        Patient ID of DICOM.
+    subject : str
+        Of a name as BIDS has it: ``sub-01``.
     date, time : str
         Of the study: ``2024-01-02`` and DICOM's ``101112``.
     study_uid, series_uid : str
     """
 
     patient: str = ""
+    subject: str = ""
     date: str = ""
     time: str = ""
     study_uid: str = ""
@@ -45,7 +48,7 @@ class ScanIdentity:
     @property
     def words(self) -> str:
         """As a reader sees it."""
-        return f"{self.patient or 'patient not recorded'}, {self.date or 'date not recorded'}"
+        return f"{self.patient or self.subject or 'patient not recorded'}, {self.date or 'date not recorded'}"
 
 
 def identity_of(scan: Scan) -> ScanIdentity:
@@ -59,15 +62,22 @@ def identity_of(scan: Scan) -> ScanIdentity:
     -------
     ScanIdentity
     """
+    named = identity_by_name(scan.stem)
     if not scan.frames:
-        found = SUBJECT.search(scan.stem)
-        return ScanIdentity(patient=f"sub-{found.group(1)}" if found else "")
+        return named
     import pydicom  # a scan that is no DICOM needs none
 
     header = pydicom.dcmread(scan.frames[0].path, specific_tags=list(HEADER), stop_before_pixels=True)
     patient, date, time, study, series = (_text(header, keyword) for keyword in HEADER)
     day = re.fullmatch(r"(\d{4})[.\-]?(\d{2})[.\-]?(\d{2})", date)
-    return ScanIdentity(patient, "-".join(day.groups()) if day else "", time.replace(":", ""), study, series)
+    date = "-".join(day.groups()) if day else ""
+    return ScanIdentity(patient, named.subject, date, time.replace(":", ""), study, series)
+
+
+def identity_by_name(stem: str) -> ScanIdentity:
+    """Tell whose a scan is of which only the name is known."""
+    found = SUBJECT.search(stem)
+    return ScanIdentity(subject=f"sub-{found.group(1)}" if found else "")
 
 
 def _text(header: Any, keyword: str) -> str:
@@ -120,10 +130,9 @@ def what_differs(given: Mapping[str, Any], image: sitk.Image, identity: ScanIden
 def doubts(first: ScanIdentity, second: ScanIdentity) -> tuple[str, ...]:
     """Say why two scans may not be an earlier and a later one of one patient; empty if nothing speaks against it."""
     said = []
-    if first.patient and second.patient and first.patient.upper() != second.patient.upper():
-        said.append(
-            f"The scans are of different patients: the first of {first.patient}, the second of {second.patient}."
-        )
+    for one, other in ((first.patient, second.patient), (first.subject, second.subject)):
+        if one and other and one.upper() != other.upper():  # an ID and a name are never compared with each other
+            said.append(f"The scans are of different patients: the first of {one}, the second of {other}.")
     if first.date and second.date:
         moments = [(one.date, one.time if first.time and second.time else "") for one in (first, second)]
         if moments[1] < moments[0]:

@@ -12,13 +12,14 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import SimpleITK as sitk
 from counted_jobs import counted
-from dark_spots import ball_brain, only
+from dark_spots import MANIFEST, ball_brain, only, write_dark_voxel_model
 from waiting import wait_until
 
 from CMBSegmentationLib import cli
@@ -98,29 +99,31 @@ def results(out: Path) -> dict[str, float]:
     return {p.name: p.stat().st_mtime for p in done}
 
 
-@contextlib.contextmanager
-def waiting_at(scan: Path) -> Iterator[None]:
-    """Wait until somebody reads a scan that is a named pipe, and have them wait for its content meanwhile."""
-    held: list[int] = []
+@pytest.fixture
+def last_takes_long(dark_model, tmp_path, a_small_head):
+    """Have a model that looks at every place: three tiny scans take it a second each, the fourth half a minute.
 
-    def is_read() -> bool:
-        with contextlib.suppress(OSError):  # nobody has opened it yet
-            held.append(os.open(scan, os.O_WRONLY | os.O_NONBLOCK))
-        return bool(held)
+    Gives the dataset and its last scan.
+    """
+    write_dark_voxel_model(dark_model, replace(MANIFEST, patch_size=(8, 8, 8), overlap=0.875), (8, 8, 8))
+    tiny = sitk.ReadImage(str(a_small_head))
+    tiny.SetSpacing([0.3 * s for s in tiny.GetSpacing()])
+    sitk.WriteImage(tiny, str(tmp_path / "tiny.nii.gz"))
+    dataset = make_dataset(tmp_path / "data", tmp_path / "tiny.nii.gz", 4)
+    last = find_scans(dataset)[-1].path
+    last.unlink()
+    last.symlink_to(a_small_head)
+    return dataset, last
 
-    wait_until(is_read, 120)
-    try:
-        yield
-    finally:
-        os.close(held[0])
+
+def made_tiny(last: Path, folder: Path) -> None:
+    """Have the scan that took long be like the others."""
+    last.unlink()
+    last.symlink_to(folder / "tiny.nii.gz")
 
 
-def with_a_pipe(dataset: Path) -> Path:
-    """Put a named pipe in the place of the last scan; gives its path."""
-    path = find_scans(dataset)[-1].path
-    path.unlink()
-    os.mkfifo(path)
-    return path
+def records(out: Path) -> list[Path]:
+    return [path for path in out.rglob("*_desc-cmb_files.json") if not path.name.startswith(".")]
 
 
 # BIDS
@@ -238,21 +241,19 @@ def test_started_again_it_does_only_what_was_left(batch_on_cluster, tmp_path, a_
     assert {name: after[name] for name in before} == before
 
 
-@pytest.mark.skipif(os.name != "posix", reason="platform: named pipes and signals are POSIX's")
-def test_a_batch_that_is_killed_goes_on_where_it_was(batch_on_cluster, dark_model, tmp_path, a_small_head):
-    dataset, out = make_dataset(tmp_path / "data", a_small_head, 4), tmp_path / "out"
-    last = with_a_pipe(dataset)
+@pytest.mark.skipif(os.name != "posix", reason="platform: signals are POSIX's")
+def test_a_batch_that_is_killed_goes_on_where_it_was(batch_on_cluster, dark_model, tmp_path, last_takes_long):
+    (dataset, last), out = last_takes_long, tmp_path / "out"
     call = [sys.executable, "-m", "CMBSegmentationLib.cli", "batch", dataset, out, *only(dark_model)]
     process = subprocess.Popen(
         [*map(str, call), "--workers", "1"], cwd=Path(cli.__file__).parents[1], stderr=subprocess.DEVNULL
     )
-    with waiting_at(last):
-        process.send_signal(signal.SIGTERM)
+    wait_until(lambda: len(records(out)) == 3, 120)
+    process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 130
     before = results(out)
     assert len(before) == 3
-    last.unlink()
-    last.symlink_to(a_small_head)
+    made_tiny(last, tmp_path)
     assert "4 of 4 scans are done, 3 of them before" in batch_on_cluster(dataset)[1]
     after = results(out)
     assert len(after) == 4
@@ -365,13 +366,91 @@ def a_draft_of(folder: Path) -> subprocess.Popen:
     return process
 
 
-@pytest.mark.parametrize("missing", ["_desc-cmb_thumbnail.png", "_desc-cmb_lesions.json"])
-def test_a_scan_that_did_not_come_to_its_end_is_searched_again(batch_on_cluster, tmp_path, a_small_head, missing):
+ENDINGS_OF_A_RESULT = [
+    "_desc-cmb_thumbnail.png",
+    "_desc-cmb_lesions.json",
+    "_desc-cmb_lesions.csv",
+    "_desc-cmb_dseg.nii.gz",
+    "_desc-cmb_report.html",
+    "_desc-cmb_files.json",
+]
+
+
+@pytest.fixture(scope="module")
+def a_done_batch(a_cluster, a_small_head, tmp_path_factory):
+    """Two scans and their results. Each test leaves them as they were."""
+    folder = tmp_path_factory.mktemp("done")
+    model = write_dark_voxel_model(folder / "dark.onnx")
+    dataset = make_dataset(folder / "data", a_small_head, 2)
+    call = ["batch", str(dataset), str(folder / "out"), *only(model), "--scheduler", a_cluster]
+    assert cli.main(call) == 0
+    return folder / "out", call
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-7])
+
+
+def one_byte_changed(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("ending", ENDINGS_OF_A_RESULT)
+@pytest.mark.parametrize("damage", [Path.unlink, emptied, cut_off, one_byte_changed])
+def test_a_result_that_is_not_whole_is_searched_again(a_done_batch, capsys, ending, damage):
+    out, call = a_done_batch
+    damage(next(path for path in sorted(out.rglob(f"*{ending}"))))
+    capsys.readouterr()
+    assert cli.main(call) == 0
+    assert "2 of 2 scans are done, 1 of them before" in capsys.readouterr().out
+    assert len(list(out.rglob(f"*{ending}"))) == 2
+
+
+def test_a_scan_and_its_compressed_copy_do_not_overwrite_each_other(batch_on_cluster, tmp_path, a_small_head):
     dataset = make_dataset(tmp_path / "data", a_small_head, 2)
-    assert batch_on_cluster(dataset)[0] == 0
-    next((tmp_path / "out").rglob(f"*{missing}")).unlink()
+    scan = find_scans(dataset)[0].path
+    other = sitk.Flip(sitk.ReadImage(str(scan)), [True, False, False])
+    sitk.WriteImage(other, str(scan).removesuffix(".gz"))
+    for _ in range(2):
+        code, out, said = batch_on_cluster(dataset)
+        assert code == 2
+        assert "2 of 3 scans are done" in out
+        assert f"{scan.name.removesuffix('.gz')} lies beside {scan.name}" in said
+        listed = next((tmp_path / "out").rglob(f"{scan.name.removesuffix('.nii.gz')}{RESULT}"))
+        assert json.loads(listed.read_text())["provenance"]["input"]["file"] == scan.name
+    scan.unlink()  # what is left is another scan than the one whose results are there
     assert "2 of 2 scans are done, 1 of them before" in batch_on_cluster(dataset)[1]
-    assert len(list((tmp_path / "out").rglob(f"*{missing}"))) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="platform: others do not let such names be")
+@pytest.mark.parametrize("name", [b"sub-M\xfcller", b"sub-\xff\xfe"])
+def test_a_name_that_is_not_utf_8_costs_its_own_scan_only(batch, tmp_path, a_small_head, name):
+    dataset = make_dataset(tmp_path / "data", a_small_head, 2)
+    folder = os.path.join(os.fsencode(dataset), name, b"anat")
+    os.makedirs(folder)
+    os.symlink(os.fsencode(a_small_head), os.path.join(folder, name + b"_T2starw.nii.gz"))
+    code, out, said = batch(dataset, "--workers", "1")
+    assert code == 2
+    assert "2 of 3 scans are done" in out
+    assert "is not UTF-8" in said
+    assert "\ufffd" in (tmp_path / "out" / "cohort.csv").read_text(encoding="utf-8")
+    assert "is not UTF-8" in (tmp_path / "out" / "cohort.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="platform: named pipes and sockets are POSIX's")
+def test_a_pipe_among_the_scans_is_told_and_not_waited_for(batch_on_cluster, tmp_path, a_small_head):
+    dataset = make_dataset(tmp_path / "data", a_small_head, 2)
+    os.mkfifo(find_scans(dataset)[0].path.with_name("sub-001_run-2_T2starw.nii.gz"))
+    code, out, said = batch_on_cluster(dataset)
+    assert code == 2
+    assert "2 of 3 scans are done" in out
+    assert "is neither a file nor a folder" in said
 
 
 def test_the_sizes_on_the_page_add_up_to_all_microbleeds():
@@ -546,25 +625,23 @@ def a_cluster_of_its_own(tmp_path):
         process.wait()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="platform: named pipes are POSIX's")
+@pytest.mark.skipif(os.name != "posix", reason="platform: groups of processes are POSIX's")
 def test_a_scheduler_that_is_killed_half_way_is_told_in_time_and_another_does_the_rest(
-    a_cluster_of_its_own, batch_on_cluster, tmp_path, dark_model, a_small_head
+    a_cluster_of_its_own, batch_on_cluster, tmp_path, dark_model, last_takes_long
 ):
-    dataset, out = make_dataset(tmp_path / "data", a_small_head, 4), tmp_path / "out"
-    last = with_a_pipe(dataset)
+    (dataset, last), out = last_takes_long, tmp_path / "out"
     address, scheduler = a_cluster_of_its_own
     call = [sys.executable, "-m", "CMBSegmentationLib.cli", "batch", dataset, out, *only(dark_model)]
     process = subprocess.Popen(
         [*map(str, call), "--scheduler", address], cwd=Path(cli.__file__).parents[1], stderr=subprocess.PIPE, text=True
     )
-    with waiting_at(last):
-        scheduler.kill()
-        _, said = process.communicate(timeout=90)
+    wait_until(lambda: len(records(out)) == 3, 120)
+    scheduler.kill()
+    _, said = process.communicate(timeout=90)
     assert process.returncode == 4, said
     assert "scheduler went away" in said
     assert "Traceback" not in said
-    last.unlink()
-    last.symlink_to(a_small_head)
+    made_tiny(last, tmp_path)
     code, told, _ = batch_on_cluster(dataset)
     assert code == 0
     assert "4 of 4 scans are done, 3 of them before" in told

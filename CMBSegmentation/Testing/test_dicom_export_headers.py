@@ -249,3 +249,39 @@ def test_a_models_own_words_fit_into_dicom(tmp_path):
     write_series(tmp_path / "study", HEAD, SeriesDescription="SWI")
     assert detect(tmp_path / "study", tmp_path / "out", wordy) == 0
     assert_valid(*(one(tmp_path / "out", ending) for ending in OBJECTS))
+
+
+def test_the_report_for_the_archive_has_the_name_in_any_script_and_our_colours_by_verdict(model, tmp_path):
+    import highdicom as hd
+
+    study, name = tmp_path / "study", "Yamada^Tarou=山田^太郎=やまだ^たろう"
+    charset = ["", "ISO 2022 IR 87"]
+    write_series(study, HEAD, SeriesDescription="SWI", SpecificCharacterSet=charset, PatientName=name)
+    out = tmp_path / "out"
+    assert cli.main(["detect", str(study), "-o", str(out), *only(model)]) == 0
+    listed = one(out, "_lesions.json")
+    content = json.loads(listed.read_text())
+    for row, decision in zip(content["lesions"], ("uncertain", "accepted"), strict=False):
+        row |= {"decision": decision, "reader": "Süß", "mimic": "", "decided_at": "", "origin": "detected"}
+    listed.write_text(json.dumps(content))
+    assert cli.main(["report", str(out), "--scan", str(study), "--dicom"]) == 0
+    files = [one(out, ending) for ending in (*OBJECTS, "_report.dcm")]
+    assert {str(pydicom.dcmread(file).PatientName) for file in files} == {name}
+    assert "Süß" in str(pydicom.dcmread(files[1]))
+    assert_valid(*files)
+    shown = [tuple(one.RecommendedDisplayCIELabValue) for one in pydicom.dcmread(files[0]).SegmentSequence]
+    colours = (segment_looks.REVIEW_COLOURS[decision] for decision in ("uncertain", "accepted"))
+    wanted = [hd.color.CIELabColor.from_rgb(*(round(255 * part) for part in colour)).value for colour in colours]
+    assert shown == [tuple(one) for one in wanted]
+
+
+def test_a_failed_export_leaves_the_report_that_was_made_anew(model, tmp_path, capsys, monkeypatch):
+    study, out = tmp_path / "study", tmp_path / "out"
+    write_series(study, HEAD, SeriesDescription="SWI")
+    assert cli.main(["detect", str(study), "-o", str(out), *only(model)]) == 0
+    one(out, "_report.html").unlink()
+    monkeypatch.setattr("CMBSegmentationLib.cli_report.dicom_objects", lambda *_: 1 / 0)
+    assert cli.main(["report", str(out), "--scan", str(study), "--dicom"]) == 4
+    assert "only the DICOM results are missing" in capsys.readouterr().err
+    assert one(out, "_report.html").stat().st_size > 1000
+    assert not list(out.glob("*.dcm"))

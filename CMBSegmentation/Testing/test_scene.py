@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -485,3 +486,28 @@ def test_a_result_folder_of_two_scans_is_refused(a_scan, a_result_folder):
     (a_result_folder / "other_desc-cmb_lesions.json").write_bytes(list_file.read_bytes())
     with pytest.raises(InputError, match="2 scans"):
         load_results(a_result_folder, a_scan)
+
+
+def test_of_many_results_in_a_folder_the_scans_own_are_loaded(a_scan, a_result_folder):
+    (own,) = a_result_folder.glob("*_lesions.json")
+    stem = own.name.removesuffix("_desc-cmb_lesions.json")
+    wanted = len(lesion_rows(load_results(a_result_folder, a_scan).table))
+    for path in list(a_result_folder.iterdir()):
+        shutil.copy(path, path.with_name(path.name.replace(stem, "sub-09_swi")))
+    other = a_result_folder / "sub-09_swi_desc-cmb_lesions.json"
+    other.write_text(json.dumps({**json.loads(other.read_text()), "lesions": []}))
+    with pytest.raises(InputError, match="results of 2 scans"):
+        load_results(a_result_folder, a_scan)
+    a_scan.SetName(stem)
+    assert len(lesion_rows(load_results(a_result_folder, a_scan).table)) == wanted > 0
+
+
+def test_each_segment_says_what_it_shows_in_slicers_words(a_scan, a_result_folder):
+    from CMBSegmentationLib.segment_looks import TERMINOLOGY
+
+    segmentation = load_results(a_result_folder, a_scan).segmentation.GetSegmentation()
+    assert segmentation.GetNumberOfSegments() > 0
+    for number in range(segmentation.GetNumberOfSegments()):
+        value = vtk.reference("")
+        assert segmentation.GetNthSegment(number).GetTag("TerminologyEntry", value)
+        assert str(value) == TERMINOLOGY

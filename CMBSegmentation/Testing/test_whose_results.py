@@ -28,7 +28,7 @@ from CMBSegmentationLib.report_content import methods_of
 from CMBSegmentationLib.report_counts import findings_of
 from CMBSegmentationLib.result_detection import rules_of
 from CMBSegmentationLib.result_folder import read_result_folder
-from CMBSegmentationLib.scan_identity import HASH, ScanIdentity, doubts, voxels_sha256
+from CMBSegmentationLib.scan_identity import HASH, ScanIdentity, doubts, identity_by_name, voxels_sha256
 
 HEAD = ball_brain(spacing=(2.0, 2.4, 3.0))[0]
 
@@ -171,10 +171,14 @@ def test_a_comparison_says_whom_and_when_and_warns(three_visits, tmp_path, capsy
 
 
 def test_names_of_other_subjects_are_doubted_and_what_is_not_recorded_is_not():
-    assert doubts(ScanIdentity("sub-01"), ScanIdentity("sub-02"))
-    assert not doubts(ScanIdentity("sub-01"), ScanIdentity())
-    assert not doubts(ScanIdentity("P1", "2024-01-02", "120000"), ScanIdentity("p1", "2024-01-02"))
-    assert doubts(ScanIdentity("P1", "2024-01-02", "120000"), ScanIdentity("P1", "2024-01-02", "080000"))
+    one, other = (identity_by_name(f"{subject}_ses-2_swi") for subject in ("sub-01", "sub-02"))
+    assert one.subject == "sub-01"
+    assert doubts(one, other)
+    assert not doubts(one, identity_by_name("anything"))
+    assert not doubts(one, ScanIdentity(patient="P1"))
+    at_noon = ScanIdentity("P1", date="2024-01-02", time="120000")
+    assert not doubts(at_noon, ScanIdentity("p1", date="2024-01-02"))
+    assert doubts(at_noon, ScanIdentity("P1", date="2024-01-02", time="080000"))
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from CMBSegmentationLib.safe_write import put_in_place
+
 LAST, BEST, CURVE = "last.keras", "best.keras", "curve.csv"
 
 
@@ -84,7 +86,7 @@ def save(model: keras.Model, path: Path, keep: bool = True) -> None:
     try:
         model.save(draft)
         if keep:
-            os.replace(draft, path)
+            put_in_place(draft, path)
     finally:
         draft.unlink(missing_ok=True)
 
@@ -172,7 +174,7 @@ def _curve_until(path: Path, epoch: int, monitor: str, writes: bool) -> list[flo
             writer = csv.DictWriter(stream, names)
             writer.writeheader()
             writer.writerows(rows)
-        os.replace(draft, path)
+        put_in_place(draft, path)
     return [float(row[monitor]) for row in rows if row.get(monitor)]
 
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
+from CMBSegmentationLib.fields import Fields, WrongValueError
 
-from CMBSegmentationLib.preprocess import NORMALIZATIONS
-
-
-class ConfigError(ValueError):
-    """The configuration is wrong; the message names the key."""
+from .config_rules import RULES, check_together
+from .plain_yaml import ConfigError as ConfigError
+from .plain_yaml import read_yaml
 
 
 @dataclass(frozen=True)
@@ -157,14 +154,6 @@ class Config:
         return dataclasses.asdict(self)
 
 
-CHOICES = {
-    "kind": ("table-iv", "in-plane"),
-    "normalization": NORMALIZATIONS,
-    "learning_rate_decay": ("none", "cosine"),
-    "precision": ("float32", "float16", "bfloat16"),
-}
-"""Values that a key of this name may have."""
-
 SECTIONS = {
     "data": Data,
     "network": Network,
@@ -196,12 +185,11 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         The file cannot be read, or a key or value in it or in an override is not known.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError) as error:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as YAML ({error}).") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: must hold keys and values.")
-    config = config_from_dict(content, str(path))
+    content = read_yaml(text, str(path))
+    config = config_from_dict({} if content is None else content, str(path))
     for override in overrides:
         config = _overridden(config, override)
     return config
@@ -209,10 +197,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
 
 def _overridden(config: Config, override: str) -> Config:
     key, equals, text = override.partition("=")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{override}: the value cannot be read as YAML.") from error
+    value = read_yaml(text, override)
     if not equals or value is None:
         raise ConfigError(f"{override}: write it as section.key=value, such as training.epochs=3.")
     section, dot, name = key.partition(".")
@@ -224,42 +209,25 @@ def _overridden(config: Config, override: str) -> Config:
     return config_from_dict({**content, section: {**content[section], name: value}}, override)
 
 
-def config_from_dict(content: dict[str, Any], source: str = "configuration") -> Config:
-    """Build a `Config` from nested plain values; unknown keys are refused."""
-    values: dict[str, Any] = {}
-    for key, value in content.items():
-        if key == "name":
-            values[key] = str(value)
-        elif key in SECTIONS:
-            values[key] = _section(SECTIONS[key], value, f"{source}: {key}")
-        else:
-            raise ConfigError(f"{source}: unknown key {key!r}; known are name, {', '.join(SECTIONS)}.")
-    return Config(**values)
+def config_from_dict(content: Any, source: str = "configuration") -> Config:
+    """Build a `Config` from nested plain values; `ConfigError` names the first key or value that is not known."""
+    try:
+        given = Fields(content)
+        for key in given.plain:
+            if key not in ("name", *SECTIONS):
+                raise WrongValueError(f"unknown key {key!r}; known are name, {', '.join(SECTIONS)}.")
+        sections = {key: _section(kind, given.plain[key], key) for key, kind in SECTIONS.items() if key in given.plain}
+        config = Config(name=RULES["name"](given, "name") if "name" in given.plain else Config.name, **sections)
+        check_together(config)
+    except WrongValueError as error:
+        raise ConfigError(f"{source}: {error}") from error
+    return config
 
 
-def _section(kind: Any, content: Any, source: str) -> Any:
-    if not isinstance(content, dict):
-        raise ConfigError(f"{source}: must hold keys and values.")
-    known = {f.name: f for f in dataclasses.fields(kind)}
-    values = {}
-    for key, value in content.items():
+def _section(kind: Any, content: Any, where: str) -> Any:
+    given = Fields(content, where)
+    known = [one.name for one in dataclasses.fields(kind)]
+    for key in given.plain:
         if key not in known:
-            raise ConfigError(f"{source}: unknown key {key!r}; known are {', '.join(known)}.")
-        values[key] = _checked(value, known[key].default, f"{source}.{key}")
-        if key in CHOICES and values[key] not in CHOICES[key]:
-            raise ConfigError(f"{source}.{key}: {value!r} is not known; choose from {', '.join(CHOICES[key])}.")
-    return kind(**values)
-
-
-def _checked(value: Any, default: Any, source: str) -> Any:
-    """Turn lists into tuples and refuse another type than the default's."""
-    if isinstance(value, list):
-        value = tuple(value)
-    if isinstance(default, float) and isinstance(value, str):  # YAML 1.1 reads 1e-4 as text
-        with suppress(ValueError):
-            value = float(value)
-    if isinstance(default, float) and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
-    if default is not None and type(value) is not type(default):
-        raise ConfigError(f"{source}: {value!r} is not a {type(default).__name__}.")
-    return value
+            raise WrongValueError(f"{where}: unknown key {key!r}; known are {', '.join(known)}.")
+    return kind(**{key: RULES[f"{where}.{key}"](given, key) for key in given.plain})

@@ -21,6 +21,7 @@ import tf2onnx
 from numpy.typing import NDArray
 
 from CMBSegmentationLib.manifest import METADATA_KEY, SCHEMA_VERSION, Manifest
+from CMBSegmentationLib.safe_write import put_in_place
 
 from .config import Config
 from .networks import build_network
@@ -164,7 +165,7 @@ def export(
         difference = parity(network, draft, manifest, scans)
         if difference.worst > LARGEST_DIFFERENCE:
             raise ExportError(f"ONNX differs from TensorFlow ({difference}); allowed is {LARGEST_DIFFERENCE:g}.")
-        draft.replace(out)
+        put_in_place(draft, out)
     return difference
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import SimpleITK as sitk
+
+from CMBSegmentationLib.safe_write import put_in_place
 
 from .masks import MaskError
 
@@ -90,4 +91,4 @@ def write(
         sitk.WriteImage(brain, str(draft.brain), True)
         draft.sidecar.write_text(json.dumps(sidecar, indent=1), encoding="utf-8")
         shutil.rmtree(folder / name, ignore_errors=True)
-        os.replace(draft.images.parent, folder / name)
+        put_in_place(draft.images.parent, folder / name)

@@ -14,6 +14,8 @@ from typing import Any
 
 import yaml
 
+from CMBSegmentationLib.safe_write import put_in_place
+
 from .config import Config, ConfigError, load_config
 
 PACKAGES = ("slicer-cmb", "keras", "tensorflow", "tensorflow-cpu", "torch", "jax", "numpy", "SimpleITK", "scipy")
@@ -92,4 +94,4 @@ def _version(package: str) -> str:
 def _replace(path: Path, text: str) -> None:
     draft = path.with_name(f".{path.name}.draft")
     draft.write_text(text, encoding="utf-8")
-    os.replace(draft, path)
+    put_in_place(draft, path)

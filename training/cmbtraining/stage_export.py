@@ -21,6 +21,7 @@ from scipy.special import softmax
 from CMBSegmentationLib.manifest import METADATA_KEY, SCHEMA_VERSION, Manifest
 from CMBSegmentationLib.model import load_model
 from CMBSegmentationLib.region_input import SIDE_MULTIPLE
+from CMBSegmentationLib.safe_write import put_in_place
 from CMBSegmentationLib.verify import CROP
 
 from .candidates import KINDS
@@ -128,7 +129,7 @@ def export_stage(trained: keras.Model, manifest: Manifest, out: Path) -> float:
         difference = _parity(network, draft, shape)
         if difference > LARGEST_DIFFERENCE:
             raise ExportError(f"ONNX differs from TensorFlow by {difference:.2g}, allowed is {LARGEST_DIFFERENCE:g}.")
-        draft.replace(out)
+        put_in_place(draft, out)
     return difference
 
 

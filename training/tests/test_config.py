@@ -1,10 +1,13 @@
 """Configurations are read strictly."""
 
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cmbtraining.config import ConfigError, config_from_dict, load_config
+from cmbtraining.config_rules import RULES
 
 CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.yaml"))
 
@@ -24,9 +27,9 @@ def test_every_configuration_in_the_folder_is_valid(path):
     [
         ({"los": {}}, "unknown key 'los'"),
         ({"loss": {"alfa": 1.0}}, "unknown key 'alfa'"),
-        ({"loss": {"alpha": "big"}}, "is not a float"),
-        ({"training": {"epochs": 1.5}}, "is not a int"),
-        ({"loss": 3}, "must hold keys"),
+        ({"loss": {"alpha": "big"}}, "loss.alpha is 'big'; it must be a finite number"),
+        ({"training": {"epochs": 1.5}}, "training.epochs is 1.5; it must be a whole number"),
+        ({"loss": 3}, "loss is 3; it must be an object with keys"),
     ],
 )
 def test_what_is_not_known_is_refused_by_name(content, message):
@@ -38,3 +41,100 @@ def test_a_file_that_is_no_yaml_is_refused(tmp_path):
     (tmp_path / "a.yaml").write_text("a: [1")
     with pytest.raises(ConfigError, match="cannot be read"):
         load_config(tmp_path / "a.yaml")
+
+
+BAD_VALUES: dict[str, list[Any]] = {
+    "name": [None, 3, "", "  ", ["a"], {"a": 1}, "two\nlines"],
+    "data.axes": ["RA", "RRS", "xyz", 3, ["R", "A", "S"], None],
+    "data.spacing_mm": [[1, 1], [1, 1, 0], [1, 1, -1], [1, 1, "1"], [1, 1, float("nan")], [1, 1, 25], 1.0, {"a": 1}],
+    "data.normalization": ["none", 1, None],
+    "data.sequences": [[], "T2S", [1], ["T2S", "T2S"], [""], [None]],
+    "network.kind": ["unet", True, None],
+    "network.filters": [[], [0], [8.5], ["8"], [True], 8, [-8], [8] * 20],
+    "network.patch_size": [[16, 16], [16, 16, 16, 16], [16, 16, 15], [0, 16, 16], [16.0] * 3, "16", [10**9] * 3],
+    "network.l2": [-1e-4, "much", float("inf"), None, True],
+    "loss.alpha": [-1, float("nan"), [0.5]],
+    "loss.gamma": [0, -3],
+    "loss.class_weights": [[1.0], [1.0, 2.0, 3.0], [0, 0], ["a", 1], [-1, 1], 1.0],
+    "loss.hardest_voxels": [0, 1.5],
+    "sampling.patches_per_subject": [0, -1, 1.5, True, "16"],
+    "sampling.lesion_share": [-0.1, 1.1, "90 %"],
+    "sampling.dark_share": [2],
+    "sampling.flip": [1, "yes", None],
+    "augmentation.rotation_degrees": [-5, 400],
+    "augmentation.scale": [1.0, -0.1],
+    "augmentation.noise": [-0.1, float("inf")],
+    "augmentation.anisotropy": [0, 0.5],
+    "training.epochs": [0, -1, 1e3, False, "many"],
+    "training.batch_size": [0, 2.0],
+    "training.learning_rate": [0, -1e-3, "fast", float("nan")],
+    "training.warmup_steps": [-1],
+    "training.seed": [-1, 2**32, 1.0],
+    "training.precision": ["int8", 16],
+    "training.xla": ["true", 1],
+    "training.ema_momentum": [1.0, -0.1],
+    "detection.patch_size": [[16, 16], "all", [24, 24, 13]],
+    "detection.overlap": [1.0, -0.1],
+    "detection.threshold": [0, 1, "0.5x"],
+    "detection.min_volume_mm3": [-1],
+    "tracking.clearml": ["on", 1],
+    "tracking.project": ["", 3],
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in BAD_VALUES.items() for value in values])
+def test_a_value_that_cannot_be_is_refused_by_its_key(key, value):
+    section, _, name = key.rpartition(".")
+    with pytest.raises(ConfigError) as caught:
+        config_from_dict({section: {name: value}} if section else {name: value})
+    assert key in str(caught.value) or key.rpartition(".")[2] in str(caught.value)
+
+
+def test_every_key_has_a_rule_and_every_rule_a_key():
+    content = config_from_dict({}).as_dict()
+    keys = {f"{section}.{key}" for section, values in content.items() if section != "name" for key in values}
+    assert keys | {"name"} == set(RULES)
+
+
+LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]\n" for before, name in pairwise("abcdefghijkl")
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (LAUGHS, "is an alias"),
+        ("loss: &loss {alpha: 0.5}\ntraining: *loss\n", "is an alias"),
+        ("training: {<<: {epochs: 3}}\ntraining: {epochs: 5}\n", "stands twice"),
+        ("training:\n  epochs: 3\n  epochs: 5\n", "the key 'epochs' stands twice"),
+        ("[" * 3000, "cannot be read as YAML"),
+        ("? [a]\n: 1\n", "cannot be read as YAML"),
+        ("name: 2026-99-99\n", "cannot be read as YAML"),
+        ("name: !!python/object/apply:os.getcwd []\n", "cannot be read as YAML"),
+        ("- a\n- b\n", "must be an object with keys"),
+        ("just text", "must be an object with keys"),
+        ("#" * 2_000_000, "characters long"),
+    ],
+    ids=range(11),
+)
+@pytest.mark.timeout(20)
+def test_yaml_that_is_more_than_values_is_refused_at_once(tmp_path, text, told):
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=told):
+        load_config(tmp_path / "a.yaml")
+
+
+def test_bytes_that_are_no_text_and_a_folder_are_refused(tmp_path):
+    (tmp_path / "a.yaml").write_bytes(b"\xff\xfe\x00name")
+    for path in (tmp_path / "a.yaml", tmp_path, tmp_path / "gone.yaml"):
+        with pytest.raises(ConfigError, match="cannot be read"):
+            load_config(path)
+
+
+def test_numbers_may_be_written_as_people_write_them(tmp_path):
+    (tmp_path / "a.yaml").write_text(
+        "training: {learning_rate: 1e-4, weight_decay: 0}\ndetection: {patch_size: null}\n"
+    )
+    config = load_config(tmp_path / "a.yaml", ["network.l2=1e-5"])
+    assert (config.training.learning_rate, config.training.weight_decay, config.network.l2) == (1e-4, 0.0, 1e-5)

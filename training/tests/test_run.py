@@ -170,7 +170,7 @@ def test_every_value_can_be_given_on_the_command_line(place):
         ("trainings.epochs=3", "unknown key 'trainings'"),
         ("epochs=3", "unknown key 'epochs'"),
         ("training.epochs", "write it as section.key=value"),
-        ("training.epochs=many", "is not a int"),
+        ("training.epochs=many", "training.epochs is .many.; it must be a whole number"),
         ("training.epochs=[3", "cannot be read as YAML"),
     ],
 )

@@ -17,7 +17,9 @@ from ..bids import find_scans, left_out, write_dataset_description
 from ..detection import Settings
 from ..devices import DEVICES, usable_cores
 from ..errors import InputError
+from ..fields import read_json
 from ..output_folder import check_output_folder, remove_forgotten_drafts
+from ..paths import printable
 from ..safe_write import replacing
 from ..stages import StageChoice, Stages, load_stages
 from .cluster import run_jobs, workers
@@ -73,10 +75,10 @@ def run_batch(arguments: argparse.Namespace, screen: Console) -> int:
     model = None if arguments.model is None else _path_or_name(arguments.model)
     jobs = [Job(scan, out, model, arguments.device, choice, settings, threads, arguments.overwrite) for scan in scans]
     rows = _search(jobs, arguments.scheduler, number, screen)
-    table, page = write_table(rows, out), write_page(rows, out, dataset.name, _about(stages, settings))
+    table, page = write_table(rows, out), write_page(rows, out, printable(dataset.name), _about(stages, settings))
     failed = [row for row in rows if row.error]
     for row in failed:
-        screen.print(f"Failed: {row.scan.stem}: {row.error} {row.hint}", highlight=False, soft_wrap=True, markup=False)
+        screen.print(f"Failed: {row.name}: {row.error} {row.hint}", highlight=False, soft_wrap=True, markup=False)
     earlier = sum(row.is_earlier for row in rows)
     said = f"{len(rows) - len(failed)} of {len(rows)} scans are done"
     print(said + (f", {earlier} of them before." if earlier else "."))
@@ -88,16 +90,34 @@ def _search(jobs: list[Job], scheduler: str | None, number: int, screen: Console
     """Take over what is there, hand out the rest; workers start only if something is left."""
     for folder in {job.folder for job in jobs}:
         remove_forgotten_drafts(folder)
-    rows = {} if jobs[0].overwrite else {job: row for job in jobs if (row := earlier_row(job)) is not None}
+    rows = _namesakes(jobs)
+    if not jobs[0].overwrite:
+        rows |= {job: row for job in jobs if job not in rows and (row := earlier_row(job)) is not None}
     left = [job for job in jobs if job not in rows]
     if left:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with workers(scheduler, number) as client, Progress(*columns, console=screen, transient=True) as bar:
             begun = "Searching" if client.scheduler_info()["workers"] else "Waiting for workers"
             task = bar.add_task(begun, total=len(jobs), completed=len(rows))
-            found = run_jobs(left, client, lambda row: bar.update(task, advance=1, description=row.scan.stem))
+            found = run_jobs(left, client, lambda row: bar.update(task, advance=1, description=row.name))
         rows |= dict(zip(left, found, strict=True))
     return [rows[job] for job in jobs]
+
+
+def _namesakes(jobs: list[Job]) -> dict[Job, Row]:
+    """Give an error row to each scan whose results would replace those of another: ``x.nii`` beside ``x.nii.gz``."""
+    taken: dict[Path, Job] = {}
+    rows = {}
+    for job in sorted(jobs, key=lambda one: not one.scan.path.name.endswith(".gz")):
+        first = taken.setdefault(job.folder / job.scan.stem, job)
+        if first is not job:
+            names = [printable(one.scan.path.name) for one in (job, first)]
+            rows[job] = Row(
+                job.scan,
+                error=f"{names[0]} lies beside {names[1]}: their results would have the same names.",
+                hint="The other was taken. Remove one of them, or give it another name.",
+            )
+    return rows
 
 
 def _about(stages: Stages, settings: Settings) -> str:
@@ -123,7 +143,7 @@ def _check_settings(out: Path, wanted: dict[str, Any], overwrite: bool) -> None:
     path = out / SETTINGS
     if path.exists() and not overwrite:
         try:
-            begun = json.loads(path.read_text(encoding="utf-8"))
+            begun = read_json(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             hint = "Give another folder, or --overwrite to search everything again."
             raise InputError(f"{path} cannot be read ({error}).", hint) from error

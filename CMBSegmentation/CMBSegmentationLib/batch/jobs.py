@@ -15,9 +15,13 @@ from ..bids import BidsScan
 from ..detection import Detection, Settings
 from ..errors import told
 from ..lesions import ACCEPTED
-from ..result_files import result_names
+from ..output_folder import check_output_folder
+from ..paths import check_source, printable
+from ..result_files import all_names, result_names
 from ..run import Request, run
+from ..safe_write import replacing
 from ..stages import StageChoice, Stages, load_stages
+from .result_record import ENDING, is_whole, write_record
 from .thumbnail import write_thumbnail
 
 THUMBNAIL = "_desc-cmb_thumbnail.png"
@@ -88,13 +92,18 @@ class Row:
     error: str = ""
     hint: str = ""
 
+    @property
+    def name(self) -> str:
+        """The scan's name, without extension, as it can be printed."""
+        return printable(self.scan.stem)
+
     def cells(self) -> dict[str, Any]:
         """Values by `COLUMNS`; empty where there are none."""
         summary = self.summary or {}
         return {
-            "subject": self.scan.subject,
-            "session": self.scan.session,
-            "scan": (self.scan.folder / self.scan.path.name).as_posix(),
+            "subject": printable(self.scan.subject),
+            "session": printable(self.scan.session),
+            "scan": printable((self.scan.folder / self.scan.path.name).as_posix()),
             "microbleeds": summary.get("accepted", ""),
             **{key: summary.get(key, "") for key in ("class", "below_5_mm", "from_5_to_10_mm", "dropped")},
             "seconds": round(self.seconds, 1) if self.summary else "",
@@ -123,25 +132,31 @@ def do_scan(job: Job) -> Row:
         started = time.perf_counter()
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(job.threads)
         stages = _stages(job.model, job.device, job.stages, job.threads)
+        check_source(job.scan.path)
+        thumbnail, record = job.scan.stem + THUMBNAIL, job.scan.stem + ENDING
+        check_output_folder(job.folder, {*all_names(job.scan.stem), thumbnail, record}, overwrite=True)
         request = Request(job.scan.path, job.folder, device=job.device, settings=job.settings, overwrite=True)
-        detection = run(request, loaded=stages).detection
-        write_thumbnail(detection, job.folder / (job.scan.stem + THUMBNAIL))
-        return _row(job, _listed(detection), seconds=time.perf_counter() - started)
+        outcome = run(request, loaded=stages)
+        with replacing(job.folder / thumbnail) as draft:
+            write_thumbnail(outcome.detection, draft)
+        names = {path.name for path in outcome.files.values()} | {thumbnail}
+        write_record(job.folder, job.scan.stem, job.scan.path.name, names)
+        return _row(job, _listed(outcome.detection), seconds=time.perf_counter() - started)
     except Exception as caught:
         error = told(caught)
-        return Row(job.scan, error=error.message, hint=error.hint)
+        return Row(job.scan, error=printable(error.message), hint=printable(error.hint))
 
 
 def earlier_row(job: Job) -> Row | None:
-    """Read what an earlier run left of a scan; None where it did not come to its end."""
-    path = job.folder / result_names(job.scan.stem, probability=False)["json"]
-    if not (job.folder / (job.scan.stem + THUMBNAIL)).exists():
+    """Read what an earlier run left of a scan; None where it did not end, or a file is not as it was left."""
+    stem, names = job.scan.stem, result_names(job.scan.stem, probability=False)
+    if not is_whole(job.folder, stem, job.scan.path.name, {*names.values(), stem + THUMBNAIL}):
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads((job.folder / names["json"]).read_text(encoding="utf-8"))
         seconds = sum(content["provenance"]["timings_s"].values())
         return _row(job, content, seconds=seconds, is_earlier=True)
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 

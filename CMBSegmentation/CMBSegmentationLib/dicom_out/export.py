@@ -125,7 +125,7 @@ def _try_out(source: ExportSource, scan: str) -> None:
     except Exception as error:  # highdicom's and pydicom's, of any kind
         raise InputError(
             f"The headers of {scan} cannot be carried over to DICOM results ({_last_line(error)}).",
-            "Export the series from the archive again, or remove --dicom: the other results need none of them.",
+            "Export the series from the archive again, or leave the DICOM results out: the others need no headers.",
         ) from error
 
 

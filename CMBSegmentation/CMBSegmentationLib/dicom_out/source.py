@@ -74,7 +74,7 @@ def _identified(header: Dataset, path: Path) -> list[str]:
         if not header.get(keyword):
             raise InputError(
                 f"{path.name} has no valid {dictionary_description(keyword)}: DICOM results cannot refer to it.",
-                "Export the series from the archive again, or remove --dicom.",
+                "Export the series from the archive again, or leave the DICOM results out.",
             )
     if header.get("FrameOfReferenceUID"):
         return []

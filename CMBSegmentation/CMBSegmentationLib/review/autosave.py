@@ -5,14 +5,13 @@ No threads: the user interface's own loop calls `ReviewAutosave.poll` from a tim
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from ..announce import Signal
 from ..errors import CMBError, InputError
-from ..safe_write import DamagedFileError, folder_lock, free_name, replacing, set_aside, write_error
+from ..safe_write import DamagedFileError, folder_lock, keep_copy, replacing, set_aside
 from .grid import Grid
 from .review_file import SavedReview, from_text, on_grid, to_text
 
@@ -142,9 +141,5 @@ class ReviewAutosave:
 
     def _keep_other(self, there: str) -> None:
         """Two windows on one scan, or a file that nobody opened: what it says is kept beside."""
-        copy = free_name(self.path, "other")
-        try:
-            shutil.copy2(self.path, copy)
-        except OSError as error:
-            raise write_error(copy, error) from error
+        copy = keep_copy(self.path, "other")
         self.noted(f"{self.path.name} was changed elsewhere meanwhile; that state is kept as {copy.name}.")

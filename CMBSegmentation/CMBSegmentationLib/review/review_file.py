@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..fields import read_json
 from ..lesions import Lesion
 from ..read import scan_stem
 from ..safe_write import DamagedFileError
@@ -101,7 +102,7 @@ def from_text(text: str, source: str) -> SavedReview:
         It is not JSON, no review, of another schema version, or a value is impossible.
     """
     try:
-        data = json.loads(text)
+        data = read_json(text)
         if not isinstance(data, dict) or data.get("kind") != KIND:
             raise DamagedFileError(f"{source} is no review of microbleeds.", "Choose another folder.")
         if data.get("schema_version") != SCHEMA_VERSION:

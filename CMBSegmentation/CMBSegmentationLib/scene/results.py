@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..context import with_regions
 from ..errors import InputError
 from ..lesions import CANDIDATE_PROBABILITY, Lesion, LesionRules
-from ..read import checked_scan
+from ..read import checked_scan, scan_stem
 from ..result_folder import read_result_folder
 from ..review.candidates import CandidateField
 from . import names
@@ -78,7 +78,7 @@ def load_results(folder: Path, scan_node: slicer.vtkMRMLScalarVolumeNode) -> Res
     Parameters
     ----------
     folder : Path
-        As `outputs.write_results` left it, with the results of one scan.
+        As `outputs.write_results` left it; of several results, those that are named as the scan are meant.
     scan_node : vtkMRMLScalarVolumeNode
         The scan that was searched.
 
@@ -92,7 +92,7 @@ def load_results(folder: Path, scan_node: slicer.vtkMRMLScalarVolumeNode) -> Res
         A file is missing, damaged or of another version, or the scan was moved or changed since it
         was searched; the scene is as it was.
     """
-    found = read_result_folder(folder)
+    found = read_result_folder(folder, _stem_of(scan_node))
     ijk_to_ras = world_ijk_to_ras(scan_node)
     for image in (found.labels, found.probability, found.brain):
         if image is not None:
@@ -107,6 +107,13 @@ def load_results(folder: Path, scan_node: slicer.vtkMRMLScalarVolumeNode) -> Res
         if image is not None:
             fill_volume(node, sitk.GetArrayViewFromImage(image), ijk_to_ras)
     return _filled(scan_node, found.rows, sitk.GetArrayViewFromImage(found.labels), ijk_to_ras, found.provenance)
+
+
+def _stem_of(scan_node: slicer.vtkMRMLScalarVolumeNode) -> str:
+    """Give the name that a scan's results have: its file's, or its own where it has no file."""
+    storage = scan_node.GetStorageNode()
+    file = (storage.GetFileName() or "") if storage else ""
+    return scan_stem(Path(file)) if file else scan_node.GetName() or ""
 
 
 def find_results(scan_node: slicer.vtkMRMLScalarVolumeNode | None) -> ResultNodes | None:

@@ -11,6 +11,7 @@ import SimpleITK as sitk
 from ..errors import InputError
 from ..output_folder import check_output_folder
 from ..read import scan_stem
+from ..scan_identity import identity_by_name
 from .export_review import detection_of, drawing_packages, stem_of
 
 if TYPE_CHECKING:
@@ -82,7 +83,9 @@ def compare_detection(
         raise InputError(
             f"{earlier_folder} holds results of the scan under review.", "Give those of an earlier scan of the patient."
         )
-    return write_comparison(Study(scan_stem(scan), earlier, stored.identity), Study(stem, later), out)
+    return write_comparison(
+        Study(scan_stem(scan), earlier, stored.identity), Study(stem, later, identity_by_name(stem)), out
+    )
 
 
 def _is_same(one: sitk.Image, other: sitk.Image) -> bool:
