@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
+from .cli_options import add_salt_option, pseudonyms_from
 from .dicom_out import DicomExport, check_can_export, dicom_objects
 from .dicom_out.encapsulated import pdf_object
 from .errors import InputError
 from .output_folder import check_output_folder, drafts
+from .read import scan_stem
 from .report import page_of
 from .report_content import content_of, without_names
 from .report_pdf import check_can_write_pdf, report_pdf
@@ -34,7 +37,10 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also a DICOM segmentation, structured report and the PDF (of a DICOM scan)",
     )
-    parser.add_argument("--deidentify", action="store_true", help="take the patient out of the DICOM objects")
+    parser.add_argument(
+        "--deidentify", action="store_true", help="replace names by pseudonyms in page, PDF, DICOM and file names"
+    )
+    add_salt_option(parser)
 
 
 def run_report(arguments: argparse.Namespace, screen: Console) -> int:
@@ -42,8 +48,7 @@ def run_report(arguments: argparse.Namespace, screen: Console) -> int:
 
     The page replaces the one that is there: it is made of the same results.
     """
-    if arguments.deidentify and not arguments.dicom:
-        raise InputError("--deidentify is about DICOM objects, and none were asked for.", "Add --dicom.")
+    pseudonyms = pseudonyms_from(arguments)
     if arguments.dropped and not (arguments.pdf or arguments.dicom):
         raise InputError("--dropped is about the PDF; the page has the dropped candidates always.", "Add --pdf.")
     with_pdf = arguments.pdf or arguments.dicom
@@ -56,21 +61,24 @@ def run_report(arguments: argparse.Namespace, screen: Console) -> int:
     if arguments.dicom:
         check_can_export(stored.frames, arguments.scan.name)
     content = content_of(stored.detection, scan_name=stored.stem, notes=stored.notes, reviewed=stored.reviewed)
-    files: dict[str, bytes] = {stored.stem + ENDINGS["report"]: page_of(content).encode()}
+    stem = stored.stem
+    if pseudonyms is not None:
+        stem = pseudonyms.stem(scan_stem(arguments.scan), stored.frames)
+        content = replace(without_names(content), scan_name=stem)
+    files: dict[str, bytes] = {stem + ENDINGS["report"]: page_of(content).encode()}
     pdf = report_pdf(content, dropped=arguments.dropped) if with_pdf else b""
     if arguments.pdf:
-        files[stored.stem + ENDINGS_REPORT["pdf"]] = pdf
+        files[stem + ENDINGS_REPORT["pdf"]] = pdf
     objects = {}
     if arguments.dicom:
-        export = DicomExport(arguments.deidentify)
+        export = DicomExport(pseudonyms)
         objects = dicom_objects(stored.detection, stored.frames, export, stored.reviewed)
-        archived = report_pdf(without_names(content), dropped=arguments.dropped) if arguments.deidentify else pdf
-        objects["dicom_pdf"] = pdf_object(archived, stored.frames, export, stored.detection.provenance)
+        objects["dicom_pdf"] = pdf_object(pdf, stored.frames, export, stored.detection.provenance)
     with drafts(out) as draft:
         for file, text in files.items():
             (draft / file).write_bytes(text)
         for kind, one in objects.items():
-            file = stored.stem + (ENDINGS_DICOM | ENDINGS_REPORT)[kind]
+            file = stem + (ENDINGS_DICOM | ENDINGS_REPORT)[kind]
             one.save_as(draft / file, enforce_file_format=True)
             files[file] = b""
         for file in files:

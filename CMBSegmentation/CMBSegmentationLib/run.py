@@ -8,6 +8,7 @@ from pathlib import Path
 
 import SimpleITK as sitk
 
+from .deidentify import NOTE, Pseudonyms
 from .detection import Detection, Settings, detect
 from .dicom_out import DicomExport, check_can_export, dicom_objects
 from .errors import InputError, MachineError
@@ -43,6 +44,8 @@ class Request:
     save_probability, overwrite : bool
     dicom : DicomExport or None
         Also write DICOM objects.
+    pseudonyms : Pseudonyms or None
+        In place of the scan's name in the results and their file names, which then say nothing of how it was read.
     """
 
     scan: Path
@@ -56,6 +59,7 @@ class Request:
     save_probability: bool = False
     overwrite: bool = False
     dicom: DicomExport | None = None
+    pseudonyms: Pseudonyms | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,8 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
     stem = scan_stem(request.scan)
     if not request.scan.exists():
         raise InputError(f"{request.scan} does not exist.", "Check the path and its spelling.")
-    check_output_folder(request.out, all_names(stem), request.overwrite)
+    pseudonyms = request.pseudonyms  # files are named by them once the scan is read
+    check_output_folder(request.out, () if pseudonyms else all_names(stem), request.overwrite)
     clock = Clock()
     progress(0.0, "Loading the models")
     stages = loaded or load_stages(request.model, request.device, request.stages)
@@ -98,7 +103,11 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
     scan = read_scan_apart(request.scan, request.series)
     if request.dicom is not None:
         check_can_export(scan.frames, request.scan.name)
-    notes = (*scan.notes, *stages.notes)
+    notes, name = (*scan.notes, *stages.notes), request.scan.name or stem
+    if pseudonyms is not None:
+        stem = name = pseudonyms.stem(stem, scan.frames)
+        notes = (NOTE, *stages.notes)
+        check_output_folder(request.out, all_names(stem), request.overwrite)
     mask = None if request.mask is None else read_scan_apart(request.mask).image
     clock.lap("read")
     try:
@@ -113,7 +122,7 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
         )
         clock.lap("detect")
         progress(0.95, "Writing the results")
-        detection.provenance["input"]["file"] = request.scan.name or stem
+        detection.provenance["input"]["file"] = name
         detection.provenance["date"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
         detection.provenance["timings_s"] |= {"model": clock.laps["model"], "read": clock.laps["read"]}
         files = write_results(

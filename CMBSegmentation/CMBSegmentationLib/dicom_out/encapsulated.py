@@ -39,7 +39,7 @@ def pdf_object(pdf: bytes, frames: Sequence[Frame], export: DicomExport, provena
     Dataset
         Ready to be saved.
     """
-    sources = source_headers(frames, deidentified=export.deidentified)
+    sources = source_headers(frames, pseudonyms=export.pseudonyms)
     one = Dataset()
     one.file_meta = FileMetaDataset()
     one.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian

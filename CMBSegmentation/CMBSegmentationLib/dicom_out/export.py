@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import SimpleITK as sitk
 
+from ..deidentify import Pseudonyms
 from ..dicom_headers import Frame
 from ..errors import InputError, MachineError
 
@@ -24,11 +25,16 @@ class DicomExport:
 
     Attributes
     ----------
-    deidentified : bool
-        Whether the patient is taken out of the objects.
+    pseudonyms : Pseudonyms or None
+        In place of the patient, who is then taken out of the objects.
     """
 
-    deidentified: bool = False
+    pseudonyms: Pseudonyms | None = None
+
+    @property
+    def deidentified(self) -> bool:
+        """Whether the patient is taken out."""
+        return self.pseudonyms is not None
 
 
 def check_can_export(frames: Sequence[Frame], scan: str) -> None:
@@ -96,7 +102,7 @@ def dicom_objects(
     from .software import software_from
     from .source import mark_deidentified, source_headers
 
-    sources = source_headers(frames, deidentified=export.deidentified)
+    sources = source_headers(frames, pseudonyms=export.pseudonyms)
     software = software_from(detection.provenance)
     detection, reviewed = _numbered(detection, reviewed or {})
     lesions = detection.accepted

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.valuerep import format_number_as_ds
 
+from ..deidentify import Pseudonyms, patient_identity
 from ..dicom_headers import Frame
 
 NEEDED = (  # of type 2 in DICOM: there, but possibly empty; some exporters leave them out
@@ -26,16 +26,16 @@ KEPT_MACROS = {"PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasur
 REPLACED_UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")
 
 
-def source_headers(frames: Sequence[Frame], *, deidentified: bool) -> list[Dataset]:
+def source_headers(frames: Sequence[Frame], *, pseudonyms: Pseudonyms | None = None) -> list[Dataset]:
     """Read the headers of the files that hold the frames, in the frames' order.
 
     Parameters
     ----------
     frames : sequence of Frame
-    deidentified : bool
-        Keep nothing but geometry and technique, under UIDs that are one-way hashes of the old ones:
-        the same image has the same new UID in every export, and nobody can go back without the
-        original (DICOM PS3.15, annex E, Basic Profile).
+    pseudonyms : Pseudonyms, optional
+        Keep nothing but geometry and technique, under UIDs that are salted hashes of the old ones: the same image has
+        the same new UID in every export with this salt, and nobody can go back without it and the original (DICOM
+        PS3.15, annex E, Basic Profile).
 
     Returns
     -------
@@ -49,7 +49,7 @@ def source_headers(frames: Sequence[Frame], *, deidentified: bool) -> list[Datas
             if keyword not in header:
                 setattr(header, keyword, "")
         _reduce(header, [frame.index for frame in frames if frame.path == path])
-        headers.append(_without_patient(header) if deidentified else header)
+        headers.append(_without_patient(header, pseudonyms) if pseudonyms else header)
     return headers
 
 
@@ -85,11 +85,6 @@ def decimals(values: Sequence[float]) -> list[float]:
     return [float(format_number_as_ds(value)) for value in values]
 
 
-def hashed_uid(uid: str) -> str:
-    """Replace a UID by one made of 128 bits of its hash, in the form of a UUID's (PS3.5, B.2)."""
-    return f"2.25.{int(hashlib.sha256(uid.encode()).hexdigest()[:32], 16)}"
-
-
 def mark_deidentified(dataset: Dataset) -> None:
     """Say in an object that the patient was taken out, and how (PS3.15, E.1.1)."""
     method = Dataset()
@@ -99,7 +94,7 @@ def mark_deidentified(dataset: Dataset) -> None:
     dataset.DeidentificationMethodCodeSequence = [method]
 
 
-def _without_patient(header: Dataset) -> Dataset:
+def _without_patient(header: Dataset, pseudonyms: Pseudonyms) -> Dataset:
     kept = Dataset()
     kept.file_meta = header.file_meta
     for keyword in KEPT:
@@ -114,8 +109,7 @@ def _without_patient(header: Dataset) -> Dataset:
         setattr(kept, keyword, "")
     for keyword in REPLACED_UIDS:
         if keyword in header:
-            setattr(kept, keyword, hashed_uid(str(header.get(keyword))))
-    # of the study's UID, because a patient's number is found again by hashing all numbers there are
-    pseudonym = hashlib.sha256(str(header.StudyInstanceUID).encode()).hexdigest()[:12]
+            setattr(kept, keyword, pseudonyms.uid(str(header.get(keyword))))
+    pseudonym = pseudonyms.patient(patient_identity(header.get("PatientID"), header.StudyInstanceUID))
     kept.PatientID, kept.PatientName = pseudonym, f"Anonymous^{pseudonym}"
     return kept
