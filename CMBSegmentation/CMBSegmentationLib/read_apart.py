@@ -10,8 +10,9 @@ import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from .errors import CMBError, InputError, MachineError, told
 from .worker_process import worker_environment
@@ -19,6 +20,8 @@ from .worker_process import worker_environment
 if TYPE_CHECKING:
     from .read import Scan
 
+P = ParamSpec("P")
+R = TypeVar("R")
 APART = "CMB_READING_APART"  # set in the process that reads, which starts no other
 KILLED = 9  # the signal of a system that is out of memory
 WINDOWS_FAULT = 0xC0000000  # from here on, an exit code is a fault that ended the process
@@ -47,12 +50,36 @@ def read_scan_apart(path: Path, series: str | None = None) -> Scan:
     """
     from .read import read_scan
 
-    if os.environ.get(APART) or not path.exists() or "python" not in Path(sys.executable or "").name.lower():
-        return read_scan(path, series)
+    return apart(read_scan, path, series, name=path.name) if path.exists() else read_scan(path, series)
+
+
+def apart(work: Callable[P, R], *args: P.args, name: str, **kwargs: P.kwargs) -> R:  # type: ignore[valid-type]
+    """Call a function that reads a file, in another process.
+
+    Where none can be started, or this is such a process, it is called here.
+
+    Parameters
+    ----------
+    work : callable
+        Of a module, so that the other process finds it.
+    *args, **kwargs
+        Copied to it.
+    name : str
+        Of the file, for messages.
+
+    Raises
+    ------
+    InputError
+        As the function, or the other process crashed.
+    MachineError
+        It was ended for want of memory.
+    """
+    if os.environ.get(APART) or "python" not in Path(sys.executable or "").name.lower():
+        return work(*args, **kwargs)
     try:
         done = subprocess.run(
             [sys.executable, "-m", f"{__package__}.read_apart"],
-            input=pickle.dumps((path.absolute(), path, series)),
+            input=pickle.dumps((work, args, kwargs)),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**worker_environment(), APART: "1"},
@@ -61,43 +88,39 @@ def read_scan_apart(path: Path, series: str | None = None) -> Scan:
         )
     except subprocess.TimeoutExpired as error:
         raise InputError(
-            f"{path.name} was not read within {LONGEST_S / 60:g} minutes.",
-            "Copy it to this machine, or export it anew.",
+            f"{name} was not read within {LONGEST_S / 60:g} minutes.", "Copy it to this machine, or export it anew."
         ) from error
-    except OSError:  # this program's Python cannot be started again: Slicer's own on some systems
-        return read_scan(path, series)
+    except OSError:  # this program's Python cannot be started again
+        return work(*args, **kwargs)
     if done.returncode < 0 or done.returncode >= WINDOWS_FAULT:
-        raise _crashed(path, -done.returncode)
+        raise _crashed(name, -done.returncode)
     if done.returncode:
-        return read_scan(path, series)
+        return work(*args, **kwargs)
     found = pickle.loads(done.stdout)  # of a process of ours
     if isinstance(found, CMBError):
         raise found
-    scan: Scan = found
-    return scan
+    result: R = found
+    return result
 
 
-def _crashed(path: Path, signal: int) -> CMBError:
+def _crashed(name: str, signal: int) -> CMBError:
     if signal == KILLED:
         return MachineError(
-            f"Reading {path.name} was ended by the system, perhaps for want of memory.", "Close other programs."
+            f"Reading {name} was ended by the system, perhaps for want of memory.", "Close other programs."
         )
     return InputError(
-        f"{path.name} cannot be read: its reader crashed on it ({f'signal {signal}' if signal > 0 else 'a fault'}).",
+        f"{name} cannot be read: its reader crashed on it ({f'signal {signal}' if signal > 0 else 'a fault'}).",
         "It is damaged or made to do harm. Export the scan again from where it came from.",
     )
 
 
 def main() -> int:
-    """Read the scan that standard input names, and put it, or why not, to standard output."""
-    from .read import read_scan
-
-    absolute, path, series = pickle.load(sys.stdin.buffer)  # from the process that started this one
+    """Call what standard input holds, and put what it gives, or why not, to standard output."""
+    work, args, kwargs = pickle.load(sys.stdin.buffer)  # from the process that started this one
     answer = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # readers print, too
-    found: Scan | CMBError
     try:
-        found = read_scan(path if path.exists() else absolute, series)
+        found = work(*args, **kwargs)
     except Exception as error:
         found = told(error)
         if found.unforeseen:
