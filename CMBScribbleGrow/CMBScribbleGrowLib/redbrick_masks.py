@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.image_file import read_image
+from CMBSegmentationLib.read_apart import apart
 
 from .segments_file import onto_grid
 
@@ -100,7 +101,7 @@ class _Labels:
                 f"The segmentation {path} is not there.", "Put it beside the export, or give it with --segmentation."
             )
         try:
-            image = read_image(path)
+            image = apart(read_image, path, name=path.name)
             values = sitk.GetArrayFromImage(image)
         except RuntimeError as error:
             raise InputError(f"{path.name} cannot be read as a segmentation.", "Export it again.") from error

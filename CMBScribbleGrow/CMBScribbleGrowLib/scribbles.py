@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.image_file import read_image
+from CMBSegmentationLib.read_apart import apart
 
 from .segments_file import read_segments, steps_onto
 
@@ -123,7 +124,7 @@ def read_scribbles(path: Path, scan: sitk.Image) -> Scribbles:
 
 def _label_image(path: Path) -> sitk.Image:
     try:
-        image = read_image(path)
+        image = apart(read_image, path, name=path.name)
     except RuntimeError as error:
         raise InputError(
             f"{path.name} cannot be read as an image.", "Give a label image such as .nii.gz or .nrrd."
