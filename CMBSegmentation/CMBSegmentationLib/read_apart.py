@@ -10,6 +10,8 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -25,6 +27,7 @@ R = TypeVar("R")
 APART = "CMB_READING_APART"  # set in the process that reads, which starts no other
 KILLED = 9  # the signal of a system that is out of memory
 WINDOWS_FAULT = 0xC0000000  # from here on, an exit code is a fault that ended the process
+PARENT_SEEN_EVERY_S = 1.0
 LONGEST_S = 1800.0  # a study of thousands of files on a slow network disk takes minutes
 
 
@@ -79,7 +82,7 @@ def apart(work: Callable[P, R], *args: P.args, name: str, **kwargs: P.kwargs) ->
     try:
         done = subprocess.run(
             [sys.executable, "-m", f"{__package__}.read_apart"],
-            input=pickle.dumps((work, args, kwargs)),
+            input=pickle.dumps((work, args, kwargs, os.getpid())),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**worker_environment(), APART: "1"},
@@ -114,9 +117,18 @@ def _crashed(name: str, signal: int) -> CMBError:
     )
 
 
+def _end_with(parent: int) -> None:
+    """End this process once the one that started it is gone: a search that was killed leaves nothing behind."""
+    while os.name == "posix" and os.getppid() == parent:
+        time.sleep(PARENT_SEEN_EVERY_S)
+    if os.name == "posix":
+        os._exit(1)
+
+
 def main() -> int:
     """Call what standard input holds, and put what it gives, or why not, to standard output."""
-    work, args, kwargs = pickle.load(sys.stdin.buffer)  # from the process that started this one
+    work, args, kwargs, parent = pickle.load(sys.stdin.buffer)  # from the process that started this one
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     answer = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # readers print, too
     try:
