@@ -179,6 +179,27 @@ def test_a_deflated_dicom_series_is_read(tmp_path):
     np.testing.assert_array_equal(sitk.GetArrayFromImage(read_scan(tmp_path / "series").image), plain)
 
 
+def with_another_beginning(plain, kind):
+    """The same file, whose meta header says that it is shorter, or has 40 kB before its transfer syntax."""
+    if kind == "short":
+        return plain[:140] + struct.pack("<I", 20) + plain[144:]
+    long = struct.pack("<HH2sHI", 2, 0x0102, b"OB", 0, 40_000) + bytes(40_000)
+    return plain[:140] + struct.pack("<I", int.from_bytes(plain[140:144], "little") + len(long)) + long + plain[144:]
+
+
+@pytest.mark.parametrize("kind", ["short", "long"])
+def test_a_deflated_dicom_file_that_hides_where_it_begins_is_refused_too(tmp_path, monkeypatch, kind):
+    write_series(tmp_path / "series")
+    victim = min((tmp_path / "series").iterdir())
+    header = pydicom.dcmread(victim)
+    header.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    deflated_bomb(victim, header, 64)
+    victim.write_bytes(with_another_beginning(victim.read_bytes(), kind))
+    monkeypatch.setenv(MOST_VOXELS, str(1 << 20))
+    with pytest.raises(InputError, match="unpacks to more than 20 MB"):
+        read_scan(victim)
+
+
 @pytest.mark.parametrize("claims", [{"NumberOfFrames": 10_000_000}, {"Rows": 65000, "Columns": 65000}])
 def test_a_dicom_file_that_claims_too_much_is_refused_before_it_is_decoded(tmp_path, claims):
     write_series(tmp_path / "series")
