@@ -16,12 +16,12 @@ from .errors import InputError
 from .limits import MOST_VOXELS, how_to_raise, limit
 
 PIECE_BYTES = 1 << 20
-LARGEST_VOXEL_BYTES = 4
+LARGEST_VOXEL_BYTES = 2  # of MR
 HEADER_BYTES = 1 << 24
 
 
 def check_deflated(paths: Iterable[Path]) -> None:
-    """Refuse a deflated DICOM file that unpacks to more than the voxels that are read take.
+    """Refuse deflated DICOM files that together unpack to more than the voxels that are read take.
 
     Parameters
     ----------
@@ -37,10 +37,11 @@ def check_deflated(paths: Iterable[Path]) -> None:
     ----------
     DICOM PS3.5, A.5.
     """
+    length = 0
     for path in paths:
         begin = _deflated_from(path)
         if begin is not None:
-            _check_length(path, begin)
+            length = _checked_length(path, begin, length)
 
 
 def _deflated_from(path: Path) -> int | None:
@@ -56,9 +57,10 @@ def _deflated_from(path: Path) -> int | None:
         return None
 
 
-def _check_length(path: Path, begin: int) -> None:
+def _checked_length(path: Path, begin: int, length: int) -> int:
+    """Add what a file unpacks to, to the length of those before it."""
     most = limit(MOST_VOXELS) * LARGEST_VOXEL_BYTES + HEADER_BYTES
-    inflating, length = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    inflating = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         with path.open("rb") as stream:
             stream.seek(begin)
@@ -67,9 +69,10 @@ def _check_length(path: Path, begin: int) -> None:
                 length += len(inflating.decompress(packed, PIECE_BYTES))
                 if length > most:
                     raise InputError(
-                        f"{path.name} unpacks to more than {most >> 20} MB.",
+                        f"{path.name} unpacks to more than {most >> 20} MB, with the files before it.",
                         how_to_raise(MOST_VOXELS, 2 * limit(MOST_VOXELS)),
                     )
                 packed = inflating.unconsumed_tail or stream.read(PIECE_BYTES)
     except (OSError, zlib.error):
-        return  # damaged: told when it is read
+        pass  # damaged: told when it is read
+    return length
