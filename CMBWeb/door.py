@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 HEADER_S = 20.0  # for a request's header, and between two requests
 MOST_WAITING = 128  # browsers open six connections a page
-SERVER_OPTIONS = {  # of aiohttp: a header is 512 kB at most, and what comes after it waits outside
+SERVER_OPTIONS: dict[str, Any] = {  # of aiohttp: a header is 512 kB at most, and what comes after it waits outside
     "keepalive_timeout": HEADER_S,
     "lingering_time": 2.0,
     "max_headers": 64,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import shutil
 import tempfile
 import zipfile
 import zlib
@@ -11,10 +14,12 @@ from urllib.parse import unquote
 from xml.etree import ElementTree
 
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.image_file import READERS, read_image
 from CMBSegmentationLib.image_header import DETACHED_SUFFIXES, META_SUFFIXES, NRRD_SUFFIXES, check_header
 
 from .limits import LARGEST_MB, MOST_FILES, too_large
 
+LONGEST_FIRST = sorted(READERS, key=len, reverse=True)
 FILE_ATTRIBUTES = re.compile(r"file|uri|path|url|directory", re.IGNORECASE)
 NO_PLACE = re.compile(r"^[/\\~]|^[A-Za-z]:|://|(^|[/\\])\.\.([/\\]|$)")
 HINT = "Give a .mrb that was saved here or in 3D Slicer."
@@ -44,6 +49,24 @@ def check_scene(path: Path, name: str) -> None:
         raise InputError(f"{name} cannot be opened as a scene.", HINT) from error
 
 
+def check_scene_and_images(path: Path, name: str) -> None:
+    """Check a scene, and read its images as a trial: to be called apart, so that a reader's crash is an error only.
+
+    Parameters and errors are those of `check_scene`; what is merely damaged is left to who opens the scene.
+    """
+    check_scene(path, name)
+    with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+        for member in archive.infolist():
+            suffix = next((one for one in LONGEST_FIRST if member.filename.lower().endswith(one)), "")
+            if not suffix:
+                continue
+            image = Path(folder) / f"image{suffix}"
+            with archive.open(member) as source, image.open("wb") as target:
+                shutil.copyfileobj(source, target)
+            with contextlib.suppress(RuntimeError):
+                read_image(image)
+
+
 def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> None:
     inside = PurePosixPath(member.filename)
     is_link = (member.external_attr >> 16) & 0o170000 == 0o120000
@@ -59,6 +82,7 @@ def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) 
             head = Path(folder) / f"image{suffix}"
             with archive.open(member) as stream:
                 head.write_bytes(stream.read(1 << 20))
+            os.truncate(head, member.file_size)  # its length is compared with what it claims
             check_header(head)
 
 

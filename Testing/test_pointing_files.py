@@ -10,8 +10,9 @@ import SimpleITK as sitk
 
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.read import read_scan
+from CMBSegmentationLib.read_apart import apart
 from CMBWeb.limits import LARGEST_MB
-from CMBWeb.scene_archive import check_scene
+from CMBWeb.scene_archive import check_scene, check_scene_and_images
 
 SIZE = (24, 22, 10)
 
@@ -133,6 +134,37 @@ def test_what_is_no_archive_is_refused(tmp_path, content):
     (tmp_path / "uploaded.mrb").write_bytes(content)
     with pytest.raises(InputError, match="cannot be opened as a scene"):
         check_scene(tmp_path / "uploaded.mrb", "uploaded.mrb")
+
+
+def text_nrrd():
+    """Numbers written as text that are none: ITK 5.4 crashes on it."""
+    return (
+        nrrd_header("LOCAL").replace("encoding: raw", "encoding: text").replace("data file: LOCAL\n", "") + "\0" * 4096
+    )
+
+
+@pytest.mark.parametrize("member", ["a.nrrd", "a.b.nrrd", "A.NRRD", "a.seg.nrrd"])
+def test_a_scene_on_whose_image_a_reader_crashes_is_refused_and_the_page_goes_on(tmp_path, member):
+    path = scene(tmp_path, {"s/s.mrml": mrml("fileName", f"Data/{member}"), f"s/Data/{member}": text_nrrd()})
+    with pytest.raises(InputError, match=r"uploaded.mrb cannot be read: its reader crashed"):
+        apart(check_scene_and_images, path, "uploaded.mrb", name="uploaded.mrb")
+
+
+def test_a_scene_is_checked_apart_as_it_is_here(tmp_path):
+    image = tmp_path / "image.nii.gz"
+    sitk.WriteImage(sitk.Image(SIZE, sitk.sitkUInt8), str(image))
+    members = {"s/s.mrml": mrml("fileName", "Data/a.nii.gz"), "s/Data/a.nii.gz": image.read_bytes(), "s/a.txt": "x"}
+    apart(check_scene_and_images, scene(tmp_path, members), "uploaded.mrb", name="uploaded.mrb")
+    path = scene(tmp_path, {"s/s.mrml": mrml("fileName", "/etc/passwd")})
+    with pytest.raises(InputError, match="points to files outside"):
+        apart(check_scene_and_images, path, "uploaded.mrb", name="uploaded.mrb")
+
+
+def test_a_scene_with_a_large_packed_image_passes(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 1 << 16, (40, 256, 256), np.uint16)
+    sitk.WriteImage(sitk.GetImageFromArray(noise), str(tmp_path / "a.mha"), True)
+    members = {"s/s.mrml": mrml("fileName", "Data/a.mha"), "s/Data/a.mha": (tmp_path / "a.mha").read_bytes()}
+    check_scene(scene(tmp_path, members), "uploaded.mrb")
 
 
 def test_a_scene_of_ours_passes(tmp_path):

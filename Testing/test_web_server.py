@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import json
 import urllib.error
 import urllib.request
 
 import pytest
+from waiting import wait_until as wait_for
 from web_browser import Server, new_page, wait_until
 from web_review import give_review, rows_of, wait_for_state
 
@@ -103,15 +105,16 @@ def test_other_sites_cannot_use_the_page(server):
     assert status(here + "alive") == 204
 
 
-def raw(server, method, target, **headers):
+def raw(server, method, target, body=b"", **headers):
     """Send an address as it is, which urllib would normalise."""
+    headers |= {"Content_Length": str(len(body))} if body else {}
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     connection.putrequest(method, target, skip_host=False)
     for name, value in headers.items():
         connection.putheader(name.replace("_", "-"), value)
-    connection.endheaders()
+    connection.endheaders(body or None)
     answer = connection.getresponse()
-    answer.read()
+    answer.content = answer.read()
     connection.close()
     return answer
 
@@ -139,6 +142,18 @@ def test_without_the_token_nothing_is_shown_on_this_machine_either(server):
     before = sessions_of(server)
     assert status(here) == status(here + "index.html") == status(here + "?token=guessed") == 403
     assert sessions_of(server) == before
+
+
+def test_an_upload_on_which_its_reader_crashes_leaves_the_page_as_it_was(server, cookie):
+    lines = ("NRRD0004", "type: uint16", "dimension: 3", "sizes: 24 22 10", "spacings: 4 4 4", "encoding: text", "", "")
+    head = b"--b\r\nContent-Disposition: form-data; name=scan; filename=a.nrrd\r\n\r\n"
+    body = head + "\n".join(lines).encode() + bytes(4096) + b"\r\n--b--\r\n"
+    answer = raw(server, "POST", "/upload", body, Cookie=cookie, Content_Type="multipart/form-data; boundary=b")
+    assert answer.status == 204
+    uploads = server.folder(cookie.partition("=")[2]) / "upload"
+    wait_for(lambda: not any(uploads.iterdir()))  # it was told of, and removed
+    standing = raw(server, "GET", "/standing", Cookie=cookie)
+    assert json.loads(standing.content) == {"elsewhere": False, "ended": False}
 
 
 def sessions_of(server):

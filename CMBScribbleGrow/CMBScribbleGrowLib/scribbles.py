@@ -14,7 +14,7 @@ from scipy import ndimage
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.grid import steps_onto
 from CMBSegmentationLib.paths import check_source
-from CMBSegmentationLib.read import read_label_image
+from CMBSegmentationLib.read_apart import read_label_image_apart
 
 from .segments_file import read_segments
 
@@ -124,7 +124,7 @@ def read_scribbles(path: Path, scan: sitk.Image) -> Scribbles:
 
 
 def _label_image(path: Path) -> sitk.Image:
-    image = read_label_image(path)
+    image = read_label_image_apart(path)
     values = sitk.GetArrayViewFromImage(image)
     if not np.isfinite(values).all() or values.min() < 0 or (values != np.rint(values)).any():
         raise InputError(f"{path.name} is not a label image: its values are not 0, 1, 2 …", "Give the scribbles.")

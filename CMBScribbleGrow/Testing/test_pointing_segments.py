@@ -72,6 +72,14 @@ def test_a_result_that_points_elsewhere_is_refused(tmp_path, labels, write, name
         _read_image(write(tmp_path / name, labels))
 
 
+@pytest.mark.parametrize("read", [read_scribbles, _Labels])
+def test_a_file_on_which_its_reader_crashes_is_a_message(tmp_path, scan, read):
+    path = as_nrrd(tmp_path / "x.nrrd", "")
+    path.write_text(path.read_text().replace("encoding: raw\ndata file: \n", "encoding: text\n") + "\0" * 4096)
+    with pytest.raises(InputError, match=r"x.nrrd cannot be read: its reader crashed"):
+        read(path, scan)
+
+
 def test_a_result_under_a_results_name_is_read_as_nifti_only(tmp_path, labels):
     path = as_nrrd(tmp_path / "x_desc-cmb_dseg.nii.gz", labels)
     with pytest.raises(InputError):

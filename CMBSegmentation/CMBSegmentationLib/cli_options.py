@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from .deidentify import Pseudonyms, read_pseudonyms
 from .detection import Settings
 from .devices import DEVICES
 from .dicom_out import DicomExport
@@ -56,18 +57,34 @@ def add_detect_options(parser: argparse.ArgumentParser) -> None:
         "--dicom", action="store_true", help="also write a DICOM segmentation and structured report (of a DICOM scan)"
     )
     parser.add_argument(
-        "--deidentify", action="store_true", help="take the patient out of the DICOM results, for research exports"
+        "--deidentify",
+        action="store_true",
+        help="replace names by pseudonyms in all results and their file names, for research exports",
     )
+    add_salt_option(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace earlier results of the same scan")
+
+
+def add_salt_option(parser: argparse.ArgumentParser) -> None:
+    """Add --salt."""
+    parser.add_argument(
+        "--salt",
+        metavar="FILE",
+        type=Path,
+        help="secret from which pseudonyms are made, the same for all who work on a study (default: your own)",
+    )
+
+
+def pseudonyms_from(arguments: argparse.Namespace) -> Pseudonyms | None:
+    """Give the pseudonyms that --deidentify asks for; `InputError` where --salt is given without it."""
+    if arguments.salt is not None and not arguments.deidentify:
+        raise InputError("--salt is about pseudonyms, and none were asked for.", "Add --deidentify.")
+    return read_pseudonyms(arguments.salt) if arguments.deidentify else None
 
 
 def request_from(arguments: argparse.Namespace) -> Request:
     """Build the request; `InputError` where a value is out of range."""
-    if arguments.deidentify and not arguments.dicom:
-        raise InputError(
-            "--deidentify is about the DICOM results, and none were asked for.",
-            "Add --dicom; the other results hold nothing of the patient but the scan's file name.",
-        )
+    pseudonyms = pseudonyms_from(arguments)
     return Request(
         scan=arguments.scan,
         out=arguments.out,
@@ -79,5 +96,6 @@ def request_from(arguments: argparse.Namespace) -> Request:
         mask=arguments.mask,
         save_probability=arguments.save_probability,
         overwrite=arguments.overwrite,
-        dicom=DicomExport(arguments.deidentify) if arguments.dicom else None,
+        dicom=DicomExport(pseudonyms) if arguments.dicom else None,
+        pseudonyms=pseudonyms,
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from .cli_options import add_salt_option, pseudonyms_from
 from .dicom_out import DicomExport, ExportSource, dicom_objects, prepare_export, write_objects
 from .errors import InputError
 from .output_folder import check_output_folder, drafts, move_in
@@ -37,7 +39,10 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also a DICOM segmentation, structured report and the PDF (of a DICOM scan)",
     )
-    parser.add_argument("--deidentify", action="store_true", help="take the patient out of the DICOM objects")
+    parser.add_argument(
+        "--deidentify", action="store_true", help="replace names by pseudonyms in page, PDF, DICOM and file names"
+    )
+    add_salt_option(parser)
 
 
 def run_report(arguments: argparse.Namespace, screen: Console) -> int:
@@ -45,8 +50,7 @@ def run_report(arguments: argparse.Namespace, screen: Console) -> int:
 
     The page replaces the one that is there: it is made of the same results.
     """
-    if arguments.deidentify and not arguments.dicom:
-        raise InputError("--deidentify is about DICOM objects, and none were asked for.", "Add --dicom.")
+    pseudonyms = pseudonyms_from(arguments)
     if arguments.dropped and not (arguments.pdf or arguments.dicom):
         raise InputError("--dropped is about the PDF; the page has the dropped candidates always.", "Add --pdf.")
     if arguments.pdf or arguments.dicom:
@@ -57,18 +61,22 @@ def run_report(arguments: argparse.Namespace, screen: Console) -> int:
     stored = read_detection(arguments.results, arguments.scan, arguments.series)
     source = None
     if arguments.dicom:
-        source = prepare_export(stored.frames, arguments.scan.name, DicomExport(arguments.deidentify))
+        source = prepare_export(stored.frames, arguments.scan.name, DicomExport(pseudonyms))
     content = content_of(stored.detection, scan_name=stored.stem, notes=stored.notes, reviewed=stored.reviewed)
-    files: dict[str, bytes] = {stored.stem + ENDINGS["report"]: page_of(content).encode()}
+    stem = stored.stem
+    if pseudonyms is not None:
+        stem = pseudonyms.stem(scan_stem(arguments.scan), stored.frames)
+        content = replace(without_names(content), scan_name=stem)
+    files: dict[str, bytes] = {stem + ENDINGS["report"]: page_of(content).encode()}
     if arguments.pdf:
-        files[stored.stem + ENDINGS_REPORT["pdf"]] = report_pdf(content, dropped=arguments.dropped)
+        files[stem + ENDINGS_REPORT["pdf"]] = report_pdf(content, dropped=arguments.dropped)
     with drafts(out) as draft:
         for file, text in files.items():
             (draft / file).write_bytes(text)
         move_in(draft, out, files)
     written = [out / file for file in files]
     if source is not None:
-        objects = write_objects(lambda: _objects(stored, source, content, arguments.dropped), out, stored.stem)
+        objects = write_objects(lambda: _objects(stored, source, content, arguments.dropped), out, stem)
         written += objects.values()
     page = Console()
     for note in source.notes if source else ():
@@ -84,7 +92,6 @@ def _objects(
     """Make the objects of a stored detection, its report among them."""
     from .dicom_out.encapsulated import pdf_object
 
-    shown = without_names(content) if source.export.deidentified else content
-    pdf = report_pdf(shown, dropped=dropped)
+    pdf = report_pdf(content, dropped=dropped)
     objects = dicom_objects(stored.detection, source, stored.reviewed)
     return {**objects, "dicom_pdf": pdf_object(pdf, source, stored.detection.provenance)}

@@ -9,18 +9,19 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from pydicom.filereader import _read_file_meta_info
+from pydicom.uid import DeflatedExplicitVRLittleEndian
+
 from .errors import InputError
 from .limits import MOST_VOXELS, how_to_raise, limit
 
-DEFLATED = b"1.2.840.10008.1.2.1.99"  # PS3.5, A.5
-META_BYTES = 1 << 14  # the transfer syntax stands within them
 PIECE_BYTES = 1 << 20
-LARGEST_VOXEL_BYTES = 4
+LARGEST_VOXEL_BYTES = 2  # of MR
 HEADER_BYTES = 1 << 24
 
 
 def check_deflated(paths: Iterable[Path]) -> None:
-    """Refuse a deflated DICOM file that unpacks to more than the voxels that are read take.
+    """Refuse deflated DICOM files that together unpack to more than the voxels that are read take.
 
     Parameters
     ----------
@@ -31,28 +32,35 @@ def check_deflated(paths: Iterable[Path]) -> None:
     ------
     InputError
         The message says the limit and how to raise it.
+
+    References
+    ----------
+    DICOM PS3.5, A.5.
     """
+    length = 0
     for path in paths:
-        try:
-            with path.open("rb") as stream:
-                start = stream.read(META_BYTES)
-        except OSError:
-            continue  # told when it is read
-        if start[128:132] == b"DICM" and DEFLATED in start:
-            _check_length(path, _dataset_at(start))
+        begin = _deflated_from(path)
+        if begin is not None:
+            length = _checked_length(path, begin, length)
 
 
-def _dataset_at(start: bytes) -> int:
-    """Where the data set begins: after the meta group, whose length is its first element (PS3.10, 7.1)."""
-    is_given = start[132:140] == b"\x02\x00\x00\x00UL\x04\x00"
-    return 144 + int.from_bytes(start[140:144], "little") if is_given else -1
+def _deflated_from(path: Path) -> int | None:
+    """Where the deflated data set begins, as pydicom finds it: a file may say otherwise. None where there is none."""
+    try:
+        with path.open("rb") as stream:
+            if stream.read(132)[128:] != b"DICM":
+                return None
+            meta = _read_file_meta_info(stream)
+            is_deflated = str(meta.get("TransferSyntaxUID", "")).strip("\0 ") == DeflatedExplicitVRLittleEndian
+            return stream.tell() if is_deflated else None
+    except Exception:  # as the damage is; told when the file is read
+        return None
 
 
-def _check_length(path: Path, begin: int) -> None:
-    if begin < 0:
-        raise InputError(f"{path.name} is DICOM of an odd form (no length of its meta header).", "Export it again.")
+def _checked_length(path: Path, begin: int, length: int) -> int:
+    """Add what a file unpacks to, to the length of those before it."""
     most = limit(MOST_VOXELS) * LARGEST_VOXEL_BYTES + HEADER_BYTES
-    inflating, length = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    inflating = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         with path.open("rb") as stream:
             stream.seek(begin)
@@ -61,9 +69,10 @@ def _check_length(path: Path, begin: int) -> None:
                 length += len(inflating.decompress(packed, PIECE_BYTES))
                 if length > most:
                     raise InputError(
-                        f"{path.name} unpacks to more than {most >> 20} MB.",
+                        f"{path.name} unpacks to more than {most >> 20} MB, with the files before it.",
                         how_to_raise(MOST_VOXELS, 2 * limit(MOST_VOXELS)),
                     )
                 packed = inflating.unconsumed_tail or stream.read(PIECE_BYTES)
     except (OSError, zlib.error):
-        return  # damaged: told when it is read
+        pass  # damaged: told when it is read
+    return length

@@ -218,6 +218,11 @@ def read_file(path: Path) -> Dataset:
     dataset = _read(path, stop_before_pixels=False)
     if dataset is None:
         raise InvalidDicomError(f"{path.name} cannot be read.")
+    return dataset
+
+
+def _completed(dataset: Dataset) -> Dataset:
+    """Fill in the meta header that a bare data set lacks."""
     meta = getattr(dataset, "file_meta", None)
     if meta is None:
         meta = dataset.file_meta = pydicom.dataset.FileMetaDataset()
@@ -244,7 +249,7 @@ def _read(path: Path, *, stop_before_pixels: bool) -> Dataset | None:
     try:
         if not begins_as_dicom(path):
             return None
-        return pydicom.dcmread(path, stop_before_pixels=stop_before_pixels, force=True)
+        return _completed(pydicom.dcmread(path, stop_before_pixels=stop_before_pixels, force=True))
     except Exception:  # damage makes pydicom raise whatever the bytes lead to
         return None
 

@@ -10,9 +10,11 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from .errors import CMBError, InputError, MachineError, told
 from .worker_process import worker_environment
@@ -22,9 +24,12 @@ if TYPE_CHECKING:
 
     from .read import Scan
 
+P = ParamSpec("P")
+R = TypeVar("R")
 APART = "CMB_READING_APART"  # set in the process that reads, which starts no other
 KILLED = 9  # the signal of a system that is out of memory
 WINDOWS_FAULT = 0xC0000000  # from here on, an exit code is a fault that ended the process
+PARENT_SEEN_EVERY_S = 1.0
 LONGEST_S = 1800.0  # a study of thousands of files on a slow network disk takes minutes
 
 
@@ -50,23 +55,43 @@ def read_scan_apart(path: Path, series: str | None = None) -> Scan:
     """
     from .read import read_scan
 
-    return _apart(read_scan, path, series)
+    return apart(read_scan, path, series, name=path.name) if path.exists() else read_scan(path, series)
 
 
 def read_label_image_apart(path: Path) -> sitk.Image:
     """Read a mask as `read.read_label_image`, in another process; raises as `read_scan_apart`."""
     from .read import read_label_image
 
-    return _apart(read_label_image, path)
+    return apart(read_label_image, path, name=path.name) if path.exists() else read_label_image(path)
 
 
-def _apart(read: Callable[..., Any], path: Path, *more: Any) -> Any:
-    if os.environ.get(APART) or not path.exists() or "python" not in Path(sys.executable or "").name.lower():
-        return read(path, *more)
+def apart(work: Callable[P, R], *args: P.args, name: str, **kwargs: P.kwargs) -> R:  # type: ignore[valid-type]
+    """Call a function that reads a file, in another process.
+
+    Where none can be started, or this is such a process, it is called here.
+
+    Parameters
+    ----------
+    work : callable
+        Of a module, so that the other process finds it.
+    *args, **kwargs
+        Copied to it.
+    name : str
+        Of the file, for messages.
+
+    Raises
+    ------
+    InputError
+        As the function, or the other process crashed.
+    MachineError
+        It was ended for want of memory.
+    """
+    if os.environ.get(APART) or "python" not in Path(sys.executable or "").name.lower():
+        return work(*args, **kwargs)
     try:
         done = subprocess.run(
             [sys.executable, "-m", f"{__package__}.read_apart"],
-            input=pickle.dumps((read.__name__, path.absolute(), path, more)),
+            input=pickle.dumps((work, args, kwargs, os.getpid())),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**worker_environment(), APART: "1"},
@@ -75,42 +100,48 @@ def _apart(read: Callable[..., Any], path: Path, *more: Any) -> Any:
         )
     except subprocess.TimeoutExpired as error:
         raise InputError(
-            f"{path.name} was not read within {LONGEST_S / 60:g} minutes.",
-            "Copy it to this machine, or export it anew.",
+            f"{name} was not read within {LONGEST_S / 60:g} minutes.", "Copy it to this machine, or export it anew."
         ) from error
-    except OSError:  # this program's Python cannot be started again: Slicer's own on some systems
-        return read(path, *more)
+    except OSError:  # this program's Python cannot be started again
+        return work(*args, **kwargs)
     if done.returncode < 0 or done.returncode >= WINDOWS_FAULT:
-        raise _crashed(path, -done.returncode)
+        raise _crashed(name, -done.returncode)
     if done.returncode:
-        return read(path, *more)
+        return work(*args, **kwargs)
     found = pickle.loads(done.stdout)  # of a process of ours
     if isinstance(found, CMBError):
         raise found
-    return found
+    result: R = found
+    return result
 
 
-def _crashed(path: Path, signal: int) -> CMBError:
+def _crashed(name: str, signal: int) -> CMBError:
     if signal == KILLED:
         return MachineError(
-            f"Reading {path.name} was ended by the system, perhaps for want of memory.", "Close other programs."
+            f"Reading {name} was ended by the system, perhaps for want of memory.", "Close other programs."
         )
     return InputError(
-        f"{path.name} cannot be read: its reader crashed on it ({f'signal {signal}' if signal > 0 else 'a fault'}).",
+        f"{name} cannot be read: its reader crashed on it ({f'signal {signal}' if signal > 0 else 'a fault'}).",
         "It is damaged or made to do harm. Export the scan again from where it came from.",
     )
 
 
-def main() -> int:
-    """Read what standard input names, and put it, or why not, to standard output."""
-    from . import read
+def _end_with(parent: int) -> None:
+    """End this process once the one that started it is gone: a search that was killed leaves nothing behind."""
+    while os.name == "posix" and os.getppid() == parent:
+        time.sleep(PARENT_SEEN_EVERY_S)
+    if os.name == "posix":
+        os._exit(1)
 
-    kind, absolute, path, more = pickle.load(sys.stdin.buffer)  # from the process that started this one
+
+def main() -> int:
+    """Call what standard input holds, and put what it gives, or why not, to standard output."""
+    work, args, kwargs, parent = pickle.load(sys.stdin.buffer)  # from the process that started this one
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     answer = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # readers print, too
-    found: Any
     try:
-        found = getattr(read, kind)(path if path.exists() else absolute, *more)
+        found = work(*args, **kwargs)
     except Exception as error:
         found = told(error)
         if found.unforeseen:

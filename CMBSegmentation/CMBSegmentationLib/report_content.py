@@ -186,6 +186,13 @@ def without_names(content: ReportContent) -> ReportContent:
         kept["input"] = {key: value for key, value in given.items() if key not in NAMING}
     readers = content.findings.readers
     said = content.sentence.replace(f" by {', '.join(readers)}", "") if readers else content.sentence
+
+    def unnamed(lesion: Lesion) -> Lesion:
+        because = lesion.dropped_because  # by whom it was rejected
+        for reader in readers:
+            because = because.replace(f" by {reader}", "")
+        return replace(lesion, dropped_because=because)
+
     return replace(
         content,
         scan_name=SAY["without_name"],
@@ -194,7 +201,9 @@ def without_names(content: ReportContent) -> ReportContent:
         provenance=kept,
         findings=replace(content.findings, readers=()),
         methods=[words for words in content.methods if words != METHODS["read"].format(readers=", ".join(readers))],
+        dropped=[unnamed(lesion) for lesion in content.dropped],
         accepted_cards=[replace(card, reader="") for card in content.accepted_cards],
+        dropped_cards=[replace(card, lesion=unnamed(card.lesion), reader="") for card in content.dropped_cards],
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import SimpleITK as sitk
 
+from .deidentify import NOTE, Pseudonyms
 from .detection import Detection, Settings, detect
 from .dicom_out import DicomExport, dicom_objects, prepare_export, write_objects
 from .errors import MachineError
@@ -45,6 +46,8 @@ class Request:
     save_probability, overwrite : bool
     dicom : DicomExport or None
         Also write DICOM objects.
+    pseudonyms : Pseudonyms or None
+        In place of the scan's name in the results and their file names, which then say nothing of how it was read.
     """
 
     scan: Path
@@ -58,6 +61,7 @@ class Request:
     save_probability: bool = False
     overwrite: bool = False
     dicom: DicomExport | None = None
+    pseudonyms: Pseudonyms | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,8 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
     """
     stem = scan_stem(request.scan)
     check_source(request.scan)
-    check_output_folder(request.out, all_names(stem), request.overwrite)
+    pseudonyms = request.pseudonyms  # files are named by them once the scan is read
+    check_output_folder(request.out, () if pseudonyms else all_names(stem), request.overwrite)
     clock = Clock()
     progress(0.0, "Loading the models")
     stages = loaded or load_stages(request.model, request.device, request.stages)
@@ -98,7 +103,11 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
     progress(0.02, "Reading the scan")
     scan = read_scan_apart(request.scan, request.series)
     source = None if request.dicom is None else prepare_export(scan.frames, request.scan.name, request.dicom)
-    notes = (*scan.notes, *stages.notes, *(source.notes if source else ()))
+    notes, name = (*scan.notes, *stages.notes, *(source.notes if source else ())), request.scan.name or stem
+    if pseudonyms is not None:
+        stem = name = pseudonyms.stem(stem, scan.frames)
+        notes = (NOTE, *stages.notes)
+        check_output_folder(request.out, all_names(stem), request.overwrite)
     mask = None if request.mask is None else read_label_image_apart(request.mask)
     clock.lap("read")
     try:
@@ -114,9 +123,8 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
         clock.lap("detect")
         progress(0.95, "Writing the results")
         about = detection.provenance["input"]
-        about["file"] = request.scan.name or stem
-        is_named = request.dicom is None or not request.dicom.deidentified
-        about |= identity_provenance(scan.image, identity_of(scan) if is_named else None)
+        about["file"] = name
+        about |= identity_provenance(scan.image, None if pseudonyms else identity_of(scan))
         detection.provenance["date"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
         detection.provenance["timings_s"] |= {"model": clock.laps["model"], "read": clock.laps["read"]}
         files = write_results(

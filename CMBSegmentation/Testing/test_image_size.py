@@ -164,7 +164,7 @@ def test_a_deflated_dicom_file_that_unpacks_to_gigabytes_is_refused_before_it_do
     for path in (tmp_path / "series", victim):
         done = subprocess.run([sys.executable, "-c", READS, str(path)], capture_output=True, text=True, check=True)
         told, megabytes = done.stdout.splitlines()
-        assert "unpacks to more than 20 MB" in told
+        assert "unpacks to more than 18 MB" in told
         assert MOST_VOXELS in told
         assert int(megabytes) < 200
 
@@ -177,6 +177,38 @@ def test_a_deflated_dicom_series_is_read(tmp_path):
         dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
         dataset.save_as(path, enforce_file_format=True)
     np.testing.assert_array_equal(sitk.GetArrayFromImage(read_scan(tmp_path / "series").image), plain)
+
+
+def with_another_beginning(plain, kind):
+    """The same file, whose meta header says that it is shorter, or has 40 kB before its transfer syntax."""
+    if kind == "short":
+        return plain[:140] + struct.pack("<I", 20) + plain[144:]
+    long = struct.pack("<HH2sHI", 2, 0x0102, b"OB", 0, 40_000) + bytes(40_000)
+    return plain[:140] + struct.pack("<I", int.from_bytes(plain[140:144], "little") + len(long)) + long + plain[144:]
+
+
+@pytest.mark.parametrize("kind", ["short", "long"])
+def test_a_deflated_dicom_file_that_hides_where_it_begins_is_refused_too(tmp_path, monkeypatch, kind):
+    write_series(tmp_path / "series")
+    victim = min((tmp_path / "series").iterdir())
+    header = pydicom.dcmread(victim)
+    header.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    deflated_bomb(victim, header, 64)
+    victim.write_bytes(with_another_beginning(victim.read_bytes(), kind))
+    monkeypatch.setenv(MOST_VOXELS, str(1 << 20))
+    with pytest.raises(InputError, match="unpacks to more than 18 MB"):
+        read_scan(victim)
+
+
+def test_deflated_dicom_files_that_unpack_to_gigabytes_together_are_refused(tmp_path, monkeypatch):
+    write_series(tmp_path / "series")
+    for path in (tmp_path / "series").iterdir():
+        header = pydicom.dcmread(path)
+        header.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+        deflated_bomb(path, header, 4)
+    monkeypatch.setenv(MOST_VOXELS, str(1 << 20))
+    with pytest.raises(InputError, match="unpacks to more than 18 MB"):
+        read_scan(tmp_path / "series")
 
 
 @pytest.mark.parametrize("claims", [{"NumberOfFrames": 10_000_000}, {"Rows": 65000, "Columns": 65000}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from dicom_series import write_series
+from waiting import wait_until
 
 from CMBSegmentationLib import cli
 from CMBSegmentationLib.errors import InputError, MachineError
@@ -73,6 +75,43 @@ def test_a_scan_read_apart_is_the_same(tmp_path):
         assert here.image.GetOrigin() == there.image.GetOrigin()
         assert here.image.GetSpacing() == there.image.GetSpacing()
         assert (here.source, here.notes, here.frames) == (there.source, there.notes, there.frames)
+
+
+READS = """
+import sys
+from pathlib import Path
+from CMBSegmentationLib.read_apart import read_scan_apart
+read_scan_apart(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="platform: named pipes are POSIX's")
+def test_who_reads_for_a_process_that_is_killed_ends_too(tmp_path):
+    pipe = tmp_path / "scan.nii"
+    os.mkfifo(pipe)
+    process = subprocess.Popen([sys.executable, "-c", READS, str(pipe)])
+    held = []
+
+    def is_open():
+        with contextlib.suppress(OSError):
+            held.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+        return held
+
+    wait_until(is_open)
+    process.kill()
+    process.wait()
+    os.set_blocking(held[0], False)
+
+    def is_left_alone():
+        try:
+            os.write(held[0], b"")
+            os.write(held[0], b"x")
+        except BrokenPipeError:
+            return True
+        return False
+
+    wait_until(is_left_alone)
+    os.close(held[0])
 
 
 def test_what_is_wrong_is_told_as_ever(tmp_path, monkeypatch):

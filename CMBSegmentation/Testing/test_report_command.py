@@ -109,7 +109,7 @@ def test_a_report_of_another_scan_or_without_results_is_refused(scan, results, t
 def test_the_archive_gets_the_report_and_the_readers_verdict(study, found_in_study, tmp_path, deidentified):
     out = shutil.copytree(found_in_study, tmp_path / "out")
     review(out)
-    more = ["--deidentify"] if deidentified else []
+    more = ["--deidentify", "--salt", str(tmp_path / "salt")] if deidentified else []
     assert cli.main(["report", str(out), "--scan", str(study), "--dicom", *more]) == 0
     pdf, sr, seg = (pydicom.dcmread(one(out, ending)) for ending in ("_report.dcm", "_sr.dcm", "_seg.dcm"))
     assert bytes(pdf.EncapsulatedDocument)[: pdf.EncapsulatedDocumentLength].startswith(b"%PDF")

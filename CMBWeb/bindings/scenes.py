@@ -9,10 +9,11 @@ from trame_slicer.core import SlicerApp
 
 from CMBScribbleGrowLib.scene.grow_nodes import remove_nodes
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.read_apart import apart
 from CMBSegmentationLib.scene import find_results, image_from_volume, remove_results
 from CMBSegmentationLib.scene.names import RESULT_ATTRIBUTE
 
-from ..scene_archive import check_scene
+from ..scene_archive import check_scene_and_images
 from .scans import OpenedScan
 
 
@@ -35,7 +36,7 @@ def open_scene(app: SlicerApp, path: Path, name: str) -> OpenedScan:
     InputError
         It is no scene, or holds no scan.
     """
-    check_scene(path, name)
+    apart(check_scene_and_images, path, name, name=name)
     if not app.io_manager.load_scene(path):
         raise InputError(f"{name} cannot be opened as a scene.", "Give a .mrb that was saved here or in 3D Slicer.")
     scene = app.scene

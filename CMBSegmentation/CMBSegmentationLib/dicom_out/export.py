@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import SimpleITK as sitk
 
+from ..deidentify import Pseudonyms
 from ..dicom_headers import Frame
 from ..errors import Cancelled, CMBError, InputError, MachineError
 from ..lesions import ACCEPTED, Lesion
@@ -30,11 +31,16 @@ class DicomExport:
 
     Attributes
     ----------
-    deidentified : bool
-        Whether the patient is taken out of the objects.
+    pseudonyms : Pseudonyms or None
+        In place of the patient, who is then taken out of the objects.
     """
 
-    deidentified: bool = False
+    pseudonyms: Pseudonyms | None = None
+
+    @property
+    def deidentified(self) -> bool:
+        """Whether the patient is taken out."""
+        return self.pseudonyms is not None
 
 
 @dataclass(frozen=True)
@@ -102,7 +108,7 @@ def prepare_export(frames: Sequence[Frame], scan: str, export: DicomExport) -> E
     from .single_frames import as_classic
     from .source import source_headers
 
-    headers, notes = source_headers(frames, deidentified=export.deidentified)
+    headers, notes = source_headers(frames, pseudonyms=export.pseudonyms)
     classes = as_classic(headers, frames)
     source = ExportSource(tuple(frames), tuple(headers), classes, export, tuple(notes))
     _try_out(source, scan)

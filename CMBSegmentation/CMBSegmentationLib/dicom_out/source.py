@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-import pydicom
 from pydicom.datadict import dictionary_description
 from pydicom.dataset import Dataset
 from pydicom.valuerep import format_number_as_ds
 
-from ..dicom_headers import Frame
+from ..deidentify import Pseudonyms, patient_identity
+from ..dicom_headers import Frame, read_header
 from ..errors import InputError
 from .clean_headers import cleaned, together
 
@@ -31,16 +31,16 @@ REFERRED_TO = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInsta
 REPLACED_UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")
 
 
-def source_headers(frames: Sequence[Frame], *, deidentified: bool) -> tuple[list[Dataset], list[str]]:
+def source_headers(frames: Sequence[Frame], *, pseudonyms: Pseudonyms | None = None) -> tuple[list[Dataset], list[str]]:
     """Read the headers of the files that hold the frames, in the frames' order.
 
     Parameters
     ----------
     frames : sequence of Frame
-    deidentified : bool
-        Keep nothing but geometry and technique, under UIDs that are one-way hashes of the old ones:
-        the same image has the same new UID in every export, and nobody can go back without the
-        original (DICOM PS3.15, annex E, Basic Profile).
+    pseudonyms : Pseudonyms, optional
+        Keep nothing but geometry and technique, under UIDs that are salted hashes of the old ones: the same image has
+        the same new UID in every export with this salt, and nobody can go back without it and the original (DICOM
+        PS3.15, annex E, Basic Profile).
 
     Returns
     -------
@@ -56,13 +56,13 @@ def source_headers(frames: Sequence[Frame], *, deidentified: bool) -> tuple[list
     """
     headers, notes = [], []
     for path in dict.fromkeys(frame.path for frame in frames):
-        header, found = cleaned(pydicom.dcmread(path, stop_before_pixels=True))
+        header, found = cleaned(read_header(path) or Dataset())
         notes += found + _identified(header, path)
         for keyword in NEEDED:
             if keyword not in header:
                 setattr(header, keyword, "")
         _reduce(header, [frame.index for frame in frames if frame.path == path])
-        headers.append(_without_patient(header) if deidentified else header)
+        headers.append(_without_patient(header, pseudonyms) if pseudonyms else header)
     return headers, together(notes)
 
 
@@ -78,7 +78,8 @@ def _identified(header: Dataset, path: Path) -> list[str]:
             )
     if header.get("FrameOfReferenceUID"):
         return []
-    header.FrameOfReferenceUID = hashed_uid(f"frame of reference of {header.SeriesInstanceUID}")
+    digest = hashlib.sha256(f"frame of reference of {header.SeriesInstanceUID}".encode()).hexdigest()
+    header.FrameOfReferenceUID = f"2.25.{int(digest[:32], 16)}"  # of 128 bits, in the form of a UUID's (PS3.5, B.2)
     return ["The scan has no Frame of Reference UID: the DICOM results have a new one."]
 
 
@@ -114,11 +115,6 @@ def decimals(values: Sequence[float]) -> list[float]:
     return [float(format_number_as_ds(value)) for value in values]
 
 
-def hashed_uid(uid: str) -> str:
-    """Replace a UID by one made of 128 bits of its hash, in the form of a UUID's (PS3.5, B.2)."""
-    return f"2.25.{int(hashlib.sha256(uid.encode()).hexdigest()[:32], 16)}"
-
-
 def mark_deidentified(dataset: Dataset) -> None:
     """Say in an object that the patient was taken out, and how (PS3.15, E.1.1)."""
     method = Dataset()
@@ -128,7 +124,7 @@ def mark_deidentified(dataset: Dataset) -> None:
     dataset.DeidentificationMethodCodeSequence = [method]
 
 
-def _without_patient(header: Dataset) -> Dataset:
+def _without_patient(header: Dataset, pseudonyms: Pseudonyms) -> Dataset:
     kept = Dataset()
     kept.file_meta = header.file_meta
     for keyword in KEPT:
@@ -143,8 +139,7 @@ def _without_patient(header: Dataset) -> Dataset:
         setattr(kept, keyword, "")
     for keyword in REPLACED_UIDS:
         if keyword in header:
-            setattr(kept, keyword, hashed_uid(str(header.get(keyword))))
-    # of the study's UID, because a patient's number is found again by hashing all numbers there are
-    pseudonym = hashlib.sha256(str(header.StudyInstanceUID).encode()).hexdigest()[:12]
+            setattr(kept, keyword, pseudonyms.uid(str(header.get(keyword))))
+    pseudonym = pseudonyms.patient(patient_identity(header.get("PatientID"), header.StudyInstanceUID))
     kept.PatientID, kept.PatientName = pseudonym, f"Anonymous^{pseudonym}"
     return kept
