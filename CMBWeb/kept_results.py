@@ -29,11 +29,14 @@ class KeptScan:
     path, name : str
         Where it lies, and what the reader calls it.
     uploaded : bool
+    series : str or None
+        UID of the DICOM series that the reader chose.
     """
 
     path: str
     name: str
     uploaded: bool = False
+    series: str | None = None
 
 
 class KeptResults:

@@ -95,6 +95,17 @@ def test_a_dicom_folder_is_opened(page, tmp_path):
     page.get_by_role("button", name="Detect microbleeds").wait_for()
 
 
+def test_where_two_series_are_equally_suitable_the_reader_chooses(page, tmp_path):
+    for number in (14, 15):
+        write_series(tmp_path / "study" / str(number), number=number, SeriesDescription="SWI")
+    choose(page, "DICOM folder", tmp_path / "study", exact=True)
+    dialog = page.get_by_role("dialog", name="Choose a series")
+    dialog.get_by_text("equally suitable").wait_for()
+    dialog.get_by_text("15 'SWI'", exact=True).click()
+    page.get_by_text("22 × 24 × 12 voxels").wait_for()
+    dialog.wait_for(state="hidden")
+
+
 def test_a_file_is_opened_by_dropping_it(page):
     content = base64.b64encode(sample_scan().read_bytes()).decode()
     dropped = page.evaluate_handle(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,9 @@ from PIL import Image
 from scipy import ndimage
 
 from CMBSegmentationLib.cli import main
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "CMBSegmentation" / "Testing"))
+from dicom_series import write_series
 
 TILT = np.deg2rad(20)
 OBLIQUE = np.array([[1, 0, 0], [0, np.cos(TILT), -np.sin(TILT)], [0, np.sin(TILT), np.cos(TILT)]])
@@ -234,6 +239,18 @@ def test_a_missing_scribble_file_is_told(tmp_path, scan, capsys) -> None:
     given = [str(tmp_path / "head_T2starw.nii.gz"), "--scribbles", str(tmp_path / "no.nii.gz"), "-o", str(tmp_path)]
     assert main(["grow", *given]) == 2
     assert "does not exist" in capsys.readouterr().err
+
+
+def test_of_two_equally_suitable_dicom_series_one_can_be_chosen(tmp_path, capsys) -> None:
+    image = sitk.Cast(sitk.RescaleIntensity(head_with_lesions(np.eye(3)), 0, 900), sitk.sitkUInt16)
+    for number in (14, 15):
+        write_series(tmp_path / "study", image, number=number, SeriesDescription="SWI")
+    labels = scribbles_in(head_with_lesions(np.eye(3)))
+    sitk.WriteImage(labels, str(tmp_path / "scribbles.nii.gz"))
+    given = ["grow", str(tmp_path / "study"), "--scribbles", str(tmp_path / "scribbles.nii.gz")]
+    assert main([*given, "-o", str(tmp_path / "out")]) == 2
+    assert "--series" in capsys.readouterr().err
+    assert main([*given, "-o", str(tmp_path / "out"), "--series", "15"]) == 0
 
 
 def test_nan_voxels_are_cleaned_and_that_is_said(grow, tmp_path, scan) -> None:

@@ -58,6 +58,35 @@ class Offer:
     original: bool = True
 
 
+@dataclass(frozen=True)
+class OfferedSeries:
+    """A series that a user may ask for.
+
+    Attributes
+    ----------
+    uid, name, why : str
+        `why` says what it shows, or why it was not taken.
+    """
+
+    uid: str
+    name: str
+    why: str
+
+
+class SeriesChoiceError(InputError):
+    """Which series is meant only the user can say.
+
+    Parameters
+    ----------
+    message, hint : str
+    offered : sequence of OfferedSeries
+    """
+
+    def __init__(self, message: str, hint: str = "", offered: Sequence[OfferedSeries] = ()) -> None:
+        super().__init__(message, hint)
+        self.offered = tuple(offered)
+
+
 def choose(series: Sequence[Series], folder: str, wanted: str | None = None) -> tuple[Offer, tuple[str, ...]]:
     """Choose the volume to read.
 
@@ -83,8 +112,9 @@ def choose(series: Sequence[Series], folder: str, wanted: str | None = None) -> 
     Raises
     ------
     InputError
-        No series is suitable, two are equally suitable, the one that is asked for is not there, or
-        there are several patients.
+        The series that is asked for is not there, or there are several patients.
+    SeriesChoiceError
+        No series is suitable, two are equally suitable, or there are several examinations.
 
     References
     ----------
@@ -98,20 +128,22 @@ def choose(series: Sequence[Series], folder: str, wanted: str | None = None) -> 
         return _longest_echo(offers, folder)
     best = sorted((o for o in offers if o.rank > 0), key=_merit, reverse=True)
     if not best:
-        raise InputError(
+        raise SeriesChoiceError(
             f"None of the {len(candidates)} DICOM series in {folder} is a T2*-weighted or SWI magnitude: "
             f"{_listed(candidates, offers)}.",
             "Name the right one with --series NUMBER if it is there.",
+            _offered(candidates, offers),
         )
     first = best[0]
     _check_one_examination(best, folder)
     for other in best[1:]:
         same = _merit(other)[:2] == _merit(first)[:2] and abs(other.echo_ms - first.echo_ms) < SAME_ECHO_MS
         if same and other.series is not first.series:
-            raise InputError(
+            raise SeriesChoiceError(
                 f"Two DICOM series in {folder} are equally suitable: {first.series.name} and {other.series.name} "
                 f"({first.why}).",
                 "Choose one with --series NUMBER.",
+                _offered(candidates, offers),
             )
     others = _listed([s for s in candidates if s is not first.series], offers)
     note = f"Of {len(candidates)} DICOM series, {first.series.name} was taken: {first.why}. Not taken: {others}."
@@ -134,9 +166,10 @@ def _check_one_examination(offers: Sequence[Offer], folder: str) -> None:
             f"of {_day(them[0].study_date)}: {', '.join(one.name for one in them)}"
             for them in sorted(studies.values(), key=lambda them: them[0].study_date)
         )
-        raise InputError(
+        raise SeriesChoiceError(
             f"{folder} holds {len(studies)} examinations ({named}).",
             "Put each examination in a folder of its own, or name the right series with --series NUMBER or UID.",
+            [OfferedSeries(o.series.uid, o.series.name, f"{_day(o.series.study_date)}: {o.why}") for o in offers],
         )
 
 
@@ -271,10 +304,21 @@ def _longest_echo(offers: Sequence[Offer], folder: str) -> tuple[Offer, tuple[st
     return best, tuple(notes)
 
 
+def _offered(series: Sequence[Series], offers: Sequence[Offer]) -> list[OfferedSeries]:
+    """Give the series whose best volume is a magnitude, the best first."""
+    best = [_best_of(one, offers) for one in series]
+    magnitude = [offer for offer in best if offer.kind == MAGNITUDE] or best
+    return [
+        OfferedSeries(offer.series.uid, offer.series.name, offer.why)
+        for offer in sorted(magnitude, key=_merit, reverse=True)
+    ]
+
+
+def _best_of(series: Series, offers: Sequence[Offer]) -> Offer:
+    own = [offer for offer in offers if offer.series is series]
+    return max(own, key=lambda o: (o.rank, o.kind == MAGNITUDE, o.echo_ms))
+
+
 def _listed(series: Sequence[Series], offers: Sequence[Offer]) -> str:
     """Name series, each with the reason of its best volume."""
-    texts = []
-    for one in series:
-        best = max((o for o in offers if o.series is one), key=lambda o: (o.rank, o.kind == MAGNITUDE, o.echo_ms))
-        texts.append(f"{one.name} ({best.why})")
-    return ", ".join(texts)
+    return ", ".join(f"{one.name} ({_best_of(one, offers).why})" for one in series)

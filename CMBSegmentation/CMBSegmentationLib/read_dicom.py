@@ -18,7 +18,8 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RLELossless
 
 from .dicom_choice import choose
 from .dicom_deflated import check_deflated
-from .dicom_headers import FolderContent, Frame, Series, begins_as_dicom, read_file, read_header, read_series
+from .dicom_headers import FolderContent, Frame, begins_as_dicom, read_file, read_header, read_series
+from .dicom_losses import losses
 from .dicom_values import items, number, raw, text
 from .errors import InputError
 from .image_file import read_dicom_image
@@ -26,7 +27,6 @@ from .image_size import check_dicom_file_size, check_dicom_size
 
 UNEVEN_SHARE = 0.1  # slices may stray from even steps, and from a straight stack, by this share of a step
 SAME_DIRECTION = 1e-3  # per cosine; scanners write four to six digits
-MOST_ABSENT = 20  # numbers that start higher are counted from elsewhere
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def read_dicom(path: Path, series: str | None = None) -> DicomVolume:
     values, seen = _values(frames, name)
     image = sitk.GetImageFromArray(values)
     _place(image, frames)
-    return DicomVolume(image, frames, (*notes, *_losses(found, offer.series), *seen))
+    return DicomVolume(image, frames, (*notes, *losses(found, offer.series, frames), *seen))
 
 
 def _files_in(folder: Path) -> list[Path]:
@@ -100,35 +100,6 @@ def _files_in(folder: Path) -> list[Path]:
         visited.add(real)
         files += [Path(place, name) for name in names]
     return sorted(file for file in files if file.is_file() or file.is_symlink())
-
-
-def _losses(found: FolderContent, series: Series) -> list[str]:
-    """Say which slices may be missing, and which files were not used."""
-    notes = []
-    if found.damaged:
-        names = ", ".join(path.name for path in found.damaged[:3]) + (" …" if len(found.damaged) > 3 else "")
-        notes.append(
-            f"{len(found.damaged)} of the folder's files could not be read ({names}): empty, damaged or not there. "
-            "Slices may be missing."
-        )
-    if found.repeated:
-        notes.append(f"{found.repeated} files hold slices that other files hold, too: each was read once.")
-    if found.shared_uids:
-        notes.append(
-            f"{found.shared_uids} files bear the SOP Instance UID of another slice, against the standard: they were "
-            "read by position."
-        )
-    numbers = sorted({frame.instance for frame in series.frames if frame.instance is not None})
-    if len(numbers) > 1 and len(numbers) == len(series.frames):
-        absent = numbers[-1] - numbers[0] + 1 - len(numbers)
-        before = numbers[0] - 1 if numbers[0] <= MOST_ABSENT else 0
-        expected = max(0, series.images_expected - len(numbers) - absent - before)
-        if 0 < absent + before + expected <= MOST_ABSENT * 10:
-            notes.append(
-                f"Series {series.name} has {len(numbers)} images, numbered {numbers[0]} to {numbers[-1]}: "
-                f"{absent + before + expected} seem to be missing."
-            )
-    return notes
 
 
 def _nothing_found(path: Path, paths: Sequence[Path], found: FolderContent) -> InputError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 
 import numpy as np
@@ -13,6 +14,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import FileMetaDataset
 from pydicom.tag import Tag
 
+from CMBSegmentationLib.dicom_choice import SeriesChoiceError
 from CMBSegmentationLib.dicom_values import numbers
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.read import read_scan
@@ -144,6 +146,24 @@ def test_files_that_cannot_be_read_are_counted_and_named(tmp_path, loss):
 def test_slices_missing_at_an_end_are_told_by_their_numbers(tmp_path, skip, missing):
     write_series(tmp_path, skip=skip, ImagesInAcquisition="12")
     assert f"{missing} seem to be missing" in " ".join(read_scan(tmp_path).notes)
+
+
+@pytest.mark.parametrize("skip", [(0,), (10, 11)])
+def test_slices_missing_at_an_end_are_told_by_another_series_of_the_same_grid(tmp_path, skip):
+    write_series(tmp_path, number=3, SeriesDescription="SWI", skip=skip, InstanceNumber="")
+    write_series(tmp_path, number=4, SeriesDescription="phase", ImageType=["ORIGINAL", "PRIMARY", "P"])
+    said = " ".join(read_scan(tmp_path).notes)
+    assert f"Series 4 'phase' of the same grid has {len(skip)} slices beyond this one's" in said
+
+
+def test_a_series_that_covers_more_on_another_grid_says_nothing(tmp_path):
+    values = write_series(tmp_path, number=3, SeriesDescription="SWI")
+    larger = a_volume(30)
+    larger.SetOrigin((-20.0, -30.0, -41.3))
+    write_series(tmp_path, larger, number=4, SeriesDescription="T1", ScanningSequence="SE")
+    scan = read_scan(tmp_path)
+    np.testing.assert_array_equal(voxels(scan), values)
+    assert not any("beyond" in note for note in scan.notes)
 
 
 def test_a_whole_series_has_no_such_note(tmp_path):
@@ -324,6 +344,18 @@ def test_two_examinations_are_told_apart_and_named(tmp_path):
     said = refused(tmp_path)
     assert "2 examinations (of 2024-01-02: 5 'SWI'; of 2026-03-04: 6 'SWI')" in said
     assert read_scan(tmp_path, "6").frames
+
+
+def test_the_choice_that_only_a_user_can_make_is_offered_and_outlasts_a_copy(tmp_path):
+    write_series(tmp_path / "a", number=14, SeriesDescription="SWI")
+    write_series(tmp_path / "b", number=15, SeriesDescription="SWI")
+    write_series(tmp_path / "c", number=16, ImageType=["ORIGINAL", "PRIMARY", "P"], SeriesDescription="phase")
+    with pytest.raises(SeriesChoiceError) as caught:
+        read_scan(tmp_path)
+    error = pickle.loads(pickle.dumps(caught.value))  # as from the process that reads
+    assert [one.name for one in error.offered] == ["14 'SWI'", "15 'SWI'"]
+    assert error.hint == caught.value.hint
+    assert read_scan(tmp_path, error.offered[1].uid).frames
 
 
 def test_the_programs_own_segmentation_in_the_folder_is_no_series(tmp_path):

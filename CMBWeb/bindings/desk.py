@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Coroutine
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from trame_server import Server
 from trame_slicer.core import SlicerApp
 
 from CMBScribbleGrowLib.linked_lesion import LinkedLesion
+from CMBSegmentationLib.dicom_choice import SeriesChoiceError
 from CMBSegmentationLib.errors import CMBError, InputError, told
 from CMBSegmentationLib.resources import sample_scan
 from CMBSegmentationLib.scene import load_results
@@ -51,6 +53,7 @@ class Desk:
         self.folder: Path | None = None
         self.opened: OpenedScan | None = None
         self._tasks: set[asyncio.Future[Any]] = set()
+        self._waiting: KeptScan | None = None  # for its series to be chosen
         self.state.update(
             {
                 "busy": "",
@@ -66,6 +69,9 @@ class Desk:
                 "resumable": "",
                 "panel": "review",
                 "help_shown": False,
+                "series_offered": [],
+                "series_shown": False,
+                "series_why": "",
             }
         )
         self.views = Views(server, app, view_corner(lambda name: self.views.show_alone(name)))
@@ -152,7 +158,19 @@ class Desk:
         if former is None:
             self.tell("The scan of that review is no longer there.", "Open the scan again.", "error")
             return
-        self.start(self.open_path(Path(former.path), former.name, uploaded=former.uploaded))
+        self.start(self._open(former))
+
+    def choose_series(self, uid: str) -> None:
+        """Open that series of the folder which the page has asked about; none of them with an empty UID."""
+        waiting, self._waiting = self._waiting, None
+        with self.state:
+            self.state.update({"series_offered": [], "series_shown": False})
+        if waiting is None:
+            return
+        if uid:
+            self.start(self._open(replace(waiting, series=uid)))
+        elif waiting.uploaded:
+            remove(Path(waiting.path))
 
     async def open_path(self, path: Path, name: str, *, uploaded: bool = False) -> bool:
         """Read a scan and show it; what is wrong with it is told in the page, and the former scan stays.
@@ -168,14 +186,21 @@ class Desk:
         uploaded : bool
             Whether the file is ours to remove when it cannot be read.
         """
+        return await self._open(KeptScan(str(path), name, uploaded))
+
+    async def _open(self, wanted: KeptScan) -> bool:
+        path, name = Path(wanted.path), wanted.name
         if not self._begin_opening(name):
             return False
         await asyncio.sleep(0)  # let it be seen
         try:
-            scan = await asyncio.to_thread(read_in, path, name)
-            self._show(scan, KeptScan(str(path), name, uploaded))
+            scan = await asyncio.to_thread(read_in, path, name, wanted.series)
+            self._show(scan, wanted)
+        except SeriesChoiceError as error:
+            self._ask_for_series(wanted, error)
+            return False
         except Exception as error:
-            if uploaded:
+            if wanted.uploaded:
                 remove(path if path.is_dir() else path.parent)
             self.tell_error(_by_its_name(told(error), path, name))
             return False
@@ -183,6 +208,17 @@ class Desk:
             with self.state:
                 self.state.busy = ""
         return True
+
+    def _ask_for_series(self, wanted: KeptScan, error: SeriesChoiceError) -> None:
+        self._waiting = wanted
+        with self.state:
+            self.state.update(
+                {
+                    "series_offered": [asdict(one) for one in error.offered],
+                    "series_why": _shown(error.message, Path(wanted.path), wanted.name),
+                    "series_shown": True,
+                }
+            )
 
     async def _open_scene(self, received: Received) -> None:
         if not self._begin_opening(received.name):

@@ -44,15 +44,15 @@ class OpenedScan:
         return f"{size} voxels, {spacing} mm"
 
 
-def read_in(path: Path, name: str) -> OpenedScan:
-    """Read a scan; touches no scene, so it may run in a thread.
+def read_in(path: Path, name: str, series: str | None = None) -> OpenedScan:
+    """Read a scan, or the DICOM series of that UID; touches no scene, so it may run in a thread.
 
     Raises
     ------
     CMBError
         As `read_apart.read_scan_apart`: a file on which its reader crashes does not end the page.
     """
-    scan = read_scan_apart(path)
+    scan = read_scan_apart(path, series)
     return OpenedScan(scan.image, path, name, scan.notes)
 
 

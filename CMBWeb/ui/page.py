@@ -16,6 +16,7 @@ from .empty import build_empty
 from .help import build_help
 from .panel import build_panel
 from .picture_tools import build_picture_tools
+from .series_choice import build_series_choice
 
 PANEL_PX = 440
 
@@ -41,6 +42,7 @@ def build_page(server: Server, desk: Desk) -> None:
         _busy()
         _message()
         build_help()
+        build_series_choice(desk)
 
 
 def _theme(server: Server) -> None:

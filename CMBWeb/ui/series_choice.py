@@ -1,0 +1,31 @@
+"""Which DICOM series is meant, where the program cannot know: a list to click."""
+
+from __future__ import annotations
+
+from trame.widgets import html
+from trame.widgets import vuetify3 as v3
+
+from ..bindings.desk import Desk
+from .aria import role
+
+WIDEST_PX = 640
+
+
+def build_series_choice(desk: Desk) -> None:
+    """Build the dialog."""
+    with (
+        v3.VDialog(v_model=("series_shown",), max_width=WIDEST_PX, persistent=True),
+        v3.VCard(classes="cmb-help", **role("dialog", "Choose a series")),
+    ):
+        html.H2("Which series?")
+        html.P("{{ series_why }}", classes="cmb-quiet")
+        with v3.VList(density="compact"):
+            v3.VListItem(
+                v_for="one in series_offered",
+                key="one.uid",
+                title=("one.name",),
+                subtitle=("one.why",),
+                click=(desk.choose_series, "[one.uid]"),
+                **role("button"),
+            )
+        v3.VBtn("None of these", click=(desk.choose_series, "['']"), variant="text")
