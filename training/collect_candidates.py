@@ -2,7 +2,7 @@
 
     python training/collect_candidates.py --data simulated/ --model Resources/Models/cmb-detect.onnx --out candidates/
 
-Writes ``<subject>.npz`` per scan: ``crops`` (n, 24, 24, 16, 3), ``kinds`` (n,) as indices into
+Writes ``<subject>.npz`` per scan: ``crops`` (n, 24, 24, 16, 5), ``kinds`` (n,) as indices into
 `cmbtraining.candidates.KINDS`, ``peaks`` (n,). With the package openvino installed the detector runs in it.
 """
 
@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
-from CMBSegmentationLib.model import load_model
+from CMBSegmentationLib.model import DEFAULT_REGIONS, find_model, load_model
 from CMBSegmentationLib.safe_write import put_in_place
+from CMBSegmentationLib.stages import NONE
 from cmbtraining.candidates import collect, network_of
 
 
@@ -26,6 +27,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="as synthesize.py writes it")
     parser.add_argument("--model", type=Path, required=True, help="a detector (.onnx)")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--regions", default=DEFAULT_REGIONS, help="map of regions, or none (default: the bundled)")
     parser.add_argument("--overlap", type=float, help="of neighbouring patches (default: the model's)")
     parser.add_argument("--threads", type=int, default=None)
     arguments = parser.parse_args()
@@ -38,10 +40,13 @@ def main() -> None:
     if arguments.overlap is not None:
         manifest = replace(manifest, overlap=arguments.overlap)
     network = network_of(arguments.model, model, arguments.threads)
+    regions = None
+    if arguments.regions != NONE:
+        regions = load_model(find_model(arguments.regions), task="regions", threads=arguments.threads)
     arguments.out.mkdir(parents=True, exist_ok=True)
     todo = [folder for folder in subjects if not (arguments.out / f"{folder.name}.npz").exists()]
     for folder in track(todo, "Searching"):
-        found = collect(folder, manifest, network)
+        found = collect(folder, manifest, network, regions)
         draft = arguments.out / f".draft-{folder.name}.npz"
         np.savez_compressed(draft, crops=found.crops.astype(np.float16), kinds=found.kinds, peaks=found.peaks)
         put_in_place(draft, arguments.out / f"{folder.name}.npz")

@@ -1,111 +1,145 @@
 """Train the verifier on what a detector pointed at in scans with known truth.
 
     python training/collect_candidates.py --data simulated/ --model DETECTOR.onnx --out candidates/
-    python training/train_verifier.py --candidates candidates/ --out run_verifier/ [--validation candidates_validation/]
-        [--start-from earlier_run/best.keras]
+    python training/train_verifier.py --config training/configs/verifier.yaml --candidates candidates/ \\
+        --out run_verifier/ [--validation candidates_validation/] [--start-from earlier_run/best.keras] \\
+        [training.epochs=12 ...]
 
-Without --validation one subject in six is kept for it; the weights with the best area under the precision-recall
-curve stay. At the end they are calibrated on it, so that the score reads as a probability.
+Each round goes on from the best weights of the one before, with a third of each batch what that one took for
+microbleeds. A run that was stopped goes on when called again. Without --validation one subject in six is kept for
+it; the weights with the best area under the precision-recall curve stay. At the end they are calibrated on it, so that
+the score reads as a probability.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from cmbtraining.calibration import calibration, fold
-from cmbtraining.checkpoints import BEST, CURVE, save
-from cmbtraining.verifier import CandidateBatches, Examples, build_verifier, read_examples
+from cmbtraining.checkpoints import BEST, CheckpointError, save
+from cmbtraining.config import Config, ConfigError, load_config
+from cmbtraining.distribution import Team
+from cmbtraining.fitting import Lesson, fit
+from cmbtraining.run_folder import open_run
+from cmbtraining.verifier import (
+    AveragePrecision,
+    CandidateBatches,
+    Examples,
+    InOrder,
+    average_precision,
+    build_verifier,
+    logits,
+    read_examples,
+    scores,
+)
 
 VALIDATION_EVERY = 6
+ROUNDS = 3
 CALIBRATED = "calibrated.keras"
+FALSE_SCORE = 0.1  # from which a round's negatives count as taken for microbleeds
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train, and tell how microbleeds and the rest part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--candidates", type=Path, required=True, nargs="+")
     parser.add_argument("--validation", type=Path, nargs="+", help="candidates of scans that the detector never saw")
     parser.add_argument("--start-from", type=Path, help="best.keras of an earlier verifier")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("overrides", nargs="*", metavar="section.key=value", help="such as training.epochs=3")
     options = parser.parse_args(arguments)
-
-    keras.utils.set_random_seed(options.seed)
-    if options.start_from and not options.start_from.is_file():
-        parser.error(f"{options.start_from} does not exist")
     try:
-        training = _read(options.candidates)
-        validation = _read(options.validation) if options.validation else None
-    except FileNotFoundError as error:
-        parser.error(str(error))
-    if validation is None:  # by place in the list, so that every protocol is on both sides
-        held = np.isin(training.subjects, np.unique(training.subjects)[3::VALIDATION_EVERY])
-        training, validation = _part(training, ~held), _part(training, held)
-    batches = CandidateBatches(training, seed=options.seed)
-    model = keras.models.load_model(options.start_from, compile=False) if options.start_from else build_verifier()
-    schedule = keras.optimizers.schedules.CosineDecay(options.learning_rate, options.epochs * len(batches), alpha=0.01)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.AdamW(schedule, weight_decay=1e-3), loss)
-    options.out.mkdir(parents=True, exist_ok=True)
-    best = -1.0
-    with (options.out / CURVE).open("w", newline="") as stream:
-        table = csv.writer(stream)
-        table.writerow(["epoch", "loss", "average_precision"])
-        for epoch in range(options.epochs):
-            done = model.fit(batches, epochs=epoch + 1, initial_epoch=epoch, verbose=2)
-            area = average_precision(scores(model, validation), validation.kinds == 0)
-            table.writerow([epoch, done.history["loss"][0], area])
-            stream.flush()
-            print(f"validation: average precision {area:.3f}, {int((validation.kinds == 0).sum())} microbleeds")
-            if area > best:
-                best = area
-                save(model, options.out / BEST)
-    model = keras.models.load_model(options.out / BEST, compile=False)
-    temperature, shift = calibration(logits(model, validation), validation.kinds == 0)
-    fold(model, temperature, shift)
-    save(model, options.out / CALIBRATED)
-    told = {"average_precision": best, "temperature": temperature, "shift": shift}
-    (options.out / "validation.json").write_text(json.dumps(told))
+        config = load_config(options.config, options.overrides)
+        training = read_examples(*options.candidates)
+        if options.validation:
+            validation = read_examples(*options.validation)
+        else:
+            kept = np.unique(training.subjects)[::VALIDATION_EVERY]
+            held_back = np.isin(training.subjects, kept)
+            training, validation = training.part(~held_back), training.part(held_back)
+        best = train(config, training, validation, options.out, options.rounds, options.start_from)
+    except (ConfigError, CheckpointError, FileNotFoundError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    _calibrate(best, validation, options.out)
     return 0
 
 
-def logits(model: keras.Model, examples: Examples) -> NDArray[np.float64]:
-    """Give every example's logits (n, kinds)."""
-    return model.predict(examples.crops.astype(np.float32), batch_size=128, verbose=0).astype(np.float64)
+def train(
+    config: Config, training: Examples, validation: Examples, out: Path, rounds: int, start: Path | None = None
+) -> Path:
+    """Train round after round; give the last one's best weights.
+
+    Parameters
+    ----------
+    config : Config
+        Its ``training`` is of one round.
+    training, validation : Examples
+    out : Path
+        Gets a run folder a round, ``round-1`` and so on.
+    rounds : int
+    start : Path, optional
+        Weights to begin with.
+    """
+    before = start
+    for number in range(1, rounds + 1):
+        keras.utils.set_random_seed(config.training.seed + number)
+        hard = false_ones(keras.models.load_model(before, compile=False), training) if before else None
+        folder = out / f"round-{number}"
+        open_run(folder, config)
+        batches = CandidateBatches(training, config.training, hard, seed=config.training.seed + number)
+        lesson = Lesson(
+            build_verifier(),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            batches,
+            InOrder(validation, config.training.batch_size),
+            measures=[AveragePrecision(validation)],
+            monitor=AveragePrecision.NAME,
+            larger_is_better=True,
+        )
+        count = 0 if hard is None else len(hard)
+        print(f"round {number}: {len(training.kinds)} candidates, {count} of them false ones of the round before")
+        before = fit(config, lesson, folder, Team(), None if before is None else _weights_of(before))
+    assert before is not None
+    return before
 
 
-def scores(model: keras.Model, examples: Examples) -> NDArray[np.float64]:
-    """Give the probability of a microbleed for every example."""
-    return softmax(logits(model, examples), axis=-1)[:, 0]
+def false_ones(model: keras.Model, examples: Examples) -> NDArray[np.intp]:
+    """List the candidates that a verifier takes for microbleeds and that are none."""
+    return np.flatnonzero((examples.kinds != 0) & (scores(model, examples) >= FALSE_SCORE))
 
 
-def average_precision(score: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
-    """Area under the precision-recall curve, as a sum over the true ones in order of their score."""
-    order = np.argsort(-score, kind="stable")
-    hits = truth[order]
-    precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
-    return float(precision[hits].mean()) if hits.any() else 0.0
+def _weights_of(path: Path):
+    def start(model: keras.Model) -> None:
+        model.set_weights(keras.models.load_model(path, compile=False).get_weights())
+
+    return start
 
 
-def _read(folders: Sequence[Path]) -> Examples:
-    parts = [read_examples(folder) for folder in folders]
-    return Examples(*(np.concatenate([getattr(one, name) for one in parts]) for name in Examples.__annotations__))
-
-
-def _part(examples: Examples, where: NDArray[np.bool_]) -> Examples:
-    return Examples(*(getattr(examples, name)[where] for name in Examples.__annotations__))
+def _calibrate(best: Path, validation: Examples, out: Path) -> None:
+    model = keras.models.load_model(best, compile=False)
+    truth = validation.kinds == 0
+    area = average_precision(scores(model, validation), truth)
+    temperature, shift = calibration(logits(model, validation), truth)
+    save(model, out / BEST)
+    fold(model, temperature, shift)
+    save(model, out / CALIBRATED)
+    told = {"average_precision": area, "temperature": temperature, "shift": shift}
+    (out / "validation.json").write_text(json.dumps(told))
+    print(f"validation: average precision {area:.3f}, {int(truth.sum())} microbleeds")
 
 
 if __name__ == "__main__":

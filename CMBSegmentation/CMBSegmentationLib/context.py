@@ -14,6 +14,7 @@ from .lesions import ACCEPTED, Lesion
 from .model import Model
 from .preprocess import PreparedScan
 from .regions import FIRST_TISSUE, Regions, region_name, side_of
+from .tissue_shares import shares_of
 from .verify import MOST_VERIFIED, Verdict, find_candidates, rescaled, verify
 
 SAME_CANDIDATE_MM = 4.0
@@ -23,7 +24,7 @@ Looked = list[tuple[tuple[float, float, float], float, Verdict]]
 
 
 def second_look(
-    prepared: PreparedScan, probability: NDArray[np.float32], verifier: Model
+    prepared: PreparedScan, probability: NDArray[np.float32], verifier: Model, mapped: Regions | None = None
 ) -> tuple[NDArray[np.float32], Looked]:
     """Let the verifier judge what the detector points at.
 
@@ -33,6 +34,8 @@ def second_look(
     probability : float32 array (i, j, k)
         The detector's, on the grid of ``prepared.voxels``.
     verifier : Model
+    mapped : Regions, optional
+        What the verifier is shown of the tissue around.
 
     Returns
     -------
@@ -42,8 +45,10 @@ def second_look(
         What was judged.
     """
     candidates = find_candidates(probability)[:MOST_VERIFIED]
-    verdicts = verify(prepared.voxels, probability, candidates, verifier)
-    to_ras = np.linalg.inv(prepared.ras_to_index())
+    to_index = prepared.ras_to_index()
+    tissue = None if mapped is None else shares_of(mapped, to_index, prepared.spec.spacing_mm)
+    verdicts = verify(prepared.voxels, probability, candidates, verifier, tissue)
+    to_ras = np.linalg.inv(to_index)
     looked: Looked = []
     for one, verdict in zip(candidates, verdicts, strict=True):
         r, a, s = (to_ras[:3, :3] @ one.centre + to_ras[:3, 3]).tolist()

@@ -152,7 +152,7 @@ def detect(
     second = None
     if verifier is not None:
         progress(0.9, "Looking at each candidate again")
-        on_model_grid, second = second_look(prepared, on_model_grid, verifier)
+        on_model_grid, second = second_look(prepared, on_model_grid, verifier, mapped)
         clock.lap("verifier")
     progress(0.95, "Listing the lesions")
     probability = prepared.to_scan_grid(on_model_grid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ DEFAULT_MODEL = "cmb-detector-simulated"
 DEFAULT_REGIONS = "cmb-regions-simulated"
 DEFAULT_VERIFIER = "cmb-verifier-simulated"
 LARGEST_LOGIT = 1e30  # beyond, sums over patches overflow
-CHANNELS = {"verify": 3}  # of the input; one where not named
+CHANNELS = {"verify": (3, 5)}  # of the input, with shares of tissue or without; one where not named
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,11 @@ class Model:
             ) from error
         self._check_output(output, patches.shape)
         return output
+
+    @property
+    def channels(self) -> int:
+        """Of its input."""
+        return _channels(self._session.get_inputs()[0].shape, self.manifest.task)
 
     def _check_output(self, output: Any, given: tuple[int, ...]) -> None:
         per_voxel = given[1:-1] if self.manifest.task != "verify" else ()
@@ -186,7 +192,7 @@ def _check_graph(session: Any, manifest: Manifest, source: str) -> None:
     if manifest.task == "regions":  # takes a head of any size
         patch = [None] * 3
     wanted = {
-        "input": (inputs[0].shape, [None, *patch, CHANNELS.get(manifest.task, 1)]),
+        "input": (inputs[0].shape, [None, *patch, _channels(inputs[0].shape, manifest.task)]),
         "output": (outputs[0].shape, [None, *(patch if per_voxel else []), len(manifest.classes)]),
     }
     for what, (shape, expected) in wanted.items():
@@ -198,6 +204,12 @@ def _check_graph(session: Any, manifest: Manifest, source: str) -> None:
                 f"The {what} of {source} has shape {shape}, its manifest says {expected}.",
                 "The file was put together wrongly: export it again with training/export.py.",
             )
+
+
+def _channels(shape: Sequence[Any], task: str) -> int:
+    """Give the channels that an input has, if a model of the task may have so many; else the fewest."""
+    known = CHANNELS.get(task, (1,))
+    return shape[-1] if len(shape) and shape[-1] in known else known[0]
 
 
 def _sha256(path: Path) -> str:

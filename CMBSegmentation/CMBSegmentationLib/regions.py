@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from .anatomy import REGIONS
 from .errors import ModelError
@@ -15,7 +16,7 @@ from .model import Model
 from .region_input import region_input
 
 CLASSES = ("background", "CSF", *REGIONS)
-FIRST_TISSUE = 2  # classes from here on are brain tissue
+FLUID, FIRST_TISSUE = 1, 2  # classes from here on are brain tissue
 TISSUE_MARGIN_MM = 2.0  # a voxel of the map: at the border, and for a dark lesion there, it may be wrong by that
 LARGEST_HOLE_MM3 = 4 / 3 * np.pi * (LARGEST_DIAMETER_MM / 2) ** 3
 SMALLEST_BRAIN_MM3 = 2e5  # less than this is no brain, and no map is better than a wrong one
@@ -36,10 +37,14 @@ class Regions:
     midplane : tuple of 4 floats
         Unit normal (R, A, S), pointing right, and offset d: ``normal . point - d`` is the distance in
         mm to the right of the plane.
+    fluid, parenchyma : SimpleITK.Image
+        Float32 on the map's own grid: the probabilities of fluid, and of all regions together, 0 to 1.
     """
 
     tissue: sitk.Image
     midplane: tuple[float, float, float, float]
+    fluid: sitk.Image
+    parenchyma: sitk.Image
 
 
 def find_regions(scan: sitk.Image, model: Model) -> Regions | None:
@@ -68,15 +73,18 @@ def find_regions(scan: sitk.Image, model: Model) -> Regions | None:
             "Give a model made by training/export_stage.py.",
         )
     given = region_input(scan, model.manifest.axes, model.manifest.spacing_mm)
-    classes = model.logits(given.voxels[None, ..., None])[0].argmax(axis=-1).astype(np.uint8)
-    at_2_mm = _largest_tissue(given.image_of(classes))
-    voxel_mm3 = float(np.prod(at_2_mm.GetSpacing()))
-    values = sitk.GetArrayViewFromImage(at_2_mm)
+    logits = model.logits(given.voxels[None, ..., None])[0]
+    coarse = _largest_tissue(given.image_of(logits.argmax(axis=-1).astype(np.uint8)))
+    voxel_mm3 = float(np.prod(coarse.GetSpacing()))
+    values = sitk.GetArrayViewFromImage(coarse)
     if np.count_nonzero(values >= FIRST_TISSUE) * voxel_mm3 < SMALLEST_BRAIN_MM3:
         return None
+    shares = softmax(logits, axis=-1)
     return Regions(
-        tissue=sitk.Resample(_roomy(at_2_mm), scan, sitk.Transform(), sitk.sitkNearestNeighbor, 0),
-        midplane=_midplane(at_2_mm),
+        tissue=sitk.Resample(_roomy(coarse), scan, sitk.Transform(), sitk.sitkNearestNeighbor, 0),
+        midplane=_midplane(coarse),
+        fluid=given.image_of(shares[..., FLUID]),
+        parenchyma=given.image_of(shares[..., FIRST_TISSUE:].sum(axis=-1)),
     )
 
 
@@ -97,7 +105,7 @@ def _largest_tissue(classes: sitk.Image) -> sitk.Image:
     """Keep the largest piece of tissue: an eye or a muscle is no region."""
     tissue = sitk.BinaryThreshold(classes, FIRST_TISSUE, 255, 1, 0)
     largest = sitk.RelabelComponent(sitk.ConnectedComponent(tissue), sortByObjectSize=True) == 1
-    fluid = classes == 1
+    fluid = classes == FLUID
     return classes * sitk.Cast(sitk.Or(largest, fluid), sitk.sitkUInt8)
 
 

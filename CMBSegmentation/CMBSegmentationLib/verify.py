@@ -14,11 +14,15 @@ from scipy.special import softmax
 from .errors import ModelError
 from .lesions import CANDIDATE_PROBABILITY
 from .model import Model
+from .tissue_shares import UNKNOWN, TissueShares
 
 SPLIT_PROBABILITY = 0.3  # parts of a candidate that are apart at this level are candidates of their own
 MOST_VERIFIED = 400
 CROP = (24, 24, 16)  # voxels of the detector's grid; the second scale covers twice that
-CHANNELS = ("scan", "detector's probability", "scan at half the resolution")
+CHANNELS = (
+    *("scan", "detector's probability", "scan at half the resolution"),
+    *("share of fluid", "share of parenchyma around the candidate"),
+)  # a verifier takes the first three, or all
 BATCH = 32
 KEPT_ON_LIST = CANDIDATE_PROBABILITY + 0.001  # what the verifier rejects stays listed, with the reason
 
@@ -95,7 +99,10 @@ def find_candidates(probability: NDArray[np.float32]) -> list[Candidate]:
 
 
 def crop(
-    voxels: NDArray[np.float32], probability: NDArray[np.float32], centre: Sequence[float] | NDArray[np.float64]
+    voxels: NDArray[np.float32],
+    probability: NDArray[np.float32],
+    candidate: Candidate,
+    tissue: TissueShares | None = None,
 ) -> NDArray[np.float32]:
     """Cut out what the verifier sees of a candidate.
 
@@ -103,20 +110,26 @@ def crop(
     ----------
     voxels, probability : float32 arrays (i, j, k)
         Normalised scan and the detector's probability.
-    centre : sequence of 3 floats
-        Index.
+    candidate : Candidate
+    tissue : TissueShares, optional
+        Without, its channels are `tissue_shares.UNKNOWN`.
 
     Returns
     -------
-    float32 array (24, 24, 16, 3)
+    float32 array (24, 24, 16, 5)
         As `CHANNELS`.
     """
+    centre = candidate.centre
     near = _box(voxels, centre, CROP)
     there = _box(probability, centre, CROP)
     wide = _box(voxels, centre, tuple(2 * n for n in CROP))
     i, j, k = CROP
     coarse = wide.reshape(i, 2, j, 2, k, 2).mean(axis=(1, 3, 5))
-    return np.stack([near, there, coarse], axis=-1)
+    fluid, around = np.full(CROP, UNKNOWN, np.float32), np.full(CROP, UNKNOWN, np.float32)
+    if tissue is not None:
+        fluid = tissue.fluid_in(_start(centre, CROP), CROP)
+        around = np.full(CROP, tissue.parenchyma_around(candidate.voxels), np.float32)
+    return np.stack([near, there, coarse, fluid, around], axis=-1)
 
 
 def check_verifier(model: Model) -> None:
@@ -129,7 +142,11 @@ def check_verifier(model: Model) -> None:
 
 
 def verify(
-    voxels: NDArray[np.float32], probability: NDArray[np.float32], candidates: Sequence[Candidate], model: Model
+    voxels: NDArray[np.float32],
+    probability: NDArray[np.float32],
+    candidates: Sequence[Candidate],
+    model: Model,
+    tissue: TissueShares | None = None,
 ) -> list[Verdict]:
     """Judge candidates.
 
@@ -140,6 +157,8 @@ def verify(
     candidates : sequence of Candidate
     model : Model
         Of the task ``"verify"``; its first class is the microbleed.
+    tissue : TissueShares, optional
+        For a verifier that takes them.
 
     Returns
     -------
@@ -148,7 +167,8 @@ def verify(
     """
     verdicts = []
     for first in range(0, len(candidates), BATCH):
-        crops = np.stack([crop(voxels, probability, one.centre) for one in candidates[first : first + BATCH]])
+        batch = candidates[first : first + BATCH]
+        crops = np.stack([crop(voxels, probability, one, tissue) for one in batch])[..., : model.channels]
         chances = softmax(model.logits(crops), axis=-1)
         verdicts += [Verdict(float(one[0]), model.manifest.classes[int(one.argmax())]) for one in chances]
     return verdicts
@@ -170,8 +190,12 @@ def rescaled(
     return changed
 
 
+def _start(centre: Sequence[float] | NDArray, size: Sequence[int]) -> NDArray[np.intp]:
+    return np.array([round(float(c)) - n // 2 for c, n in zip(centre, size, strict=True)])
+
+
 def _box(values: NDArray[np.float32], centre: Sequence[float] | NDArray, size: Sequence[int]) -> NDArray[np.float32]:
-    start = [round(float(c)) - n // 2 for c, n in zip(centre, size, strict=True)]
+    start = _start(centre, size).tolist()
     where = tuple(slice(max(0, s), max(0, min(m, s + n))) for s, n, m in zip(start, size, values.shape, strict=True))
     room = [(w.start - s, s + n - w.stop) for w, s, n in zip(where, start, size, strict=True)]
     return np.pad(values[where], room, mode="edge")

@@ -18,7 +18,8 @@ from CMBSegmentationLib.region_input import SIDE_MULTIPLE, region_input
 from CMBSegmentationLib.regions import find_regions, region_name, side_of
 from CMBSegmentationLib.result_folder import read_result_folder
 from CMBSegmentationLib.stages import StageChoice, load_stages
-from CMBSegmentationLib.verify import CROP, Candidate, Verdict, crop, find_candidates, rescaled
+from CMBSegmentationLib.tissue_shares import UNKNOWN
+from CMBSegmentationLib.verify import CHANNELS, CROP, Candidate, Verdict, crop, find_candidates, rescaled
 
 RADIUS_MM = 52.0
 LOBE, CORE = "frontal", "thalamus"
@@ -212,9 +213,11 @@ def test_touching_lesions_are_candidates_of_their_own():
 
 def test_a_crop_at_the_border_is_filled_up():
     voxels = np.random.default_rng(0).normal(size=(20, 30, 12)).astype(np.float32)
-    cut = crop(voxels, np.zeros_like(voxels), (0.0, 29.0, 11.0))
-    assert cut.shape == (*CROP, 3)
+    at_the_corner = Candidate((np.array([0]), np.array([29]), np.array([11])), 0.9, np.array([0.0, 29.0, 11.0]))
+    cut = crop(voxels, np.zeros_like(voxels), at_the_corner)
+    assert cut.shape == (*CROP, len(CHANNELS))
     assert cut[12, 12, 8, 0] == voxels[0, 29, 11]
+    assert (cut[..., 3:] == UNKNOWN).all()
 
 
 def test_scaling_keeps_the_shape_and_sets_the_peak():

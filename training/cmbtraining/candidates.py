@@ -16,9 +16,11 @@ from CMBSegmentationLib.manifest import Manifest
 from CMBSegmentationLib.model import Model
 from CMBSegmentationLib.preprocess import prepare, resample_labels
 from CMBSegmentationLib.read import read_scan
+from CMBSegmentationLib.regions import find_regions
 from CMBSegmentationLib.sliding_window import WindowSettings, predict
 from CMBSegmentationLib.telemetry import refuse_telemetry
-from CMBSegmentationLib.verify import MOST_VERIFIED, Candidate, crop, find_candidates
+from CMBSegmentationLib.tissue_shares import shares_of
+from CMBSegmentationLib.verify import CHANNELS, CROP, MOST_VERIFIED, Candidate, crop, find_candidates
 
 from .synthesis.mimics import KINDS as MIMICS
 
@@ -32,7 +34,7 @@ Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Collected:
-    """A scan's candidates: crops (n, 24, 24, 16, 3), kinds (n,) as indices into `KINDS`, peaks (n,)."""
+    """A scan's candidates: crops (n, 24, 24, 16, 5), kinds (n,) as indices into `KINDS`, peaks (n,)."""
 
     crops: NDArray[np.float32]
     kinds: NDArray[np.int64]
@@ -51,7 +53,7 @@ def network_of(path: Path, model: Model, threads: int | None) -> Network:
     return lambda patches: compiled(patches)[0]
 
 
-def collect(subject: Path, manifest: Manifest, network: Network) -> Collected:
+def collect(subject: Path, manifest: Manifest, network: Network, regions: Model | None = None) -> Collected:
     """Search a simulated scan and say of each candidate what it is.
 
     Parameters
@@ -62,6 +64,8 @@ def collect(subject: Path, manifest: Manifest, network: Network) -> Collected:
         The detector's.
     network : callable
         Logits (batch, i, j, k, 2) of patches (batch, i, j, k, 1).
+    regions : Model, optional
+        Gives the shares of tissue; without it they are unknown.
 
     Returns
     -------
@@ -77,9 +81,11 @@ def collect(subject: Path, manifest: Manifest, network: Network) -> Collected:
     lesions = resample_labels(sitk.ReadImage(str(subject / f"{stem}_CMB.nii.gz"), sitk.sitkUInt8), prepared)
     mimics = resample_labels(sitk.ReadImage(str(subject / f"{stem}_mimics.nii.gz"), sitk.sitkUInt8), prepared)
     kinds = [kind_of(one, lesions, mimics, manifest.spacing_mm) for one in found]
-    crops = [crop(prepared.voxels, probability, one.centre) for one in found]
+    mapped = None if regions is None else find_regions(image, regions)
+    tissue = None if mapped is None else shares_of(mapped, prepared.ras_to_index(), manifest.spacing_mm)
+    crops = [crop(prepared.voxels, probability, one, tissue) for one in found]
     return Collected(
-        np.stack(crops) if crops else np.empty((0, 24, 24, 16, 3), np.float32),
+        np.stack(crops) if crops else np.empty((0, *CROP, len(CHANNELS)), np.float32),
         np.array(kinds, np.int64),
         np.array([one.peak for one in found], np.float32),
     )

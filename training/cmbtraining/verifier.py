@@ -11,11 +11,16 @@ import keras
 import numpy as np
 from keras import layers
 from numpy.typing import NDArray
+from scipy.special import softmax
 
+from CMBSegmentationLib.tissue_shares import UNKNOWN
 from CMBSegmentationLib.verify import CHANNELS, CROP
 
 from .candidates import KINDS
+from .config import Training
 
+SCALES, SHARES = (0, 2), (3, 4)  # channels: of the scan, and of what the map of regions says
+UNMAPPED_SHARE = 0.1  # of the crops, as where --regions none was given
 FILTERS = (16, 32, 64)
 DENSE = 64
 
@@ -26,7 +31,7 @@ def build_verifier(filters: Sequence[int] = FILTERS) -> keras.Model:
     Returns
     -------
     keras.Model
-        Input (batch, 24, 24, 16, 3), output logits (batch, kinds), the microbleed first.
+        Input (batch, 24, 24, 16, 5), output logits (batch, kinds), the microbleed first.
     """
     inputs = keras.Input((*CROP, len(CHANNELS)), name="candidate")
     x = inputs
@@ -48,67 +53,151 @@ def build_verifier(filters: Sequence[int] = FILTERS) -> keras.Model:
 
 @dataclass(frozen=True)
 class Examples:
-    """Crops (n, 24, 24, 16, 3), kinds (n,), the detector's peaks (n,), and the subject of each."""
+    """Crops (n, 24, 24, 16, 5), kinds (n,), the detector's peaks (n,), and the subject of each."""
 
     crops: NDArray[np.float16]
     kinds: NDArray[np.int64]
     peaks: NDArray[np.float32]
     subjects: NDArray[np.str_]
 
+    def part(self, where: NDArray[np.bool_]) -> Examples:
+        """Take some of them."""
+        return Examples(self.crops[where], self.kinds[where], self.peaks[where], self.subjects[where])
 
-def read_examples(folder: Path) -> Examples:
-    """Read what `collect_candidates.py` wrote."""
-    files = sorted(folder.glob("*.npz"))
-    if not files:
-        raise FileNotFoundError(f"no candidates (*.npz) in {folder}; run collect_candidates.py first")
+
+def read_examples(*folders: Path) -> Examples:
+    """Read what `collect_candidates.py` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        A folder holds no candidates.
+    ValueError
+        They were collected for another verifier.
+    """
+    files = [path for folder in folders for path in sorted(folder.glob("*.npz"))]
+    for folder in folders:
+        if not any(folder.glob("*.npz")):
+            raise FileNotFoundError(f"no candidates (*.npz) in {folder}; run collect_candidates.py first")
     parts = [(path.stem, np.load(path)) for path in files]
+    kinds = [part["kinds"] for _, part in parts]
+    crops = np.empty((sum(map(len, kinds)), *CROP, len(CHANNELS)), np.float16)  # filled in place: they are gigabytes
+    filled = 0
+    for name, part in parts:
+        own = part["crops"]
+        if own.shape[1:] != crops.shape[1:]:
+            raise ValueError(
+                f"the crops of {name} have shape {own.shape[1:]}, not {crops.shape[1:]}: collect them anew"
+            )
+        crops[filled : filled + len(own)] = own
+        filled += len(own)
     return Examples(
-        np.concatenate([part["crops"] for _, part in parts]),
-        np.concatenate([part["kinds"] for _, part in parts]),
+        crops,
+        np.concatenate(kinds),
         np.concatenate([part["peaks"] for _, part in parts]),
         np.concatenate([np.full(len(part["kinds"]), name) for name, part in parts]),
     )
 
 
 class CandidateBatches(keras.utils.PyDataset):
-    """Batches with a fixed share of microbleeds; every crop flipped, turned in plane, scaled and shaded anew.
+    """Batches of a third microbleeds, a third others, a third false ones of the round before; every crop varied.
+
+    The same seed, epoch and index give the same batch.
 
     Parameters
     ----------
     examples : Examples
-    batch_size, seed : int
-    microbleed_share : float
+    settings : Training
+        Steps an epoch, and the batch size.
+    hard : integer array, optional
+        Which of the examples are false ones of the round before; without, two thirds are others.
+    seed : int
     """
 
     def __init__(
-        self, examples: Examples, *, batch_size: int = 64, microbleed_share: float = 0.35, seed: int = 1, **kwargs: Any
+        self,
+        examples: Examples,
+        settings: Training,
+        hard: NDArray[np.intp] | None = None,
+        *,
+        seed: int = 1,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.examples, self.batch_size, self.seed, self.epoch = examples, batch_size, seed, 0
-        self.positive = np.flatnonzero(examples.kinds == 0)
-        self.negative = np.flatnonzero(examples.kinds != 0)
-        if not len(self.positive) or not len(self.negative):
+        self.examples, self.settings, self.seed, self.epoch = examples, settings, seed, 0
+        self.groups = [np.flatnonzero(examples.kinds == 0), np.flatnonzero(examples.kinds != 0)]
+        if not all(map(len, self.groups)):
             raise ValueError("the candidates must hold microbleeds and others")
-        self.positives = round(batch_size * microbleed_share)
+        self.groups.append(self.groups[1] if hard is None or not len(hard) else hard)
+
+    def __len__(self) -> int:
+        return self.settings.steps_per_epoch
+
+    def begin(self, epoch: int) -> None:
+        """Draw an epoch's crops, whichever epochs were drawn before."""
+        self.epoch = epoch
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        rng = np.random.default_rng([self.seed, self.epoch, index])
+        sizes = [len(part) for part in np.array_split(np.arange(self.settings.batch_size), len(self.groups))]
+        rows = np.concatenate([rng.choice(group, n) for group, n in zip(self.groups, sizes, strict=True)])
+        crops = np.stack([varied(self.examples.crops[row].astype(np.float32), rng) for row in rows])
+        return crops, self.examples.kinds[rows]
+
+
+class InOrder(keras.utils.PyDataset):
+    """All examples once, as they are: for validation."""
+
+    def __init__(self, examples: Examples, batch_size: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.examples, self.batch_size = examples, batch_size
 
     def __len__(self) -> int:
         return -(-len(self.examples.kinds) // self.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        rng = np.random.default_rng([self.seed, self.epoch, index])
-        rows = np.concatenate(
-            [rng.choice(self.positive, self.positives), rng.choice(self.negative, self.batch_size - self.positives)]
-        )
-        crops = np.stack([varied(self.examples.crops[row].astype(np.float32), rng) for row in rows])
-        return crops, self.examples.kinds[rows]
+    def begin(self, epoch: int) -> None:
+        """They stay the same."""
 
-    def on_epoch_end(self) -> None:
-        """Other crops next time."""
-        self.epoch += 1
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        part = slice(index * self.batch_size, (index + 1) * self.batch_size)
+        return self.examples.crops[part].astype(np.float32), self.examples.kinds[part]
+
+
+class AveragePrecision(keras.callbacks.Callback):
+    """Adds the area under the precision-recall curve of the microbleeds to each epoch's logs."""
+
+    NAME = "val_average_precision"
+
+    def __init__(self, examples: Examples) -> None:
+        super().__init__()
+        self.examples = examples
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Score all examples."""
+        if logs is not None:
+            logs[self.NAME] = average_precision(scores(self.model, self.examples), self.examples.kinds == 0)
+
+
+def logits(model: keras.Model, examples: Examples) -> NDArray[np.float64]:
+    """Give every example's logits (n, kinds)."""
+    return model.predict(InOrder(examples, 128), verbose=0).astype(np.float64)
+
+
+def scores(model: keras.Model, examples: Examples) -> NDArray[np.float64]:
+    """Give the probability of a microbleed for every example."""
+    return softmax(logits(model, examples), axis=-1)[:, 0]
+
+
+def average_precision(score: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
+    """Area under the precision-recall curve, as a sum over the true ones in order of their score."""
+    order = np.argsort(-score, kind="stable")
+    hits = truth[order]
+    precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
+    return float(precision[hits].mean()) if hits.any() else 0.0
 
 
 def varied(crop: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Flip and turn in plane, and change what a scanner may change: gain, offset, noise."""
+    """Flip and turn in plane, change what a scanner may change (gain, offset, noise), or hide what the map says."""
     for axis in (0, 1, 2):
         if rng.random() < 0.5:
             crop = np.flip(crop, axis)
@@ -116,6 +205,8 @@ def varied(crop: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.fl
         crop = crop.transpose(1, 0, 2, 3)
     crop = np.roll(crop, rng.integers(-1, 2, 3), (0, 1, 2)).copy()
     gain, offset = rng.uniform(0.8, 1.25), rng.normal(0, 0.15)
-    crop[..., (0, 2)] = crop[..., (0, 2)] * gain + offset
+    crop[..., SCALES] = crop[..., SCALES] * gain + offset
     crop[..., 0] += rng.uniform(0, 0.1) * rng.standard_normal(crop.shape[:3])
+    if rng.random() < UNMAPPED_SHARE:
+        crop[..., SHARES] = UNKNOWN
     return crop

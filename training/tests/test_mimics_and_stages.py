@@ -1,6 +1,7 @@
 """The simulator's mimics, the regions network's heads and loss, the verifier's examples, the benchmark set."""
 
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,10 +11,11 @@ from untraced import untraced
 
 import train_verifier
 from CMBSegmentationLib.anatomy import REGIONS
-from CMBSegmentationLib.verify import CROP, Candidate
+from CMBSegmentationLib.verify import CHANNELS, CROP, Candidate
 from cmbtraining.benchmark_set import SCANS, WITHOUT_LESIONS, benchmark_scans
 from cmbtraining.calibration import calibration, fold
 from cmbtraining.candidates import KINDS, kind_of
+from cmbtraining.config import Training
 from cmbtraining.regions.atlas import CLASSES, region_map
 from cmbtraining.regions.dataset import RegionBatches, patch_of
 from cmbtraining.regions.loss import RegionLoss
@@ -199,7 +201,7 @@ def test_a_candidate_is_called_what_it_is(lesion_at, mimic, kind):
 def write_candidates(folder, seed):
     """Twenty bright and twenty dark candidates of one scan, the dark ones microbleeds; the detector knows nothing."""
     rng = np.random.default_rng(seed)
-    crops = rng.normal(size=(40, *CROP, 3)).astype(np.float16)
+    crops = rng.normal(size=(40, *CROP, len(CHANNELS))).astype(np.float16)
     kinds = np.tile([0, 1], 20)
     crops[kinds == 0, 8:16, 8:16, 4:12, 0] -= 5
     folder.mkdir()
@@ -210,20 +212,32 @@ def write_candidates(folder, seed):
 def test_batches_hold_a_fixed_share_of_microbleeds(tmp_path):
     examples = read_examples(write_candidates(tmp_path / "candidates", 1))
     assert isinstance(examples, Examples)
-    assert (CandidateBatches(examples, batch_size=20, seed=1)[0][1] == 0).sum() == 7
+    settings = Training(batch_size=21, steps_per_epoch=3)
+    hard = np.array([1, 3])  # of the others
+    batches = CandidateBatches(examples, settings, hard, seed=1)
+    crops, kinds = batches[0]
+    assert len(batches) == 3
+    assert (kinds == 0).sum() == 7
+    assert (batches[0][0] == crops).all()
+    batches.begin(1)
+    assert (batches[0][0] != crops).any()
     with pytest.raises(FileNotFoundError, match="collect_candidates"):
         read_examples(tmp_path / "nothing")
 
 
 @untraced()
-def test_the_verifier_goes_on_from_an_earlier_one_and_learns_a_plain_difference(tmp_path):
+def test_the_verifier_goes_on_from_an_earlier_one_and_learns_a_plain_difference(tmp_path, monkeypatch):
     keras.utils.set_random_seed(1)
+    monkeypatch.setattr(train_verifier, "build_verifier", lambda: build_verifier((4, 8, 8)))
     earlier = build_verifier((4, 8, 8))
     earlier.save(tmp_path / "earlier.keras")
     places = {name: write_candidates(tmp_path / name, seed) for name, seed in (("candidates", 1), ("validation", 2))}
     given = [part for name, place in places.items() for part in (f"--{name}", str(place))]
-    given += ["--start-from", str(tmp_path / "earlier.keras"), "--out", str(tmp_path / "run")]
-    assert train_verifier.main([*given, "--epochs", "6", "--learning-rate", "1e-2"]) == 0
+    given += ["--start-from", str(tmp_path / "earlier.keras"), "--out", str(tmp_path / "run"), "--rounds", "2"]
+    given += ["--config", str(Path(train_verifier.__file__).parent / "configs" / "verifier.yaml")]
+    shorter = ["training.epochs=3", "training.steps_per_epoch=2", "training.learning_rate=1e-2"]
+    assert train_verifier.main([*given, *shorter, "training.warmup_steps=0", "training.batch_size=20"]) == 0
+    assert (tmp_path / "run" / "round-2" / "best.keras").exists()
     assert json.loads((tmp_path / "run" / "validation.json").read_text())["average_precision"] > 0.95
     assert keras.models.load_model(tmp_path / "run" / "calibrated.keras").count_params() == earlier.count_params()
 
@@ -236,7 +250,7 @@ def test_calibrated_scores_are_as_often_right_as_they_say():
     assert temperature == pytest.approx(3, rel=0.05)
     assert shift == pytest.approx(-1.5, abs=0.1)
     model = build_verifier((4, 8, 8))
-    crops = rng.normal(size=(3, *CROP, 3)).astype(np.float32)
+    crops = rng.normal(size=(3, *CROP, len(CHANNELS))).astype(np.float32)
     before = np.asarray(model.predict(crops, verbose=0))
     fold(model, temperature, shift)
     after = np.asarray(model.predict(crops, verbose=0))
