@@ -15,7 +15,7 @@ from .model import Model
 from .preprocess import PreparedScan
 from .regions import FIRST_TISSUE, Regions, region_name, side_of
 from .tissue_shares import shares_of
-from .verify import MOST_VERIFIED, Verdict, find_candidates, rescaled, verify
+from .verify import CHANNELS, MOST_VERIFIED, Verdict, find_candidates, rescaled, verify
 
 SAME_CANDIDATE_MM = 4.0
 AROUND_MM = 4.0
@@ -46,7 +46,9 @@ def second_look(
     """
     candidates = find_candidates(probability)[:MOST_VERIFIED]
     to_index = prepared.ras_to_index()
-    tissue = None if mapped is None else shares_of(mapped, to_index, prepared.spec.spacing_mm)
+    tissue = None
+    if mapped is not None and verifier.channels == len(CHANNELS):
+        tissue = shares_of(mapped, to_index, prepared.spec.spacing_mm)
     verdicts = verify(prepared.voxels, probability, candidates, verifier, tissue)
     to_ras = np.linalg.inv(to_index)
     looked: Looked = []
