@@ -1,90 +1,85 @@
 """Train the regions network on heads of any contrast, drawn from label maps.
 
     python training/make_region_maps.py --label-maps LABELS/ --atlas ATLAS --out region_maps/
-    python training/train_regions.py --label-maps LABELS/ --region-maps region_maps/ --train 1-11 --validate 12-12 \\
-        --out run_regions/
+    python training/train_regions.py --config training/configs/regions.yaml --label-maps LABELS/ \\
+        --region-maps region_maps/ --train 1-11 --validate 12-12 --out run_regions/ [training.epochs=60 ...]
     python training/export_stage.py regions run_regions/best.keras --out cmb-regions.onnx --data ...
 
-Goes on where it was stopped. On CPUs `KERAS_BACKEND=torch` is about three times as fast.
+Goes on where it was stopped.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 
-from cmbtraining.checkpoints import CURVE, Checkpoints, resume
+from cmbtraining.checkpoints import CheckpointError
+from cmbtraining.config import Config, ConfigError, load_config
+from cmbtraining.distribution import Team
+from cmbtraining.fitting import Lesson, fit
 from cmbtraining.regions.atlas import CLASSES
 from cmbtraining.regions.dataset import RegionBatches, read_heads
 from cmbtraining.regions.loss import RegionLoss
 from cmbtraining.regions.network import build_regions_network
-
-FILTERS = (24, 48, 80, 96)
-PATCH_SIZE = (112, 128, 112)  # 168 x 192 x 168 mm: a whole brain
+from cmbtraining.run_folder import open_run
 
 
-def main() -> None:
-    """Train for a number of epochs, keep the last and the best weights."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train as configured, keep the last and the best weights."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--label-maps", type=Path, required=True)
     parser.add_argument("--region-maps", type=Path, required=True, help="as make_region_maps.py writes them")
     parser.add_argument("--train", default="1-11", help="label maps to learn from, counted from 1")
     parser.add_argument("--validate", default="12-12")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--steps", type=int, default=50, help="batches an epoch")
-    parser.add_argument(
-        "--patch-size", type=int, nargs=3, default=PATCH_SIZE, help="voxels of 1.5 mm (default: a whole brain)"
-    )
-    parser.add_argument("--batch-size", type=int, default=1)
-    parser.add_argument("--learning-rate", type=float, default=5e-3)
-    parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
+    parser.add_argument("overrides", nargs="*", metavar="section.key=value", help="such as training.epochs=3")
+    options = parser.parse_args(arguments)
 
-    names = sorted(path.name for path in arguments.label_maps.glob("*.nii*"))
-    missing = [n for n in chosen(names, arguments.train) if not (arguments.region_maps / n).is_file()]
+    names = sorted(path.name for path in options.label_maps.glob("*.nii*"))
+    missing = [n for n in chosen(names, options.train) if not (options.region_maps / n).is_file()]
     if missing:
-        parser.error(f"{arguments.region_maps} lacks {missing[0]}; run make_region_maps.py first")
-    keras.utils.set_random_seed(arguments.seed)
+        parser.error(f"{options.region_maps} lacks {missing[0]}; run make_region_maps.py first")
+    try:
+        config = load_config(options.config, options.overrides)
+        train(config, options, names)
+    except (ConfigError, CheckpointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def train(config: Config, options: argparse.Namespace, names: list[str]) -> Path:
+    """Train; gives the best weights."""
+    open_run(options.out, config)
+    settings, patch_size = config.training, config.network.patch_size
+    keras.utils.set_random_seed(settings.seed)
     training = RegionBatches(
-        read_heads(arguments.label_maps, arguments.region_maps, chosen(names, arguments.train)),
-        tuple(arguments.patch_size),
-        batch_size=arguments.batch_size,
-        steps=arguments.steps,
-        seed=arguments.seed,
+        read_heads(options.label_maps, options.region_maps, chosen(names, options.train)),
+        patch_size,
+        batch_size=settings.batch_size,
+        steps=settings.steps_per_epoch,
+        seed=settings.seed,
         workers=1,
         max_queue_size=4,
     )
     validation = RegionBatches(
-        read_heads(arguments.label_maps, arguments.region_maps, chosen(names, arguments.validate)),
-        PATCH_SIZE,
+        read_heads(options.label_maps, options.region_maps, chosen(names, options.validate)),
+        patch_size,
         batch_size=1,
-        steps=8,
-        seed=arguments.seed + 1,
+        steps=settings.validation_steps,
+        seed=settings.seed + 1,
         fixed=True,
     )
-    model = build_regions_network(FILTERS, len(CLASSES))
-    schedule = keras.optimizers.schedules.CosineDecay(
-        arguments.learning_rate, arguments.epochs * arguments.steps, alpha=0.02
-    )
-    model.compile(keras.optimizers.Adam(schedule, clipnorm=1.0), RegionLoss())
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    first, best = resume(model, arguments.out, arguments.steps)
-    curve = keras.callbacks.CSVLogger(str(arguments.out / CURVE), append=True)
-    model.fit(
-        training,
-        validation_data=validation,
-        epochs=arguments.epochs,
-        initial_epoch=first,
-        callbacks=[
-            keras.callbacks.LambdaCallback(on_epoch_begin=lambda number, logs: training.begin(number)),
-            curve,
-            Checkpoints(arguments.out, best),
-        ],
-        verbose=2,
-    )
+    network = build_regions_network(config.network.filters, len(CLASSES))
+    return fit(config, Lesson(network, RegionLoss(), training, validation), options.out, Team())
 
 
 def chosen(names: list[str], which: str) -> list[str]:
@@ -94,4 +89,4 @@ def chosen(names: list[str], which: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -9,6 +9,7 @@ import pytest
 import SimpleITK as sitk
 from untraced import untraced
 
+import train_regions
 import train_verifier
 from CMBSegmentationLib.anatomy import REGIONS
 from CMBSegmentationLib.verify import CHANNELS, CROP, Candidate
@@ -83,6 +84,27 @@ def test_artefacts_change_the_picture_and_keep_its_size():
     assert all(one.shape == signal.shape for one in spoilt)
     changed = [one for one in spoilt if not np.allclose(one, signal)]
     assert 4 <= len(changed) < 12
+
+
+@untraced()
+def test_the_regions_trainer_stops_and_goes_on_to_the_same_weights(tmp_path, labels, classes):
+    for folder, image in (("labels", labels), ("regions", classes)):
+        (tmp_path / folder).mkdir()
+        for name in ("a.nii.gz", "b.nii.gz"):
+            sitk.WriteImage(image, str(tmp_path / folder / name))
+    given = ["--config", str(Path(train_regions.__file__).parent / "configs" / "regions.yaml")]
+    given += ["--label-maps", str(tmp_path / "labels"), "--region-maps", str(tmp_path / "regions")]
+    given += ["--train", "1-1", "--validate", "2-2"]
+    small = ["network.filters=[4, 8]", "network.patch_size=[32, 32, 32]", "training.steps_per_epoch=2"]
+    small += ["training.validation_steps=1", "training.warmup_steps=0", "training.learning_rate_decay=none"]
+    runs = {"whole": [2], "stopped": [1, 2]}
+    for name, ends in runs.items():
+        for epochs in ends:
+            out = ["--out", str(tmp_path / name)]
+            assert train_regions.main([*given, *out, *small, f"training.epochs={epochs}"]) == 0
+    whole, stopped = (keras.models.load_model(tmp_path / name / "last.keras", compile=False) for name in runs)
+    for one, other in zip(whole.get_weights(), stopped.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
 
 
 def test_the_atlas_is_brought_onto_a_label_map(labels, classes):
