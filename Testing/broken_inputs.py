@@ -252,6 +252,44 @@ def _manifest(folder: Path) -> Path:
     return folder / "manifest.json"
 
 
+def _model(folder: Path) -> Path:
+    from dark_spots import write_dark_voxel_model
+
+    return write_dark_voxel_model(folder / "model.onnx")
+
+
+def _redbrick(folder: Path) -> Path:
+    from annotated_study import small_scan
+    from test_redbrick import labels, task
+
+    scan = small_scan()
+    sitk.WriteImage(scan, str(folder / "sub-01_swi.nii.gz"))
+    sitk.WriteImage(labels(scan), str(folder / "labels.nii.gz"))
+    (folder / "tasks.json").write_text(json.dumps([task()], indent=1), encoding="utf-8")
+    return folder / "tasks.json"
+
+
+def _worklist(folder: Path) -> Path:
+    for name in ("a_swi.nii.gz", "b_swi.nii.gz"):
+        (folder / name).write_bytes(b"")
+    (folder / "list.csv").write_text("study,scan,priority\na,a_swi.nii.gz,tumour\nb,b_swi.nii.gz,\n", encoding="utf-8")
+    return folder / "list.csv"
+
+
+def _review(folder: Path) -> Path:
+    from CMBSegmentationLib.lesions import ACCEPTED, Lesion
+    from CMBSegmentationLib.review.grid import grid_of
+    from CMBSegmentationLib.review.lesion_list import Numbering, Review, ReviewedLesion
+    from CMBSegmentationLib.review.review_file import SavedReview, to_text
+    from CMBSegmentationLib.review.verdict import Verdict
+
+    lesion = Lesion(1, ACCEPTED, 1.0, 2.0, 3.0, 14.0, 3.0, 1.1, 0.4, 0.8)
+    kept = ReviewedLesion(1, np.arange(40, 44), lesion, 41, verdict=Verdict("accepted", reader="SI"))
+    saved = SavedReview(Review(0.4, (kept,)), Numbering({41: 1}, 1), grid_of(a_small_scan()), "scan")
+    (folder / "review.json").write_text(json.dumps(json.loads(to_text(saved)), indent=1), encoding="utf-8")
+    return folder / "review.json"
+
+
 def _config(folder: Path) -> Path:
     shutil.copy(ROOT / "training" / "configs" / "detector.yaml", folder / "config.yaml")
     return folder / "config.yaml"
@@ -273,4 +311,8 @@ KINDS: dict[str, Callable[[Path], Path]] = {
     "study": _study,
     "manifest": _manifest,
     "configuration": _config,
+    "model": _model,
+    "RedBrick": _redbrick,
+    "worklist": _worklist,
+    "review": _review,
 }

@@ -191,35 +191,91 @@ def _outcome(kind: str, path: Path) -> tuple[str, str]:
 
 
 def _read(kind: str, path: Path) -> None:
-    if kind == "scribbles":
-        from CMBScribbleGrowLib.scribbles import read_scribbles
-        from CMBSegmentationLib.read import read_scan
+    READERS.get(kind, _scan)(path)
 
-        read_scribbles(path, read_scan(path.with_name("scan.nii.gz")).image)
-    elif kind == "scene":
-        from CMBWeb.scene_archive import check_scene
 
-        check_scene(path, path.name)
-    elif kind == "results":
-        from CMBSegmentationLib.result_folder import read_result_folder
+def _scan(path: Path) -> None:
+    from CMBSegmentationLib.read import read_scan
 
-        read_result_folder(path)
-    elif kind == "study":
-        from CMBScribbleGrowLib.annotation_file import read_study
+    read_scan(path)
 
-        read_study(path)
-    elif kind == "manifest":
-        from CMBSegmentationLib.manifest import parse_manifest
 
-        parse_manifest(path.read_bytes().decode("utf-8", errors="replace"), path.name)
-    elif kind == "configuration":
-        from cmbtraining.config import load_config
+def _scribbles(path: Path) -> None:
+    from CMBScribbleGrowLib.scribbles import read_scribbles
+    from CMBSegmentationLib.read import read_scan
 
-        load_config(path)
-    else:
-        from CMBSegmentationLib.read import read_scan
+    read_scribbles(path, read_scan(path.with_name("scan.nii.gz")).image)
 
-        read_scan(path)
+
+def _scene(path: Path) -> None:
+    from CMBWeb.scene_archive import check_scene
+
+    check_scene(path, path.name)
+
+
+def _results(path: Path) -> None:
+    from CMBSegmentationLib.result_folder import read_result_folder
+
+    read_result_folder(path)
+
+
+def _study(path: Path) -> None:
+    from CMBScribbleGrowLib.annotation_file import read_study
+
+    read_study(path)
+
+
+def _manifest(path: Path) -> None:
+    from CMBSegmentationLib.manifest import parse_manifest
+
+    parse_manifest(path.read_bytes().decode("utf-8", errors="replace"), path.name)
+
+
+def _configuration(path: Path) -> None:
+    from cmbtraining.config import load_config
+
+    load_config(path)
+
+
+def _model(path: Path) -> None:
+    from CMBSegmentationLib.model import load_model
+
+    load_model(path, "cpu")
+
+
+def _redbrick(path: Path) -> None:
+    from CMBScribbleGrowLib.redbrick import import_task, read_tasks
+    from CMBSegmentationLib.read import read_scan
+
+    scan = read_scan(path.with_name("sub-01_swi.nii.gz")).image
+    for task in read_tasks(path):
+        import_task(task, scan, path.parent)
+
+
+def _worklist(path: Path) -> None:
+    from CMBScribbleGrowLib.worklist_sources import listed_in_csv
+
+    listed_in_csv(path)
+
+
+def _review(path: Path) -> None:
+    from CMBSegmentationLib.review.review_file import from_text
+
+    from_text(path.read_bytes().decode("utf-8", errors="replace"), path.name)
+
+
+READERS = {
+    "scribbles": _scribbles,
+    "scene": _scene,
+    "results": _results,
+    "study": _study,
+    "manifest": _manifest,
+    "configuration": _configuration,
+    "model": _model,
+    "RedBrick": _redbrick,
+    "worklist": _worklist,
+    "review": _review,
+}  # all others are scans
 
 
 if __name__ == "__main__":

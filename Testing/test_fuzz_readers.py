@@ -19,7 +19,7 @@ def test_a_broken_input_of_any_kind_is_a_clear_error_or_accepted():
 
 @pytest.mark.soak
 def test_thousands_of_broken_inputs_are_clear_errors_or_accepted(capsys):
-    verdicts = fuzz([(kind, number) for number in range(160) for kind in KINDS], seed=1, processes=os.cpu_count() or 1)
+    verdicts = fuzz([(kind, number) for number in range(130) for kind in KINDS], seed=1, processes=os.cpu_count() or 1)
     with capsys.disabled():
         print("\n" + table(verdicts))
     assert [one for one in verdicts if one.outcome not in GOOD] == []

@@ -83,7 +83,7 @@ def read_result_folder(folder: Path, stem: str | None = None) -> ResultFolder:
                 "Update this program, or run the detection again.",
             )
         lesions = list(content.records("lesions"))
-        rows = [_row(one) for one in lesions]
+        rows = [checked_row(one) for one in lesions]
         reviewed = {one.whole("id"): _said(one) for one in lesions if one.text("decision", default=None) is not None}
         if len({row["id"] for row in rows}) < len(rows):
             raise WrongValueError("Two lesions have the same id.")
@@ -121,7 +121,7 @@ def _list_of(folder: Path, stem: str | None) -> Path:
     return own[0] if own else lists[0]
 
 
-def _row(one: Fields) -> dict[str, Any]:
+def checked_row(one: Fields) -> dict[str, Any]:
     """A lesion's values by `COLUMNS`, each of its own kind."""
     positive = ("volume_mm3", "diameter_mm", "elongation")
     row: dict[str, Any] = {

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..fields import read_json
+from ..fields import Fields, read_json
 from ..lesions import Lesion
 from ..read import scan_stem
+from ..result_folder import checked_row
 from ..safe_write import DamagedFileError
 from .grid import Flat, Grid
 from .lesion_list import ORIGINS, Numbering, Review, ReviewedLesion
@@ -160,15 +161,16 @@ def _lesion_to_json(one: ReviewedLesion) -> dict[str, Any]:
 
 
 def _lesion_from_json(data: Mapping[str, Any], voxels: int) -> ReviewedLesion:
-    flat = np.concatenate([np.arange(start, start + length) for start, length in data["voxels"]]).astype(np.int64)
-    if not len(flat) or flat.min() < 0 or flat.max() >= voxels:
+    runs = [(int(start), int(length)) for start, length in data["voxels"]]
+    if not runs or any(start < 0 or length < 1 or start + length > voxels for start, length in runs):
         raise ValueError(f"lesion {data['id']} lies outside the scan")
+    flat = np.concatenate([np.arange(start, start + length, dtype=np.int64) for start, length in runs])
     if data["origin"] not in ORIGINS:
         raise ValueError(f"origin {data['origin']!r}")
     return ReviewedLesion(
         id=int(data["id"]),
         voxels=flat,
-        lesion=Lesion(**data["lesion"]),
+        lesion=Lesion(**checked_row(Fields(data["lesion"]))),
         peak=int(data["peak"]),
         origin=data["origin"],
         verdict=Verdict(**data["verdict"]) if data["verdict"] else None,
