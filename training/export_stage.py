@@ -1,7 +1,8 @@
 """Write a trained regions network or verifier as a model file: ONNX with its manifest inside.
 
 python training/export_stage.py regions run_regions/best.keras --out cmb-regions-simulated.onnx --data "..."
-python training/export_stage.py verify run_verifier/best.keras --out cmb-verifier-simulated.onnx --data "..."
+python training/export_stage.py verify run_verifier/calibrated.keras --detector DETECTOR.onnx \\
+    --out cmb-verifier-simulated.onnx --data "..."
 """
 
 from __future__ import annotations

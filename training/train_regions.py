@@ -23,7 +23,7 @@ import keras
 from cmbtraining.checkpoints import CheckpointError
 from cmbtraining.config import Config, ConfigError, load_config
 from cmbtraining.distribution import Team
-from cmbtraining.fitting import Lesson, fit
+from cmbtraining.fitting import Lesson, fit, precision
 from cmbtraining.regions.atlas import CLASSES
 from cmbtraining.regions.dataset import RegionBatches, read_heads
 from cmbtraining.regions.loss import RegionLoss
@@ -78,8 +78,9 @@ def train(config: Config, options: argparse.Namespace, names: list[str]) -> Path
         seed=settings.seed + 1,
         fixed=True,
     )
-    network = build_regions_network(config.network.filters, len(CLASSES))
-    return fit(config, Lesson(network, RegionLoss(), training, validation), options.out, Team())
+    with precision(config):
+        network = build_regions_network(config.network.filters, len(CLASSES))
+        return fit(config, Lesson(network, RegionLoss(), training, validation), options.out, Team())
 
 
 def chosen(names: list[str], which: str) -> list[str]:

@@ -30,7 +30,7 @@ from cmbtraining.calibration import calibration, fold
 from cmbtraining.checkpoints import BEST, CheckpointError, save
 from cmbtraining.config import Config, ConfigError, load_config
 from cmbtraining.distribution import Team
-from cmbtraining.fitting import Lesson, fit
+from cmbtraining.fitting import Lesson, fit, precision
 from cmbtraining.run_folder import open_run
 from cmbtraining.verifier import (
     AveragePrecision,
@@ -61,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("overrides", nargs="*", metavar="section.key=value", help="such as training.epochs=3")
     options = parser.parse_args(arguments)
+    if options.rounds < 1:
+        parser.error(f"--rounds {options.rounds} trains nothing: give 1 or more")
     try:
         config = load_config(options.config, options.overrides)
         training = read_examples(*options.candidates)
@@ -91,10 +93,17 @@ def train(
     out : Path
         Gets a run folder a round, ``round-1`` and so on.
     rounds : int
+        1 or more.
     start : Path, optional
         Weights to begin with.
     """
-    before = start
+    with precision(config):
+        return _rounds(config, training, validation, out, rounds, start)
+
+
+def _rounds(
+    config: Config, training: Examples, validation: Examples, out: Path, rounds: int, before: Path | None
+) -> Path:
     for number in range(1, rounds + 1):
         keras.utils.set_random_seed(config.training.seed + number)
         hard = false_ones(keras.models.load_model(before, compile=False), training) if before else None

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.grid import onto_grid
 from CMBSegmentationLib.paths import is_there
-from CMBSegmentationLib.read_apart import read_label_image_apart
+
+from .label_image import read_labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +100,7 @@ class _Labels:
             raise InputError(
                 f"The segmentation {path} is not there.", "Put it beside the export, or give it with --segmentation."
             )
-        image = read_label_image_apart(path)
+        image = read_labels(path)
         values = sitk.GetArrayViewFromImage(image)
         index = np.argwhere(values)
         self._values = values[tuple(index.T)]

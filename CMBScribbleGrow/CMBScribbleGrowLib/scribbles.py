@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.grid import steps_onto
-from CMBSegmentationLib.paths import check_source
-from CMBSegmentationLib.read_apart import read_label_image_apart
+from CMBSegmentationLib.grid import labels_on_grid
+from CMBSegmentationLib.image_file import read_image
+from CMBSegmentationLib.present import check_present
+from CMBSegmentationLib.read_apart import apart
 
+from .label_image import read_labels
 from .segments_file import read_segments
-
-MOST_LABELS = 10_000
-INTENSITY_LABELS, INTENSITY_SHARE = 100, 0.05  # more labels than this all over the volume: an intensity image
 
 
 @dataclass(frozen=True)
@@ -100,10 +99,11 @@ def read_scribbles(path: Path, scan: sitk.Image) -> Scribbles:
         The file is missing or no label image, nothing is painted, or a scribble lies outside the
         scan or is lost on its grid.
     """
-    check_source(path)
+    check_present(path)
     names: dict[int, str] = {}
     notes: tuple[str, ...] = ()
     if path.name.endswith(".seg.nrrd"):
+        apart(_seen, path, name=path.name)
         segments = [segment for segment in read_segments(path, scan) if len(segment.voxels)]
         names = {label: segment.name for label, segment in enumerate(segments, 1)}
         found = [
@@ -112,30 +112,24 @@ def read_scribbles(path: Path, scan: sitk.Image) -> Scribbles:
             for number, seeds in enumerate(_apart(segment.voxels), 1)
         ]
     else:
-        image = _label_image(path)
+        image = read_labels(path)
         try:
-            steps_onto(scan, image, path.name)
+            onto = sitk.GetArrayFromImage(labels_on_grid(scan, image, path.name))
         except InputError:
             notes = (f"{path.name} lies on another grid than the scan: each voxel was put where its centre lies.",)
-        found = strokes(_on_grid(image, scan, path.name))
+            onto = _on_grid(image, scan, path.name)
+        found = strokes(onto)
     if not found:
         raise InputError(f"{path.name} holds no scribble.", "Paint at least one voxel in each lesion.")
     return Scribbles(tuple(found), names, notes)
 
 
-def _label_image(path: Path) -> sitk.Image:
-    image = read_label_image_apart(path)
-    values = sitk.GetArrayViewFromImage(image)
-    if not np.isfinite(values).all() or values.min() < 0 or (values != np.rint(values)).any():
-        raise InputError(f"{path.name} is not a label image: its values are not 0, 1, 2 …", "Give the scribbles.")
-    labels = len(np.unique(values)) - 1
-    painted = np.count_nonzero(values) / values.size
-    if labels > MOST_LABELS or (labels > INTENSITY_LABELS and painted > INTENSITY_SHARE):
-        raise InputError(
-            f"{path.name} is not a label image: {100 * painted:.0f} % of its voxels hold {labels} different values.",
-            "Give the scribbles, not a scan.",
-        )
-    return sitk.Cast(image, sitk.sitkInt32)
+def _seen(path: Path) -> None:
+    """Read a segmentation for trial: where its reader crashes, that is an error message of this process's parent."""
+    try:
+        read_image(path)
+    except RuntimeError as error:
+        raise InputError(f"{path.name} cannot be read as a segmentation.", "Save it again.") from error
 
 
 def _on_grid(image: sitk.Image, scan: sitk.Image, name: str) -> NDArray[np.int32]:

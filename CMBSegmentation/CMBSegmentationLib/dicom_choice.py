@@ -20,7 +20,7 @@ PHASE = re.compile(r"(?<![A-Z])PHA(SE)?(?![A-Z])")
 MAP = re.compile(  # of a quantity, or of change over time: no picture of the signal
     r"(?<![A-Z])MAPS?(?![A-Z])|(?<![A-Z])[TR][12]\*?[\s_-]*MAP(?!PING)|"
     r"(?<![A-Z])R2[\s_-]*(\*|STAR|PRIME)|(?<![A-Z])T2[\s_-]*(\*|STAR)[\s_-]*(VALUES?|RELAX|FIT)|QSM|"
-    r"(?<![A-Z])CHI(?![A-Z])|(?<![A-Z])(ADC|TRACEW?|FA|CBF|CBV|MTT|TTP|TMAX)(?![A-Z])"
+    r"(?<![A-Z])CHI(?![A-Z])|(?<![A-Z])(ADC|TRACEW?|FA(?![\s_=-]*\d)|CBF|CBV|MTT|TTP|TMAX)(?![A-Z])"
 )
 OTHER = re.compile(
     r"FIELD[\s_-]*MAP|(?<![A-Z])B0(?![A-Z0-9])|SHIM|LOCALI[SZ]ER|SCOUT|SURVEY|PERFUSION|(?<![A-Z])(PWI|DSC|DWI|DTI|BOLD|FMRI|ASL|MRA|TOF)(?![A-Z])|(?<![A-Z])DIFF"
@@ -169,7 +169,11 @@ def _check_one_examination(offers: Sequence[Offer], folder: str) -> None:
         raise SeriesChoiceError(
             f"{folder} holds {len(studies)} examinations ({named}).",
             "Put each examination in a folder of its own, or name the right series with --series NUMBER or UID.",
-            [OfferedSeries(o.series.uid, o.series.name, f"{_day(o.series.study_date)}: {o.why}") for o in offers],
+            [
+                OfferedSeries(one.uid, one.name, f"{_day(one.study_date)}: {_best_of(one, offers).why}")
+                for them in studies.values()
+                for one in them
+            ],
         )
 
 
@@ -178,7 +182,7 @@ def _day(date: str) -> str:
 
 
 def _asked_for(series: Sequence[Series], folder: str, wanted: str) -> Series:
-    fitting = [s for s in series if wanted == s.uid or (wanted.isdigit() and s.number == int(wanted))]
+    fitting = [s for s in series if wanted == s.uid or (wanted.isdecimal() and s.number == int(wanted))]
     names = ", ".join(s.name for s in series)
     if not fitting:
         raise InputError(f"{folder} has no DICOM series {wanted}; it has {names}.", "Give one of these numbers.")

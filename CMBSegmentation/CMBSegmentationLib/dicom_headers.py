@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 from pydicom.uid import UID
 
 from .dicom_values import ge_component, is_unreadable, items, number, numbers, raw, text, texts
+from .errors import InputError
 
 MAGNITUDE = "magnitude"
 KINDS = {  # what a value of Image Type or Complex Image Component makes of an image that is no plain magnitude
@@ -217,7 +217,7 @@ def read_file(path: Path) -> Dataset:
     """
     dataset = _read(path, stop_before_pixels=False)
     if dataset is None:
-        raise InvalidDicomError(f"{path.name} cannot be read.")
+        raise InputError(f"{path.name} is cut off or damaged.", "Copy the series again.")
     return dataset
 
 

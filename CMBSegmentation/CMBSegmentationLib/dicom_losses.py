@@ -44,7 +44,7 @@ def losses(found: FolderContent, series: Series, frames: Sequence[Frame]) -> lis
             f"{found.shared_uids} files bear the SOP Instance UID of another slice, against the standard: they were "
             "read by position."
         )
-    numbered = _missing_by_number(series)
+    numbered = _missing_by_number(series, found)
     if numbered:
         notes.append(numbered)
     else:
@@ -52,14 +52,17 @@ def losses(found: FolderContent, series: Series, frames: Sequence[Frame]) -> lis
     return notes
 
 
-def _missing_by_number(series: Series) -> str:
-    """Compare the instance numbers with each other, and with how many images the acquisition had."""
+def _missing_by_number(series: Series, found: FolderContent) -> str:
+    """Compare the instance numbers with each other, and with how many images the acquisition had in all its series."""
     numbers = sorted({frame.instance for frame in series.frames if frame.instance is not None})
     if len(numbers) < 2 or len(numbers) != len(series.frames):
         return ""
     absent = numbers[-1] - numbers[0] + 1 - len(numbers)
     before = numbers[0] - 1 if numbers[0] <= MOST_ABSENT else 0
-    after = max(0, series.images_expected - len(numbers) - absent - before)
+    others = sum(
+        len(other.frames) for other in found.series if other is not series and other.study == series.study
+    )  # scanners count magnitude and phase of one acquisition together
+    after = max(0, series.images_expected - others - len(numbers) - absent - before)
     missing = absent + before + after
     if not 0 < missing <= MOST_ABSENT * 10:
         return ""

@@ -79,28 +79,46 @@ def _font_of(character: str) -> str | None:
     return next((name for name in _fallbacks() if code in _characters(name)), None)
 
 
+_REGISTERED: list[str] = []  # of the machine's fonts, in the order in which they were asked for
+
+
 def _characters(font: str) -> Any:
     from reportlab.pdfbase import pdfmetrics
 
     return pdfmetrics.getFont(font).face.charToGlyph
 
 
-@lru_cache(maxsize=1)
-def _fallbacks() -> tuple[str, ...]:
-    """Register the machine's other TrueType fonts; those of PostScript outlines ReportLab cannot embed."""
-    from matplotlib import font_manager
+def _fallbacks() -> Iterator[str]:
+    """Register the machine's other TrueType fonts, one after the other as they are asked for."""
+    yield from list(_REGISTERED)
+    waiting = _font_files()
+    while waiting:
+        name = _registered(waiting.pop(0))
+        if name:
+            _REGISTERED.append(name)
+            yield name
+
+
+def _registered(path: str) -> str:
+    """Make a font known to ReportLab; empty where it cannot be embedded, as those of PostScript outlines."""
     from reportlab.pdfbase import pdfmetrics
-    from reportlab.pdfbase.ttfonts import TTFError, TTFont
+    from reportlab.pdfbase.ttfonts import TTFont
+
+    name = f"{PLAIN}-{Path(path).name}"
+    try:
+        pdfmetrics.registerFont(TTFont(name, path))
+    except Exception:  # of a damaged font, whatever it leads to
+        return ""
+    return name
+
+
+@lru_cache(maxsize=1)
+def _font_files() -> list[str]:
+    """List the fonts that were not asked for yet, those with many scripts first."""
+    from matplotlib import font_manager
 
     def rank(path: str) -> tuple[int, str]:
         name = Path(path).name.lower().replace("-", "").replace(" ", "")
         return next((k for k, word in enumerate(PREFERRED) if word in name), len(PREFERRED)), name
 
-    names = []
-    for number, path in enumerate(sorted(font_manager.findSystemFonts(), key=rank)):
-        try:
-            pdfmetrics.registerFont(TTFont(f"{PLAIN}-{number}", path))
-        except (TTFError, OSError, ValueError):
-            continue
-        names.append(f"{PLAIN}-{number}")
-    return tuple(names)
+    return sorted(font_manager.findSystemFonts(), key=rank)

@@ -37,6 +37,10 @@ def check_present(path: Path) -> None:
         return
     if path.stat().st_size == 0:
         raise InputError(f"{path.name} is an empty file.", "Export or copy the scan again.")
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise InputError(f"{path.name} cannot be read ({error.strerror}).", "Ask for the right to read it.") from error
     if is_pointer(path):
         raise InputError(
             f"The content of {path.name} is not on this machine (a pointer of Git LFS or git-annex).", FETCH

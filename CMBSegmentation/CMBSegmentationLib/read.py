@@ -15,7 +15,7 @@ from .image_file import reader_of
 from .not_finite import without_gaps
 from .present import check_present
 from .read_nifti import is_nifti_name, read_nifti
-from .right_angles import WRONG_SIZE, with_right_angles
+from .right_angles import WRONG_SIZE, check_place, with_right_angles
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header
@@ -117,7 +117,7 @@ def read_label_image(path: Path) -> sitk.Image:
     Returns
     -------
     SimpleITK.Image
-        3D, scalar, its axes at right angles.
+        3D, scalar; its axes may be sheared, as its voxels are never resampled.
 
     Raises
     ------
@@ -125,9 +125,12 @@ def read_label_image(path: Path) -> sitk.Image:
         As `read_scan` for a file that cannot be read or understood.
     """
     check_present(path)
+    if path.is_dir():
+        raise InputError(f"{path.name} is a folder.", f"Give a file: {', '.join(FILE_SUFFIXES)}.")
     image = _without_single_time(read_nifti(path).image if is_nifti_name(path) else _read_file(path))
     _check_kind(image, path.name)
-    return with_right_angles(image, path.name)[0]
+    check_place(image, path.name)
+    return image
 
 
 def _with(scan: Scan, notes: tuple[str, ...], **sources: Any) -> Scan:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from .errors import CMBError, InputError, MachineError, told
+from .paths import is_there
 from .worker_process import worker_environment
 
 if TYPE_CHECKING:
@@ -55,14 +56,14 @@ def read_scan_apart(path: Path, series: str | None = None) -> Scan:
     """
     from .read import read_scan
 
-    return apart(read_scan, path, series, name=path.name) if path.exists() else read_scan(path, series)
+    return apart(read_scan, path, series, name=path.name) if is_there(path) else read_scan(path, series)
 
 
 def read_label_image_apart(path: Path) -> sitk.Image:
     """Read a mask as `read.read_label_image`, in another process; raises as `read_scan_apart`."""
     from .read import read_label_image
 
-    return apart(read_label_image, path, name=path.name) if path.exists() else read_label_image(path)
+    return apart(read_label_image, path, name=path.name) if is_there(path) else read_label_image(path)
 
 
 def apart(work: Callable[P, R], *args: P.args, name: str, **kwargs: P.kwargs) -> R:  # type: ignore[valid-type]

@@ -99,7 +99,7 @@ def _files_in(folder: Path) -> list[Path]:
             continue
         visited.add(real)
         files += [Path(place, name) for name in names]
-    return sorted(file for file in files if file.is_file() or file.is_symlink())
+    return sorted(file for file in files if file.is_file() or (file.is_symlink() and not file.exists()))
 
 
 def _nothing_found(path: Path, paths: Sequence[Path], found: FolderContent) -> InputError:
@@ -230,7 +230,7 @@ def _decoded(path: Path, name: str) -> NDArray:
     syntax = dataset.file_meta.TransferSyntaxUID
     try:
         is_compressed = syntax.is_compressed
-    except ValueError as error:
+    except (ValueError, AttributeError) as error:  # not a UID of a transfer syntax, or two
         raise InputError(
             f"{name} has pixels of an unknown kind (transfer syntax {str(syntax)[:64]}).", "Export the series again."
         ) from error

@@ -86,6 +86,10 @@ def read_nifti(path: Path) -> NiftiVolume:
         check_nifti_claim(path)
         _check_voxel_size(path)
         stored: Any = nibabel.load(path)  # typed as a base class without voxels
+        if not isinstance(stored, nibabel.Nifti1Pair):  # CIFTI-2 and the like have the same ending
+            raise InputError(
+                f"{path.name} holds no volume ({type(stored).__name__}).", "Give the T2* or SWI volume itself."
+            )
         values = _voxels(stored, path.name)
         check_nifti_size(path)  # after it was read: the end of a file that is cut off says nothing
         affine, notes = _place(stored, path.name)
@@ -112,6 +116,9 @@ def read_nifti(path: Path) -> NiftiVolume:
 def _voxels(stored: Any, name: str) -> NDArray[Any]:
     """Give the voxels (i, j, k[, time]), scaled as the header says; the only time point of a 4D file by itself."""
     values = np.asanyarray(stored.dataobj)
+    if values.ndim < 2 or not values.size:
+        shape = " x ".join(str(n) for n in stored.shape) or "none"
+        raise InputError(f"{name} has too few voxels to be a scan ({shape}).", "Export the scan again.")
     if values.dtype.fields or (values.ndim > 4 and max(values.shape[4:]) > 1):
         count = len(values.dtype.fields or ()) or max(values.shape[4:])
         raise InputError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,12 @@ from .brain_mask import brain_mask
 from .detection import Detection
 from .dicom_headers import Frame
 from .errors import InputError
+from .grid import is_same_grid
 from .lesions import Lesion, LesionRules
-from .read import FILE_SUFFIXES, scan_stem
+from .read import FILE_SUFFIXES, Scan, scan_stem
 from .read_apart import read_scan_apart
 from .result_folder import read_result_folder
-from .scan_identity import ScanIdentity, identity_of, what_differs
-
-SAME_GRID_MM = 0.1  # NIfTI rounds geometry to float32
+from .scan_identity import SERIES_UID, ScanIdentity, identity_of, what_differs
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,10 @@ def read_detection(folder: Path, scan: Path, series: str | None = None) -> Store
         The folder or the scan cannot be read, or the scan is another one.
     """
     found = read_result_folder(folder, scan_stem(scan))
-    read = read_scan_apart(scan, series)
+    read = _read(scan, series, found.provenance)
     image, labels, identity = read.image, found.labels, identity_of(read)
     differs = "its grid is another one"
-    if image.GetSize() == labels.GetSize() and _same_place(image, labels):
+    if is_same_grid(image, labels):
         differs = what_differs(found.provenance.get("input") or {}, image, identity)
     if differs:
         raise InputError(
@@ -86,6 +86,9 @@ def read_detection(folder: Path, scan: Path, series: str | None = None) -> Store
     lesions = [Lesion(**row) for row in found.rows]
     labels = sitk.Cast(labels, sitk.sitkUInt16)
     labels.CopyInformation(image)
+    for stored in (found.probability, found.brain):
+        if stored is not None and stored.GetSize() != image.GetSize():
+            raise InputError(f"The results in {folder} are not all of one scan.", "Run the detection again.")
     probability = found.probability or _probability(labels, lesions)
     probability.CopyInformation(image)
     brain = found.brain or brain_mask(image)
@@ -133,12 +136,13 @@ def find_scan(folder: Path) -> Path:
     )
 
 
-def _same_place(one: sitk.Image, other: sitk.Image) -> bool:
-    corners = [(0, 0, 0), tuple(n - 1 for n in one.GetSize())]
-    return all(
-        np.allclose(one.TransformIndexToPhysicalPoint(c), other.TransformIndexToPhysicalPoint(c), atol=SAME_GRID_MM)
-        for c in corners
-    )
+def _read(scan: Path, series: str | None, provenance: Mapping[str, Any]) -> Scan:
+    """Read a scan; of a DICOM folder with many series the one that was searched, where it is there."""
+    searched = (provenance.get("input") or {}).get(SERIES_UID)
+    if series is None and searched and scan.is_dir():
+        with suppress(InputError):  # another folder: what is wrong with it is told below
+            return read_scan_apart(scan, searched)
+    return read_scan_apart(scan, series)
 
 
 def rules_of(provenance: Mapping[str, Any]) -> LesionRules:

@@ -47,15 +47,7 @@ def with_right_angles(image: sitk.Image, name: str) -> tuple[sitk.Image, tuple[s
     The nearest orthogonal matrix is the polar decomposition's (Higham, SIAM J Sci Stat Comput 7:1160, 1986), turned
     about the image's middle.
     """
-    direction = np.array(image.GetDirection()).reshape(3, 3)
-    origin = np.array(image.GetOrigin())
-    if not (np.isfinite(direction).all() and np.isfinite(origin).all()):
-        raise InputError(f"{name} does not say where it lies: a value is not a number.", "Export the scan again.")
-    if np.abs(origin).max() > FURTHEST_MM:
-        raise InputError(
-            f"{name} lies {np.abs(origin).max() / 1000:.3g} m away from the scanner's centre.",
-            "Correct the origin in its header, or export the scan again.",
-        )
+    direction = check_place(image, name)
     lengths = np.linalg.norm(direction, axis=0)
     if np.abs(lengths - 1).max() > LENGTH_OF_AXIS:
         raise InputError(
@@ -80,6 +72,20 @@ def with_right_angles(image: sitk.Image, name: str) -> tuple[sitk.Image, tuple[s
         f"The axes of {name} are not at right angles ({90 - angle:.2g} degrees off): it was resampled onto a regular "
         "grid, on which the results lie, too.",
     )
+
+
+def check_place(image: sitk.Image, name: str) -> NDArray[np.float64]:
+    """Refuse (`InputError`) an image that lies nowhere; gives the directions of its axes (3, 3)."""
+    direction = np.array(image.GetDirection()).reshape(3, 3)
+    origin = np.array(image.GetOrigin())
+    if not (np.isfinite(direction).all() and np.isfinite(origin).all()):
+        raise InputError(f"{name} does not say where it lies: a value is not a number.", "Export the scan again.")
+    if np.abs(origin).max() > FURTHEST_MM:
+        raise InputError(
+            f"{name} lies {np.abs(origin).max() / 1000:.3g} m away from the scanner's centre.",
+            "Correct the origin in its header, or export the scan again.",
+        )
+    return direction
 
 
 def _largest_cosine(direction: NDArray[np.float64]) -> float:

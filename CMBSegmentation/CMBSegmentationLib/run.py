@@ -14,7 +14,7 @@ from .dicom_out import DicomExport, dicom_objects, prepare_export, write_objects
 from .errors import MachineError
 from .output_folder import check_output_folder
 from .outputs import write_results
-from .paths import check_source
+from .present import check_present
 from .progress import Clock, Progress, no_progress, part_of
 from .read import scan_stem
 from .read_apart import read_label_image_apart, read_scan_apart
@@ -93,7 +93,7 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
         Of the kind that says who can help: the input, the model or the machine.
     """
     stem = scan_stem(request.scan)
-    check_source(request.scan)
+    check_present(request.scan)
     pseudonyms = request.pseudonyms  # files are named by them once the scan is read
     check_output_folder(request.out, () if pseudonyms else all_names(stem), request.overwrite)
     clock = Clock()
@@ -109,6 +109,7 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
         notes = (NOTE, *stages.notes)
         check_output_folder(request.out, all_names(stem), request.overwrite)
     mask = None if request.mask is None else read_label_image_apart(request.mask)
+    identity = identity_of(scan)
     clock.lap("read")
     try:
         detection = detect(
@@ -124,7 +125,8 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
         progress(0.95, "Writing the results")
         about = detection.provenance["input"]
         about["file"] = name
-        about |= identity_provenance(scan.image, None if pseudonyms else identity_of(scan))
+        if pseudonyms is None:  # by either, whoever has the scan finds it again
+            about |= identity_provenance(scan.image, identity)
         detection.provenance["date"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
         detection.provenance["timings_s"] |= {"model": clock.laps["model"], "read": clock.laps["read"]}
         files = write_results(

@@ -6,12 +6,15 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import SimpleITK as sitk
 
 from .read import Scan
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 HASH, STUDY_UID, SERIES_UID = "voxels_sha256", "study_uid", "series_uid"
 """Keys of ``input`` in the provenance."""
@@ -65,9 +68,11 @@ def identity_of(scan: Scan) -> ScanIdentity:
     named = identity_by_name(scan.stem)
     if not scan.frames:
         return named
-    import pydicom  # a scan that is no DICOM needs none
+    from .dicom_headers import read_header  # a scan that is no DICOM needs no pydicom
 
-    header = pydicom.dcmread(scan.frames[0].path, specific_tags=list(HEADER), stop_before_pixels=True)
+    header = read_header(scan.frames[0].path)
+    if header is None:
+        return named
     patient, date, time, study, series = (_text(header, keyword) for keyword in HEADER)
     day = re.fullmatch(r"(\d{4})[.\-]?(\d{2})[.\-]?(\d{2})", date)
     date = "-".join(day.groups()) if day else ""
@@ -80,11 +85,11 @@ def identity_by_name(stem: str) -> ScanIdentity:
     return ScanIdentity(subject=f"sub-{found.group(1)}" if found else "")
 
 
-def _text(header: Any, keyword: str) -> str:
-    try:
-        return str(header.get(keyword) or "").strip()
-    except Exception:  # pydicom's own, of a dozen kinds: as the damage is
-        return ""
+def _text(header: Dataset, keyword: str) -> str:
+    from .dicom_values import raw
+
+    value = raw(header, keyword)
+    return "" if value is None or isinstance(value, bytes) else str(value).strip()
 
 
 def voxels_sha256(image: sitk.Image) -> str:

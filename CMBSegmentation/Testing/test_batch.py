@@ -165,6 +165,7 @@ def files(dataset: Path, *names: str) -> Path:
             ["sub-01_swi", "sub-01_acq-mIP_swi", "sub-01_rec-mIP_swi", "sub-01_acq-pha_swi", "sub-01_rec-minIP10_swi"],
             [0],
         ),
+        (["sub-01_acq-minTE_swi", "sub-01_acq-SWImIP_swi", "sub-01_rec-phaseMap_swi", "sub-01_acq-SWIphase_swi"], [0]),
         (["sub-01_acq-highres_swi", "sub-01_acq-qsm_swi", "sub-01_part-real_swi"], [0]),
         (["sub-01_T2starw", "sub-01_swi"], [0, 1]),
     ],

@@ -181,12 +181,13 @@ def test_text_of_any_script_is_in_the_pdf_or_the_pdf_says_that_it_is_not(tmp_pat
 def test_a_font_of_the_machine_is_embedded_where_the_reports_own_lacks_a_character(tmp_path, monkeypatch):
     other = str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "STIXGeneral.ttf")
     monkeypatch.setattr(matplotlib.font_manager, "findSystemFonts", lambda: [other, "/nowhere/missing.ttf"])
-    pdf_fonts._fallbacks.cache_clear(), pdf_fonts._font_of.cache_clear()
+    monkeypatch.setattr(pdf_fonts, "_REGISTERED", [])
+    pdf_fonts._font_files.cache_clear(), pdf_fonts._font_of.cache_clear()
     pdf_fonts.register_fonts()
-    own = pdf_fonts._characters(pdf_fonts.PLAIN)
-    rare = next(chr(c) for c in pdf_fonts._characters(pdf_fonts._fallbacks()[0]) if c not in own and chr(c).isalpha())
+    own, rest = (pdf_fonts._characters(name) for name in (pdf_fonts.PLAIN, next(pdf_fonts._fallbacks())))
+    rare = next(chr(code) for code in rest if code not in own and chr(code).isalpha())
     text = words_of(report_pdf(content_of(a_detection(), scan_name=f"scan {rare}")), tmp_path)
-    pdf_fonts._fallbacks.cache_clear(), pdf_fonts._font_of.cache_clear()
+    pdf_fonts._font_files.cache_clear(), pdf_fonts._font_of.cache_clear()
     assert rare in text
     assert "cannot be printed" not in text
 

@@ -28,7 +28,7 @@ from .exporting import compare, export
 from .keys import actions
 from .reviewing import Reviewing
 from .scans import OpenedScan, add_scan, read_in
-from .scenes import clear, open_scene
+from .scenes import check_apart, clear, open_scene
 from .scribbling import Scribbling
 from .views import Views
 
@@ -162,14 +162,20 @@ class Desk:
 
     def choose_series(self, uid: str) -> None:
         """Open that series of the folder which the page has asked about; none of them with an empty UID."""
-        waiting, self._waiting = self._waiting, None
-        with self.state:
-            self.state.update({"series_offered": [], "series_shown": False})
-        if waiting is None:
+        waiting = self._waiting
+        if waiting is None or (uid and self._is_busy()):
             return
         if uid:
+            self._waiting = None
             self.start(self._open(replace(waiting, series=uid)))
-        elif waiting.uploaded:
+        else:
+            self._forget_waiting()
+        with self.state:
+            self.state.update({"series_offered": [], "series_shown": False})
+
+    def _forget_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and waiting.uploaded:
             remove(Path(waiting.path))
 
     async def open_path(self, path: Path, name: str, *, uploaded: bool = False) -> bool:
@@ -210,6 +216,7 @@ class Desk:
         return True
 
     def _ask_for_series(self, wanted: KeptScan, error: SeriesChoiceError) -> None:
+        self._forget_waiting()
         self._waiting = wanted
         with self.state:
             self.state.update(
@@ -225,6 +232,7 @@ class Desk:
             return
         await asyncio.sleep(0)
         try:
+            await asyncio.to_thread(check_apart, received.path, received.name)
             self._leave()
             self._take(open_scene(self.app, received.path, received.name))
         except Exception as error:
@@ -234,12 +242,18 @@ class Desk:
             with self.state:
                 self.state.busy = ""
 
-    def _begin_opening(self, name: str) -> bool:
+    def _is_busy(self) -> bool:
+        """Whether no scan can be opened now; then the reader is told why."""
         if self.state.busy:
             self.tell("A scan is being opened.", "Wait until it is shown.", "warning")
-            return False
-        if self.reviewing.session.is_running:
+        elif self.reviewing.session.is_running:
             self.tell("A detection is running.", "Wait for it or cancel it, then open another scan.", "warning")
+        else:
+            return False
+        return True
+
+    def _begin_opening(self, name: str) -> bool:
+        if self._is_busy():
             return False
         with self.state:
             self.state.update({"busy": f"Reading {name} …", "message_shown": False})

@@ -8,10 +8,11 @@ import re
 import shutil
 import tempfile
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from CMBSegmentationLib.errors import InputError, MachineError
+from CMBSegmentationLib.errors import CMBError, InputError, MachineError
 from CMBSegmentationLib.read import scan_stem
 from CMBSegmentationLib.result_files import ENDINGS_REPORT
 from CMBSegmentationLib.session.compare_review import compare_detection
@@ -75,8 +76,16 @@ def _files(desk: Desk, folder: Path) -> dict[str, Path]:
     session = desk.reviewing.session
     if session.review is not None:
         opened = desk.opened
-        dicom = opened.path if opened is not None and opened.path.is_dir() and _has_highdicom() else None
-        files.update(desk.reviewing.asked(lambda: session.export(folder, overwrite=True, dicom_folder=dicom)))
+        asked = partial(session.export, folder, overwrite=True, header=opened.header if opened else None)
+        if opened is not None and opened.path.is_dir() and _has_highdicom():
+            try:
+                asked = partial(asked, dicom_folder=opened.path, series=opened.series)
+                files.update(desk.reviewing.asked(asked))
+            except CMBError as error:  # what was not asked for costs nothing that was
+                files.update(desk.reviewing.asked(partial(session.export, folder, overwrite=True)))
+                desk.tell(f"Exported without DICOM objects: {error.message}", error.hint, "warning")
+        else:
+            files.update(desk.reviewing.asked(asked))
     files.update(desk.scribbling.saved_files(folder))
     if not files:
         raise InputError("There is nothing to export yet.", "Detect microbleeds, or grow a scribble.")

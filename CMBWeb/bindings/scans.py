@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import SimpleITK as sitk
 import slicer
@@ -11,6 +12,9 @@ import slicer
 from CMBSegmentationLib.read import scan_stem
 from CMBSegmentationLib.read_apart import read_scan_apart
 from CMBSegmentationLib.scene.volumes import fill_volume, geometry_of
+
+if TYPE_CHECKING:
+    from nibabel.nifti1 import Nifti1Header
 
 
 @dataclass
@@ -28,6 +32,10 @@ class OpenedScan:
         What was chosen and repaired when it was read.
     node : vtkMRMLScalarVolumeNode or None
         Once it is in the scene.
+    series : str or None
+        UID of the DICOM series, where the reader chose it.
+    header : nibabel.nifti1.Nifti1Header or None
+        Of a NIfTI file.
     """
 
     image: sitk.Image
@@ -35,6 +43,8 @@ class OpenedScan:
     name: str
     notes: tuple[str, ...]
     node: slicer.vtkMRMLScalarVolumeNode | None = None
+    series: str | None = None
+    header: Nifti1Header | None = None
 
     @property
     def facts(self) -> str:
@@ -53,7 +63,7 @@ def read_in(path: Path, name: str, series: str | None = None) -> OpenedScan:
         As `read_apart.read_scan_apart`: a file on which its reader crashes does not end the page.
     """
     scan = read_scan_apart(path, series)
-    return OpenedScan(scan.image, path, name, scan.notes)
+    return OpenedScan(scan.image, path, name, scan.notes, series=series, header=scan.header)
 
 
 def add_scan(scene: slicer.vtkMRMLScene, scan: OpenedScan) -> slicer.vtkMRMLScalarVolumeNode:

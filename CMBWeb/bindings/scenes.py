@@ -28,15 +28,19 @@ def clear(scene: slicer.vtkMRMLScene, scan: slicer.vtkMRMLScalarVolumeNode) -> N
             scene.RemoveNode(node)
 
 
+def check_apart(path: Path, name: str) -> None:
+    """Refuse (`InputError`) what is no scene, or points elsewhere; touches no scene, so it may run in a thread."""
+    apart(check_scene_and_images, path, name, name=name)
+
+
 def open_scene(app: SlicerApp, path: Path, name: str) -> OpenedScan:
-    """Open a saved scene and find its scan: one that was searched, else the first.
+    """Open a saved scene that `check_apart` took, and find its scan: one that was searched, else the first.
 
     Raises
     ------
     InputError
         It is no scene, or holds no scan.
     """
-    apart(check_scene_and_images, path, name, name=name)
     if not app.io_manager.load_scene(path):
         raise InputError(f"{name} cannot be opened as a scene.", "Give a .mrb that was saved here or in 3D Slicer.")
     scene = app.scene

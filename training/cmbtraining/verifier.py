@@ -17,6 +17,7 @@ from CMBSegmentationLib.tissue_shares import UNKNOWN
 from CMBSegmentationLib.verify import CHANNELS, CROP
 
 from .candidates import KINDS
+from .checkpoints import averaged
 from .config import Training
 
 SCALES, SHARES = (0, 2), (3, 4)  # channels: of the scan, and of what the map of regions says
@@ -79,24 +80,24 @@ def read_examples(*folders: Path) -> Examples:
     for folder in folders:
         if not any(folder.glob("*.npz")):
             raise FileNotFoundError(f"no candidates (*.npz) in {folder}; run collect_candidates.py first")
-    parts = [(path.stem, np.load(path)) for path in files]
-    kinds = [part["kinds"] for _, part in parts]
+    kinds, peaks, subjects = [], [], []
+    for path in files:
+        with np.load(path) as stored:
+            kinds.append(stored["kinds"])
+            peaks.append(stored["peaks"])
+            subjects.append(np.full(len(kinds[-1]), path.stem))
     crops = np.empty((sum(map(len, kinds)), *CROP, len(CHANNELS)), np.float16)  # filled in place: they are gigabytes
     filled = 0
-    for name, part in parts:
-        own = part["crops"]
+    for path in files:
+        with np.load(path) as stored:
+            own = stored["crops"]
         if own.shape[1:] != crops.shape[1:]:
             raise ValueError(
-                f"the crops of {name} have shape {own.shape[1:]}, not {crops.shape[1:]}: collect them anew"
+                f"the crops of {path.stem} have shape {own.shape[1:]}, not {crops.shape[1:]}: collect them anew"
             )
         crops[filled : filled + len(own)] = own
         filled += len(own)
-    return Examples(
-        crops,
-        np.concatenate(kinds),
-        np.concatenate([part["peaks"] for _, part in parts]),
-        np.concatenate([np.full(len(part["kinds"]), name) for name, part in parts]),
-    )
+    return Examples(crops, np.concatenate(kinds), np.concatenate(peaks), np.concatenate(subjects))
 
 
 class CandidateBatches(keras.utils.PyDataset):
@@ -175,7 +176,8 @@ class AveragePrecision(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Score all examples."""
         if logs is not None:
-            logs[self.NAME] = average_precision(scores(self.model, self.examples), self.examples.kinds == 0)
+            with averaged(self.model):
+                logs[self.NAME] = average_precision(scores(self.model, self.examples), self.examples.kinds == 0)
 
 
 def logits(model: keras.Model, examples: Examples) -> NDArray[np.float64]:

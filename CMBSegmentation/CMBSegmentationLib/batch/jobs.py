@@ -16,7 +16,7 @@ from ..detection import Detection, Settings
 from ..errors import told
 from ..lesions import ACCEPTED
 from ..output_folder import check_output_folder
-from ..paths import check_source, printable
+from ..present import check_present, printable
 from ..result_files import all_names, result_names
 from ..run import Request, run
 from ..safe_write import replacing
@@ -132,7 +132,7 @@ def do_scan(job: Job) -> Row:
         started = time.perf_counter()
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(job.threads)
         stages = _stages(job.model, job.device, job.stages, job.threads)
-        check_source(job.scan.path)
+        check_present(job.scan.path)
         thumbnail, record = job.scan.stem + THUMBNAIL, job.scan.stem + ENDING
         check_output_folder(job.folder, {*all_names(job.scan.stem), thumbnail, record}, overwrite=True)
         request = Request(job.scan.path, job.folder, device=job.device, settings=job.settings, overwrite=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..fields import Fields, read_json
+from ..image_size import check_voxels
 from ..lesions import Lesion
 from ..read import scan_stem
 from ..result_folder import checked_row
@@ -23,6 +25,8 @@ from .verdict import Verdict
 SCHEMA_VERSION = 1
 KIND = "cmb-review"
 ENDING = "_desc-cmb_review.json"
+MOST_LESIONS = 65535  # numbers that a label image holds
+MOST_TIMES = 4  # lesions may overlap
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,11 +116,18 @@ def from_text(text: str, source: str) -> SavedReview:
                 "Open it with the version that wrote it.",
             )
         shape = tuple(int(n) for n in data["shape"])
-        voxels = int(np.prod(shape))
+        if len(shape) != 3 or min(shape) < 1:
+            raise ValueError(f"shape {shape}")
+        check_voxels(shape, source)
+        voxels = math.prod(shape)
         fixed = tuple(_lesion_from_json(one, voxels) for one in data["lesions"])
         numbers = Numbering({int(p): int(n) for p, n in data["numbers"]}, int(data["last_number"]))
         highest = max([one.id for one in fixed] + list(numbers.by_peak.values()), default=0)
         numbers.last = max(numbers.last, highest)
+        if any(not -1 <= peak < voxels for peak in (*numbers.by_peak, *(one.peak for one in fixed))):
+            raise ValueError("a peak outside the scan")
+        if sum(len(one.voxels) for one in fixed) > MOST_TIMES * voxels:
+            raise ValueError("lesions larger than the scan")
         threshold = float(data["threshold"])
         if not 0 < threshold < 1:
             raise ValueError(f"threshold {threshold}")
@@ -168,7 +179,7 @@ def _lesion_from_json(data: Mapping[str, Any], voxels: int) -> ReviewedLesion:
     if data["origin"] not in ORIGINS:
         raise ValueError(f"origin {data['origin']!r}")
     return ReviewedLesion(
-        id=int(data["id"]),
+        id=Fields(data).whole("id", least=1, most=MOST_LESIONS),
         voxels=flat,
         lesion=Lesion(**checked_row(Fields(data["lesion"]))),
         peak=int(data["peak"]),

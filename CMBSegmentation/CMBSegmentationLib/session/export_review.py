@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import SimpleITK as sitk
 
-from ..errors import InputError, MachineError
+from ..errors import CMBError, InputError, MachineError
 from ..lesions import ACCEPTED, COLUMNS, Lesion
 from ..output_folder import check_output_folder
 from ..result_files import all_names
@@ -20,13 +20,37 @@ from ..review.review_file import ENDING
 from ..safe_write import replacing
 
 if TYPE_CHECKING:
+    from nibabel.nifti1 import Nifti1Header
+
     from ..detection import Detection
     from ..dicom_out import ExportSource
     from .open_review import OpenReview
 
 
+SAME_VALUE, SAME_SHARE = 0.5, 1e-3  # voxels of the same picture differ by rounding, and few by more
+
+
+@dataclass(frozen=True)
+class ExportedFrom:
+    """Where the scan under review came from, as far as its results are to be like it.
+
+    Attributes
+    ----------
+    dicom_folder : Path or None
+        A DICOM segmentation and report are written too.
+    series : str or None
+        UID of the series that was read of it.
+    header : nibabel.nifti1.Nifti1Header or None
+        Of its NIfTI file: results carry its sform and qform.
+    """
+
+    dicom_folder: Path | None = None
+    series: str | None = None
+    header: Nifti1Header | None = None
+
+
 def export_review(
-    review: OpenReview, out: Path, overwrite: bool = False, dicom_folder: Path | None = None
+    review: OpenReview, out: Path, overwrite: bool = False, origin: ExportedFrom | None = None
 ) -> dict[str, Path]:
     """Write a review's files.
 
@@ -37,8 +61,7 @@ def export_review(
         Made if it is not there.
     overwrite : bool
         Whether earlier results of the same scan may be replaced.
-    dicom_folder : Path, optional
-        The series that the scan came from; a DICOM segmentation and report are written too.
+    origin : ExportedFrom, optional
 
     Returns
     -------
@@ -57,10 +80,19 @@ def export_review(
     stem = stem_of(review)
     check_output_folder(out, all_names(stem), overwrite)
     detection = detection_of(review)
-    source = None if dicom_folder is None else _dicom_source(detection, dicom_folder)
+    origin, source, failed = origin or ExportedFrom(), None, None
+    if origin.dicom_folder is not None:
+        try:
+            source = _dicom_source(detection, origin.dicom_folder, origin.series)
+        except CMBError as error:  # told once the other files are there
+            failed = error
     reviewed = _said(review)
     notes = [*_notes(review, detection), *(source.notes if source else ())]
-    files = write_results(detection, out, stem, notes=notes, save_probability=True, reviewed=reviewed)
+    files = write_results(
+        detection, out, stem, notes=notes, save_probability=True, reviewed=reviewed, header=origin.header
+    )
+    if failed is not None:
+        raise failed
     if source is not None:
         from ..dicom_out import dicom_objects, write_objects
 
@@ -196,14 +228,17 @@ def _labels(review: OpenReview) -> sitk.Image:
     return image
 
 
-def _dicom_source(detection: Detection, folder: Path) -> ExportSource:
+def _dicom_source(detection: Detection, folder: Path, series: str | None) -> ExportSource:
     from ..dicom_out import DicomExport, prepare_export
-    from ..read import read_scan
+    from ..read_apart import read_scan_apart
 
-    source = read_scan(folder)
+    source, hint = read_scan_apart(folder, series), "Choose the scan's own folder."
     if source.image.GetSize() != detection.image.GetSize():
-        raise InputError(f"The series in {folder} is not this scan: its size differs.", "Choose the scan's own folder.")
+        raise InputError(f"The series in {folder} is not this scan: its size differs.", hint)
     apart = np.subtract(source.image.GetOrigin(), detection.image.GetOrigin())
     if np.abs(apart).max() > max(detection.image.GetSpacing()):
-        raise InputError(f"The series in {folder} lies elsewhere than this scan.", "Choose the scan's own folder.")
+        raise InputError(f"The series in {folder} lies elsewhere than this scan.", hint)
+    ours, theirs = (sitk.GetArrayViewFromImage(one) for one in (detection.image, source.image))
+    if np.mean(np.abs(np.subtract(ours, theirs, dtype=np.float32)) > SAME_VALUE) > SAME_SHARE:
+        raise InputError(f"The series in {folder} shows another picture than this scan.", hint)
     return prepare_export(source.frames, folder.name, DicomExport())

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 import slicer
@@ -36,8 +36,11 @@ from ..scene.brain_surface import hide_3d, show_3d
 from ..worker_process import ProcessRunner, Subprocess
 from .compare_review import compare_review
 from .detection_session import DetectionSession, State
-from .export_review import export_pdf, export_review
+from .export_review import ExportedFrom, export_pdf, export_review
 from .open_review import OpenReview
+
+if TYPE_CHECKING:
+    from nibabel.nifti1 import Nifti1Header
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -452,7 +455,13 @@ class ReviewSession(DetectionSession):
 
     @noticed
     def export(
-        self, folder: str | Path, *, overwrite: bool = False, dicom_folder: str | Path | None = None
+        self,
+        folder: str | Path,
+        *,
+        overwrite: bool = False,
+        dicom_folder: str | Path | None = None,
+        series: str | None = None,
+        header: Nifti1Header | None = None,
     ) -> dict[str, Path]:
         """Write the files of a detection, with the verdicts, to a folder.
 
@@ -464,13 +473,18 @@ class ReviewSession(DetectionSession):
             Whether earlier results of the same scan may be replaced.
         dicom_folder : path, optional
             The series that the scan came from: a DICOM segmentation and report are written too.
+        series : str, optional
+            Its UID, in a folder with many.
+        header : nibabel.nifti1.Nifti1Header, optional
+            Of the scan's NIfTI file, as for `outputs.write_results`.
 
         Returns
         -------
         dict
             Path by kind, as `outputs.write_results`.
         """
-        files = export_review(self._ready(), Path(folder), overwrite, Path(dicom_folder) if dicom_folder else None)
+        origin = ExportedFrom(Path(dicom_folder) if dicom_folder else None, series, header)
+        files = export_review(self._ready(), Path(folder), overwrite, origin)
         left = self.counts.unreviewed
         more = f" {left} of the list have no verdict yet." if left else ""
         self.noticed(Notice(f"Exported to {folder}.{more}"))
