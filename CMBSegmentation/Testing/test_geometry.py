@@ -214,6 +214,30 @@ def test_an_sform_that_is_no_number_is_refused(tmp_path, values):
         read_scan(path)
 
 
+@pytest.mark.parametrize("shape", [(50,), (20, 0, 12), (20, 24)])
+def test_a_nifti_file_of_too_few_axes_or_voxels_is_refused(tmp_path, shape):
+    image = nib.Nifti1Image(np.zeros(shape, np.int16), np.eye(4))
+    nib.save(image, tmp_path / "scan.nii")
+    with pytest.raises(InputError, match=r"too few voxels|2D"):
+        read_scan(tmp_path / "scan.nii")
+
+
+def test_a_file_of_surface_values_is_told_from_a_scan(tmp_path):
+    series = nib.cifti2.SeriesAxis(0, 1, 3)
+    surface = nib.cifti2.BrainModelAxis.from_mask(np.ones(8, bool), name="cortex_left")
+    nib.save(nib.Cifti2Image(np.zeros((3, 8), np.float32), (series, surface)), tmp_path / "x.dtseries.nii")
+    with pytest.raises(InputError, match="holds no volume"):
+        read_scan(tmp_path / "x.dtseries.nii")
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd", ".mha"])
+def test_labels_on_sheared_axes_are_never_resampled(tmp_path, suffix):
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[10, 12, 6] = 5
+    path, _ = sheared(labels, 0.06, suffix, tmp_path)
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(read_label_image(path)).T, labels)
+
+
 @pytest.mark.parametrize("axes", ["SPL", "RAI", "LPS"])
 def test_a_mask_in_another_order_of_axes_is_the_same_mask(axes, tmp_path):
     scan, mask = a_scan_and_half_of_it()

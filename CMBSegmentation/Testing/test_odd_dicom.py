@@ -18,6 +18,7 @@ from CMBSegmentationLib.dicom_choice import SeriesChoiceError
 from CMBSegmentationLib.dicom_values import numbers
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.read import read_scan
+from CMBSegmentationLib.scan_identity import identity_of
 
 OTHER, DERIVED = ["ORIGINAL", "PRIMARY", "OTHER"], ["DERIVED", "SECONDARY", "OTHER"]
 
@@ -111,7 +112,11 @@ def test_files_without_their_meta_header_are_read(tmp_path, kind):
             del one.file_meta
             one.preamble = None if kind.startswith("bare") else b"\0" * 128
         pydicom.dcmwrite(path, one, implicit_vr=implicit, little_endian=True, enforce_file_format=False)
-    np.testing.assert_array_equal(voxels(read_scan(tmp_path)), values)
+    scan = read_scan(tmp_path)
+    np.testing.assert_array_equal(voxels(scan), values)
+    identity = identity_of(scan)
+    assert (identity.patient, identity.date) == ("id-4711", "2026-01-02")
+    assert identity.series_uid == f"{ROOT}.2.1"
 
 
 # Lost slices
@@ -242,6 +247,12 @@ def test_each_frame_is_rescaled_by_its_own_numbers(tmp_path, compressed):
 
 
 # The wrong picture
+
+
+@pytest.mark.parametrize("name", ["AX T2* FA 20", "GRE_TE20_FA15", "ax t2star fa=12"])
+def test_a_flip_angle_in_the_name_makes_no_map_of_a_scan(tmp_path, name):
+    write_series(tmp_path, SeriesDescription=name, ImageType=OTHER)
+    assert read_scan(tmp_path).notes == ()
 
 
 WRONG = {
