@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import doctest
+import json
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,11 @@ from property_tests import examples
 
 from CMBSegmentationLib import fields
 from CMBSegmentationLib.fields import Fields, WrongValueError, read_json
-from CMBSegmentationLib.review.review_file import from_text
+from CMBSegmentationLib.lesions import ACCEPTED, Lesion
+from CMBSegmentationLib.review.grid import Grid
+from CMBSegmentationLib.review.lesion_list import Numbering, Review, ReviewedLesion
+from CMBSegmentationLib.review.review_file import SavedReview, from_text, to_text
+from CMBSegmentationLib.review.verdict import Verdict
 from CMBSegmentationLib.safe_write import DamagedFileError
 
 ANYTHING = st.recursive(
@@ -85,6 +91,44 @@ def test_json_that_no_file_can_hold_is_no_json(text):
         read_json(text)
     with pytest.raises(DamagedFileError):
         from_text(text, "a_desc-cmb_review.json")
+
+
+def a_review_text(**changes) -> str:
+    lesion = Lesion(1, ACCEPTED, 1.0, 2.0, 3.0, 14.0, 3.0, 1.1, 0.4, 0.8)
+    kept = ReviewedLesion(1, np.arange(40, 44), lesion, 41, verdict=Verdict("accepted", reader="SI"))
+    grid = Grid((10, 12, 14), np.eye(3, 4))
+    content = json.loads(to_text(SavedReview(Review(0.4, (kept,)), Numbering({41: 1}, 1), grid, "scan")))
+    for key, value in changes.items():
+        place = content["lesions"][0] if key in content["lesions"][0] else content
+        place[key] = value
+    return json.dumps(content)
+
+
+def test_a_review_is_read_back():
+    saved = from_text(a_review_text(), "review.json")
+    assert saved.review.fixed[0].voxels.tolist() == [40, 41, 42, 43]
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        {"shape": [100_000, 100_000, 9], "voxels": [[0, 5_000_000_000]]},
+        {"shape": [10, 12]},
+        {"shape": [10, -12, -14]},
+        {"voxels": [[1679, 2]]},
+        {"voxels": [[-1, 2]]},
+        {"voxels": []},
+        {"voxels": [[0, 1680]] * 5},
+        {"peak": 1680},
+        {"numbers": [[1680, 2]]},
+        {"id": 70_000},
+        {"id": -5},
+        {"lesion": {"id": 1, "status": "accepted", "r_mm": "left"}},
+    ],
+)
+def test_a_review_that_claims_what_cannot_be_is_damaged(claim):
+    with pytest.raises(DamagedFileError):
+        from_text(a_review_text(**claim), "review.json")
 
 
 def test_a_character_written_as_a_pair_is_read():

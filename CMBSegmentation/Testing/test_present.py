@@ -34,7 +34,7 @@ def test_a_link_of_git_annex_is_told_from_a_link_that_is_wrong(tmp_path):
         (tmp_path / name).symlink_to(target)
     with pytest.raises(InputError, match="git-annex"):
         check_present(tmp_path / "annexed.nii.gz")
-    with pytest.raises(InputError, match="a link to /nowhere/x.nii, which is not there"):
+    with pytest.raises(InputError, match=r"a link to /nowhere/x\.nii, which is not there"):
         check_present(tmp_path / "wrong.nii.gz")
 
 

@@ -120,14 +120,14 @@ def from_text(text: str, source: str) -> SavedReview:
             raise ValueError(f"shape {shape}")
         check_voxels(shape, source)
         voxels = math.prod(shape)
+        if sum(int(length) for one in data["lesions"] for _, length in one["voxels"]) > MOST_TIMES * voxels:
+            raise ValueError("lesions larger than the scan")
         fixed = tuple(_lesion_from_json(one, voxels) for one in data["lesions"])
         numbers = Numbering({int(p): int(n) for p, n in data["numbers"]}, int(data["last_number"]))
         highest = max([one.id for one in fixed] + list(numbers.by_peak.values()), default=0)
         numbers.last = max(numbers.last, highest)
         if any(not -1 <= peak < voxels for peak in (*numbers.by_peak, *(one.peak for one in fixed))):
             raise ValueError("a peak outside the scan")
-        if sum(len(one.voxels) for one in fixed) > MOST_TIMES * voxels:
-            raise ValueError("lesions larger than the scan")
         threshold = float(data["threshold"])
         if not 0 < threshold < 1:
             raise ValueError(f"threshold {threshold}")
