@@ -16,7 +16,8 @@ from ..detection import Detection, Settings
 from ..errors import told
 from ..lesions import ACCEPTED
 from ..output_folder import check_output_folder
-from ..present import check_present, printable
+from ..paths import printable
+from ..present import check_present
 from ..result_files import all_names, result_names
 from ..run import Request, run
 from ..safe_write import replacing
