@@ -16,9 +16,10 @@ from .read import scan_stem
 
 NAME = re.compile(r"(?P<entities>sub-[^_]+(_[^_]+)*)_(?P<suffix>[A-Za-z0-9]+)(?P<extension>\.nii(\.gz)?)")
 SUFFIX = re.compile(r"T2starw|T2star|swi|MEGRE|GRE[A-Za-z0-9]*")  # T2star: BIDS 1.0 to 1.4; MEGRE: since 1.5
-NO_MAGNITUDE = re.compile(r"pha(se)?|real|imag(inary)?|m(in|ax)?ip|minimum|maximum|map|qsm|chi|mask", re.IGNORECASE)
-SHORT = re.compile(r"([Mm](?:in|ax)?IP|QSM)")  # written without a boundary: SWImIP
-WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+NO_MAGNITUDE = re.compile(  # words of a label, which may be written together: SWImIP, rec-phaseMap
+    r"(?<![a-z])([Pp]ha(se)?|PHA(SE)?|[Rr]eal|REAL|[Ii]mag(inary)?|IMAG|[Mm](in|ax)?IP|mip|minip|maxip|[Mm]inimum|"
+    r"[Mm]aximum|[Mm]aps?|MAP|QSM|qsm|[Cc]hi|CHI|[Mm]ask)(?![a-z])"
+)
 TOLD_BY = ("part", "rec", "acq", "desc")  # entities whose value may say that it is no magnitude
 FOLDERS = ("sub-*/anat", "sub-*/swi", "sub-*/ses-*/anat", "sub-*/ses-*/swi")
 BIDS_VERSION = "1.9.0"
@@ -111,15 +112,9 @@ def _entities(name: str) -> dict[str, str] | None:
     if found is None or not SUFFIX.fullmatch(found["suffix"]):
         return None
     entities = {key: value for key, _, value in (part.partition("-") for part in found["entities"].split("_"))}
-    if "desc" in entities or any(NO_MAGNITUDE.fullmatch(word) for key in TOLD_BY for word in _words(entities.get(key))):
+    if "desc" in entities or any(NO_MAGNITUDE.search(entities.get(key, "")) for key in TOLD_BY):
         return None
     return {**entities, "suffix": found["suffix"], "extension": found["extension"]}
-
-
-def _words(label: str | None) -> list[str]:
-    """Part a label into its words: ``SWImIP10mm`` is SWI, mIP, mm."""
-    parts = SHORT.split(label or "")
-    return [word for n, part in enumerate(parts) for word in ([part] if n % 2 else WORD.findall(part))]
 
 
 def _echo_time(path: Path, entities: dict[str, str]) -> float:

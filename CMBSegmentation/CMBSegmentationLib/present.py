@@ -27,7 +27,7 @@ def check_present(path: Path) -> None:
         Says which, and how to get the content; or the path is none that a reader takes (`paths.check_source`).
     """
     check_utf_8(path)
-    if path.is_symlink() and not is_there(path):
+    if _is_link(path) and not is_there(path):
         target = path.readlink()
         if "annex" in target.parts:
             raise InputError(f"The content of {path.name} is not on this machine (a link of git-annex).", FETCH)
@@ -45,6 +45,13 @@ def check_present(path: Path) -> None:
         raise InputError(
             f"The content of {path.name} is not on this machine (a pointer of Git LFS or git-annex).", FETCH
         )
+
+
+def _is_link(path: Path) -> bool:
+    try:
+        return path.is_symlink()
+    except OSError:  # a name that the system does not take: told below
+        return False
 
 
 def is_pointer(path: Path) -> bool:

@@ -22,8 +22,8 @@ from CMBSegmentationLib.resources import sample_scan
 ENDS_ITSELF = """
 import os
 if os.environ.get("CMB_READING_APART"):
-    import SimpleITK
-    SimpleITK.ReadImage = lambda *_, **__: os.kill(os.getpid(), {signal})
+    import nibabel
+    nibabel.load = lambda *_, **__: os.kill(os.getpid(), {signal})
 """
 
 
@@ -79,9 +79,8 @@ def test_a_scan_read_apart_is_the_same(tmp_path):
 
 READS = """
 import sys
-from pathlib import Path
-from CMBSegmentationLib.read_apart import read_scan_apart
-read_scan_apart(Path(sys.argv[1]))
+from CMBSegmentationLib.read_apart import apart
+apart(open, sys.argv[1], name="a pipe")
 """
 
 

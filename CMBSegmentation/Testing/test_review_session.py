@@ -405,11 +405,12 @@ def test_the_archive_gets_what_was_decided(a_reviewed_series, tmp_path):
     assert "Equivocal" in told  # the uncertain one
 
 
-def test_dicom_without_a_series_is_refused_and_nothing_is_written(a_session, tmp_path):
+def test_dicom_without_a_series_is_refused_and_the_other_results_are_there(a_session, tmp_path):
     (tmp_path / "empty").mkdir()
     assert a_session.export(tmp_path / "out", dicom_folder=tmp_path / "empty") is None
     assert "DICOM" in last(a_session).message
-    assert not list(tmp_path.glob("out/*"))
+    assert list(tmp_path.glob("out/*_desc-cmb_lesions.json"))
+    assert not list(tmp_path.glob("out/*.dcm"))
 
 
 def test_the_report_of_a_review_is_written_as_pdf(a_session, tmp_path):

@@ -181,13 +181,19 @@ def _lesion_from_json(data: Mapping[str, Any], voxels: int) -> ReviewedLesion:
     return ReviewedLesion(
         id=Fields(data).whole("id", least=1, most=MOST_LESIONS),
         voxels=flat,
-        lesion=Lesion(**checked_row(Fields(data["lesion"]))),
+        lesion=_measured(data["lesion"]),
         peak=int(data["peak"]),
         origin=data["origin"],
         verdict=Verdict(**data["verdict"]) if data["verdict"] else None,
         deleted=bool(data["deleted"]),
         threshold=float(data["threshold"]),
     )
+
+
+def _measured(data: Mapping[str, Any]) -> Lesion:
+    """Check a lesion's values; its number is 0 until the review gives it one."""
+    number = int(data["id"])
+    return Lesion(**{**checked_row(Fields({**data, "id": max(1, number)})), "id": number})
 
 
 def _runs(flat: Flat) -> list[list[int]]:
