@@ -7,6 +7,8 @@ from collections.abc import Generator
 import pytest
 
 PLATFORM = "platform: "  # begins the only reasons for which a test may be skipped
+READ_APART = ("test_read_apart", "test_pointing_files", "test_real_worker", "test_web", "test_network", "test_panel")
+"""Files whose tests read as users do, each scan in a process of its own."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -47,3 +49,10 @@ def _fail_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
     if not reason.removeprefix("Skipped: ").startswith(PLATFORM):
         report.outcome = "failed"
         report.longrepr = f"{reason}. A test may be skipped only where its reason begins with {PLATFORM!r}."
+
+
+@pytest.fixture(autouse=True)
+def reads_in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have scans read here, not in a process of their own: it would cost half a second for each of hundreds."""
+    if not request.path.stem.startswith(READ_APART):
+        monkeypatch.setenv("CMB_READING_APART", "1")

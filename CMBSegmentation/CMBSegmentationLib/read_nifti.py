@@ -26,6 +26,7 @@ HEADER_BYTES = 540  # of NIfTI-2, the longer one
 LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 SAME_PLACE_VOXELS = 0.1  # NIfTI's quaternion is rounded to float32; a scan that was moved is further off
 SAME_SIZE = 0.01  # relative
+ROUNDING = 1e-5  # relative, of float32 in sums
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def read_nifti(path: Path) -> NiftiVolume:
         ) from error
     image = sitk.GetImageFromArray(values.T, isVector=False)
     if values.ndim == 3:
-        _set_place(image, affine)
+        _set_place(image, affine, np.array(stored.header["pixdim"][1:4], np.float64))
     return NiftiVolume(image, stored.header, notes)
 
 
@@ -192,18 +193,19 @@ def _furthest_mm(one: NDArray[np.float64], other: NDArray[np.float64], shape: tu
     return float(np.linalg.norm((corners @ (one - other).T)[:, :3], axis=1).max())
 
 
-def _set_place(image: sitk.Image, affine: NDArray[np.float64]) -> None:
+def _set_place(image: sitk.Image, affine: NDArray[np.float64], said: NDArray[np.float64]) -> None:
     to_lps = LPS_FROM_RAS @ affine
-    spacing = np.linalg.norm(to_lps[:3, :3], axis=0)
-    if not (np.isfinite(spacing).all() and spacing.min() > 0):
-        raise InputError(f"The header says voxels of {_sizes(spacing)} mm.", WRONG_SIZE)
-    image.SetSpacing(spacing.tolist())
-    image.SetOrigin(to_lps[:3, 3].tolist())
-    direction = to_lps[:3, :3] / spacing
+    lengths = np.linalg.norm(to_lps[:3, :3], axis=0)
+    if not (np.isfinite(lengths).all() and lengths.min() > 0):
+        raise InputError(f"The header says voxels of {_sizes(lengths)} mm.", WRONG_SIZE)
+    direction = to_lps[:3, :3] / lengths
     if abs(np.linalg.det(direction)) < 1e-3:
         raise InputError(
             "The header's axes lie in one plane.", "Correct the sform or qform in the header or export the scan again."
         )
+    is_rounded = np.abs(said - lengths) < ROUNDING * lengths  # then pixdim has the size itself
+    image.SetSpacing(np.where(is_rounded, said, lengths).tolist())
+    image.SetOrigin(to_lps[:3, 3].tolist())
     image.SetDirection(direction.ravel().tolist())
 
 
