@@ -7,7 +7,7 @@ from collections.abc import Generator
 import pytest
 
 PLATFORM = "platform: "  # begins the only reasons for which a test may be skipped
-READ_APART = ("test_read_apart", "test_pointing_files", "test_real_worker", "test_web", "test_network", "test_panel")
+READ_APART = ("test_read_apart", "test_pointing", "test_real_worker", "test_web", "test_network", "test_panel")
 """Files whose tests read as users do, each scan in a process of its own."""
 
 

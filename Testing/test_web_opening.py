@@ -102,8 +102,8 @@ def test_where_two_series_are_equally_suitable_the_reader_chooses(page, tmp_path
     dialog = page.get_by_role("dialog", name="Choose a series")
     dialog.get_by_text("equally suitable").wait_for()
     dialog.get_by_text("15 'SWI'", exact=True).click()
-    page.get_by_text("22 × 24 × 12 voxels").wait_for()
     dialog.wait_for(state="hidden")
+    page.locator(".cmb-scan").get_by_text("study", exact=True).wait_for()
 
 
 def test_a_file_is_opened_by_dropping_it(page):
