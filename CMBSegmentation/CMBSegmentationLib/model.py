@@ -170,7 +170,10 @@ def load_model(path: Path, device: str = "auto", task: str = "detect", *, thread
 
 def read_manifest(session: Any, source: str) -> Manifest:
     """Read the manifest of an open session; `ModelError` if there is none."""
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    try:
+        text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    except UnicodeDecodeError as error:
+        raise ModelError(f"The description inside {source} is damaged.", "Get the file again.") from error
     if text is None:
         raise ModelError(
             f"{source} has no manifest ({METADATA_KEY}).", "Give a model made by training/export.py of this project."
