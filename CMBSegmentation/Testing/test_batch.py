@@ -123,7 +123,10 @@ def made_tiny(last: Path, folder: Path) -> None:
 
 
 def records(out: Path) -> list[Path]:
-    return [path for path in out.rglob("*_desc-cmb_files.json") if not path.name.startswith(".")]
+    try:
+        return [path for path in out.rglob("*_desc-cmb_files.json") if not path.name.startswith(".")]
+    except FileNotFoundError:  # a draft went while it was listed
+        return records(out)
 
 
 # BIDS
