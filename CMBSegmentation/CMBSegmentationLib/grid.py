@@ -1,4 +1,4 @@
-"""Whether two images have the same voxels, in whatever order of axes: asked here and nowhere else."""
+"""Whether two images have the same voxels, in whatever order of axes."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ def sheared(values, shear, suffix, folder):
 
 @pytest.mark.parametrize("suffix", [".nii.gz", ".mha", ".nrrd"])
 def test_a_rounding_of_the_axes_is_taken_off_and_no_voxel_moves_by_a_tenth(tmp_path, values, suffix):
-    path, affine = sheared(values, 0.003, suffix, tmp_path)
+    path, affine = sheared(values, 0.008, suffix, tmp_path)  # 0.16 mm if turned about the middle
     scan = read_scan(path)
     assert "corrected" in scan.notes[0]
     np.testing.assert_array_equal(sitk.GetArrayFromImage(scan.image).T, values)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..context import with_regions
 from ..errors import InputError
+from ..grid import SAME_GRID_VOXELS
 from ..lesions import CANDIDATE_PROBABILITY, Lesion, LesionRules
 from ..read import checked_scan, scan_stem
 from ..result_folder import read_result_folder
@@ -32,8 +33,6 @@ from .lesion_nodes import (
     style_segmentation,
 )
 from .volumes import fill_volume, geometry_of, image_from_volume, set_geometry, world_ijk_to_ras
-
-SAME_GRID_VOXELS = 0.1  # NIfTI rounds geometry to float32; a scan that was moved is further off
 
 NODE_KINDS = {  # kind: node class, and what follows the scan's name in the node's
     names.SEGMENTATION: ("vtkMRMLSegmentationNode", "CMB"),
