@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .dicom_headers import FolderContent, Frame, Series
+from .summary import counted
 
 MOST_ABSENT = 20  # numbers that start higher are counted from elsewhere
 NAMED = 3  # files, in a note
@@ -34,15 +35,15 @@ def losses(found: FolderContent, series: Series, frames: Sequence[Frame]) -> lis
     if found.damaged:
         names = ", ".join(path.name for path in found.damaged[:NAMED]) + (" …" if len(found.damaged) > NAMED else "")
         notes.append(
-            f"{len(found.damaged)} of the folder's files could not be read ({names}): empty, damaged or not there. "
-            "Slices may be missing."
+            f"{counted(len(found.damaged), 'file')} of the folder could not be read ({names}): empty, damaged or "
+            "not there. Slices may be missing."
         )
     if found.repeated:
-        notes.append(f"{found.repeated} files hold slices that other files hold, too: each was read once.")
+        notes.append(f"{counted(found.repeated, 'duplicate slice')} skipped.")
     if found.shared_uids:
         notes.append(
-            f"{found.shared_uids} files bear the SOP Instance UID of another slice, against the standard: they were "
-            "read by position."
+            f"{counted(found.shared_uids, 'file')} with the SOP Instance UID of another slice, against the standard: "
+            "slices were told apart by position."
         )
     numbered = _missing_by_number(series, found)
     if numbered:
@@ -98,8 +99,8 @@ def _shorter_than(other: Series, series: Series, frames: Sequence[Frame]) -> str
     if not further or len(places) != max(places) - min(places) + 1 or further > MOST_ABSENT:
         return ""
     return (
-        f"Series {other.name} of the same grid has {further} slices beyond this one's: some of {series.name} may be "
-        "missing at an end."
+        f"Series {other.name} of the same grid has {counted(further, 'slice')} beyond this one's: slices of "
+        f"{series.name} may be missing at an end."
     )
 
 

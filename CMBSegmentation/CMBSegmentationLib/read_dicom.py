@@ -105,8 +105,8 @@ def _files_in(folder: Path) -> list[Path]:
 def _nothing_found(path: Path, paths: Sequence[Path], found: FolderContent) -> InputError:
     if any(file.name.upper() == "DICOMDIR" for file in paths):
         return InputError(
-            f"{path.name} is a table of contents (DICOMDIR), or a folder with nothing else.",
-            "Give the folder that holds it together with the images.",
+            f"{path.name} is only a table of contents (DICOMDIR), without images.",
+            "Give the folder that holds the images.",
         )
     what = _what_else(paths)
     if found.damaged:

@@ -110,7 +110,7 @@ def read_nifti(path: Path) -> NiftiVolume:
         ) from error
     image = sitk.GetImageFromArray(values.T, isVector=False)
     if values.ndim == 3:
-        _set_place(image, affine, np.array(stored.header["pixdim"][1:4], np.float64))
+        _set_place(image, affine, np.array(stored.header["pixdim"][1:4], np.float64), path.name)
     return NiftiVolume(image, stored.header, notes)
 
 
@@ -193,15 +193,15 @@ def _furthest_mm(one: NDArray[np.float64], other: NDArray[np.float64], shape: tu
     return float(np.linalg.norm((corners @ (one - other).T)[:, :3], axis=1).max())
 
 
-def _set_place(image: sitk.Image, affine: NDArray[np.float64], said: NDArray[np.float64]) -> None:
+def _set_place(image: sitk.Image, affine: NDArray[np.float64], said: NDArray[np.float64], name: str) -> None:
     to_lps = LPS_FROM_RAS @ affine
     lengths = np.linalg.norm(to_lps[:3, :3], axis=0)
     if not (np.isfinite(lengths).all() and lengths.min() > 0):
-        raise InputError(f"The header says voxels of {_sizes(lengths)} mm.", WRONG_SIZE)
+        raise InputError(f"{name} says its voxels are {_sizes(lengths)} mm wide.", WRONG_SIZE)
     direction = to_lps[:3, :3] / lengths
     if abs(np.linalg.det(direction)) < 1e-3:
         raise InputError(
-            "The header's axes lie in one plane.", "Correct the sform or qform in the header or export the scan again."
+            f"The axes of {name} lie in one plane.", "Correct its sform or qform, or export the scan again."
         )
     is_rounded = np.abs(said - lengths) < ROUNDING * lengths  # then pixdim has the size itself
     image.SetSpacing(np.where(is_rounded, said, lengths).tolist())

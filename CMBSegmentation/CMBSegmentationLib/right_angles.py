@@ -52,7 +52,7 @@ def with_right_angles(image: sitk.Image, name: str) -> tuple[sitk.Image, tuple[s
     if np.abs(lengths - 1).max() > LENGTH_OF_AXIS:
         raise InputError(
             f"{name} contradicts itself: the directions of its axes have lengths of "
-            f"{', '.join(f'{length:.3g}' for length in lengths)} in place of 1.",
+            f"{', '.join(f'{length:.3g}' for length in lengths)} instead of 1.",
             "Correct the header or export the scan again.",
         )
     left, stretch, right = np.linalg.svd(direction / lengths)
@@ -65,12 +65,14 @@ def with_right_angles(image: sitk.Image, name: str) -> tuple[sitk.Image, tuple[s
         )
     moved = _furthest_voxels(image, direction, straight)
     if moved <= CORRECTED_VOXELS:
-        note = f"The axes of {name} were not at right angles: corrected, which moved no voxel by more than "
-        notes = (f"{note}{moved:.2g} of a voxel.",) if moved > SILENT_VOXELS else ()
-        return _turned(image, straight), notes
+        note = (
+            f"The axes of {name} were not exactly at right angles. This was corrected; no voxel moved by more than "
+            f"{moved:.2g} voxels."
+        )
+        return _turned(image, straight), (note,) if moved > SILENT_VOXELS else ()
     return _resampled(image, straight), (
         f"The axes of {name} are not at right angles ({90 - angle:.2g} degrees off): it was resampled onto a regular "
-        "grid, on which the results lie, too.",
+        "grid. The results lie on that grid.",
     )
 
 

@@ -127,7 +127,7 @@ def test_slices_that_share_a_uid_are_read_by_position_and_that_is_said(tmp_path)
     rewrite(tmp_path, lambda one, number: setattr(one, "SOPInstanceUID", f"{ROOT}.{number % 5}"))
     scan = read_scan(tmp_path)
     np.testing.assert_array_equal(voxels(scan), values)
-    assert "7 files bear the SOP Instance UID of another slice" in " ".join(scan.notes)
+    assert "7 files with the SOP Instance UID of another slice" in " ".join(scan.notes)
 
 
 @pytest.mark.parametrize("loss", ["empty", "dangling", "cut off header"])
@@ -143,7 +143,7 @@ def test_files_that_cannot_be_read_are_counted_and_named(tmp_path, loss):
             path.write_bytes(b"" if loss == "empty" else whole[:200])
     scan = read_scan(tmp_path)
     assert len(voxels(scan)) == 10
-    assert "2 of the folder's files could not be read" in (said := " ".join(scan.notes))
+    assert "2 files of the folder could not be read" in (said := " ".join(scan.notes))
     assert lost[0].name in said
 
 
@@ -158,7 +158,7 @@ def test_slices_missing_at_an_end_are_told_by_another_series_of_the_same_grid(tm
     write_series(tmp_path, number=3, SeriesDescription="SWI", skip=skip, InstanceNumber="")
     write_series(tmp_path, number=4, SeriesDescription="phase", ImageType=["ORIGINAL", "PRIMARY", "P"])
     said = " ".join(read_scan(tmp_path).notes)
-    assert f"Series 4 'phase' of the same grid has {len(skip)} slices beyond this one's" in said
+    assert f"Series 4 'phase' of the same grid has {len(skip)} slice{'s' * (len(skip) > 1)} beyond this one's" in said
 
 
 def test_a_series_that_covers_more_on_another_grid_says_nothing(tmp_path):
@@ -402,4 +402,4 @@ def test_other_files_in_the_folder_do_no_harm(tmp_path):
     shutil.copy(next(tmp_path.glob("*.dcm")), tmp_path / "copy.dcm")
     scan = read_scan(tmp_path)
     np.testing.assert_array_equal(voxels(scan), values)
-    assert scan.notes == ("1 files hold slices that other files hold, too: each was read once.",)
+    assert scan.notes == ("1 duplicate slice skipped.",)

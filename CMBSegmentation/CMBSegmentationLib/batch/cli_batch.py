@@ -22,6 +22,7 @@ from ..output_folder import check_output_folder, remove_forgotten_drafts
 from ..paths import printable
 from ..safe_write import replacing
 from ..stages import StageChoice, Stages, load_stages
+from ..summary import counted
 from .cluster import run_jobs, workers
 from .cohort import write_page, write_table
 from .jobs import Job, Row, earlier_row
@@ -54,7 +55,7 @@ def run_batch(arguments: argparse.Namespace, screen: Console) -> int:
     if others:
         names = ", ".join(others[:3]) + (" …" if len(others) > 3 else "")
         screen.print(
-            f"Not searched: {len(others)} images that are phase, projections, maps or shorter echoes ({names}).",
+            f"Not searched: {counted(len(others), 'image')} (phase, projection, map or shorter echo): {names}.",
             highlight=False,
             soft_wrap=True,
             markup=False,
