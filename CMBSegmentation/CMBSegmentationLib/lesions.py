@@ -11,6 +11,8 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from .fields import Fields
+
 COLUMNS = (
     "id", "status", "r_mm", "a_mm", "s_mm", "volume_mm3", "diameter_mm", "elongation", "contrast",
     "probability", "verifier", "region", "side", "dropped_because",
@@ -70,6 +72,21 @@ class Lesion:
     def as_row(self) -> dict[str, Any]:
         """Values by column name, in the order of `COLUMNS`."""
         return asdict(self)
+
+
+def checked_row(one: Fields) -> dict[str, Any]:
+    """Read a lesion's values from a file, by `COLUMNS`; `WrongValueError` where one is of another kind."""
+    positive = ("volume_mm3", "diameter_mm", "elongation")
+    row: dict[str, Any] = {
+        "id": one.whole("id", least=1, most=65535),
+        "status": one.text("status", choices=(ACCEPTED, DROPPED)),
+        **{name: one.number(name) for name in ("r_mm", "a_mm", "s_mm", "contrast")},
+        **{name: one.number(name, least=0) for name in positive},
+        "probability": one.number("probability", least=0, most=1),
+        "verifier": one.number("verifier", least=0, most=1, default=None),
+        **{name: one.text(name, default="") for name in ("region", "side", "dropped_because")},
+    }
+    return {name: row[name] for name in COLUMNS}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from .errors import InputError
 from .fields import Fields, WrongValueError, read_json
 from .image_file import read_image
-from .lesions import ACCEPTED, COLUMNS, DROPPED
+from .lesions import checked_row
 from .manifest import check_training
 from .paths import check_utf_8
 from .read import read_label_image
@@ -119,21 +119,6 @@ def _list_of(folder: Path, stem: str | None) -> Path:
             f"{folder} holds the results of {len(lists)} scans ({stems}{more}){of}.", "Give the scan that is meant."
         )
     return own[0] if own else lists[0]
-
-
-def checked_row(one: Fields) -> dict[str, Any]:
-    """A lesion's values by `COLUMNS`, each of its own kind."""
-    positive = ("volume_mm3", "diameter_mm", "elongation")
-    row: dict[str, Any] = {
-        "id": one.whole("id", least=1, most=65535),
-        "status": one.text("status", choices=(ACCEPTED, DROPPED)),
-        **{name: one.number(name) for name in ("r_mm", "a_mm", "s_mm", "contrast")},
-        **{name: one.number(name, least=0) for name in positive},
-        "probability": one.number("probability", least=0, most=1),
-        "verifier": one.number("verifier", least=0, most=1, default=None),
-        **{name: one.text(name, default="") for name in ("region", "side", "dropped_because")},
-    }
-    return {name: row[name] for name in COLUMNS}
 
 
 def _said(one: Fields) -> dict[str, Any]:

@@ -14,9 +14,8 @@ import numpy as np
 
 from ..fields import Fields, read_json
 from ..image_size import check_voxels
-from ..lesions import Lesion
+from ..lesions import Lesion, checked_row
 from ..read import scan_stem
-from ..result_folder import checked_row
 from ..safe_write import DamagedFileError
 from .grid import Flat, Grid
 from .lesion_list import ORIGINS, Numbering, Review, ReviewedLesion
