@@ -25,6 +25,7 @@ from CMBSegmentationLib.safe_write import put_in_place
 
 from .config import Config
 from .networks import build_network
+from .onnx_normalization import fuse_normalization
 
 OPSET = 17
 LARGEST_DIFFERENCE = 1e-4
@@ -145,7 +146,7 @@ def export(
     Raises
     ------
     ExportError
-        A difference is above 1e-4.
+        A difference is above 1e-4, or a layer is none that is known.
     """
     size: tuple[int | None, ...] = (None, None, None) if dynamic else manifest.patch_size
     network = build_network(replace(config, network=replace(config.network, l2=0.0)), size)
@@ -154,10 +155,7 @@ def export(
 
     signature = (tf.TensorSpec((None, *size, 1), tf.float32, name="scan"),)
     function = tf.function(lambda scan: tf.identity(network(scan, training=False), name="logits"), signature)
-    graph, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
-    entry = graph.metadata_props.add()
-    entry.key, entry.value = METADATA_KEY, manifest.to_json()
-    onnx.checker.check_model(graph)
+    graph = converted(function, signature, manifest)
 
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         draft = Path(folder) / out.name
@@ -167,6 +165,25 @@ def export(
             raise ExportError(f"ONNX differs from TensorFlow ({difference}); allowed is {LARGEST_DIFFERENCE:g}.")
         put_in_place(draft, out)
     return difference
+
+
+def converted(function: Any, signature: Sequence[tf.TensorSpec], manifest: Manifest) -> onnx.ModelProto:
+    """Give a TensorFlow function as an ONNX graph with its manifest inside.
+
+    Raises
+    ------
+    ExportError
+        A layer was converted in a way that is not known here.
+    """
+    graph, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
+    try:
+        fuse_normalization(graph)
+    except ValueError as error:
+        raise ExportError(str(error)) from error
+    entry = graph.metadata_props.add()
+    entry.key, entry.value = METADATA_KEY, manifest.to_json()
+    onnx.checker.check_model(graph)
+    return graph
 
 
 def parity(network: keras.Model, path: Path, manifest: Manifest, scans: Sequence[NDArray[np.floating]] = ()) -> Parity:

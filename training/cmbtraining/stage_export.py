@@ -15,17 +15,16 @@ import numpy as np
 import onnx
 import onnxruntime
 import tensorflow as tf
-import tf2onnx
 from scipy.special import softmax
 
-from CMBSegmentationLib.manifest import METADATA_KEY, SCHEMA_VERSION, Manifest
+from CMBSegmentationLib.manifest import SCHEMA_VERSION, Manifest
 from CMBSegmentationLib.model import load_model
 from CMBSegmentationLib.region_input import SIDE_MULTIPLE
 from CMBSegmentationLib.safe_write import put_in_place
 from CMBSegmentationLib.verify import CROP
 
 from .candidates import KINDS
-from .onnx_export import LARGEST_DIFFERENCE, OPSET, ExportError
+from .onnx_export import LARGEST_DIFFERENCE, ExportError, converted
 from .regions.atlas import CLASSES
 from .regions.scans import SPACING_MM
 
@@ -113,16 +112,13 @@ def export_stage(trained: keras.Model, manifest: Manifest, out: Path) -> float:
     Raises
     ------
     ExportError
-        That difference is above 1e-4.
+        That difference is above 1e-4, or a layer is none that is known.
     """
     network, shape = trained, tuple(trained.input_shape[1:])
     network.layers[-1].activation = keras.activations.linear
     signature = (tf.TensorSpec((None, *shape), tf.float32, name="input"),)
     function = tf.function(lambda given: tf.identity(network(given, training=False), name="logits"), signature)
-    graph, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
-    entry = graph.metadata_props.add()
-    entry.key, entry.value = METADATA_KEY, manifest.to_json()
-    onnx.checker.check_model(graph)
+    graph = converted(function, signature, manifest)
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         draft = Path(folder) / out.name
         onnx.save(graph, draft)

@@ -129,6 +129,37 @@ def test_the_learning_rate_rises_falls_and_ends_low():
     assert rates[1] > rates[2] > rates[3] == pytest.approx(1e-4)
 
 
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_exported_channels_are_normalised_by_one_operator(tmp_path, dynamic):
+    import onnx
+
+    from cmbtraining.onnx_export import export, manifest_for
+
+    config = config_from_dict({**TINY, "detection": {"patch_size": [16, 16, 8]}})
+    network = build_network(config)
+    rng = np.random.default_rng(7)
+    network.set_weights([w + rng.normal(0, 0.1, w.shape).astype(np.float32) for w in network.get_weights()])
+    manifest = manifest_for(config, name="tiny", version="1", training={"what": "nothing"}, intended_use="a test")
+    difference = export(network, config, manifest, tmp_path / "tiny.onnx", dynamic=dynamic)
+    assert difference.worst < 1e-4
+    kinds = [node.op_type for node in onnx.load(tmp_path / "tiny.onnx").graph.node]
+    norms = sum(isinstance(layer, keras.layers.GroupNormalization) for layer in network.layers)
+    assert kinds.count("InstanceNormalization") == norms > 0
+    assert "ReduceMean" not in kinds
+
+
+def test_a_normalisation_that_is_not_known_is_refused():
+    import onnx
+    from onnx import helper
+
+    from cmbtraining.onnx_normalization import fuse_normalization
+
+    node = helper.make_node("Identity", ["a"], ["b"], name="net/group_normalization_1/Surprise")
+    info = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in "ab"]
+    with pytest.raises(ValueError, match="group_normalization_1 was converted to ONNX in an unknown way"):
+        fuse_normalization(helper.make_model(helper.make_graph([node], "net", info[:1], info[1:])))
+
+
 # patches
 
 
