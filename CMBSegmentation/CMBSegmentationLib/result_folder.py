@@ -15,6 +15,7 @@ from .lesions import checked_row
 from .manifest import check_training
 from .paths import check_utf_8
 from .read import read_label_image
+from .read_apart import apart
 from .result_files import ENDINGS, SCHEMA_VERSION, result_names
 from .review.lesion_list import REVIEW_COLUMNS
 from .scan_identity import NAMING
@@ -91,15 +92,9 @@ def read_result_folder(folder: Path, stem: str | None = None) -> ResultFolder:
         provenance = {**checked_provenance(content.fields("provenance")), "notes": notes}
     except (OSError, ValueError) as error:
         raise InputError(f"{path.name} is damaged ({error}).", "Run the detection again.") from error
-    return ResultFolder(
-        rows=rows,
-        provenance=provenance,
-        labels=_read_image(folder / names["labels"]),
-        probability=_read_image_if_there(folder / names["probability"]),
-        brain=_read_image_if_there(folder / names["brain"]),
-        stem=stem,
-        reviewed=reviewed,
-    )
+    files = [folder / names[kind] for kind in ("labels", "probability", "brain")]
+    labels, probability, brain = apart(_read_images, *files, name=names["labels"])
+    return ResultFolder(rows, provenance, labels, probability, brain, stem, reviewed)
 
 
 def _list_of(folder: Path, stem: str | None) -> Path:
@@ -153,6 +148,14 @@ def checked_provenance(about: Fields) -> dict[str, Any]:
     return about.plain
 
 
+def _read_images(
+    labels: Path, probability: Path, brain: Path
+) -> tuple[sitk.Image, sitk.Image | None, sitk.Image | None]:
+    """Read the labels, which must be there, and what else was stored."""
+    heat, tissue = (_read_image(path) if path.exists() else None for path in (probability, brain))
+    return _read_image(labels), heat, tissue
+
+
 def _read_image(path: Path) -> sitk.Image:
     check_utf_8(path)
     try:
@@ -165,7 +168,3 @@ def _read_image(path: Path) -> sitk.Image:
         return reader(path)
     except (RuntimeError, InputError) as error:
         raise InputError(f"{path.name} is missing or damaged.", "Run the detection again.") from error
-
-
-def _read_image_if_there(path: Path) -> sitk.Image | None:
-    return _read_image(path) if path.exists() else None

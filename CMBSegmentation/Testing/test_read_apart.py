@@ -18,6 +18,7 @@ from CMBSegmentationLib.errors import InputError, MachineError
 from CMBSegmentationLib.read import read_scan
 from CMBSegmentationLib.read_apart import read_scan_apart
 from CMBSegmentationLib.resources import sample_scan
+from CMBSegmentationLib.result_folder import read_result_folder
 
 ENDS_ITSELF = """
 import os
@@ -64,6 +65,13 @@ def test_any_death_of_a_reader_is_told(tmp_path, monkeypatch, signal, kind, word
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     with pytest.raises(kind, match=words):
         read_scan_apart(sample_scan())
+
+
+def test_results_on_which_a_reader_crashes_are_told(a_result_folder, tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text(ENDS_ITSELF.format(signal=11))
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    with pytest.raises(InputError, match=r"dseg.nii.gz cannot be read: its reader crashed on it \(signal 11\)"):
+        read_result_folder(a_result_folder)
 
 
 def test_a_scan_read_apart_is_the_same(tmp_path):
