@@ -1,8 +1,9 @@
 """Start from a trained network: a .keras file, or an .onnx file as `cmb models` lists them.
 
-An exported file holds each batch normalisation as one factor and one offset. Its mean and variance are
-measured again on patches of the new data, and scale and shift set so that the network computes what it
-did: only then does training, which normalises by each batch, go on from the same function.
+An exported in-plane network holds its weights as they are. One of the paper's kind holds each batch normalisation as
+one factor and one offset: its mean and variance are measured again on patches of the new data, and scale and shift set
+so that the network computes what it did. Only then does training, which normalises by each batch, go on from the same
+function.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def start_from(model: keras.Model, path: Path, patches: NDArray[np.float32]) -> 
     Parameters
     ----------
     model : keras.Model
-        From `cmbtraining.network.build_unet`.
+        From `cmbtraining.networks.build_network`.
     path : Path
         ``best.keras`` of a run, or an exported .onnx.
     patches : float32 array (b, i, j, k, 1)
@@ -37,7 +38,10 @@ def start_from(model: keras.Model, path: Path, patches: NDArray[np.float32]) -> 
         The file cannot be read, or holds another network.
     """
     if path.suffix == ".onnx":
-        _take_onnx(model, path, patches)
+        if any(isinstance(layer, keras.layers.GroupNormalization) for layer in model.layers):
+            _take_constants(model, path)
+        else:
+            _take_onnx(model, path, patches)
         return
     try:
         trained = keras.models.load_model(path, compile=False)
@@ -46,6 +50,30 @@ def start_from(model: keras.Model, path: Path, patches: NDArray[np.float32]) -> 
     if [w.shape for w in trained.weights] != [w.shape for w in model.weights]:
         raise CheckpointError(f"{path} holds another network than the configuration's: compare network.filters.")
     model.set_weights(trained.get_weights())
+
+
+def _take_constants(model: keras.Model, path: Path) -> None:
+    """Set the weights of an in-plane network, each kind of layer in the order in which the graph computes."""
+    nodes = _nodes_with_constants(path)
+    kernels = {
+        kind: [[constants[0].transpose(2, 3, 4, 1, 0)] for name, constants in nodes if name == kind and constants]
+        for kind in ("Conv", "ConvTranspose")
+    }
+    biases = [
+        constants[0].ravel() for name, constants in nodes if name == "Add" and constants and constants[0].ndim == 5
+    ]
+    turned = [[*kernel, bias] for kernel, bias in zip(kernels["ConvTranspose"], biases, strict=False)]
+    norms = [constants for name, constants in nodes if name == "InstanceNormalization"]
+    for kind, weights in (
+        (keras.layers.Conv3D, kernels["Conv"]),
+        (keras.layers.Conv3DTranspose, turned),
+        (keras.layers.GroupNormalization, norms),
+    ):
+        ours = [layer for layer in model.layers if type(layer) is kind]
+        if [[w.shape for w in layer.weights] for layer in ours] != [[w.shape for w in one] for one in weights]:
+            raise CheckpointError(f"{path} holds another network than the configuration's: compare network.filters.")
+        for layer, one in zip(ours, weights, strict=True):
+            layer.set_weights(one)
 
 
 def _take_onnx(model: keras.Model, path: Path, patches: NDArray[np.float32]) -> None:
@@ -72,6 +100,22 @@ def _set_norm(norm: Any, factor: NDArray, offset: NDArray, mean: NDArray, varian
 
 def _read_onnx(path: Path) -> tuple[list[tuple[NDArray, NDArray]], list[tuple[NDArray, NDArray]]]:
     """Kernels with biases, and factors with offsets, each in the order in which the graph computes."""
+    kernels: list[tuple[NDArray, NDArray]] = []
+    factors: list[NDArray] = []
+    offsets: list[NDArray] = []
+    for kind, constants in _nodes_with_constants(path):
+        if kind == "Conv" and constants and constants[0].ndim == 5:
+            bias = constants[1] if len(constants) > 1 else np.zeros(len(constants[0]), np.float32)
+            kernels.append((constants[0].transpose(2, 3, 4, 1, 0), bias))
+        elif kind in ("Mul", "Add") and constants and constants[0].ndim == 5:
+            (factors if kind == "Mul" else offsets).append(constants[0].reshape(-1))
+    if len(factors) != len(offsets):
+        raise CheckpointError(f"{path} is not a network of this project's export.py.")
+    return kernels, list(zip(factors, offsets, strict=True))
+
+
+def _nodes_with_constants(path: Path) -> list[tuple[str, list[NDArray]]]:
+    """The graph's nodes in the order in which they compute: kind, and the constants that they take."""
     try:
         import onnx
         from onnx import numpy_helper
@@ -80,16 +124,4 @@ def _read_onnx(path: Path) -> tuple[list[tuple[NDArray, NDArray]], list[tuple[ND
     except Exception as error:  # onnx raises protobuf's own
         raise CheckpointError(f"{path} cannot be read as ONNX ({error}).") from error
     values = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
-    kernels: list[tuple[NDArray, NDArray]] = []
-    factors: list[NDArray] = []
-    offsets: list[NDArray] = []
-    for node in graph.node:
-        constants = [values[name] for name in node.input if name in values]
-        if node.op_type == "Conv" and constants and constants[0].ndim == 5:
-            bias = constants[1] if len(constants) > 1 else np.zeros(len(constants[0]), np.float32)
-            kernels.append((constants[0].transpose(2, 3, 4, 1, 0), bias))
-        elif node.op_type in ("Mul", "Add") and constants and constants[0].ndim == 5:
-            (factors if node.op_type == "Mul" else offsets).append(constants[0].reshape(-1))
-    if len(factors) != len(offsets):
-        raise CheckpointError(f"{path} is not a network of this project's export.py.")
-    return kernels, list(zip(factors, offsets, strict=True))
+    return [(node.op_type, [values[name] for name in node.input if name in values]) for node in graph.node]

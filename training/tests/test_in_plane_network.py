@@ -7,8 +7,10 @@ import keras
 import numpy as np
 import pytest
 
+from cmbtraining.checkpoints import CheckpointError
 from cmbtraining.config import Augmentation, ConfigError, Sampling, config_from_dict
 from cmbtraining.dataset import PreparedSubject
+from cmbtraining.fine_tuning import start_from
 from cmbtraining.fitting import precision
 from cmbtraining.in_plane_network import RARE, build_in_plane_unet
 from cmbtraining.losses import CombinedLoss, mean_of_hardest
@@ -146,6 +148,13 @@ def test_exported_channels_are_normalised_by_one_operator(tmp_path, dynamic):
     norms = sum(isinstance(layer, keras.layers.GroupNormalization) for layer in network.layers)
     assert kinds.count("InstanceNormalization") == norms > 0
     assert "ReduceMean" not in kinds
+    another = build_network(config)
+    start_from(another, tmp_path / "tiny.onnx", np.zeros((1, 16, 16, 8, 1), np.float32))
+    for ours, theirs in zip(another.get_weights(), network.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    wider = config_from_dict({**TINY, "network": {**TINY["network"], "filters": [8, 16]}})
+    with pytest.raises(CheckpointError, match="holds another network"):
+        start_from(build_network(wider), tmp_path / "tiny.onnx", np.zeros((1, 16, 16, 8, 1), np.float32))
 
 
 def test_a_normalisation_that_is_not_known_is_refused():
