@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_VOXELS = 200_000
-HEAD_PERCENTILES = (1.0, 99.0)  # of what is brighter than air: paper-spec.md, "robust intensity range"
+HEAD_PERCENTILES = (1.0, 99.0)  # of what is brighter than air: Docs/paper.md, "robust intensity range"
 
 
 @dataclass(frozen=True)

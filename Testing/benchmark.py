@@ -2,7 +2,7 @@
 
     python Testing/benchmark.py [--scan SCAN] [--json FILE]
 
-The paper's way: the scan at 0.5 mm padded to 400 x 400 x 400 voxels (paper-spec.md, section 3), patches
+The paper's way: the scan at 0.5 mm padded to 400 x 400 x 400 voxels (Docs/paper.md, section 3), patches
 of 80 x 80 x 80 with an overlap of 0.2. Its time is the measured time of a patch times their number.
 """
 

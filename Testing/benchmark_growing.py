@@ -29,7 +29,7 @@ from CMBScribbleGrowLib.scan import ScanToGrow, scan_to_grow
 from CMBScribbleGrowLib.settings import AUTO, GrowSettings
 
 SHAPE, SPACING_MM = (192, 512, 512), (0.488, 0.488, 0.8)
-# shares of VALDO's lesions up to a diameter in mm (field-notes.md)
+# shares of VALDO's lesions up to a diameter in mm (Docs/simulation.md)
 VALDO_DIAMETERS = (0.05, 0.25, 0.5, 0.75, 0.95, 1.0), (2.0, 2.4, 2.7, 3.2, 4.7, 7.2)
 PLAIN_STEPS = 201  # 0, 0.5 ... 100 %
 PLAIN_LESIONS = 3

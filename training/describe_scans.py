@@ -1,4 +1,4 @@
-"""Describe sets of scans by the figures that field-notes.md gives of real ones, and print both as tables.
+"""Describe sets of scans by the figures that Docs/simulation.md gives of real ones, and print both as tables.
 
     python training/describe_scans.py simulated/ OTHER.nii.gz
 

@@ -32,7 +32,7 @@ def main() -> None:
         protocol="sabre",
         lesions=16,
         skull_stripped=True,
-        highest=258,  # as some of VALDO's scans: field-notes.md
+        highest=258,  # as some of VALDO's scans: Docs/simulation.md
         slice_mm=4.0,
         cortical_veins=CORTICAL_VEINS,
         mimics=False,

@@ -14,7 +14,7 @@ from .segments_file import Segment
 from .vocabulary import NOT_ANSWERED, SINGLE
 
 COUNT_CLASSES = ("0", "1", "2-4", ">=5")
-"""The counts that reports tell apart (field-notes.md, "Anatomical scales")."""
+"""The counts that reports tell apart (Docs/published-figures.md, "Burden")."""
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ class Growing:
         Of `growing.MODES` or `settings.COMPARISONS`: the one used, where the choice was automatic.
     connectivity : {6, 18, 26}
     tolerance_percent : float or None
-        Of the image's robust intensity range (paper-spec.md, section 7); None for a mode that has none.
+        Of the image's robust intensity range (Docs/paper.md, section 7); None for a mode that has none.
     automatic : bool
         Whether the tolerance was found rather than set.
     largest_diameter_mm : float

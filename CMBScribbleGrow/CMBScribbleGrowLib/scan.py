@@ -43,7 +43,7 @@ class ScanToGrow:
         return float(self.spacing_mm.prod())
 
     def limit_voxels(self, largest_diameter_mm: float) -> int:
-        """Give the size limit: a sphere of the largest diameter, in voxels of this scan (paper-spec.md, section 7)."""
+        """Give the size limit: a sphere of the largest diameter, in voxels of this scan (Docs/paper.md, section 7)."""
         return max(1, int(np.pi / 6 * largest_diameter_mm**3 / self.voxel_volume_mm3))
 
     def ras_mm(self, index: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 References
 ----------
 Cordonnier et al., Stroke 40:94, 2009: the Brain Observer MicroBleed Scale (BOMBS), from which locations,
-sides and mimics come. paper-spec.md, section 8: the protocol built on it.
+sides and mimics come. Docs/paper.md, section 8: the protocol built on it.
 """
 
 from __future__ import annotations

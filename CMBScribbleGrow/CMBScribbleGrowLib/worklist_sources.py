@@ -27,7 +27,7 @@ PRIORITY_WORDS = {
 """What lists write for the three classes beside the words themselves."""
 
 NOT_A_SCAN = re.compile(r"_desc-(cmb|brain)_|_(mask|dseg|probseg|CMB)\.|\.seg\.|^\.", re.IGNORECASE)
-"""Results and truth lie beside scans: this program's, and VALDO's ``_CMB`` (paper-spec.md, section 3)."""
+"""Results and truth lie beside scans: this program's, and VALDO's ``_CMB`` (Docs/paper.md, section 3)."""
 
 BLEED_SEQUENCE = re.compile(r"(T2S|T2star|T2starw|SWI|GRE|SWAN|MIP)$", re.IGNORECASE)
 """How a scan's name ends on whose sequence microbleeds show, where a study holds others too."""

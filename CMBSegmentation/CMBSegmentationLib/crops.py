@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from .detection import Detection
 
 FIELD_MM = 30.0  # side of a crop: a 10 mm lesion and twice its width around it
-PIXEL_MM = 0.25  # 120 x 120 pixels: finer than any scan in field-notes.md, and below 15 kB whatever is in it
+PIXEL_MM = 0.25  # 120 x 120 pixels: finer than any scan in Docs/simulation.md, and below 15 kB whatever is in it
 OVERVIEW_PIXEL_MM = 1.6
 OVERVIEW_MARGIN_MM = 4.0
-WINDOW_PERCENTILES = (1, 99)  # of the brain's voxels: paper-spec.md, "robust intensity range"
+WINDOW_PERCENTILES = (1, 99)  # of the brain's voxels: Docs/paper.md, "robust intensity range"
 
 
 class Window(NamedTuple):

@@ -27,7 +27,8 @@ OTHER = re.compile(
 )
 REFORMAT = {"MPR", "CSA MPR", "CURVED", "PROJECTION", "REFORMATTED", "RESAMPLED"}  # of Image Type
 REFORMATTED = re.compile(r"(?<![A-Z])(C?MPR|REFORMAT\w*|RECON)(?![A-Z])")
-LONG_ECHO_MS, USEFUL_ECHO_MS = 15.0, 8.0  # field-notes.md: T2* and SWI at 1.5-3 T have TE 19-48, UK Biobank's 9.4/20
+# Docs/simulation.md, "Geometry of real scans": T2* and SWI have echo times of 19 to 48 ms, UK Biobank's 9.4 and 20
+LONG_ECHO_MS, USEFUL_ECHO_MS = 15.0, 8.0
 SAME_ECHO_MS = 0.3  # scanners give the same echo with another last digit from slice to slice
 SAME_PLACE_MM = 0.01
 

@@ -18,7 +18,7 @@ COLUMNS = (
     "probability", "verifier", "region", "side", "dropped_because",
 )  # fmt: skip
 CANDIDATE_PROBABILITY = 0.05  # below this nothing is kept, not even as a dropped candidate
-LARGEST_DIAMETER_MM = 10.0  # paper-spec.md, "Words": a microbleed measures 2-10 mm
+LARGEST_DIAMETER_MM = 10.0  # Docs/paper.md, "Words": a microbleed measures 2-10 mm
 SURROUND_MM = 3.0  # width of the shell that contrast is measured against
 MOST_CANDIDATES = 500  # of the dropped ones, the most probable are listed
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 
-MATCH_MM = 3.0  # about a lesion's own diameter; paper-spec.md, section 6: one-to-one, by distance of centres of mass
+MATCH_MM = 3.0  # about a lesion's own diameter; Docs/paper.md, section 6: one-to-one, by distance of centres of mass
 
 
 def match_centres(predicted_mm: ArrayLike, true_mm: ArrayLike, within_mm: float = MATCH_MM) -> list[tuple[int, int]]:

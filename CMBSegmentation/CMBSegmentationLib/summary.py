@@ -9,8 +9,8 @@ from typing import Any
 from .lesions import LARGEST_DIAMETER_MM, Lesion, accepted_only
 
 CLASSES = ("0", "1", "2-4", "5-10", ">10")
-"""Counts in classes that do not overlap. Readers ask for 0, 1, 2-4, >= 5 and > 10 (field-notes.md,
-"Anatomical scales"); >= 5 is the last two together."""
+"""Counts in classes that do not overlap. Readers ask for 0, 1, 2-4, >= 5 and > 10 (Docs/published-figures.md,
+"Burden"); >= 5 is the last two together."""
 SMALL_BELOW_MM = 5.0  # BOMBS counts < 5 mm and 5-10 mm apart
 UNKNOWN_REGION = "unassigned"
 

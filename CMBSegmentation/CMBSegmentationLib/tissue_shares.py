@@ -1,7 +1,7 @@
 """How much fluid and how much brain tissue lies at and around a candidate: what tells a vein in a sulcus from a lesion.
 
 Fluid is evidence, not a rule: on SWI a rule that deleted what lies in fluid deleted one true lesion in nine (a peer's
-measurement, field-notes.md). So the verifier is shown the shares, and weighs them.
+measurement, Docs/published-figures.md). So the verifier is shown the shares, and weighs them.
 """
 
 from __future__ import annotations

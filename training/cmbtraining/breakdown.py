@@ -11,11 +11,11 @@ import numpy as np
 from .metrics import table_v
 from .score_files import PREDICTED, TRUE, LesionScore, SubjectScore, counts_of
 
-# VALDO's first digit (paper-spec.md, section 3); from 4 on, training/synthesize.py's protocols
+# VALDO's first digit (Docs/paper.md, section 3); from 4 on, training/synthesize.py's protocols
 COHORTS = {"1": "SABRE", "2": "RSS", "3": "ALFA", "4": "clinical T2*", "5": "clinical SWI", "6": "UK Biobank SWI"}
-# field-notes.md: 0.8 mm in RSS; 1.75-3.5 in SWI and many T2*; 4 and more in SABRE and old protocols
+# Docs/simulation.md: 0.8 mm in RSS; 1.75-3.5 in SWI and many T2*; 4 and more in SABRE and old protocols
 SLICE_EDGES_MM = (1.5, 3.75)
-# field-notes.md: VALDO's quartiles are 2.4, 2.7 and 3.2 mm; BOMBS parts at 5 mm
+# Docs/simulation.md: VALDO's quartiles are 2.4, 2.7 and 3.2 mm; BOMBS parts at 5 mm
 SIZE_EDGES_MM = (2.5, 3.5, 5.0)
 MATCHED_BY = {"overlap": "overlaps", "centres": "within_3_mm"}
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .bootstrap import REPEATS, intervals
 from .metrics import Counts
 
-LOWEST_OF_CLASS = (0, 1, 2, 5, 11)  # field-notes.md, "Anatomical scales": 0, 1, 2-4, >= 5, > 10
+LOWEST_OF_CLASS = (0, 1, 2, 5, 11)  # Docs/published-figures.md, "Burden": 0, 1, 2-4, >= 5, > 10
 CLASSES = ("0", "1", "2-4", "5-10", "> 10")
 FROM_FIVE = 3  # in the kappas over four classes, 5-10 and > 10 are one: >= 5
 WEIGHTS = {"plain": 0, "linear": 1, "quadratic": 2}  # power of the distance between two classes

@@ -16,7 +16,7 @@ from CMBSegmentationLib.matching import MATCH_MM, match_centres
 from .score_files import TRUE, LesionScore
 
 MOST_THRESHOLDS = 200
-FALSE_A_SCAN = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)  # field-notes.md, "A trial of the new recipe"
+FALSE_A_SCAN = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)  # as FROC curves are published
 
 
 @dataclass(frozen=True)

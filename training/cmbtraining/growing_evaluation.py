@@ -20,7 +20,7 @@ from .breakdown import cohort_of
 from .dataset import Subject
 from .masks import read_mask
 
-# raw voxels: the median lesion of VALDO's cohorts has 4, 13 and 40 (field-notes.md)
+# raw voxels: the median lesion of VALDO's cohorts has 4, 13 and 40 (Docs/simulation.md)
 SIZE_CLASSES = ((1, 4), (4, 8), (8, 16), (16, 40), (40, 10**9))
 SMALLEST = 4  # voxels; below, a mask is one voxel more or less
 
@@ -62,7 +62,7 @@ class TrueLesion:
 
 
 def true_lesions(mask: NDArray[np.generic], spacing_mm: NDArray[np.floating]) -> list[TrueLesion]:
-    """List the lesions of a mask (z, y, x), 26-connected, with the seeds of paper-spec.md, section 7.
+    """List the lesions of a mask (z, y, x), 26-connected, with the seeds of Docs/paper.md, section 7.
 
     The seed is the voxel of the lesion nearest to its centre of mass.
     """

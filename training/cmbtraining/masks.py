@@ -1,4 +1,4 @@
-"""Lesion masks as others drew them: brought to {0, 1} (paper-spec.md, section 3), and their grids compared."""
+"""Lesion masks as others drew them: brought to {0, 1} (Docs/paper.md, section 3), and their grids compared."""
 
 from __future__ import annotations
 

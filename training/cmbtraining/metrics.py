@@ -51,7 +51,7 @@ def table_v(counts: Counts) -> dict[str, float]:
 
     References
     ----------
-    paper-spec.md, section 6. Under the paper's rule two predicted components may lie on one true
+    Docs/paper.md, section 6. Under the paper's rule two predicted components may lie on one true
     lesion, and both count: ``TPR`` can then exceed 1.
     """
     subjects = len(counts)

@@ -1,4 +1,4 @@
-"""The paper's preprocessed form of a subject on disk (paper-spec.md, section 3, step 4)."""
+"""The paper's preprocessed form of a subject on disk (Docs/paper.md, section 3, step 4)."""
 
 from __future__ import annotations
 

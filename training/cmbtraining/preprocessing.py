@@ -1,4 +1,4 @@
-"""From raw subjects to the paper's preprocessed form (paper-spec.md, section 3), one subject at a time.
+"""From raw subjects to the paper's preprocessed form (Docs/paper.md, section 3), one subject at a time.
 
 How this fits with the core's preparation: the network's input is always made by
 `CMBSegmentationLib.preprocess.prepare`, in training as in use. Reading, NaN and the brain come from

@@ -21,7 +21,7 @@ class Published:
 
 NOT_TOLD = "rule not given"
 
-# field-notes.md, "The ceiling, on real data"
+# Docs/published-figures.md, "The ceiling, on real data"
 READERS = (
     Published(
         "six neuroradiologists against a consensus (Duan 2020)",
@@ -33,7 +33,8 @@ READERS = (
     Published("two readers, MARS scale", "patients", "at least one microbleed", other="kappa 0.68-0.87"),
 )
 
-# field-notes.md, "Peers" and "The ceiling, on real data"; rules of CenSynCMB and mb_segment from their repositories
+# Docs/published-figures.md, "Peers" and "The ceiling, on real data"; rules of CenSynCMB and mb_segment are from
+# their repositories
 DETECTORS = (
     Published(
         "VALDO challenge, best entry (Sudre 2024)",

@@ -1,4 +1,4 @@
-"""Tables of scan statistics, with the real figures of field-notes.md in their first rows."""
+"""Tables of scan statistics, with the real figures of Docs/simulation.md in their first rows."""
 
 from __future__ import annotations
 

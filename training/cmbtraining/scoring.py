@@ -20,7 +20,7 @@ from .masks import MaskError, grid_difference, read_labels, read_mask
 from .score_files import CANDIDATE, PREDICTED, TRUE, LesionScore, ScoreError, SubjectScore
 from .synthesis.mimics import KINDS
 
-CONNECTED = np.ones((3, 3, 3))  # 26-connected: paper-spec.md, section 6
+CONNECTED = np.ones((3, 3, 3))  # 26-connected: Docs/paper.md, section 6
 BELOW_THRESHOLD = "probability"  # how the core's reason begins for a candidate below the threshold
 
 

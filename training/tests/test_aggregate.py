@@ -23,7 +23,7 @@ from cmbtraining.score_files import (
     write_table,
 )
 
-# Model 3's 22 subjects give Table V's row for it (paper-spec.md, section 6): counts and Dice as the paper published.
+# Model 3's 22 subjects give Table V's row for it (Docs/paper.md, section 6): counts and Dice as the paper published.
 MODEL_3 = """subject,n_true,n_pred,n_matched,dice
 sub-104,0,0,0,
 sub-106,3,5,3,0.605

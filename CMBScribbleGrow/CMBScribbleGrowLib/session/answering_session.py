@@ -16,7 +16,7 @@ from .study_session import StudySession, announced
 
 
 class AnsweringSession(StudySession):
-    """The protocol's questions (paper-spec.md, section 8) on the study that is open."""
+    """The protocol's questions (Docs/paper.md, section 8) on the study that is open."""
 
     @announced
     def answer(self, entry: Entry, **answers: Any) -> Entry:

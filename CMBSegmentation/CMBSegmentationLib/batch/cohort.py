@@ -20,7 +20,7 @@ from .jobs import COLUMNS, THUMBNAIL, Row
 
 TABLE, PAGE = "cohort.csv", "cohort.html"
 TEMPLATE = Path(__file__).with_name("cohort.html.j2")
-SIZES_MM = (2, 3, 4, 5, 6, 8, 10)  # field-notes.md: 90 % of lesions are between 2.0 and 4.7 mm
+SIZES_MM = (2, 3, 4, 5, 6, 8, 10)  # Docs/simulation.md: 90 % of lesions are between 2.0 and 4.7 mm
 MOST_THUMBNAILS = 600  # some 6 MB
 
 

@@ -15,7 +15,7 @@ from .grid import Grid
 
 @dataclass(frozen=True)
 class Protocol:
-    """A kind of scan from field-notes.md, "Geometry of real scans", with ranges to draw from.
+    """A kind of scan from Docs/simulation.md, "Geometry of real scans", with ranges to draw from.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ ALL_PROTOCOLS: dict[str, Protocol] = PROTOCOLS | {
         common_slice_mm=(2.0, 2.0, 3.0, 5.0, 6.0),
     ),
 }
-"""With what clinics' scans showed besides: field-notes.md, "Slices to expect in clinics"."""
+"""With what clinics' scans showed besides: Docs/simulation.md, "Slices to expect in clinics"."""
 
 COMMON_SHARE = 2 / 3
 

@@ -32,8 +32,8 @@ class Rates:
 
 
 RATES = Rates()
-"""CT of 1,569 people (field-notes.md); basal ganglia between its 0.8 % and the 5 % of other series. Cavernomas, one in
-two hundred people, are shown ten times as often: few as they are, they must be learnt."""
+"""CT of 1,569 people (Docs/simulation.md); basal ganglia between its 0.8 % and the 5 % of other series. Cavernomas,
+one in two hundred people, are shown ten times as often: few as they are, they must be learnt."""
 
 
 def draw_calcifications(anatomy: Anatomy, rng: np.random.Generator, rates: Rates = RATES) -> list[Mimic]:

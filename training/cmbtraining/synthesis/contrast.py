@@ -37,7 +37,7 @@ class Tissue:
     ppm: float = 0.0
 
 
-# field-notes.md, "Physics for simulation"; what lies outside the brain is set by eye from GRE heads.
+# Docs/simulation.md, "Physics for simulation"; what lies outside the brain is set by eye from GRE heads.
 WHITE = Tissue(0.70, 0.83, 0.066, 0.048)
 GREY = Tissue(0.82, 1.33, 0.084, 0.060)
 CSF = Tissue(1.00, 4.00, 1.0, 0.30)

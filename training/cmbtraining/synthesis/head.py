@@ -22,8 +22,8 @@ HULL_MM = 8.0  # of a closing: over the sulci
 SPECK_VOXELS = 500
 AROUND_VOXELS = 10
 IRON = (0.7, 1.9)
-"""Of middle age's: field-notes.md gives the pallidum 0.12-0.25 ppm; Hallgren and Sourander's iron at 80 years is twice
-that at 30."""
+"""Of middle age's: Docs/simulation.md gives the pallidum 0.12-0.25 ppm; Hallgren and Sourander's iron at 80 years is
+twice that at 30."""
 
 
 @dataclass(frozen=True)

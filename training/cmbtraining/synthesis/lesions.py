@@ -17,7 +17,7 @@ from .susceptibility import sphere_field
 
 LOBAR, DEEP, INFRATENTORIAL = (2, 41, 3, 42), (10, 49, 11, 50, 12, 51, 13, 52), (7, 46, 8, 47, 16)
 PLACES: tuple[tuple[tuple[int, ...], float], ...] = ((LOBAR, 0.62), (DEEP, 0.20), (INFRATENTORIAL, 0.18))
-CORE_MM = (0.7, 5.0)  # field-notes.md: haemosiderin core 1-5 mm, effective +0.5 to +3.5 ppm
+CORE_MM = (0.7, 5.0)  # Docs/simulation.md: haemosiderin core 1-5 mm, effective +0.5 to +3.5 ppm
 CORE_PPM = (0.5, 3.5)
 FAINTEST_RAD = 0.15  # phase below which the dipole's effect is lost in the noise
 SUBVOXEL_MM = 0.4

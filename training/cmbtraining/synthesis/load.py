@@ -8,7 +8,7 @@ UNIFORM, VALDO, TRAINING = "uniform", "valdo", "training"
 LOADS = (UNIFORM, VALDO, TRAINING)
 
 VALDO_COUNTS = (0,) * 22 + (1,) * 30 + (2,) * 7 + (3,) * 3 + (6, 8, 9, 11, 11, 11, 14, 21, 26, 77)
-"""Of VALDO's 72 subjects (field-notes.md, "Lesions in VALDO")."""
+"""Of VALDO's 72 subjects (Docs/simulation.md, "Lesions in VALDO")."""
 TRAINING_WITHOUT = 0.1
 TRAINING_MOST = 40
 

@@ -41,7 +41,7 @@ def draw_mimics(anatomy: Anatomy, rng: np.random.Generator) -> list[Mimic]:
     Returns
     -------
     list of Mimic
-        Calcium is diamagnetic, -0.5 to -2 ppm (field-notes.md); a cavernoma is a berry of old blood.
+        Calcium is diamagnetic, -0.5 to -2 ppm (Docs/simulation.md); a cavernoma is a berry of old blood.
     """
     mimics = []
     if rng.random() < 0.4:  # calcification of the basal ganglia comes with age, on both sides

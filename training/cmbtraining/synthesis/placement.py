@@ -18,7 +18,7 @@ CORTEX, WHITE_MATTER, DEEP_GREY, INFRATENTORIAL = (
     "infratentorial",
 )
 PLACES = (CORTEX, WHITE_MATTER, DEEP_GREY, INFRATENTORIAL)
-PUBLISHED_SHARES = (0.38, 0.39, 0.16, 0.07)  # VALDO: field-notes.md, "Real lesions, as published"
+PUBLISHED_SHARES = (0.38, 0.39, 0.16, 0.07)  # VALDO: Docs/simulation.md, "Real lesions, as published"
 DRAWN_SHARES = (0.38, 0.39, 0.16, 0.07)
 JUNCTION_MM = 1.5
 APART_MM = 7.0

@@ -22,7 +22,7 @@ class Realism:
         How many lesions scans have: a key of `load.LOADS`.
     calibrated : bool
         Whether heads, brain masks, vessels, calcifications and lesions follow the figures published of real
-        scans (field-notes.md). Without it a seed gives the scan that it gave in version 0.1: the benchmark set
+        scans (Docs/simulation.md). Without it a seed gives the scan that it gave in version 0.1: the benchmark set
         and the sample scan are made so.
     smallest_mm : float
         Diameter of the smallest lesion that is listed.
@@ -39,7 +39,7 @@ class Realism:
 
 
 ORIGINAL = Realism("original", PROTOCOLS, UNIFORM, False, smallest_mm=1.5, fine_through_mm=0.8)
-"""As of version 0.1; field-notes.md: one in twenty of VALDO's lesions is below 2 mm."""
+"""As of version 0.1; Docs/simulation.md: one in twenty of VALDO's lesions is below 2 mm."""
 
 CALIBRATED = Realism("calibrated", ALL_PROTOCOLS, VALDO, True, smallest_mm=1.1, fine_through_mm=1.2)
 """Field-notes.md, "Real lesions, as published" and "Two real heads without known microbleeds"."""

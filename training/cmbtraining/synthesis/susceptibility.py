@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 SHIM_STRIDE = 50  # of the brain's voxels, those that the shim is fitted to
-# field-notes.md: D(k) = 1/3 - (k.B)^2 / |k|^2
+# Docs/simulation.md: D(k) = 1/3 - (k.B)^2 / |k|^2
 
 
 def dipole_field(

@@ -23,7 +23,7 @@ DRAINING = 0.03  # price of a millimetre away from the sinuses
 
 @dataclass(frozen=True)
 class VesselRanges:
-    """How many of each there are (low, high), calibrated on the dark voxels of real heads (field-notes.md)."""
+    """How many of each there are (low, high), calibrated on the dark voxels of real heads (Docs/simulation.md)."""
 
     sulcal: tuple[int, int] = (120, 450)
     surface: tuple[int, int] = (25, 60)
