@@ -34,6 +34,7 @@ lint: $(VENV)/.ready-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	PYTHONPATH=CMBSegmentation:CMBScribbleGrow:.:training $(BIN)/lint-imports --no-cache
 
 benchmark: $(VENV)/.ready-test
 	$(BIN)/python Testing/benchmark.py

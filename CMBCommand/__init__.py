@@ -1,1 +1,1 @@
-"""TODO."""
+"""The command `cmb`: one file a command, each loaded when it is called."""

@@ -7,21 +7,20 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
+from CMBScribbleGrowLib.annotation.edits import with_annotation
+from CMBScribbleGrowLib.annotation.file import StudyFiles, make_folder, open_study, write_study
+from CMBScribbleGrowLib.annotation.segments_file import replace_segments
+from CMBScribbleGrowLib.redbrick.bring_in import Imported, import_task, read_tasks
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.paths import is_there
-from CMBSegmentationLib.read import Scan
-from CMBSegmentationLib.read_apart import read_scan_apart
-from CMBSegmentationLib.safe_write import folder_lock
-
-from .annotation_edits import with_annotation
-from .annotation_file import StudyFiles, make_folder, open_study, write_study
-from .redbrick import Imported, import_task, read_tasks
-from .segments_file import replace_segments
-
-EXAMPLE = "cmb annotate-import tasks.json --scan sub-01_swi.nii.gz -o annotations/ --reader SI"
+from CMBSegmentationLib.files.atomic_file import folder_lock
+from CMBSegmentationLib.files.paths import is_there
+from CMBSegmentationLib.reading.apart import read_scan_apart
+from CMBSegmentationLib.reading.scan import Scan
 
 
-def add_annotate_import_options(parser: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """Add EXPORT, --scan, -o and the rest to a parser."""
     parser.add_argument("export", metavar="EXPORT", type=Path, help="JSON of RedBrick's export: one task or several")
     parser.add_argument("-o", "--out", metavar="OUT", type=Path, required=True, help="folder for the annotations")
@@ -36,7 +35,7 @@ def add_annotate_import_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace what the reader has annotated there before")
 
 
-def run_annotate_import(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace, screen: Console) -> int:
     """Import, and print what was written and what was not understood.
 
     Raises
@@ -69,6 +68,7 @@ def run_annotate_import(arguments: argparse.Namespace) -> None:
     for task, scan, part in prepared:
         for line in _written(task, scan, part, arguments.out, arguments.overwrite):
             print(line)
+    return 0
 
 
 def _written(task: dict[str, Any], scan: Scan, part: Imported, out: Path, overwrite: bool) -> Iterator[str]:

@@ -13,25 +13,24 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ..bids import find_scans, left_out, write_dataset_description
-from ..detection import Settings
-from ..devices import DEVICES, usable_cores
-from ..errors import InputError
-from ..fields import read_json
-from ..output_folder import check_output_folder, remove_forgotten_drafts
-from ..paths import printable
-from ..safe_write import replacing
-from ..stages import StageChoice, Stages, load_stages
-from ..summary import counted
-from .cluster import run_jobs, workers
-from .cohort import write_page, write_table
-from .jobs import Job, Row, earlier_row
+from CMBSegmentationLib.batch.cluster import run_jobs, workers
+from CMBSegmentationLib.batch.cohort import write_page, write_table
+from CMBSegmentationLib.batch.jobs import Job, Row, earlier_row
+from CMBSegmentationLib.detecting.detect import Settings
+from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.files.atomic_file import replacing
+from CMBSegmentationLib.files.fields import read_json
+from CMBSegmentationLib.files.paths import printable
+from CMBSegmentationLib.models.hardware import DEVICES, usable_cores
+from CMBSegmentationLib.models.loaded_models import StageChoice, Stages, load_stages
+from CMBSegmentationLib.reading.bids import find_scans, left_out, write_dataset_description
+from CMBSegmentationLib.results.folder import check_output_folder, remove_forgotten_drafts
+from CMBSegmentationLib.vocabulary.numbers import counted
 
-EXAMPLE = "cmb batch dataset/ dataset/derivatives/slicer-cmb"
 SETTINGS = "batch_settings.json"
 
 
-def add_batch_options(parser: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """Add BIDS_DIR, OUT and the rest to a parser."""
     parser.add_argument("dataset", metavar="BIDS_DIR", type=Path, help="a BIDS dataset")
     parser.add_argument("out", metavar="OUT", type=Path, help="folder for the derivatives; call again to go on")
@@ -45,7 +44,7 @@ def add_batch_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="search again what was searched before")
 
 
-def run_batch(arguments: argparse.Namespace, screen: Console) -> int:
+def run(arguments: argparse.Namespace, screen: Console) -> int:
     """Search a dataset; 2 if a scan failed, after all others are done."""
     dataset, out = arguments.dataset.resolve(), arguments.out.resolve()
     if arguments.workers is not None and arguments.workers < 1:

@@ -7,21 +7,21 @@ from pathlib import Path
 
 from rich.console import Console
 
-from .compare_page import COLUMNS, ENDINGS, NOTICE, Study, write_comparison
-from .devices import DEVICES
-from .errors import InputError
-from .output_folder import check_output_folder
-from .read import scan_stem
-from .read_apart import read_scan_apart
-from .result_detection import read_detection
-from .result_files import all_names
-from .run import Request, run
-from .scan_identity import doubts, identity_of
+from CMBSegmentationLib.compare.page import COLUMNS, ENDINGS, Study, write_comparison
+from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.models.hardware import DEVICES
+from CMBSegmentationLib.reading.apart import read_scan_apart
+from CMBSegmentationLib.reading.scan import scan_stem
+from CMBSegmentationLib.reading.scan_identity import doubts, identity_of
+from CMBSegmentationLib.results.as_detection import read_detection
+from CMBSegmentationLib.results.folder import check_output_folder
+from CMBSegmentationLib.results.names import all_names
+from CMBSegmentationLib.running.run import Request
+from CMBSegmentationLib.running.run import run as search
+from CMBSegmentationLib.vocabulary.notice import NOTICE
 
-EXAMPLE = "cmb compare sub-01_ses-1_T2starw.nii.gz sub-01_ses-2_T2starw.nii.gz -o changes/"
 
-
-def add_compare_options(parser: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """Add FIRST, SECOND, -o and the rest to a parser."""
     parser.add_argument("first", metavar="FIRST", type=Path, help="the earlier scan: a file, or a DICOM folder")
     parser.add_argument("second", metavar="SECOND", type=Path, help="the later scan")
@@ -45,7 +45,7 @@ def add_compare_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier comparison")
 
 
-def run_compare(arguments: argparse.Namespace, screen: Console) -> int:
+def run(arguments: argparse.Namespace, screen: Console) -> int:
     """Compare and say what changed; `CMBError` where something is wrong."""
     scans = (arguments.first, arguments.second)
     series = [None if one == "-" else one for one in arguments.series]
@@ -77,7 +77,7 @@ def run_compare(arguments: argparse.Namespace, screen: Console) -> int:
                 save_probability=True,
                 overwrite=arguments.overwrite,
             )
-            run(request)
+            search(request)
         stored = read_detection(folder, scan, number)
         studies.append(Study(scan_stem(scan), stored.detection, stored.identity))
     screen.print("Aligning the scans", highlight=False)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from CMBSegmentationLib.progress import Progress
+from rich.console import Console
+from rich.table import Table
 
-from .growing_run import GrowOutcome, GrowRequest, grow_scribbles
-from .settings import METHODS, GrowSettings
+from CMBScribbleGrowLib.growing.settings import METHODS, GrowSettings
+from CMBScribbleGrowLib.scribbles.run import GrowOutcome, GrowRequest, grow_scribbles
+from CMBSegmentationLib.vocabulary.notice import NOTICE
+
+from .printing import MOST_ROWS, plain, progress_bar
 
 
-def add_grow_options(parser: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """Add SCAN, --scribbles, -o and the rest to a parser."""
     default = GrowSettings()
     parser.add_argument("scan", metavar="SCAN", type=Path, help="NIfTI, NRRD or MetaImage file, or a DICOM folder")
@@ -52,8 +56,8 @@ def add_grow_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace earlier results of the same scan")
 
 
-def grow_from(arguments: argparse.Namespace, progress: Progress) -> GrowOutcome:
-    """Do what the parsed options say; `CMBError` where they are wrong."""
+def run(arguments: argparse.Namespace, screen: Console) -> int:
+    """Grow, and say what came of it; `CMBError` where an option is wrong."""
     settings = GrowSettings(
         mode=arguments.mode,
         tolerance_percent=arguments.tolerance,
@@ -69,4 +73,34 @@ def grow_from(arguments: argparse.Namespace, progress: Progress) -> GrowOutcome:
         arguments.overwrite,
         arguments.series,
     )
-    return grow_scribbles(request, progress)
+    with progress_bar(screen) as progress:
+        outcome = grow_scribbles(request, progress)
+    _print_grown(outcome, Console())
+    return 0
+
+
+def _print_grown(outcome: GrowOutcome, page: Console) -> None:
+    for note in outcome.notes:
+        page.print(f"Note: {plain(note)}", highlight=False, soft_wrap=True)
+    table = Table(title="Grown lesions (positions: patient RAS, mm)", title_justify="left")
+    for heading in ("id", "scribble", "R", "A", "S", "Ø mm", "voxels", "mode", "tol. %"):
+        table.add_column(heading, justify="left" if heading == "mode" else "right")
+    for one in outcome.lesions[:MOST_ROWS]:
+        lesion = one.lesion
+        tolerance = "" if lesion.tolerance_percent is None else f"{lesion.tolerance_percent:.1f}"
+        position = (f"{c:.1f}" for c in lesion.centre_mm)
+        size = (f"{lesion.diameter_mm:.1f}", str(len(lesion.mask)))
+        table.add_row(str(one.id), str(one.stroke.label), *position, *size, lesion.mode, tolerance)
+    page.print(table)
+    for one in outcome.lesions:
+        for note in one.lesion.notes:
+            page.print(f"Lesion {one.id}: {plain(note)}", highlight=False, soft_wrap=True)
+    page.print(NOTICE, highlight=False, soft_wrap=True)
+    page.print(f"  Masks: {outcome.files['labels']}", highlight=False, soft_wrap=True)
+    page.print(f"   List: {outcome.files['json']}", highlight=False, soft_wrap=True)
+    count = len(outcome.files["pictures"])
+    page.print(
+        f"Picture: {outcome.files['pictures'][0]}" + (f" and {count - 1} more" if count > 1 else ""),
+        highlight=False,
+        soft_wrap=True,
+    )

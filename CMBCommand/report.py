@@ -9,24 +9,22 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from .cli_options import add_salt_option, pseudonyms_from
-from .dicom_out import DicomExport, ExportSource, dicom_objects, prepare_export, write_objects
-from .errors import InputError
-from .output_folder import check_output_folder, drafts, move_in
-from .read import scan_stem
-from .report import page_of
-from .report_content import ReportContent, content_of, without_names
-from .report_pdf import check_can_write_pdf, report_pdf
-from .result_detection import StoredDetection, read_detection
-from .result_files import ENDINGS, ENDINGS_REPORT, all_names
+from CMBSegmentationLib.dicom_out import DicomExport, ExportSource, dicom_objects, prepare_export, write_objects
+from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.reading.scan import scan_stem
+from CMBSegmentationLib.report.content import ReportContent, content_of, without_names
+from CMBSegmentationLib.report.page import page_of
+from CMBSegmentationLib.report.pdf import check_can_write_pdf, report_pdf
+from CMBSegmentationLib.results.as_detection import StoredDetection, read_detection
+from CMBSegmentationLib.results.folder import check_output_folder, drafts, move_in
+from CMBSegmentationLib.results.names import ENDINGS, ENDINGS_REPORT, all_names
+from CMBSegmentationLib.running.options import add_salt_option, pseudonyms_from
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-EXAMPLE = "cmb report results/ --scan sub-01_T2starw.nii.gz --pdf"
 
-
-def add_report_options(parser: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """Add RESULTS, --scan and the rest to a parser."""
     parser.add_argument("results", metavar="RESULTS", type=Path, help="folder that `cmb detect` or a review wrote")
     parser.add_argument("--scan", metavar="SCAN", type=Path, required=True, help="the scan that was searched")
@@ -45,7 +43,7 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
     add_salt_option(parser)
 
 
-def run_report(arguments: argparse.Namespace, screen: Console) -> int:
+def run(arguments: argparse.Namespace, screen: Console) -> int:
     """Write the report and say where it is; `CMBError` where something is wrong.
 
     The page replaces the one that is there: it is made of the same results.
@@ -90,7 +88,7 @@ def _objects(
     stored: StoredDetection, source: ExportSource, content: ReportContent, dropped: bool
 ) -> dict[str, Dataset]:
     """Make the objects of a stored detection, its report among them."""
-    from .dicom_out.encapsulated import pdf_object
+    from CMBSegmentationLib.dicom_out.encapsulated import pdf_object
 
     pdf = report_pdf(content, dropped=dropped)
     objects = dicom_objects(stored.detection, source, stored.reviewed)

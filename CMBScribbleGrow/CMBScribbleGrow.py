@@ -24,10 +24,10 @@ from slicer.util import VTKObservationMixin
 # CMBScribbleGrowLib is imported where it is first needed: Slicer loads this file at every start,
 # and scipy and SimpleITK would slow that down for all users.
 if TYPE_CHECKING:
-    from CMBScribbleGrowLib.annotation import Annotation
-    from CMBScribbleGrowLib.linked_lesion import LinkedLesion
+    from CMBScribbleGrowLib.annotation.records import Annotation
     from CMBScribbleGrowLib.session import Cases
-    from CMBScribbleGrowLib.session_state import Status
+    from CMBScribbleGrowLib.study.linked_lesion import LinkedLesion
+    from CMBScribbleGrowLib.study.state import Status
 
 POLL_INTERVAL_MS = 250
 TOLERANCE_STEP_PERCENT = 0.5
@@ -112,7 +112,7 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def setUpForms(self) -> None:
         """Bind the fields of the protocol to their widgets."""
-        from CMBScribbleGrowLib import vocabulary
+        from CMBScribbleGrowLib.annotation import words as vocabulary
         from CMBScribbleGrowWidgets.answer_form import AnswerForm, FlagList, RecordList
 
         ui, session = self.ui, self.logic.session
@@ -147,8 +147,8 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def setUpChoices(self) -> None:
         """Fill in what a lesion can be grown with."""
-        from CMBScribbleGrowLib.growing import CONNECTIVITIES
-        from CMBScribbleGrowLib.settings import METHODS
+        from CMBScribbleGrowLib.growing.region import CONNECTIVITIES
+        from CMBScribbleGrowLib.growing.settings import METHODS
 
         self.ui.modeSelector.addItems(list(METHODS))
         self.ui.connectivitySelector.addItems([str(connectivity) for connectivity in CONNECTIVITIES])
@@ -532,8 +532,8 @@ class CMBScribbleGrowLogic(ScriptedLoadableModuleLogic):
 
     def series(self) -> Any:
         """Give what was said of the scan that is shown, or a blank record; None if no study is open."""
-        from CMBScribbleGrowLib.annotation import SeriesQuality
-        from CMBScribbleGrowLib.annotation_edits import utc_now
+        from CMBScribbleGrowLib.annotation.edits import utc_now
+        from CMBScribbleGrowLib.annotation.records import SeriesQuality
 
         if self.session.study is None:
             return None
@@ -543,8 +543,8 @@ class CMBScribbleGrowLogic(ScriptedLoadableModuleLogic):
 
     def assessment(self) -> Any:
         """Give what was said of the study, or a blank record; None if no study is open."""
-        from CMBScribbleGrowLib.annotation import Assessment
-        from CMBScribbleGrowLib.annotation_edits import utc_now
+        from CMBScribbleGrowLib.annotation.edits import utc_now
+        from CMBScribbleGrowLib.annotation.records import Assessment
 
         if self.session.study is None:
             return None
@@ -553,7 +553,7 @@ class CMBScribbleGrowLogic(ScriptedLoadableModuleLogic):
 
     def describe(self, record: Any) -> str:
         """Give a record's line in its list."""
-        from CMBScribbleGrowLib.annotation import Microbleed, Mimic
+        from CMBScribbleGrowLib.annotation.records import Microbleed, Mimic
 
         if isinstance(record, Microbleed):
             size = f"{record.diameter_mm:.1f} mm" if record.diameter_mm else _("group")
@@ -599,7 +599,7 @@ class CMBScribbleGrowTest(ScriptedLoadableModuleTest):
         import numpy as np
 
         from CMBScribbleGrowLib.scene import PAINT_SEGMENT, add_to_scribble
-        from CMBSegmentationLib.resources import sample_scan
+        from CMBSegmentationLib.files.bundled import sample_scan
 
         path = sample_scan()
         truth = json.loads((path.parent / f"{path.name.split('.')[0]}_truth.json").read_text(encoding="utf-8"))

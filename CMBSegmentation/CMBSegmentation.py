@@ -38,8 +38,8 @@ POLL_INTERVAL_MS = 200
 READER_SETTING = "CMBSegmentation/Reader"
 SLAB_MM = 10.0
 PROBLEM_STYLE = "color: #b3261e; font-weight: bold"
-OPERATING_POINTS = ("sensitive", "balanced", "specific")  # as CMBSegmentationLib.review.operating_points has them
-DEVICES = ("auto", "cuda", "openvino", "coreml", "cpu")  # as CMBSegmentationLib.devices has them
+OPERATING_POINTS = ("sensitive", "balanced", "specific")  # as CMBSegmentationLib.vocabulary.operating_points has them
+DEVICES = ("auto", "cuda", "openvino", "coreml", "cpu")  # as CMBSegmentationLib.models.hardware has them
 
 
 class CMBSegmentation(ScriptedLoadableModule):
@@ -68,7 +68,7 @@ def registerSampleData() -> None:
         import SampleData
     except ImportError:  # Slicer without that module
         return
-    from CMBSegmentationLib.resources import sample_scan
+    from CMBSegmentationLib.files.bundled import sample_scan
 
     SampleData.SampleDataLogic.registerCustomSampleDataSource(
         category="CMB Segmentation",
@@ -149,8 +149,8 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def setUpChoices(self) -> None:
         """Fill in what can be chosen."""
-        from CMBSegmentationLib.anatomy import REGIONS, SIDES
-        from CMBSegmentationLib.review.verdict import MIMICS
+        from CMBSegmentationLib.vocabulary.regions import REGIONS, SIDES
+        from CMBSegmentationLib.vocabulary.verdicts import MIMICS
         from CMBSegmentationWidgets.count_table import CountTable
         from CMBSegmentationWidgets.lesion_table import LesionTable
 
@@ -216,7 +216,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def addShortcuts(self) -> None:
         """One key an action; each button's tooltip names its own."""
-        from CMBSegmentationLib.review.verdict import MIMICS
+        from CMBSegmentationLib.vocabulary.verdicts import MIMICS
 
         ui, session = self.ui, self.logic.session
         keys = {
@@ -360,7 +360,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onNumber(self, number: int, otherwise: Callable[[], object] | None = None) -> None:
         """Take a number as a mimic while it is asked for."""
-        from CMBSegmentationLib.review.verdict import MIMICS
+        from CMBSegmentationLib.vocabulary.verdicts import MIMICS
 
         if self.isRejecting:
             self.onMimic(MIMICS[number - 1])
@@ -539,6 +539,15 @@ def installInSlicer(requirements: Sequence[str]) -> None:
         pip_ensure(list(requirements), requester=REQUESTER)
 
 
+def _grower() -> Any:
+    """Give the other module's region growing; None where only this module was added."""
+    try:
+        from CMBScribbleGrowLib.growing.from_point import grower
+    except ImportError:
+        return None
+    return grower
+
+
 class CMBSegmentationLogic(ScriptedLoadableModuleLogic):
     """What other modules and scripts can call; nothing here needs the panel.
 
@@ -551,9 +560,10 @@ class CMBSegmentationLogic(ScriptedLoadableModuleLogic):
         from CMBSegmentationLib.session import ReviewSession
 
         ScriptedLoadableModuleLogic.__init__(self)
-        # Slicer's own executable is no interpreter; PythonSlicer lies beside it, on the PATH
         self.placing: Any = None
-        self.session = ReviewSession(slicer.mrmlScene, python=shutil.which("PythonSlicer") or sys.executable)
+        # Slicer's own executable is no interpreter; PythonSlicer lies beside it, on the PATH
+        python = shutil.which("PythonSlicer") or sys.executable
+        self.session = ReviewSession(slicer.mrmlScene, python=python, grower=_grower())
 
     def process(self, inputVolume: slicer.vtkMRMLScalarVolumeNode, **parameters: Any) -> ResultNodes:
         """Search a scan and wait for the results: for scripts.
@@ -759,7 +769,7 @@ class CMBSegmentationTest(ScriptedLoadableModuleTest):
         """The bundled sample is searched by PythonSlicer, shown in the scene, reviewed and exported."""
         import tempfile
 
-        from CMBSegmentationLib.resources import sample_scan
+        from CMBSegmentationLib.files.bundled import sample_scan
 
         logic = CMBSegmentationLogic()
         if logic.missingPackages():

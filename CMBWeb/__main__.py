@@ -1,8 +1,8 @@
-"""Entry point of `python -m CMBWeb`."""
+"""Entry point of `python -m CMBWeb`, which is `cmb web`."""
 
 import sys
 
-from .cli import main
+from CMBCommand.cli import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(["web", *sys.argv[1:]]))

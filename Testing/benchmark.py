@@ -93,11 +93,11 @@ def paper_figures() -> dict[str, Any]:
     """Time patches of Table IV's network in ONNX Runtime (its speed does not depend on the weights)."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.path[:0] = [str(ROOT / "training"), str(ROOT / "CMBSegmentation")]
-    from CMBSegmentationLib.model import load_model
-    from CMBSegmentationLib.sliding_window import patch_starts
-    from cmbtraining import onnx_export
-    from cmbtraining.config import load_config
-    from cmbtraining.network import build_unet
+    from CMBSegmentationLib.detecting.sliding_window import patch_starts
+    from CMBSegmentationLib.models.model_file import load_model
+    from cmbtraining.config.settings import load_config
+    from cmbtraining.export import onnx_export
+    from cmbtraining.networks.table_iv import build_unet
 
     config = load_config(ROOT / "training" / "configs" / "paper_model3.yaml")
     manifest = onnx_export.manifest_for(config, name="table-iv", version="0", training={}, intended_use="timing")

@@ -29,10 +29,10 @@ from dark_spots import ball_brain  # noqa: E402
 
 from CMBSegmentationLib.batch.cluster import run_jobs, workers  # noqa: E402
 from CMBSegmentationLib.batch.jobs import Job, Row, do_scan  # noqa: E402
-from CMBSegmentationLib.bids import BidsScan, find_scans  # noqa: E402
-from CMBSegmentationLib.devices import usable_cores  # noqa: E402
-from CMBSegmentationLib.run import Request, run  # noqa: E402
-from CMBSegmentationLib.stages import Stages, load_stages  # noqa: E402
+from CMBSegmentationLib.models.hardware import usable_cores  # noqa: E402
+from CMBSegmentationLib.models.loaded_models import Stages, load_stages  # noqa: E402
+from CMBSegmentationLib.reading.bids import BidsScan, find_scans  # noqa: E402
+from CMBSegmentationLib.running.run import Request, run  # noqa: E402
 
 
 @dataclass(frozen=True)

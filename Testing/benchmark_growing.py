@@ -23,10 +23,10 @@ import SimpleITK as sitk
 from plain_growing import plain_growth
 from scipy import ndimage
 
-from CMBScribbleGrowLib.grow import at_tolerance, grow
-from CMBScribbleGrowLib.growing import MODES
-from CMBScribbleGrowLib.scan import ScanToGrow, scan_to_grow
-from CMBScribbleGrowLib.settings import AUTO, GrowSettings
+from CMBScribbleGrowLib.growing.lesion import at_tolerance, grow
+from CMBScribbleGrowLib.growing.region import MODES
+from CMBScribbleGrowLib.growing.scan import ScanToGrow, scan_to_grow
+from CMBScribbleGrowLib.growing.settings import AUTO, GrowSettings
 
 SHAPE, SPACING_MM = (192, 512, 512), (0.488, 0.488, 0.8)
 # shares of VALDO's lesions up to a diameter in mm (Docs/simulation.md)

@@ -83,7 +83,7 @@ def _detecting(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str,
     from qt_harness.desktop import Desktop
     from slicer_scene import SlicerScene
 
-    from CMBSegmentationLib.resources import sample_scan
+    from CMBSegmentationLib.files.bundled import sample_scan
     from CMBSegmentationLib.scene.volumes import fill_volume, geometry_of
 
     held = SlicerScene(folder / "cache2")

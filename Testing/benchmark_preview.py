@@ -17,7 +17,7 @@ import slicer
 import slicer.util
 from scipy import ndimage
 
-from CMBScribbleGrowLib.annotation_file import StudyFiles
+from CMBScribbleGrowLib.annotation.file import StudyFiles
 from CMBScribbleGrowLib.scene import PAINT_SEGMENT, add_to_scribble
 from CMBScribbleGrowLib.session import GrowSession
 

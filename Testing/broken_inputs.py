@@ -227,7 +227,7 @@ def _scene(folder: Path) -> Path:
 def _results(folder: Path) -> Path:
     from test_report import a_detection
 
-    from CMBSegmentationLib.outputs import write_results
+    from CMBSegmentationLib.running.write import write_results
 
     (folder / "results").mkdir()
     write_results(a_detection(), folder / "results", "scan", save_probability=True)
@@ -239,7 +239,7 @@ def _results(folder: Path) -> Path:
 def _study(folder: Path) -> Path:
     from annotated_study import full_study
 
-    from CMBScribbleGrowLib.annotation_file import write_study
+    from CMBScribbleGrowLib.annotation.file import write_study
 
     write_study(folder / "study.json", full_study())
     return folder / "study.json"
@@ -277,11 +277,11 @@ def _worklist(folder: Path) -> Path:
 
 
 def _review(folder: Path) -> Path:
-    from CMBSegmentationLib.lesions import ACCEPTED, Lesion
+    from CMBSegmentationLib.detecting.lesions import ACCEPTED, Lesion
     from CMBSegmentationLib.review.grid import grid_of
     from CMBSegmentationLib.review.lesion_list import Numbering, Review, ReviewedLesion
     from CMBSegmentationLib.review.review_file import SavedReview, to_text
-    from CMBSegmentationLib.review.verdict import Verdict
+    from CMBSegmentationLib.vocabulary.verdicts import Verdict
 
     lesion = Lesion(1, ACCEPTED, 1.0, 2.0, 3.0, 14.0, 3.0, 1.1, 0.4, 0.8)
     kept = ReviewedLesion(1, np.arange(40, 44), lesion, 41, verdict=Verdict("accepted", reader="SI"))

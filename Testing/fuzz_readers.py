@@ -176,7 +176,7 @@ def _outcome(kind: str, path: Path) -> tuple[str, str]:
     import traceback
 
     from CMBSegmentationLib.errors import CMBError
-    from cmbtraining.config import ConfigError
+    from cmbtraining.config.settings import ConfigError
 
     try:
         _read(kind, path)
@@ -195,57 +195,57 @@ def _read(kind: str, path: Path) -> None:
 
 
 def _scan(path: Path) -> None:
-    from CMBSegmentationLib.read import read_scan
+    from CMBSegmentationLib.reading.scan import read_scan
 
     read_scan(path)
 
 
 def _scribbles(path: Path) -> None:
-    from CMBScribbleGrowLib.scribbles import read_scribbles
-    from CMBSegmentationLib.read import read_scan
+    from CMBScribbleGrowLib.scribbles.strokes import read_scribbles
+    from CMBSegmentationLib.reading.scan import read_scan
 
     read_scribbles(path, read_scan(path.with_name("scan.nii.gz")).image)
 
 
 def _scene(path: Path) -> None:
-    from CMBWeb.scene_archive import check_scene
+    from CMBWeb.files.scene_archive import check_scene
 
     check_scene(path, path.name)
 
 
 def _results(path: Path) -> None:
-    from CMBSegmentationLib.result_folder import read_result_folder
+    from CMBSegmentationLib.results.read_back import read_result_folder
 
     read_result_folder(path)
 
 
 def _study(path: Path) -> None:
-    from CMBScribbleGrowLib.annotation_file import read_study
+    from CMBScribbleGrowLib.annotation.file import read_study
 
     read_study(path)
 
 
 def _manifest(path: Path) -> None:
-    from CMBSegmentationLib.manifest import parse_manifest
+    from CMBSegmentationLib.models.manifest import parse_manifest
 
     parse_manifest(path.read_bytes().decode("utf-8", errors="replace"), path.name)
 
 
 def _configuration(path: Path) -> None:
-    from cmbtraining.config import load_config
+    from cmbtraining.config.settings import load_config
 
     load_config(path)
 
 
 def _model(path: Path) -> None:
-    from CMBSegmentationLib.model import load_model
+    from CMBSegmentationLib.models.model_file import load_model
 
     load_model(path, "cpu")
 
 
 def _redbrick(path: Path) -> None:
-    from CMBScribbleGrowLib.redbrick import import_task, read_tasks
-    from CMBSegmentationLib.read import read_scan
+    from CMBScribbleGrowLib.redbrick.bring_in import import_task, read_tasks
+    from CMBSegmentationLib.reading.scan import read_scan
 
     scan = read_scan(path.with_name("sub-01_swi.nii.gz")).image
     for task in read_tasks(path):
@@ -253,7 +253,7 @@ def _redbrick(path: Path) -> None:
 
 
 def _worklist(path: Path) -> None:
-    from CMBScribbleGrowLib.worklist_sources import listed_in_csv
+    from CMBScribbleGrowLib.worklist.sources import listed_in_csv
 
     listed_in_csv(path)
 

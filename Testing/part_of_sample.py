@@ -8,7 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from CMBSegmentationLib.resources import sample_scan
+from CMBSegmentationLib.files.bundled import sample_scan
 
 BOX = (slice(90, 270), slice(130, 310), slice(6, 28))  # i, j, k: 81 x 81 x 88 mm of the right hemisphere
 SMALL_BOX = (slice(110, 250), slice(160, 290), slice(8, 28))  # what the networks search in four seconds

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from CMBScribbleGrowLib.growing import CONNECTIVITIES
+from CMBScribbleGrowLib.growing.region import CONNECTIVITIES
 
 
 def plain_growth(

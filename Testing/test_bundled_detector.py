@@ -11,10 +11,12 @@ import pytest
 import SimpleITK as sitk
 from part_of_sample import SMALL_BOX, part_of_sample, true_centres
 
-from CMBSegmentationLib import cli
-from CMBSegmentationLib.lesions import COLUMNS
-from CMBSegmentationLib.matching import match_centres
-from CMBSegmentationLib.model import (
+from CMBCommand import cli
+from CMBSegmentationLib.compare.match import match_centres
+from CMBSegmentationLib.detecting.lesions import COLUMNS
+from CMBSegmentationLib.files.bundled import bundled_models, sample_scan
+from CMBSegmentationLib.models.loaded_models import load_stages
+from CMBSegmentationLib.models.model_file import (
     BUNDLED_SHA256,
     DEFAULT_MODEL,
     DEFAULT_REGIONS,
@@ -22,8 +24,6 @@ from CMBSegmentationLib.model import (
     find_model,
     load_model,
 )
-from CMBSegmentationLib.resources import bundled_models, sample_scan
-from CMBSegmentationLib.stages import load_stages
 
 ROOT = Path(__file__).resolve().parents[1]
 TASKS = {DEFAULT_MODEL: "detect", DEFAULT_REGIONS: "regions", DEFAULT_VERIFIER: "verify"}

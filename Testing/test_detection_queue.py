@@ -9,16 +9,16 @@ import sys
 import pytest
 from waiting import wait_until
 
-from CMBSegmentationLib.worker_process import event_in
-from CMBWeb import detection_queue
-from CMBWeb.detection_queue import AT_ONCE, QueuedProcess, Ticket, searches_at_once
-from CMBWeb.kept_results import KeptResults
-from CMBWeb.session_folder import queue_folder
+from CMBSegmentationLib.worker.process import event_in
+from CMBWeb.files.kept_results import KeptResults
+from CMBWeb.files.session_folder import queue_folder
+from CMBWeb.server import detection_queue
+from CMBWeb.server.detection_queue import AT_ONCE, QueuedProcess, Ticket, searches_at_once
 
 HOLDS = """
 import sys
 from pathlib import Path
-from CMBWeb.detection_queue import Ticket
+from CMBWeb.server.detection_queue import Ticket
 ticket = Ticket(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()

@@ -10,9 +10,9 @@ import pytest
 import SimpleITK as sitk
 from scipy import ndimage
 
-from CMBScribbleGrowLib.growing_run import GrowRequest, grow_scribbles
-from CMBSegmentationLib.matching import match_centres
-from CMBSegmentationLib.resources import sample_scan
+from CMBScribbleGrowLib.scribbles.run import GrowRequest, grow_scribbles
+from CMBSegmentationLib.compare.match import match_centres
+from CMBSegmentationLib.files.bundled import sample_scan
 
 
 def test_each_scribbled_lesion_of_the_sample_is_one_component_at_its_place(
@@ -29,7 +29,7 @@ def test_each_scribbled_lesion_of_the_sample_is_one_component_at_its_place(
     sitk.WriteImage(scribbles, str(tmp_path / "scribbles.nii.gz"))
 
     # figures are made and not rendered: CMBScribbleGrow/Testing/test_grow_command.py does
-    monkeypatch.setattr("CMBScribbleGrowLib.pictures._save", lambda figure, path: path.write_bytes(b""))
+    monkeypatch.setattr("CMBScribbleGrowLib.scribbles.pictures._save", lambda figure, path: path.write_bytes(b""))
     outcome = grow_scribbles(GrowRequest(sample_scan(), tmp_path / "scribbles.nii.gz", tmp_path / "out"))
 
     masks = sitk.GetArrayFromImage(sitk.ReadImage(str(outcome.files["labels"])))

@@ -80,7 +80,7 @@ def run_installed(installed, script, *arguments):
 
 def test_both_libs_find_models_and_sample_in_the_install_tree(installed):
     script = (
-        "from CMBSegmentationLib.resources import bundled_models, sample_scan\n"
+        "from CMBSegmentationLib.files.bundled import bundled_models, sample_scan\n"
         "print(*bundled_models(), sample_scan(), sep='\\n')"
     )
     found = [Path(line) for line in run_installed(installed, script).splitlines()]

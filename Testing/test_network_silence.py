@@ -109,7 +109,7 @@ def test_the_listener_hears_what_is_sent(cable, environment):
 def test_a_detection_sends_nothing(cable, environment, tmp_path):
     scan = tmp_path / "part_T2starw.nii.gz"
     sitk.WriteImage(part_of_sample(SMALL_BOX), str(scan))
-    command = [sys.executable, "-m", "CMBSegmentationLib.cli", "detect", str(scan), "-o", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "CMBCommand.cli", "detect", str(scan), "-o", str(tmp_path / "out")]
     process = cable.run(*command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said
@@ -150,7 +150,7 @@ def test_the_page_sends_nothing(cable, environment):
 
 def test_openvino_finds_nothing_to_report_through():
     code = (
-        "import sys; from CMBSegmentationLib.telemetry import refuse_telemetry; refuse_telemetry()\n"
+        "import sys; from CMBSegmentationLib.models.telemetry import refuse_telemetry; refuse_telemetry()\n"
         "import openvino; openvino.Core()\n"
         "print([name for name, module in sys.modules.items() if 'openvino_telemetry' in name and module])"
     )

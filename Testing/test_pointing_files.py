@@ -9,10 +9,10 @@ import pytest
 import SimpleITK as sitk
 
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.read import read_scan
-from CMBSegmentationLib.read_apart import apart
-from CMBWeb.limits import LARGEST_MB
-from CMBWeb.scene_archive import check_scene, check_scene_and_images
+from CMBSegmentationLib.reading.apart import apart
+from CMBSegmentationLib.reading.scan import read_scan
+from CMBWeb.files.limits import LARGEST_MB
+from CMBWeb.files.scene_archive import check_scene, check_scene_and_images
 
 SIZE = (24, 22, 10)
 
@@ -123,7 +123,7 @@ def test_a_scene_whose_image_points_outside_is_refused(tmp_path, secret):
 def test_a_scene_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
     path = scene(tmp_path, {"s/s.mrml": mrml("fileName", "Data/a.nrrd"), "s/Data/big.raw": bytes(1 << 22)})
     assert path.stat().st_size < 1 << 14
-    monkeypatch.setattr("CMBWeb.scene_archive.LARGEST_MB", 1)
+    monkeypatch.setattr("CMBWeb.files.scene_archive.LARGEST_MB", 1)
     with pytest.raises(InputError, match="larger than"):
         check_scene(path, "uploaded.mrb")
     assert LARGEST_MB >= 1024

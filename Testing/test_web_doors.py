@@ -10,11 +10,11 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from CMBWeb import gateway
-from CMBWeb.access import Access, is_key, new_key
-from CMBWeb.door import SERVER_OPTIONS, Door
-from CMBWeb.gateway import Gateway
-from CMBWeb.session_folder import lock_of
+from CMBWeb.files.session_folder import lock_of
+from CMBWeb.server import gateway
+from CMBWeb.server.access import Access, is_key, new_key
+from CMBWeb.server.door import SERVER_OPTIONS, Door
+from CMBWeb.server.gateway import Gateway
 
 TOKEN = "t" * 32
 

@@ -19,9 +19,9 @@ from web_browser import SAMPLE_NAME, choose, take, wait_until, wait_until_told
 from web_pictures import THREE_D, lit
 from web_review import reject, rows_of, wait_for_state
 
-from CMBSegmentationLib.read import read_scan
-from CMBSegmentationLib.resources import sample_scan
-from CMBSegmentationLib.scan_identity import identity_provenance
+from CMBSegmentationLib.files.bundled import sample_scan
+from CMBSegmentationLib.reading.scan import read_scan
+from CMBSegmentationLib.reading.scan_identity import identity_provenance
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("chromium")]
 

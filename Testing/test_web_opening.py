@@ -20,7 +20,7 @@ from web_review import rows_of
 sys.path.append(str(ROOT / "CMBSegmentation" / "Testing"))  # the series that the reader's own tests use
 from dicom_series import write_series
 
-from CMBSegmentationLib.resources import sample_scan
+from CMBSegmentationLib.files.bundled import sample_scan
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("chromium")]
 

@@ -18,17 +18,17 @@ from aiohttp.test_utils import TestClient, TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from CMBSegmentationLib import cli, command, outputs
+from CMBCommand import cli
 from CMBSegmentationLib.errors import CMBError
-from CMBWeb import limits, options, upload
-from CMBWeb.access import Access, folder_name, is_plain, new_key
-from CMBWeb.cli import _open_in_browser
-from CMBWeb.grey_window import reading_window
-from CMBWeb.kept_results import KeptResults, KeptScan
-from CMBWeb.names import LONGEST, attachment, plain_name
-from CMBWeb.proxy import hand_on_request
-from CMBWeb.session_folder import private, remove_old
-from CMBWeb.upload import receive, receive_earlier
+from CMBWeb.files import limits, upload
+from CMBWeb.files.kept_results import KeptResults, KeptScan
+from CMBWeb.files.session_folder import private, remove_old
+from CMBWeb.files.upload import receive, receive_earlier
+from CMBWeb.page.grey_window import reading_window
+from CMBWeb.server.access import Access, folder_name, is_plain, new_key
+from CMBWeb.server.names import LONGEST, attachment, plain_name
+from CMBWeb.server.proxy import hand_on_request
+from CMBWeb.server.serving import _open_in_browser
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
@@ -117,7 +117,7 @@ def test_what_another_server_has_open_is_not_removed(tmp_path):
 HOLD = """
 import sys
 from pathlib import Path
-from CMBWeb.session_folder import lock_of
+from CMBWeb.files.session_folder import lock_of
 with lock_of(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -179,22 +179,22 @@ def test_a_missing_scan_and_a_taken_port_are_told(tmp_path, capsys):
 
 
 def test_without_the_extra_the_command_says_what_to_install(monkeypatch, capsys):
-    monkeypatch.setattr("CMBWeb.cli.WEB_PACKAGES", ("aiohttp", "no_such_package"))
+    monkeypatch.setattr("CMBWeb.server.serving.WEB_PACKAGES", ("aiohttp", "no_such_package"))
     monkeypatch.setattr(sys, "argv", ["cmb", "web"])
-    for start in (lambda: cli.main(["web"]), command.main):
+    for start in (cli.main, lambda: cli.main(["web"])):
         assert start() == 4
         assert "no_such_package" in capsys.readouterr().err
 
 
 SERVES_AND_STOPS = """
 import sys
-from CMBSegmentationLib import command
-from CMBWeb import cli
-from CMBWeb.page_process import PageProcess
+from CMBCommand import cli
+from CMBWeb.server import serving
+from CMBWeb.server.page_process import PageProcess
 async def nothing(*_, **__): pass
-cli._until_asked_to_stop = PageProcess.start = nothing  # the page's own process shows scans, this one hands on
+serving._until_asked_to_stop = PageProcess.start = nothing  # the page's own process shows scans, this one hands on
 sys.argv[1:] = ["web", "--port", "0", "--no-browser"]
-assert command.main() == 0
+assert cli.main() == 0
 print(sorted({"aiohttp", "numpy", "scipy", "SimpleITK", "onnxruntime", "pydicom", "slicer"} & set(sys.modules)))
 """
 
@@ -206,16 +206,6 @@ def test_the_command_serves_without_loading_the_detector(tmp_path):
     served, loaded = done.stdout.splitlines()
     assert served.startswith("CMB is served at http://127.0.0.1:")
     assert loaded == "['aiohttp']"
-
-
-def test_the_notice_in_the_terminal_is_that_of_the_results():
-    assert options.NOTICE == outputs.NOTICE
-
-
-def test_other_commands_go_to_their_own(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["cmb", "models"])
-    assert command.main() == 0
-    assert "cmb-detector-simulated" in capsys.readouterr().out
 
 
 def sent(folder, receiver, *parts):

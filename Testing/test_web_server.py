@@ -12,7 +12,7 @@ from waiting import wait_until as wait_for
 from web_browser import Server, new_page, wait_until
 from web_review import give_review, rows_of, wait_for_state
 
-from CMBSegmentationLib.resources import sample_scan
+from CMBSegmentationLib.files.bundled import sample_scan
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("chromium")]
 KEY = "k" * 43  # of a session that was left behind

@@ -28,7 +28,7 @@ from dark_spots import ball_brain, write_dark_voxel_model  # noqa: E402
 
 from CMBSegmentationLib.batch.cluster import run_jobs, workers  # noqa: E402
 from CMBSegmentationLib.batch.jobs import Job, Row  # noqa: E402
-from CMBSegmentationLib.bids import find_scans  # noqa: E402
+from CMBSegmentationLib.reading.bids import find_scans  # noqa: E402
 
 SIDE = 64
 

@@ -13,7 +13,7 @@ import SimpleITK as sitk
 from playwright.sync_api import Page
 from web_browser import SAMPLE_NAME, Server, go_to, open_sample, state_of_page, wait_until
 
-from CMBSegmentationLib.resources import sample_scan
+from CMBSegmentationLib.files.bundled import sample_scan
 
 OTHER_SCAN = "other.nii.gz"
 LOOKS = (  # what stays as it is while another scan is opened

@@ -9,7 +9,8 @@ label maps 13 to 16, which no bundled model was trained on. Results go to OUT/NA
 operating point in SET/STAGES/POINT, ``benchmark.json``, the same as tables in ``benchmark.md``, beside what is
 published of readers and other detectors, and a FROC curve for all stages together, without the regions, and for the
 detector alone, so that what each stage brings is seen. ``--variant`` searches the same scans as another scanner or
-export would give them (`cmbtraining.variants`): how far the figures depend on it. All figures are of simulated scans.
+export would give them (`cmbtraining.benchmark.variants`): how far the figures depend on it. All figures are of
+simulated scans.
 
 ``--operating-points`` writes the thresholds that allow 0.5, 1 and 2 false ones a scan on ``valdo-load``, with what they
 give, as ``export.py`` and ``export_stage.py`` take it by ``--metrics``.
@@ -33,15 +34,15 @@ import SimpleITK as sitk
 from rich.console import Console
 from rich.progress import track
 
-from CMBSegmentationLib.stages import AUTO, StageChoice, Stages, load_stages
-from cmbtraining.benchmark_figures import Scores, curve_figures, curve_of, figures_at
-from cmbtraining.benchmark_report import markdown, report_tables
-from cmbtraining.benchmark_search import ALL_STAGES, combinations, files_of, scores_of, search, seconds_a_scan
-from cmbtraining.benchmark_set import SETS, VALDO_LOAD, BenchmarkScan, make_scan
-from cmbtraining.froc import draw_froc
-from cmbtraining.report_table import print_tables
-from cmbtraining.threshold_choice import choose_thresholds, manifest_metrics
-from cmbtraining.variants import INVERTED_PHASE, VARIANTS, write_variant
+from CMBSegmentationLib.models.loaded_models import AUTO, StageChoice, Stages, load_stages
+from cmbtraining.benchmark.figures import Scores, curve_figures, curve_of, figures_at
+from cmbtraining.benchmark.report import markdown, report_tables
+from cmbtraining.benchmark.report_table import print_tables
+from cmbtraining.benchmark.search import ALL_STAGES, combinations, files_of, scores_of, search, seconds_a_scan
+from cmbtraining.benchmark.sets import SETS, VALDO_LOAD, BenchmarkScan, make_scan
+from cmbtraining.benchmark.threshold_choice import choose_thresholds, manifest_metrics
+from cmbtraining.benchmark.variants import INVERTED_PHASE, VARIANTS, write_variant
+from cmbtraining.evaluation.froc import draw_froc
 
 BOTH = "both"
 

@@ -3,7 +3,7 @@
     python training/collect_candidates.py --data simulated/ --model Resources/Models/cmb-detect.onnx --out candidates/
 
 Writes ``<subject>.npz`` per scan: ``crops`` (n, 24, 24, 16, 5), ``kinds`` (n,) as indices into
-`cmbtraining.candidates.KINDS`, ``peaks`` (n,). With the package openvino installed the detector runs in it.
+`cmbtraining.data.candidates.KINDS`, ``peaks`` (n,). With the package openvino installed the detector runs in it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
-from CMBSegmentationLib.model import DEFAULT_REGIONS, find_model, load_model
-from CMBSegmentationLib.safe_write import put_in_place
-from CMBSegmentationLib.stages import NONE
-from cmbtraining.candidates import collect, network_of
+from CMBSegmentationLib.files.atomic_file import put_in_place
+from CMBSegmentationLib.models.loaded_models import NONE
+from CMBSegmentationLib.models.model_file import DEFAULT_REGIONS, find_model, load_model
+from cmbtraining.data.candidates import collect, network_of
 
 
 def main() -> None:

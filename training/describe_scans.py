@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.progress import track
 
-from cmbtraining.scan_tables import ScanFigures, dark_table, lesion_table, scan_figures, scans_in
+from cmbtraining.describing.scan_tables import ScanFigures, dark_table, lesion_table, scan_figures, scans_in
 
 
 def main() -> None:

@@ -6,8 +6,8 @@
     python training/evaluate.py aggregate scores/per_subject.csv
 
 ``aggregate`` reads any table with the columns subject, n_true, n_pred, n_matched, dice; results by
-lesion size, the FROC curve and the field's other rules (`cmbtraining.field_rules`: VALDO's, the mean over subjects,
-touching components pooled) need the lesions.csv that ``score`` writes beside it.
+lesion size, the FROC curve and the field's other rules (`cmbtraining.evaluation.field_rules`: VALDO's, the mean
+over subjects, touching components pooled) need the lesions.csv that ``score`` writes beside it.
 
 The figures of ``benchmark_models.py`` are of simulated scans. For the same figures of other scans (VALDO itself, or
 real heads with lesions implanted into them), lay the scans out as VALDO does, one folder a subject:
@@ -40,8 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
 
     from CMBSegmentationLib.errors import CMBError
-    from cmbtraining.dataset import DatasetError
-    from cmbtraining.score_files import ScoreError
+    from cmbtraining.data.dataset import DatasetError
+    from cmbtraining.evaluation.score_files import ScoreError
 
     try:
         options.step(options)
@@ -56,9 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def predict(options: argparse.Namespace) -> None:
     """Detect in every scan through the core, and write what ``cmb detect`` writes; finished scans are left."""
-    from CMBSegmentationLib.detection import Settings
-    from CMBSegmentationLib.stages import StageChoice
-    from cmbtraining.predicting import predict_subject
+    from CMBSegmentationLib.detecting.detect import Settings
+    from CMBSegmentationLib.models.loaded_models import StageChoice
+    from cmbtraining.evaluation.predicting import predict_subject
 
     settings, stages = Settings(threshold=options.threshold), StageChoice(options.regions, options.verifier)
     for subject in track(_subjects(options, options.data), "Predicting", console=Console(stderr=True)):
@@ -68,10 +68,10 @@ def predict(options: argparse.Namespace) -> None:
 
 def score(options: argparse.Namespace) -> None:
     """Write per_subject.csv, lesions.csv, gallery.html, and the FROC curve where there are probabilities."""
-    from cmbtraining.froc import draw_froc, froc
-    from cmbtraining.gallery import gallery_html, subject_tiles
-    from cmbtraining.score_files import LesionScore, SubjectScore, write_table
-    from cmbtraining.scoring import find_prediction, score_subject
+    from cmbtraining.evaluation.froc import draw_froc, froc
+    from cmbtraining.evaluation.gallery import gallery_html, subject_tiles
+    from cmbtraining.evaluation.score_files import LesionScore, SubjectScore, write_table
+    from cmbtraining.evaluation.scoring import find_prediction, score_subject
 
     subjects = _subjects(options, options.truth)
     predictions = [find_prediction(options.predictions, subject.name) for subject in subjects]
@@ -94,12 +94,12 @@ def score(options: argparse.Namespace) -> None:
 
 def aggregate(options: argparse.Namespace) -> None:
     """Print Table V's figures, or give them as JSON."""
-    from cmbtraining.aggregate import aggregate as aggregated
-    from cmbtraining.aggregate import field_tables, json_ready, print_table_v
-    from cmbtraining.burden import burden
-    from cmbtraining.field_rules import by_field_rules
-    from cmbtraining.report_table import print_tables
-    from cmbtraining.score_files import counts_of, read_lesions, read_subjects
+    from cmbtraining.benchmark.report_table import print_tables
+    from cmbtraining.evaluation.aggregate import aggregate as aggregated
+    from cmbtraining.evaluation.aggregate import field_tables, json_ready, print_table_v
+    from cmbtraining.evaluation.burden import burden
+    from cmbtraining.evaluation.field_rules import by_field_rules
+    from cmbtraining.evaluation.score_files import counts_of, read_lesions, read_subjects
 
     rows = read_subjects(options.table)
     beside = options.table.with_name("lesions.csv")
@@ -118,8 +118,8 @@ def aggregate(options: argparse.Namespace) -> None:
 
 def _subjects(options: argparse.Namespace, folder: Path) -> list:
     """Take the subjects of a raw folder that the split names; all of them without one."""
-    from cmbtraining.dataset import DatasetError, find_subjects
-    from cmbtraining.splits import chosen, read_split
+    from cmbtraining.data.dataset import DatasetError, find_subjects
+    from cmbtraining.data.splits import chosen, read_split
 
     subjects = find_subjects(folder)
     if any(subject.form for subject in subjects):

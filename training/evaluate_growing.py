@@ -22,14 +22,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from CMBScribbleGrowLib.grow import grow
-from CMBScribbleGrowLib.pictures import draw_curve, draw_triptych
-from CMBScribbleGrowLib.settings import AUTO, METHODS, GrowSettings
+from CMBScribbleGrowLib.growing.lesion import grow
+from CMBScribbleGrowLib.growing.settings import AUTO, METHODS, GrowSettings
+from CMBScribbleGrowLib.scribbles.pictures import draw_curve, draw_triptych
 from CMBSegmentationLib.errors import CMBError, InputError
-from cmbtraining.dataset import DatasetError, Subject, find_subjects
-from cmbtraining.growing_evaluation import SMALLEST, GrownDice, evaluate_subject, scan_and_lesions
-from cmbtraining.growing_figures import dice_table, draw_dice_against_size, groups_of
-from cmbtraining.masks import MaskError
+from cmbtraining.data.dataset import DatasetError, Subject, find_subjects
+from cmbtraining.data.masks import MaskError
+from cmbtraining.evaluation.growing_evaluation import SMALLEST, GrownDice, evaluate_subject, scan_and_lesions
+from cmbtraining.evaluation.growing_figures import dice_table, draw_dice_against_size, groups_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

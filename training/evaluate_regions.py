@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from CMBSegmentationLib.anatomy import GROUPS
-from CMBSegmentationLib.model import load_model
-from CMBSegmentationLib.region_input import padded
+from CMBSegmentationLib.detecting.region_input import padded
+from CMBSegmentationLib.models.model_file import load_model
+from CMBSegmentationLib.vocabulary.regions import GROUPS
 from cmbtraining.regions.atlas import CLASSES
 from cmbtraining.regions.dataset import read_heads
 from cmbtraining.regions.scans import draw_sample

@@ -45,9 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     import keras
 
-    from cmbtraining.config import ConfigError, load_config
-    from cmbtraining.model_card import model_card, write_card
-    from cmbtraining.onnx_export import ExportError, export, manifest_for, prepared_scans
+    from cmbtraining.config.settings import ConfigError, load_config
+    from cmbtraining.export.model_card import model_card, write_card
+    from cmbtraining.export.onnx_export import ExportError, export, manifest_for, prepared_scans
 
     try:
         config = load_config(options.run / "config.yaml")
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _measured(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
-    from cmbtraining.onnx_export import ExportError
+    from cmbtraining.export.onnx_export import ExportError
 
     try:
         told = json.loads(path.read_text(encoding="utf-8"))

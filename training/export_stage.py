@@ -43,8 +43,8 @@ def main() -> int:
 
     import keras
 
-    from cmbtraining.onnx_export import ExportError
-    from cmbtraining.stage_export import export_stage, stage_manifest
+    from cmbtraining.export.onnx_export import ExportError
+    from cmbtraining.export.stage_export import export_stage, stage_manifest
 
     trained = keras.models.load_model(arguments.weights, compile=False)
     training = {

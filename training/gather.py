@@ -26,9 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     from CMBSegmentationLib.errors import CMBError
-    from cmbtraining.bids_data import gather
-    from cmbtraining.dataset import DatasetError
-    from cmbtraining.masks import MaskError
+    from cmbtraining.data.bids import gather
+    from cmbtraining.data.dataset import DatasetError
+    from cmbtraining.data.masks import MaskError
 
     try:
         told = gather(options.bids, options.masks, options.out, options.reader)

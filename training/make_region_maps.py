@@ -14,7 +14,7 @@ from pathlib import Path
 import SimpleITK as sitk
 from rich.progress import track
 
-from CMBSegmentationLib.safe_write import put_in_place
+from CMBSegmentationLib.files.atomic_file import put_in_place
 from cmbtraining.regions.atlas import read_atlas, region_map
 from cmbtraining.synthesis.anatomy import read_labels
 

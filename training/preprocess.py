@@ -23,8 +23,8 @@ from dask.distributed import Client, LocalCluster, as_completed
 from rich.console import Console
 from rich.progress import Progress
 
-from cmbtraining.dataset import DatasetError, find_subjects
-from cmbtraining.preprocessing import Job, Row, preprocess
+from cmbtraining.data.dataset import DatasetError, find_subjects
+from cmbtraining.data.preprocessing import Job, Row, preprocess
 
 SEQUENCES = ("T2S", "T1", "T2")
 

@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from cmbtraining.dataset import DatasetError, find_subjects
-from cmbtraining.splits import split_folds, split_share, strata, write_splits
+from cmbtraining.data.dataset import DatasetError, find_subjects
+from cmbtraining.data.splits import split_folds, split_share, strata, write_splits
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -29,13 +29,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
 
     from CMBSegmentationLib.errors import CMBError
-    from cmbtraining.config import ConfigError, load_config
-    from cmbtraining.dataset import DatasetError
+    from cmbtraining.config.settings import ConfigError, load_config
+    from cmbtraining.data.dataset import DatasetError
 
     try:
         config = load_config(options.config, options.overrides)
         if options.describe:
-            from cmbtraining.run import describe
+            from cmbtraining.fitting.detector import describe
 
             print(json.dumps(describe(config), indent=1))
             return 0
@@ -54,11 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _train(options: argparse.Namespace, config) -> None:
     from CMBSegmentationLib.errors import InputError, MachineError, ModelError
-    from CMBSegmentationLib.model import find_model
-    from cmbtraining.checkpoints import CheckpointError
-    from cmbtraining.hard_negatives import read_hard_negatives
-    from cmbtraining.run import sides_of_folders, sides_of_split, train
-    from cmbtraining.score_files import ScoreError
+    from CMBSegmentationLib.models.model_file import find_model
+    from cmbtraining.data.hard_negatives import read_hard_negatives
+    from cmbtraining.evaluation.score_files import ScoreError
+    from cmbtraining.fitting.checkpoints import CheckpointError
+    from cmbtraining.fitting.detector import sides_of_folders, sides_of_split, train
 
     if not (options.data and options.out) or bool(options.validation) == bool(options.split):
         raise InputError("Training needs --data, --out, and one of --validation and --split.", "See --help.")

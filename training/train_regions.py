@@ -20,15 +20,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 
-from cmbtraining.checkpoints import CheckpointError
-from cmbtraining.config import Config, ConfigError, load_config
-from cmbtraining.distribution import Team
-from cmbtraining.fitting import Lesson, fit, precision
+from cmbtraining.config.settings import Config, ConfigError, load_config
+from cmbtraining.fitting.checkpoints import CheckpointError
+from cmbtraining.fitting.distribution import Team
+from cmbtraining.fitting.run_folder import open_run
+from cmbtraining.fitting.trainer import Lesson, fit, precision
 from cmbtraining.regions.atlas import CLASSES
 from cmbtraining.regions.dataset import RegionBatches, read_heads
 from cmbtraining.regions.loss import RegionLoss
 from cmbtraining.regions.network import build_regions_network
-from cmbtraining.run_folder import open_run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -26,13 +26,13 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from cmbtraining.calibration import calibration, fold
-from cmbtraining.checkpoints import BEST, CheckpointError, save
-from cmbtraining.config import Config, ConfigError, load_config
-from cmbtraining.distribution import Team
-from cmbtraining.fitting import Lesson, fit, precision
-from cmbtraining.run_folder import open_run
-from cmbtraining.verifier import (
+from cmbtraining.config.settings import Config, ConfigError, load_config
+from cmbtraining.export.calibration import calibration, fold
+from cmbtraining.fitting.checkpoints import BEST, CheckpointError, save
+from cmbtraining.fitting.distribution import Team
+from cmbtraining.fitting.run_folder import open_run
+from cmbtraining.fitting.trainer import Lesson, fit, precision
+from cmbtraining.networks.verifier import (
     AveragePrecision,
     CandidateBatches,
     Examples,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import SimpleITK as sitk
 
-from CMBScribbleGrowLib.annotation import (
+from CMBScribbleGrowLib.annotation.records import (
     Annotation,
     Assessment,
     Finding,

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from annotated_study import TIME, microbleed
 
-from CMBScribbleGrowLib.agreement import RatedStudy, agreement, cohens_kappa, dice, study_class
-from CMBScribbleGrowLib.annotation import Annotation, Assessment, Study
-from CMBScribbleGrowLib.annotation_edits import with_done
-from CMBScribbleGrowLib.segments_file import Segment
+from CMBScribbleGrowLib.annotation.agreement import RatedStudy, agreement, cohens_kappa, dice, study_class
+from CMBScribbleGrowLib.annotation.edits import with_done
+from CMBScribbleGrowLib.annotation.records import Annotation, Assessment, Study
+from CMBScribbleGrowLib.annotation.segments_file import Segment
 
 FIRST, SECOND = "SI", "AB"
 

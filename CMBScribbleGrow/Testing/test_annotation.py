@@ -5,9 +5,8 @@ from dataclasses import replace
 import pytest
 from annotated_study import TIME, full_annotation, full_study, microbleed, point
 
-from CMBScribbleGrowLib.annotation import Annotation, Assessment, Finding, Growing, Mimic, SeriesQuality, Study
-from CMBScribbleGrowLib.annotation_checks import check_time
-from CMBScribbleGrowLib.annotation_edits import (
+from CMBScribbleGrowLib.annotation.checks import check_time
+from CMBScribbleGrowLib.annotation.edits import (
     next_id,
     unanswered,
     utc_now,
@@ -15,6 +14,7 @@ from CMBScribbleGrowLib.annotation_edits import (
     with_entry,
     without_entry,
 )
+from CMBScribbleGrowLib.annotation.records import Annotation, Assessment, Finding, Growing, Mimic, SeriesQuality, Study
 from CMBSegmentationLib.errors import InputError
 
 

@@ -8,8 +8,7 @@ import sys
 import pytest
 from annotated_study import full_study
 
-from CMBScribbleGrowLib.annotation import Study
-from CMBScribbleGrowLib.annotation_file import (
+from CMBScribbleGrowLib.annotation.file import (
     StudyFiles,
     make_folder,
     open_study,
@@ -17,9 +16,10 @@ from CMBScribbleGrowLib.annotation_file import (
     study_to_json,
     write_study,
 )
-from CMBSegmentationLib import safe_write
+from CMBScribbleGrowLib.annotation.records import Study
 from CMBSegmentationLib.errors import InputError, MachineError
-from CMBSegmentationLib.safe_write import DamagedFileError
+from CMBSegmentationLib.files import atomic_file as safe_write
+from CMBSegmentationLib.files.atomic_file import DamagedFileError
 
 
 @pytest.fixture
@@ -180,7 +180,7 @@ def test_drafts_of_killed_processes_go_and_those_of_living_ones_stay_whatever_th
 
 
 def test_a_draft_is_held_while_it_is_written(files):
-    from CMBSegmentationLib.safe_write import replacing
+    from CMBSegmentationLib.files.atomic_file import replacing
 
     with replacing(files.annotation) as outer:
         outer.write_text("first")

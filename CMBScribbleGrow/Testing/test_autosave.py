@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from annotated_study import full_study, microbleed, small_scan
 
-from CMBScribbleGrowLib.annotation import Annotation, Study
-from CMBScribbleGrowLib.annotation_edits import with_annotation, with_entry
-from CMBScribbleGrowLib.annotation_file import StudyFiles, open_study, read_study, write_study
-from CMBScribbleGrowLib.autosave import LATEST_S, Autosave
-from CMBScribbleGrowLib.segments_file import Segment, read_segments
-from CMBSegmentationLib import safe_write
+from CMBScribbleGrowLib.annotation.edits import with_annotation, with_entry
+from CMBScribbleGrowLib.annotation.file import StudyFiles, open_study, read_study, write_study
+from CMBScribbleGrowLib.annotation.records import Annotation, Study
+from CMBScribbleGrowLib.annotation.segments_file import Segment, read_segments
+from CMBScribbleGrowLib.study.autosave import LATEST_S, Autosave
 from CMBSegmentationLib.errors import InputError, MachineError
+from CMBSegmentationLib.files import atomic_file as safe_write
 
 SCAN = "sub-01_swi.nii.gz"
 
@@ -209,11 +209,11 @@ import itertools, sys
 sys.path[:0] = {paths!r}
 from pathlib import Path
 from annotated_study import microbleed, small_scan
-from CMBScribbleGrowLib.annotation import Annotation, Study
-from CMBScribbleGrowLib.annotation_edits import with_entry
-from CMBScribbleGrowLib.annotation_file import StudyFiles
-from CMBScribbleGrowLib.autosave import Autosave
-from CMBScribbleGrowLib.segments_file import Segment
+from CMBScribbleGrowLib.annotation.records import Annotation, Study
+from CMBScribbleGrowLib.annotation.edits import with_entry
+from CMBScribbleGrowLib.annotation.file import StudyFiles
+from CMBScribbleGrowLib.study.autosave import Autosave
+from CMBScribbleGrowLib.annotation.segments_file import Segment
 import numpy as np
 
 now = 0.0  # seconds that pass in no time
@@ -283,7 +283,7 @@ def test_other_readers_masks_are_read_again_only_where_somebody_wrote(saver, fil
     theirs.flush()
     reads = []
     monkeypatch.setattr(
-        "CMBScribbleGrowLib.autosave.read_segments", lambda *given: reads.append(1) or read_segments(*given)
+        "CMBScribbleGrowLib.study.autosave.read_segments", lambda *given: reads.append(1) or read_segments(*given)
     )
     for count in range(1, 4):
         mine.changed(annotation(count), [segment(voxel=(1, 2, count))])
@@ -306,7 +306,7 @@ def test_the_longer_a_write_takes_the_sooner_the_next_begins(saver, clock, monke
         clock.now += took
         write_study(*given)
 
-    monkeypatch.setattr("CMBScribbleGrowLib.autosave.write_study", slow)
+    monkeypatch.setattr("CMBScribbleGrowLib.study.autosave.write_study", slow)
     save.changed(annotation(1))
     save.flush()
     entered = clock.now

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from CMBScribbleGrowLib.comparisons import confidence_connected, random_walk
-from CMBScribbleGrowLib.grow import grow
-from CMBScribbleGrowLib.refine import refine
-from CMBScribbleGrowLib.scan import ScanToGrow, scan_to_grow
-from CMBScribbleGrowLib.settings import GrowSettings
+from CMBScribbleGrowLib.growing.alternatives import confidence_connected, random_walk
+from CMBScribbleGrowLib.growing.lesion import grow
+from CMBScribbleGrowLib.growing.refine import refine
+from CMBScribbleGrowLib.growing.scan import ScanToGrow, scan_to_grow
+from CMBScribbleGrowLib.growing.settings import GrowSettings
 from CMBSegmentationLib.errors import InputError
 
 SHAPE, SPACING_MM = (16, 34, 36), (0.5, 0.6, 1.2)  # z, y, x; x, y, z

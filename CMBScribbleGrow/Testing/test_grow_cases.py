@@ -7,10 +7,10 @@ import SimpleITK as sitk
 import slicer
 from painted_scan import head, paint
 
-from CMBScribbleGrowLib.annotation_file import read_study
+from CMBScribbleGrowLib.annotation.file import read_study
 from CMBScribbleGrowLib.scene import find_nodes
 from CMBScribbleGrowLib.session import Cases, GrowSession
-from CMBScribbleGrowLib.session_state import State
+from CMBScribbleGrowLib.study.state import State
 
 
 def load_volume(path):

@@ -13,7 +13,7 @@ from dark_lesions import CENTRES, head_with_lesions, lesion_masks, scribbles_in
 from PIL import Image
 from scipy import ndimage
 
-from CMBSegmentationLib.cli import main
+from CMBCommand.cli import main
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "CMBSegmentation" / "Testing"))
 from dicom_series import write_series
@@ -48,7 +48,7 @@ def grow_and_draw(tmp_path, scan, capsys):
 @pytest.fixture
 def grow(grow_and_draw, monkeypatch):
     """`grow_and_draw` without rendering the figures that it makes, which takes longer than all the rest."""
-    monkeypatch.setattr("CMBScribbleGrowLib.pictures._save", lambda figure, path: path.write_bytes(b""))
+    monkeypatch.setattr("CMBScribbleGrowLib.scribbles.pictures._save", lambda figure, path: path.write_bytes(b""))
     return grow_and_draw
 
 
@@ -146,7 +146,7 @@ def test_scribbles_on_another_grid_are_put_on_the_scans_and_that_is_said(grow, t
 
 
 def test_scribbles_saved_by_slicer_keep_their_names(tmp_path, scan, capsys) -> None:
-    from CMBScribbleGrowLib.segments_file import segment_of, write_segments
+    from CMBScribbleGrowLib.annotation.segments_file import segment_of, write_segments
 
     labels = sitk.GetArrayFromImage(scribbles_in(scan))
     path = tmp_path / "painted.seg.nrrd"

@@ -13,7 +13,7 @@ from painted_scan import add_head
 
 from CMBScribbleGrowLib.scene import PAINT_SEGMENT, segment_on_scan
 from CMBScribbleGrowLib.session import GrowSession
-from CMBScribbleGrowLib.session_state import State
+from CMBScribbleGrowLib.study.state import State
 
 SCRIPT = Path(__file__).with_name("annotating_process.py")
 

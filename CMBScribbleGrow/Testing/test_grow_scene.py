@@ -10,7 +10,7 @@ import vtk
 from painted_scan import SPOTS, add_head, oblique_ijk_to_ras, ras_of
 from vtk.util import numpy_support
 
-from CMBScribbleGrowLib.linked_lesion import LinkedLesion
+from CMBScribbleGrowLib.growing.settings import GrowSettings
 from CMBScribbleGrowLib.scene import (
     PAINT_SEGMENT,
     Landmark,
@@ -32,7 +32,7 @@ from CMBScribbleGrowLib.scene import (
     show_lesion,
     take_from_scribble,
 )
-from CMBScribbleGrowLib.settings import GrowSettings
+from CMBScribbleGrowLib.study.linked_lesion import LinkedLesion
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.scene.segment_voxels import BINARY, add_segment, set_voxels
 

@@ -14,7 +14,8 @@ import slicer.util
 import vtk
 from painted_scan import SCAN_NAME, SPOTS, add_head, head, oblique_ijk_to_ras, paint, ras_of, spot
 
-from CMBScribbleGrowLib.annotation_file import read_study
+from CMBScribbleGrowLib.annotation.file import read_study
+from CMBScribbleGrowLib.annotation.words import CAA_GROUP
 from CMBScribbleGrowLib.scene import (
     PAINT_SEGMENT,
     add_to_scribble,
@@ -27,9 +28,8 @@ from CMBScribbleGrowLib.scene import (
     set_voxels,
 )
 from CMBScribbleGrowLib.session import GrowSession
-from CMBScribbleGrowLib.session_state import State
-from CMBScribbleGrowLib.vocabulary import CAA_GROUP
-from CMBSegmentationLib.brain_mask import brain_mask
+from CMBScribbleGrowLib.study.state import State
+from CMBSegmentationLib.detecting.brain_mask import brain_mask
 
 
 class AClock:

@@ -10,8 +10,8 @@ from hypothesis.extra import numpy as hnp
 from plain_growing import plain_growth, plain_sweep
 from property_tests import examples
 
-from CMBScribbleGrowLib.growing import MODES, PATH_MODES, Voxels, breadth_first
-from CMBScribbleGrowLib.tolerance import STEPS, SWEEP_STEP, Growth, grow_at_every_tolerance
+from CMBScribbleGrowLib.growing.region import MODES, PATH_MODES, Voxels, breadth_first
+from CMBScribbleGrowLib.growing.tolerance import STEPS, SWEEP_STEP, Growth, grow_at_every_tolerance
 
 RANGE = 40.0
 THRESHOLDS = np.arange(STEPS + 1) * (RANGE / STEPS)

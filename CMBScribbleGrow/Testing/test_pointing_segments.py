@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from CMBScribbleGrowLib.redbrick_masks import _Labels
-from CMBScribbleGrowLib.scribbles import read_scribbles
-from CMBScribbleGrowLib.segments_file import read_segments
+from CMBScribbleGrowLib.annotation.segments_file import read_segments
+from CMBScribbleGrowLib.redbrick.masks import _Labels
+from CMBScribbleGrowLib.scribbles.strokes import read_scribbles
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.result_folder import _read_image
+from CMBSegmentationLib.results.read_back import _read_image
 
 SIZE = (24, 22, 10)
 

@@ -12,11 +12,13 @@ from annotated_study import SHAPE, small_scan
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from property_tests import examples
+from rich.console import Console
 
-from CMBScribbleGrowLib.annotation_file import StudyFiles, read_study
-from CMBScribbleGrowLib.cli_import import EXAMPLE, _scan_of, add_annotate_import_options, run_annotate_import
-from CMBScribbleGrowLib.redbrick import import_task, read_tasks
-from CMBScribbleGrowLib.segments_file import read_segments
+from CMBCommand.annotate_import import _scan_of, add_options, run
+from CMBCommand.cli import COMMANDS
+from CMBScribbleGrowLib.annotation.file import StudyFiles, read_study
+from CMBScribbleGrowLib.annotation.segments_file import read_segments
+from CMBScribbleGrowLib.redbrick.bring_in import import_task, read_tasks
 from CMBSegmentationLib.errors import InputError
 
 BLEED, GROUP, UNDESCRIBED = (3, 5, 7), (6, 10, 12), (9, 1, 1)  # k, j, i
@@ -83,14 +85,14 @@ def folder(tmp_path):
 
 @pytest.fixture
 def command(folder):
-    def run(content, *options):
+    def call(content, *options):
         (folder / "tasks.json").write_text(json.dumps(content))
         parser = argparse.ArgumentParser()
-        add_annotate_import_options(parser)
-        run_annotate_import(parser.parse_args([str(folder / "tasks.json"), "-o", str(folder / "out"), *options]))
+        add_options(parser)
+        run(parser.parse_args([str(folder / "tasks.json"), "-o", str(folder / "out"), *options]), Console())
         return StudyFiles(folder / "out", "sub-01_swi")
 
-    return run
+    return call
 
 
 def imported(folder, content):
@@ -296,8 +298,9 @@ def test_a_task_without_a_reader_asks_for_one(command):
 
 def test_the_example_fits_the_options():
     parser = argparse.ArgumentParser()
-    add_annotate_import_options(parser)
-    assert parser.parse_args(EXAMPLE.split()[2:]).reader == "SI"
+    add_options(parser)
+    example = next(command.example for command in COMMANDS if command.name == "annotate-import")
+    assert parser.parse_args(example.split()[2:]).reader == "SI"
 
 
 WRONG = [None, True, -1, 0, 1.5, 10**400, float("nan"), float("inf"), "", "text", "n" * 5000, "\0", "\ud800"]

@@ -11,8 +11,8 @@ import vtk
 from annotated_study import SHAPE, small_scan
 from vtk.util import numpy_support
 
-from CMBScribbleGrowLib import segments_file
-from CMBScribbleGrowLib.segments_file import (
+from CMBScribbleGrowLib.annotation import segments_file
+from CMBScribbleGrowLib.annotation.segments_file import (
     Segment,
     grown_name,
     read_segments,
@@ -21,9 +21,9 @@ from CMBScribbleGrowLib.segments_file import (
     segment_of,
     write_segments,
 )
-from CMBSegmentationLib import safe_write
 from CMBSegmentationLib.errors import InputError, MachineError
-from CMBSegmentationLib.safe_write import DamagedFileError
+from CMBSegmentationLib.files import atomic_file as safe_write
+from CMBSegmentationLib.files.atomic_file import DamagedFileError
 
 
 def mask_of(*voxels):

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from annotated_study import full_annotation
 
-from CMBScribbleGrowLib.annotation import Annotation, Study
-from CMBScribbleGrowLib.annotation_edits import with_done
-from CMBScribbleGrowLib.annotation_file import make_folder, write_study
-from CMBScribbleGrowLib.worklist import filtered, next_item, read_worklist, refreshed, report_text
+from CMBScribbleGrowLib.annotation.edits import with_done
+from CMBScribbleGrowLib.annotation.file import make_folder, write_study
+from CMBScribbleGrowLib.annotation.records import Annotation, Study
+from CMBScribbleGrowLib.worklist.cases import filtered, next_item, read_worklist, refreshed, report_text
 from CMBSegmentationLib.errors import InputError
 
 READER = "SI"

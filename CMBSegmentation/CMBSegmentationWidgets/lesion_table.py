@@ -107,7 +107,7 @@ class LesionTable:
         return [self._id(row) for row in range(table.rowCount) if table.item(row, NUMBER_COLUMN).isSelected()]
 
     def _fill(self, row: int, column: int, value: Any, lesion: ReviewedLesion) -> None:
-        from CMBSegmentationLib.segment_looks import REVIEW_COLOURS
+        from CMBSegmentationLib.vocabulary.looks import REVIEW_COLOURS
 
         item = self._widget.item(row, column)
         if item is None:

@@ -11,7 +11,7 @@ import onnx
 import SimpleITK as sitk
 from onnx import TensorProto, helper
 
-from CMBSegmentationLib.manifest import METADATA_KEY, Manifest
+from CMBSegmentationLib.models.manifest import METADATA_KEY, Manifest
 
 MANIFEST = Manifest(
     schema_version=1,

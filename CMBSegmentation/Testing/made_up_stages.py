@@ -11,9 +11,9 @@ import onnx
 from dark_spots import MANIFEST
 from onnx import TensorProto, helper, numpy_helper
 
-from CMBSegmentationLib.manifest import METADATA_KEY, Manifest
-from CMBSegmentationLib.regions import CLASSES
-from CMBSegmentationLib.verify import CROP
+from CMBSegmentationLib.detecting.regions import CLASSES
+from CMBSegmentationLib.models.input_spec import CROP
+from CMBSegmentationLib.models.manifest import METADATA_KEY, Manifest
 
 KINDS = ("microbleed", "vessel")
 

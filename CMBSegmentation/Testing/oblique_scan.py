@@ -9,10 +9,10 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from CMBSegmentationLib.detection import Detection
-from CMBSegmentationLib.lesions import LesionRules, find_lesions
-from CMBSegmentationLib.outputs import write_results
-from CMBSegmentationLib.read import read_scan
+from CMBSegmentationLib.detecting.detect import Detection
+from CMBSegmentationLib.detecting.lesions import LesionRules, find_lesions
+from CMBSegmentationLib.reading.scan import read_scan
+from CMBSegmentationLib.running.write import write_results
 
 SCAN_SHAPE = (20, 44, 48)  # k, j, i
 SPACING_MM = (0.8, 0.8, 3.0)

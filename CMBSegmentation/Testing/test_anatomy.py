@@ -1,6 +1,6 @@
 import pytest
 
-from CMBSegmentationLib.anatomy import GROUPS, PATTERNS, REGIONS, group_of, pattern_of
+from CMBSegmentationLib.vocabulary.regions import GROUPS, PATTERNS, REGIONS, group_of, pattern_of
 
 
 def test_every_region_is_in_one_group():

@@ -22,14 +22,14 @@ from counted_jobs import counted
 from dark_spots import MANIFEST, ball_brain, only, write_dark_voxel_model
 from waiting import wait_until
 
-from CMBSegmentationLib import cli
+from CMBCommand import cli
 from CMBSegmentationLib.batch.cluster import run_jobs, workers
 from CMBSegmentationLib.batch.cohort import _sizes
 from CMBSegmentationLib.batch.jobs import Job, Row, do_scan
-from CMBSegmentationLib.bids import find_scans, left_out
-from CMBSegmentationLib.devices import open_session
 from CMBSegmentationLib.errors import InputError, MachineError
-from CMBSegmentationLib.stages import StageChoice, Stages, load_stages
+from CMBSegmentationLib.models.hardware import open_session
+from CMBSegmentationLib.models.loaded_models import StageChoice, Stages, load_stages
+from CMBSegmentationLib.reading.bids import find_scans, left_out
 
 RESULT = "_desc-cmb_lesions.json"
 
@@ -247,7 +247,7 @@ def test_started_again_it_does_only_what_was_left(batch_on_cluster, tmp_path, a_
 @pytest.mark.skipif(os.name != "posix", reason="platform: signals are POSIX's")
 def test_a_batch_that_is_killed_goes_on_where_it_was(batch_on_cluster, dark_model, tmp_path, last_takes_long):
     (dataset, last), out = last_takes_long, tmp_path / "out"
-    call = [sys.executable, "-m", "CMBSegmentationLib.cli", "batch", dataset, out, *only(dark_model)]
+    call = [sys.executable, "-m", "CMBCommand.cli", "batch", dataset, out, *only(dark_model)]
     process = subprocess.Popen(
         [*map(str, call), "--workers", "1"], cwd=Path(cli.__file__).parents[1], stderr=subprocess.DEVNULL
     )
@@ -294,7 +294,7 @@ def test_an_output_folder_that_cannot_be_written_is_told_before_a_model_is_loade
     def load_stages(*_: object) -> None:
         raise AssertionError("the models were loaded")
 
-    monkeypatch.setattr("CMBSegmentationLib.batch.cli_batch.load_stages", load_stages)
+    monkeypatch.setattr("CMBCommand.batch.load_stages", load_stages)
     (tmp_path / "file").write_text("")
     dataset = make_dataset(tmp_path / "data", a_small_head, 1)
     assert cli.main(["batch", str(dataset), str(tmp_path / where)]) == 2
@@ -354,7 +354,7 @@ def test_the_draft_of_a_killed_worker_goes_with_the_next_start_and_that_of_a_liv
 def a_draft_of(folder: Path) -> subprocess.Popen:
     """A process that is writing a draft, until it reads a line."""
     code = (
-        "import pathlib, sys; from CMBSegmentationLib.output_folder import drafts\n"
+        "import pathlib, sys; from CMBSegmentationLib.results.folder import drafts\n"
         "with drafts(pathlib.Path(sys.argv[1])) as draft: (draft / 'x').touch(); print('begun', flush=True); input()"
     )
     process = subprocess.Popen(
@@ -473,8 +473,8 @@ def test_the_workers_share_the_cores(batch, tmp_path, a_small_head, monkeypatch,
         given.extend(jobs)
         return [Row(job.scan) for job in jobs]
 
-    monkeypatch.setattr("CMBSegmentationLib.batch.cli_batch.usable_cores", lambda: 4)
-    monkeypatch.setattr("CMBSegmentationLib.batch.cli_batch._search", search)
+    monkeypatch.setattr("CMBCommand.batch.usable_cores", lambda: 4)
+    monkeypatch.setattr("CMBCommand.batch._search", search)
     options = ("--workers", str(number)) if number else ()
     assert batch(make_dataset(tmp_path / "data", a_small_head, 5), *options)[0] == 0
     assert {job.threads for job in given} == {threads}
@@ -634,7 +634,7 @@ def test_a_scheduler_that_is_killed_half_way_is_told_in_time_and_another_does_th
 ):
     (dataset, last), out = last_takes_long, tmp_path / "out"
     address, scheduler = a_cluster_of_its_own
-    call = [sys.executable, "-m", "CMBSegmentationLib.cli", "batch", dataset, out, *only(dark_model)]
+    call = [sys.executable, "-m", "CMBCommand.cli", "batch", dataset, out, *only(dark_model)]
     process = subprocess.Popen(
         [*map(str, call), "--scheduler", address], cwd=Path(cli.__file__).parents[1], stderr=subprocess.PIPE, text=True
     )

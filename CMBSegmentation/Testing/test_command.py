@@ -16,8 +16,8 @@ import SimpleITK as sitk
 from dark_spots import MANIFEST, ball_brain, only, write_dark_voxel_model
 from waiting import wait_until
 
-from CMBSegmentationLib import cli, command
-from CMBSegmentationLib.lesions import COLUMNS
+from CMBCommand import cli
+from CMBSegmentationLib.detecting.lesions import COLUMNS
 
 SMALL = [24, 24, 24]
 COMMANDS = ("detect", "batch", "report", "compare", "grow", "annotate-import", "web", "models")
@@ -141,11 +141,23 @@ def test_the_help_of_a_command_has_an_example(cmb, name):
     assert re.search(rf"^example: cmb {name} \S", out, re.MULTILINE)
 
 
-def test_the_page_served_alone_has_the_same_example(capsys, monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["cmb", "web", "--help"])
-    with pytest.raises(SystemExit):
-        command.main()
-    assert re.search(r"^example: cmb web \S", capsys.readouterr().out, re.MULTILINE)
+def test_alone_the_command_prints_its_help(cmb):
+    code, out, _ = cmb()
+    assert code == 0
+    assert out.startswith("usage: cmb ")
+    assert "find the microbleeds of one scan" in out
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], []])
+def test_help_loads_nothing_that_takes_time(arguments):
+    code = (
+        "import contextlib, sys\nfrom CMBCommand.cli import main\n"
+        f"with contextlib.suppress(SystemExit): main({arguments})\n"
+        "heavy = {'numpy', 'scipy', 'SimpleITK', 'onnxruntime', 'pydicom', 'rich', 'jinja2', 'aiohttp'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_the_help_lists_every_command_with_what_it_is_for(cmb):
@@ -307,7 +319,7 @@ def test_a_bad_model_is_refused_with_the_reason(cmb, kind, scan_file, tmp_path):
 
 
 def test_a_bundled_model_that_was_changed_is_refused(cmb, scan_file, tmp_path, monkeypatch):
-    from CMBSegmentationLib import model
+    from CMBSegmentationLib.models import model_file as model
 
     folder = tmp_path / "Resources" / "Models"
     folder.mkdir(parents=True)
@@ -402,7 +414,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(cmb, scan_file, dark_model, tiny
 
 
 def test_a_disk_that_fails_while_writing_leaves_nothing(cmb, scan_file, dark_model, tmp_path, monkeypatch):
-    from CMBSegmentationLib import outputs
+    from CMBSegmentationLib.running import write as outputs
 
     def fail(*_, **__):
         raise OSError(28, "No space left on device")
@@ -440,7 +452,7 @@ def long_run(tmp_path):
 
 
 def test_ctrl_c_stops_it_and_writes_nothing(long_run, tmp_path):
-    process = start("CMBSegmentationLib.cli", "detect", *long_run)
+    process = start("CMBCommand.cli", "detect", *long_run)
     wait_until((tmp_path / "out").exists)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)

@@ -15,9 +15,9 @@ import SimpleITK as sitk
 from dark_spots import ball_brain, only, write_dark_voxel_model
 from dicom_series import write_series
 
-from CMBSegmentationLib import cli
-from CMBSegmentationLib.deidentify import Pseudonyms, read_pseudonyms
+from CMBCommand import cli
 from CMBSegmentationLib.errors import InputError, MachineError
+from CMBSegmentationLib.results.deidentify import Pseudonyms, read_pseudonyms
 
 NAMES = ("Doe", "Jane", "id-4711", "19500102", "acc-99", "Kowalski", "Anna", "Station 9")
 PICTURE = re.compile(r"data:image/[^\"')]+")  # in it, letters come in any order

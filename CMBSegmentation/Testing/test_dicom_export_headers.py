@@ -13,9 +13,10 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from test_dicom_out import as_stored, assert_valid, one
 
-from CMBSegmentationLib import cli, segment_looks
+from CMBCommand import cli
 from CMBSegmentationLib.dicom_out.codes import ABNORMALITY, BRAIN, HEMORRHAGE
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.vocabulary import looks as segment_looks
 
 HEAD = as_stored(ball_brain(spacing=(2.0, 2.4, 3.0))[0])
 ONE_SPOT = as_stored(ball_brain(spacing=(2.0, 2.4, 3.0), spots_mm=((12.0, 5.0, 3.0),))[0])
@@ -124,7 +125,7 @@ def without(study: Path, keyword: str) -> None:
 def test_a_missing_uid_is_named_before_the_search(model, tmp_path, capsys, monkeypatch, keyword, named):
     write_series(tmp_path / "study", HEAD, SeriesDescription="SWI")
     without(tmp_path / "study", keyword)
-    monkeypatch.setattr("CMBSegmentationLib.run.detect", None)
+    monkeypatch.setattr("CMBSegmentationLib.running.run.detect", None)
     assert detect(tmp_path / "study", tmp_path / "out", model) == 2
     assert named in capsys.readouterr().err
     assert not list((tmp_path / "out").iterdir())
@@ -222,7 +223,7 @@ def test_a_failed_export_leaves_the_other_results_and_says_so(model, tmp_path, c
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("CMBSegmentationLib.run.dicom_objects", fail)
+    monkeypatch.setattr("CMBSegmentationLib.running.run.dicom_objects", fail)
     assert detect(tmp_path / "study", tmp_path / "out", model) == code
     told = capsys.readouterr().err
     assert "only the DICOM results are missing" in told
@@ -234,7 +235,7 @@ def test_a_failed_export_leaves_the_other_results_and_says_so(model, tmp_path, c
 def test_headers_that_highdicom_refuses_are_told_before_the_search(model, tmp_path, capsys, monkeypatch):
     study = tmp_path / "study"
     write_series(study, HEAD, SeriesDescription="SWI")
-    monkeypatch.setattr("CMBSegmentationLib.run.detect", None)
+    monkeypatch.setattr("CMBSegmentationLib.running.run.detect", None)
     monkeypatch.setattr("highdicom.seg.Segmentation", lambda *_, **__: 1 / 0)
     assert detect(study, tmp_path / "out", model) == 2
     assert "cannot be carried over to DICOM results" in capsys.readouterr().err
@@ -280,7 +281,7 @@ def test_a_failed_export_leaves_the_report_that_was_made_anew(model, tmp_path, c
     write_series(study, HEAD, SeriesDescription="SWI")
     assert cli.main(["detect", str(study), "-o", str(out), *only(model)]) == 0
     one(out, "_report.html").unlink()
-    monkeypatch.setattr("CMBSegmentationLib.cli_report.dicom_objects", lambda *_: 1 / 0)
+    monkeypatch.setattr("CMBCommand.report.dicom_objects", lambda *_: 1 / 0)
     assert cli.main(["report", str(out), "--scan", str(study), "--dicom"]) == 4
     assert "only the DICOM results are missing" in capsys.readouterr().err
     assert one(out, "_report.html").stat().st_size > 1000

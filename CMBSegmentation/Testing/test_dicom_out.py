@@ -17,7 +17,7 @@ from dark_spots import ball_brain, only, write_dark_voxel_model
 from dicom_series import write_enhanced, write_series
 from pydicom.sr.codedict import codes
 
-from CMBSegmentationLib import cli
+from CMBCommand import cli
 from CMBSegmentationLib.dicom_out.codes import finding_site
 
 DATA = Path(os.environ.get("CMB_SHARED_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))

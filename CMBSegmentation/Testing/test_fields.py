@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from property_tests import examples
 
-from CMBSegmentationLib import fields
-from CMBSegmentationLib.fields import Fields, WrongValueError, read_json
-from CMBSegmentationLib.lesions import ACCEPTED, Lesion
+from CMBSegmentationLib.detecting.lesions import ACCEPTED, Lesion
+from CMBSegmentationLib.files import fields
+from CMBSegmentationLib.files.atomic_file import DamagedFileError
+from CMBSegmentationLib.files.fields import Fields, WrongValueError, read_json
 from CMBSegmentationLib.review.grid import Grid
 from CMBSegmentationLib.review.lesion_list import Numbering, Review, ReviewedLesion
 from CMBSegmentationLib.review.review_file import SavedReview, from_text, to_text
-from CMBSegmentationLib.review.verdict import Verdict
-from CMBSegmentationLib.safe_write import DamagedFileError
+from CMBSegmentationLib.vocabulary.verdicts import Verdict
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just(10**400),

@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from property_tests import examples
 
+from CMBSegmentationLib.detecting.model_grid import prepare
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.output_folder import write_image
-from CMBSegmentationLib.preprocess import InputSpec, prepare
-from CMBSegmentationLib.read import checked_scan, read_label_image, read_scan
-from CMBSegmentationLib.right_angles import with_right_angles
+from CMBSegmentationLib.models.input_spec import InputSpec
+from CMBSegmentationLib.reading.right_angles import with_right_angles
+from CMBSegmentationLib.reading.scan import checked_scan, read_label_image, read_scan
+from CMBSegmentationLib.results.folder import write_image
 
 SHAPE = (20, 24, 12)
 SPEC = InputSpec("RAS", (1.0, 1.0, 2.0), "zscore-brain")

@@ -17,9 +17,9 @@ from dicom_series import write_series
 from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless
 
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.image_file import read_image
-from CMBSegmentationLib.limits import MOST_VOXELS, limit
-from CMBSegmentationLib.read import read_scan
+from CMBSegmentationLib.files.limits import MOST_VOXELS, limit
+from CMBSegmentationLib.reading.image_file import read_image
+from CMBSegmentationLib.reading.scan import read_scan
 
 SIZE = (24, 22, 10)
 VOXELS = np.random.default_rng(0).integers(0, 900, SIZE[::-1]).astype(np.uint16)
@@ -143,7 +143,7 @@ READS = """
 import resource, sys
 from pathlib import Path
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.read import read_scan
+from CMBSegmentationLib.reading.scan import read_scan
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     read_scan(Path(sys.argv[1]))

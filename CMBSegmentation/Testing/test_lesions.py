@@ -6,7 +6,7 @@ import SimpleITK as sitk
 from dark_spots import OBLIQUE
 from scipy import ndimage
 
-from CMBSegmentationLib.lesions import COLUMNS, LesionRules, find_lesions
+from CMBSegmentationLib.detecting.lesions import COLUMNS, LesionRules, find_lesions
 
 
 def image_of(values, spacing=(1.0, 1.0, 1.0), direction=None):

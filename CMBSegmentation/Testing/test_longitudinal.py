@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from CMBSegmentationLib.brain_mask import brain_mask
-from CMBSegmentationLib.lesions import ACCEPTED, DROPPED, Lesion
-from CMBSegmentationLib.longitudinal import GONE, NEW, NOT_SEEN, STABLE, Visit, compare, register
-from CMBSegmentationLib.resources import sample_scan
+from CMBSegmentationLib.compare.align import GONE, NEW, NOT_SEEN, STABLE, Visit, compare, register
+from CMBSegmentationLib.detecting.brain_mask import brain_mask
+from CMBSegmentationLib.detecting.lesions import ACCEPTED, DROPPED, Lesion
+from CMBSegmentationLib.files.bundled import sample_scan
 
 
 def a_lesion(number: int, lps, because: str = "") -> Lesion:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from property_tests import examples
 
-from CMBSegmentationLib.matching import match_centres
+from CMBSegmentationLib.compare.match import match_centres
 
 points = st.lists(st.tuples(*[st.integers(0, 6)] * 3), max_size=4)
 

@@ -16,11 +16,11 @@ from made_up_stages import write_regions_model, write_verifier
 from onnx import TensorProto, helper, numpy_helper
 from property_tests import examples
 
-from CMBSegmentationLib import cli
+from CMBCommand import cli
+from CMBSegmentationLib.detecting.regions import CLASSES
 from CMBSegmentationLib.errors import ModelError
-from CMBSegmentationLib.manifest import METADATA_KEY, Manifest, parse_manifest
-from CMBSegmentationLib.model import load_model
-from CMBSegmentationLib.regions import CLASSES
+from CMBSegmentationLib.models.manifest import METADATA_KEY, Manifest, parse_manifest
+from CMBSegmentationLib.models.model_file import load_model
 
 
 def spoiled(path: Path, kind: str) -> Path:

@@ -14,11 +14,11 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import FileMetaDataset
 from pydicom.tag import Tag
 
-from CMBSegmentationLib.dicom_choice import SeriesChoiceError
-from CMBSegmentationLib.dicom_values import numbers
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.read import read_scan
-from CMBSegmentationLib.scan_identity import identity_of
+from CMBSegmentationLib.reading.dicom.series import SeriesChoiceError
+from CMBSegmentationLib.reading.dicom.values import numbers
+from CMBSegmentationLib.reading.scan import read_scan
+from CMBSegmentationLib.reading.scan_identity import identity_of
 
 OTHER, DERIVED = ["ORIGINAL", "PRIMARY", "OTHER"], ["DERIVED", "SECONDARY", "OTHER"]
 

@@ -16,12 +16,12 @@ import pytest
 import SimpleITK as sitk
 from dark_spots import ball_brain, only, write_dark_voxel_model
 
-from CMBSegmentationLib import cli
+from CMBCommand import cli
 from CMBSegmentationLib.batch.cohort import write_table
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.output_folder import check_output_folder
-from CMBSegmentationLib.result_files import all_names
-from CMBSegmentationLib.safe_write import keep_copy, put_in_place, replacing
+from CMBSegmentationLib.files.atomic_file import keep_copy, put_in_place, replacing
+from CMBSegmentationLib.results.folder import check_output_folder
+from CMBSegmentationLib.results.names import all_names
 
 HEAD = ball_brain(spacing=(2.0, 2.4, 3.0))[0]
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="platform: others do not let such names be")
@@ -44,7 +44,7 @@ def a_scan(tmp_path_factory):
 def shell(*arguments: object) -> subprocess.CompletedProcess:
     """Call `cmb` in a process of its own: what ITK aborts is not this one."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    call = [sys.executable, "-m", "CMBSegmentationLib.cli", *arguments]
+    call = [sys.executable, "-m", "CMBCommand.cli", *arguments]
     return subprocess.run(call, capture_output=True, env=environment, check=False)
 
 
@@ -84,7 +84,7 @@ def test_what_is_no_file_is_told_and_not_waited_for(model, tmp_path, kind, capsy
 
 @pytest.mark.parametrize("letter", ["a", "é", "山"])
 def test_names_that_are_too_long_are_told_before_the_search(a_scan, model, tmp_path, capsys, monkeypatch, letter):
-    monkeypatch.setattr("CMBSegmentationLib.run.load_stages", None)
+    monkeypatch.setattr("CMBSegmentationLib.running.run.load_stages", None)
     stem = letter * (240 // len(letter.encode()))
     scan = Path(shutil.copy(a_scan, tmp_path / f"{stem}.nii.gz"))
     assert cli.main(["detect", str(scan), "-o", str(tmp_path / "out"), *only(model)]) == 2
@@ -197,8 +197,8 @@ def test_a_copy_of_what_is_replaced_is_on_the_disk_first(tmp_path, monkeypatch):
 
 MOVES = re.compile(r"\bos\.(replace|rename)\(|\.rename\(|draft\.replace\(|shutil\.move\(")
 SYNCED_THERE = {
-    "CMBSegmentationLib/safe_write.py",
-    "CMBSegmentationLib/output_folder.py",  # `move_in`, and a lock
+    "CMBSegmentationLib/files/atomic_file.py",
+    "CMBSegmentationLib/results/folder.py",  # `move_in`, and a lock
     "bindings/exporting.py",  # an upload's name: nothing that must outlast the session
 }
 

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from property_tests import examples
 
-from CMBSegmentationLib.brain_mask import brain_mask
+from CMBSegmentationLib.detecting.brain_mask import brain_mask
+from CMBSegmentationLib.detecting.model_grid import prepare, resample_labels
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.preprocess import InputSpec, prepare, resample_labels
+from CMBSegmentationLib.models.input_spec import InputSpec
 
 SPEC = InputSpec("RAS", (1.0, 1.0, 2.0), "zscore-brain")
 ORIENTATIONS = ["RAS", "LPS", "SRA", "AIL", "PIR", "LSA", "IAR"]

@@ -6,9 +6,9 @@ import os
 
 import pytest
 
-from CMBSegmentationLib import cli
+from CMBCommand import cli
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.present import check_present
+from CMBSegmentationLib.files.present import check_present
 
 POINTERS = {
     "lfs": b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12345\n",

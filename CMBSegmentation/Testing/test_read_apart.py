@@ -13,12 +13,12 @@ import SimpleITK as sitk
 from dicom_series import write_series
 from waiting import wait_until
 
-from CMBSegmentationLib import cli
+from CMBCommand import cli
 from CMBSegmentationLib.errors import InputError, MachineError
-from CMBSegmentationLib.read import read_scan
-from CMBSegmentationLib.read_apart import read_scan_apart
-from CMBSegmentationLib.resources import sample_scan
-from CMBSegmentationLib.result_folder import read_result_folder
+from CMBSegmentationLib.files.bundled import sample_scan
+from CMBSegmentationLib.reading.apart import read_scan_apart
+from CMBSegmentationLib.reading.scan import read_scan
+from CMBSegmentationLib.results.read_back import read_result_folder
 
 ENDS_ITSELF = """
 import os
@@ -51,9 +51,7 @@ def test_the_crasher_crashes(crasher):
 def test_a_file_on_which_its_reader_crashes_is_an_error_of_the_command(crasher, tmp_path, command):
     words = [word.replace("{}/out", str(tmp_path / "out")).replace("{sample}", str(sample_scan())) for word in command]
     words = [str(crasher) if word == "{}" else word for word in words]
-    done = subprocess.run(
-        [sys.executable, "-m", "CMBSegmentationLib.cli", *words], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-m", "CMBCommand.cli", *words], capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stderr
     assert "crasher.nrrd cannot be read: its reader crashed on it (signal 11)" in done.stderr
     assert "Traceback" not in done.stderr
@@ -87,7 +85,7 @@ def test_a_scan_read_apart_is_the_same(tmp_path):
 
 READS = """
 import sys
-from CMBSegmentationLib.read_apart import apart
+from CMBSegmentationLib.reading.apart import apart
 apart(open, sys.argv[1], name="a pipe")
 """
 

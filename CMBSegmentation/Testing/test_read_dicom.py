@@ -14,9 +14,9 @@ from dark_spots import OBLIQUE, only
 from dicom_series import MAGNITUDE, PHASE, ROOT, a_volume, write_enhanced, write_series
 from pydicom.uid import RLELossless
 
-from CMBSegmentationLib import cli
+from CMBCommand import cli
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.read import read_scan
+from CMBSegmentationLib.reading.scan import read_scan
 
 DATA = Path(os.environ.get("CMB_SHARED_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 SWI = [*MAGNITUDE[:3], "SWI", "NORM"]

@@ -11,7 +11,7 @@ from oblique_scan import LESION_PEAKS, SPACING_MM, oblique_ijk_to_ras, probabili
 
 from CMBSegmentationLib.scene import lesion_rows
 from CMBSegmentationLib.session import DetectionSession, State
-from CMBSegmentationLib.worker_process import Subprocess
+from CMBSegmentationLib.worker.process import Subprocess
 
 
 @pytest.fixture

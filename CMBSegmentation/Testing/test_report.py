@@ -20,12 +20,20 @@ from hypothesis import strategies as st
 from PIL import Image
 from property_tests import examples
 
-from CMBSegmentationLib.crops import FIELD_MM, PIXEL_MM, Overview, Window, display_window, lesion_crops, tilt_degrees
-from CMBSegmentationLib.detection import Detection
-from CMBSegmentationLib.lesions import Lesion, LesionRules, find_lesions
-from CMBSegmentationLib.report import SHOWN, grouped_reasons, report_html
-from CMBSegmentationLib.report_content import MOST_DROPPED_PICTURED, MOST_PICTURED
-from CMBSegmentationLib.summary import CLASSES, count_class, summarise
+from CMBSegmentationLib.detecting.detect import Detection
+from CMBSegmentationLib.detecting.lesions import Lesion, LesionRules, find_lesions
+from CMBSegmentationLib.report.content import MOST_DROPPED_PICTURED, MOST_PICTURED
+from CMBSegmentationLib.report.crops import (
+    FIELD_MM,
+    PIXEL_MM,
+    Overview,
+    Window,
+    display_window,
+    lesion_crops,
+    tilt_degrees,
+)
+from CMBSegmentationLib.report.page import SHOWN, grouped_reasons, report_html
+from CMBSegmentationLib.results.counts import CLASSES, count_class, summarise
 
 SCAN_MM = (57.6, 57.6, 64.0)  # L, P, S
 ORIENTATIONS = [

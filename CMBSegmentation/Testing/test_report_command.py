@@ -13,8 +13,8 @@ from dark_spots import ball_brain, only, write_dark_voxel_model
 from dicom_series import write_series
 from test_dicom_out import as_stored, assert_valid, one
 
-from CMBSegmentationLib import cli
-from CMBSegmentationLib.compare_page import sentence_of
+from CMBCommand import cli
+from CMBSegmentationLib.compare.page import sentence_of
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +182,7 @@ def test_a_second_scan_that_cannot_be_read_is_told_before_the_first_is_searched(
     def work(*_: object, **__: object) -> None:
         raise AssertionError("the network ran")
 
-    monkeypatch.setattr("CMBSegmentationLib.cli_compare.run", work)
+    monkeypatch.setattr("CMBCommand.compare.run", work)
     (tmp_path / "later.nii.gz").write_bytes(b"")
     assert cli.main(["compare", str(scan), str(tmp_path / "later.nii.gz"), "-o", str(tmp_path / "out")]) == 2
     assert "is an empty file" in capsys.readouterr().err

@@ -16,14 +16,14 @@ import SimpleITK as sitk
 from PIL import Image
 from test_report import Page, a_detection, an_empty_scan
 
-from CMBSegmentationLib import pdf_fonts
+from CMBSegmentationLib.detecting.lesions import ACCEPTED, DROPPED, Lesion
 from CMBSegmentationLib.errors import MachineError
-from CMBSegmentationLib.glass_brain import glass_brain
-from CMBSegmentationLib.lesions import ACCEPTED, DROPPED, Lesion
-from CMBSegmentationLib.report import page_of, report_html
-from CMBSegmentationLib.report_content import content_of, without_names
-from CMBSegmentationLib.report_counts import DEFINITE, DETECTED, POSSIBLE, findings_of
-from CMBSegmentationLib.report_pdf import report_pdf
+from CMBSegmentationLib.report import pdf_fonts
+from CMBSegmentationLib.report.content import content_of, without_names
+from CMBSegmentationLib.report.glass_brain import glass_brain
+from CMBSegmentationLib.report.page import page_of, report_html
+from CMBSegmentationLib.report.pdf import report_pdf
+from CMBSegmentationLib.report.tables import DEFINITE, DETECTED, POSSIBLE, findings_of
 
 PLACES = (
     ("frontal", "left", 3.0), ("frontal", "left", 6.0), ("parietal", "right", 2.0), ("thalamus", "right", 2.5),

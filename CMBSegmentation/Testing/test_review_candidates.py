@@ -10,7 +10,7 @@ import SimpleITK as sitk
 from dark_spots import OBLIQUE
 from scipy import ndimage
 
-from CMBSegmentationLib.lesions import LesionRules, find_lesions
+from CMBSegmentationLib.detecting.lesions import LesionRules, find_lesions
 from CMBSegmentationLib.review import CandidateField
 
 RULES = LesionRules(0.5, min_volume_mm3=8.0, max_diameter_mm=7.0)

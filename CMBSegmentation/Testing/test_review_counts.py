@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from CMBSegmentationLib.lesions import Lesion
+from CMBSegmentationLib.detecting.lesions import Lesion
 from CMBSegmentationLib.review import Count, ReviewedLesion, Verdict, counts_of, size_of, text_of
 
 

@@ -18,14 +18,15 @@ from dicom_series import write_series
 from oblique_scan import LESION_PEAKS, oblique_ijk_to_ras, scan_voxels, write_detection
 from test_dicom_out import assert_valid
 
-from CMBSegmentationLib.anatomy import REGIONS
-from CMBSegmentationLib.read import read_scan
-from CMBSegmentationLib.regions import FIRST_TISSUE
+from CMBScribbleGrowLib.growing.from_point import grower
+from CMBSegmentationLib.detecting.regions import FIRST_TISSUE
+from CMBSegmentationLib.reading.scan import read_scan
 from CMBSegmentationLib.review import MIMICS
 from CMBSegmentationLib.scene import load_results, provenance_of
 from CMBSegmentationLib.scene.names import PROVENANCE_ATTRIBUTE
 from CMBSegmentationLib.scene.volumes import geometry_of, set_geometry
 from CMBSegmentationLib.session import ReviewSession
+from CMBSegmentationLib.vocabulary.regions import REGIONS
 
 UNSEEN = (12, 34, 34)  # k, j, i of the lesion that stays below the threshold
 
@@ -69,7 +70,7 @@ def a_clock():
 @pytest.fixture
 def a_session(a_scene, a_scan, a_result_folder, a_clock, tmp_path):
     load_results(a_result_folder, a_scan)
-    session = ReviewSession(a_scene, clock=a_clock)
+    session = ReviewSession(a_scene, clock=a_clock, grower=grower)
     session.said = []
     session.noticed.connect(session.said.append)
     session.set_reading(reader="SI", folder=str(tmp_path))
@@ -218,7 +219,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(a_session, a_clock, monkeypatch
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr("CMBSegmentationLib.safe_write.os.replace", full)
+        patch.setattr("CMBSegmentationLib.files.atomic_file.os.replace", full)
         a_clock.now += 2
         a_session.poll()
         assert "disk is full" in last(a_session).message
@@ -246,7 +247,7 @@ def test_a_missed_lesion_is_named_by_the_region_around_it(a_scene, a_scan, a_res
     r_mm = ras_of(*UNSEEN)[0]
     mapped = {"midplane_ras": [1.0, 0.0, 0.0, r_mm - 20.0]}  # the lesion lies 20 mm right of it
     nodes.table.SetAttribute(PROVENANCE_ATTRIBUTE, json.dumps({**provenance_of(nodes), "regions": mapped}))
-    session = ReviewSession(a_scene)
+    session = ReviewSession(a_scene, grower=grower)
     session.set_reading(folder=str(tmp_path))
     session.set_parameters(scan_node_id=a_scan.GetID())
     lesion = session.add_at(ras_of(*UNSEEN)).lesion

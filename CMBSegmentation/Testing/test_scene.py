@@ -21,9 +21,9 @@ from oblique_scan import (
     write_detection,
 )
 
+from CMBSegmentationLib.detecting.lesions import COLUMNS
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.lesions import COLUMNS
-from CMBSegmentationLib.read import read_scan
+from CMBSegmentationLib.reading.scan import read_scan
 from CMBSegmentationLib.scene import (
     candidates_of,
     export_scan,
@@ -503,7 +503,7 @@ def test_of_many_results_in_a_folder_the_scans_own_are_loaded(a_scan, a_result_f
 
 
 def test_each_segment_says_what_it_shows_in_slicers_words(a_scan, a_result_folder):
-    from CMBSegmentationLib.segment_looks import TERMINOLOGY
+    from CMBSegmentationLib.vocabulary.looks import TERMINOLOGY
 
     segmentation = load_results(a_result_folder, a_scan).segmentation.GetSegmentation()
     assert segmentation.GetNumberOfSegments() > 0

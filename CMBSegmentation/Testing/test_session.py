@@ -17,7 +17,7 @@ from oblique_scan import LESION_PEAKS, scan_voxels, write_detection
 from CMBSegmentationLib.errors import InputError, MachineError, ModelError
 from CMBSegmentationLib.scene import candidates_of, find_results, lesion_rows, load_results
 from CMBSegmentationLib.session import DetectionSession, State
-from CMBSegmentationLib.worker_process import Subprocess
+from CMBSegmentationLib.worker.process import Subprocess
 
 
 class AWorker:
@@ -126,7 +126,7 @@ def test_what_the_user_chose_is_handed_on(a_session, a_worker, a_scan):
 def test_the_worker_can_import_the_package(a_session, a_worker, a_scan):
     a_session.start(a_scan)
     first = Path(a_worker.environment["PYTHONPATH"].split(os.pathsep)[0])
-    assert (first / "CMBSegmentationLib" / "worker.py").exists()
+    assert (first / "CMBSegmentationLib" / "worker" / "__main__.py").exists()
 
 
 # from start to end

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from property_tests import examples
 
+from CMBSegmentationLib.detecting.sliding_window import BLENDINGS, WindowSettings, patch_starts, predict
 from CMBSegmentationLib.errors import Cancelled
-from CMBSegmentationLib.sliding_window import BLENDINGS, WindowSettings, patch_starts, predict
 
 
 def pointwise(patches):

@@ -8,18 +8,19 @@ import SimpleITK as sitk
 from dark_spots import OBLIQUE, write_dark_voxel_model
 from made_up_stages import write_regions_model, write_verifier
 
-from CMBSegmentationLib.anatomy import REGIONS
-from CMBSegmentationLib.detection import detect
+from CMBSegmentationLib.detecting.detect import detect
+from CMBSegmentationLib.detecting.lesions import OUTSIDE_TISSUE
+from CMBSegmentationLib.detecting.region_input import SIDE_MULTIPLE, region_input
+from CMBSegmentationLib.detecting.regions import find_regions, region_name, side_of
+from CMBSegmentationLib.detecting.tissue_shares import UNKNOWN
+from CMBSegmentationLib.detecting.verifier import Candidate, Verdict, crop, find_candidates, rescaled
 from CMBSegmentationLib.errors import InputError, ModelError
-from CMBSegmentationLib.lesions import OUTSIDE_TISSUE
-from CMBSegmentationLib.model import load_model
-from CMBSegmentationLib.outputs import write_results
-from CMBSegmentationLib.region_input import SIDE_MULTIPLE, region_input
-from CMBSegmentationLib.regions import find_regions, region_name, side_of
-from CMBSegmentationLib.result_folder import read_result_folder
-from CMBSegmentationLib.stages import StageChoice, load_stages
-from CMBSegmentationLib.tissue_shares import UNKNOWN
-from CMBSegmentationLib.verify import CHANNELS, CROP, Candidate, Verdict, crop, find_candidates, rescaled
+from CMBSegmentationLib.models.input_spec import CHANNELS, CROP
+from CMBSegmentationLib.models.loaded_models import StageChoice, load_stages
+from CMBSegmentationLib.models.model_file import load_model
+from CMBSegmentationLib.results.read_back import read_result_folder
+from CMBSegmentationLib.running.write import write_results
+from CMBSegmentationLib.vocabulary.regions import REGIONS
 
 RADIUS_MM = 52.0
 LOBE, CORE = "frontal", "thalamus"

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from CMBSegmentationLib.preprocess import InputSpec, prepare
-from CMBSegmentationLib.tissue_level import tissue_level
+from CMBSegmentationLib.detecting.model_grid import prepare
+from CMBSegmentationLib.detecting.tissue_level import tissue_level
+from CMBSegmentationLib.models.input_spec import InputSpec
 
 SPACING = (1.0, 1.0, 2.0)
 SHAPE = (80, 90, 40)

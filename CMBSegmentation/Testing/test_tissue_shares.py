@@ -7,10 +7,11 @@ import pytest
 import SimpleITK as sitk
 from scipy import ndimage
 
-from CMBSegmentationLib.preprocess import InputSpec, prepare
-from CMBSegmentationLib.regions import Regions
-from CMBSegmentationLib.tissue_shares import RING_MM, ring_around, shares_of
-from CMBSegmentationLib.verify import CROP, Candidate, crop
+from CMBSegmentationLib.detecting.model_grid import prepare
+from CMBSegmentationLib.detecting.regions import Regions
+from CMBSegmentationLib.detecting.tissue_shares import RING_MM, ring_around, shares_of
+from CMBSegmentationLib.detecting.verifier import Candidate, crop
+from CMBSegmentationLib.models.input_spec import CROP, InputSpec
 
 SPEC = InputSpec("RAS", (1.0, 1.0, 2.0), "zscore-brain")
 PLANE_MM = 4.0  # fluid lies to the right of it

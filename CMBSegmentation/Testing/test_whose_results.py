@@ -17,18 +17,18 @@ from hypothesis import strategies as st
 from property_tests import examples
 from test_dicom_out import as_stored, one
 
-from CMBSegmentationLib import cli
-from CMBSegmentationLib.context import with_context
-from CMBSegmentationLib.detection import Detection
+from CMBCommand import cli
+from CMBSegmentationLib.detecting.detect import Detection
+from CMBSegmentationLib.detecting.later_stages import with_context
+from CMBSegmentationLib.detecting.lesions import Lesion
 from CMBSegmentationLib.dicom_out.software import software_from
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.lesions import Lesion
-from CMBSegmentationLib.read import read_scan
-from CMBSegmentationLib.report_content import methods_of
-from CMBSegmentationLib.report_counts import findings_of
-from CMBSegmentationLib.result_detection import rules_of
-from CMBSegmentationLib.result_folder import read_result_folder
-from CMBSegmentationLib.scan_identity import HASH, ScanIdentity, doubts, identity_by_name, voxels_sha256
+from CMBSegmentationLib.reading.scan import read_scan
+from CMBSegmentationLib.reading.scan_identity import HASH, ScanIdentity, doubts, identity_by_name, voxels_sha256
+from CMBSegmentationLib.report.content import methods_of
+from CMBSegmentationLib.report.tables import findings_of
+from CMBSegmentationLib.results.as_detection import rules_of
+from CMBSegmentationLib.results.read_back import read_result_folder
 
 HEAD = ball_brain(spacing=(2.0, 2.4, 3.0))[0]
 

@@ -14,16 +14,16 @@ import slicer
 from trame_server import Server
 from trame_slicer.core import SlicerApp
 
-from CMBScribbleGrowLib.linked_lesion import LinkedLesion
-from CMBSegmentationLib.dicom_choice import SeriesChoiceError
+from CMBScribbleGrowLib.study.linked_lesion import LinkedLesion
 from CMBSegmentationLib.errors import CMBError, InputError, told
-from CMBSegmentationLib.resources import sample_scan
+from CMBSegmentationLib.files.bundled import sample_scan
+from CMBSegmentationLib.reading.dicom.series import SeriesChoiceError
 from CMBSegmentationLib.scene import load_results
 
-from ..kept_results import KeptResults, KeptScan
-from ..session_folder import COMPARISON, EXPORTS, REVIEW, UPLOADS, private, queue_folder, remove
+from ..files.kept_results import KeptResults, KeptScan
+from ..files.session_folder import COMPARISON, EXPORTS, REVIEW, UPLOADS, private, queue_folder, remove
+from ..files.upload import SCENE_SUFFIX, Earlier, Received
 from ..ui.view_corner import view_corner
-from ..upload import SCENE_SUFFIX, Earlier, Received
 from .exporting import compare, export
 from .keys import actions
 from .reviewing import Reviewing

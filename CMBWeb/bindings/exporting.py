@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from CMBSegmentationLib.errors import CMBError, InputError, MachineError
-from CMBSegmentationLib.read import scan_stem
-from CMBSegmentationLib.result_files import ENDINGS_REPORT
+from CMBSegmentationLib.reading.scan import scan_stem
+from CMBSegmentationLib.results.names import ENDINGS_REPORT
 from CMBSegmentationLib.session.compare_review import compare_detection
 from CMBSegmentationLib.session.export_review import detection_of, stem_of
 
-from ..elsewhere import elsewhere
-from ..upload import EARLIER, Earlier, Received
+from ..files.upload import EARLIER, Earlier, Received
+from ..page.own_process import elsewhere
 
 if TYPE_CHECKING:
     from .desk import Desk

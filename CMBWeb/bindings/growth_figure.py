@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from CMBScribbleGrowLib.linked_lesion import LinkedLesion, growth_curve, voxels_at
+from CMBScribbleGrowLib.study.linked_lesion import LinkedLesion, growth_curve, voxels_at
 
 
 def _layout() -> dict[str, Any]:

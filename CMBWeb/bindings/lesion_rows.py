@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from CMBSegmentationLib.anatomy import REGIONS
-from CMBSegmentationLib.review import BELOW, DECISIONS, UNREVIEWED, Counts, ReviewedLesion
+from CMBSegmentationLib.review import DECISIONS, Counts, ReviewedLesion
+from CMBSegmentationLib.vocabulary.regions import REGIONS
+from CMBSegmentationLib.vocabulary.verdicts import BELOW, UNREVIEWED
 
 ALL, LISTED = "all", "listed"
 FILTERS = (LISTED, UNREVIEWED, *DECISIONS, BELOW, ALL)

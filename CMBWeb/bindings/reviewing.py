@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import slicer
 
+from CMBScribbleGrowLib.growing.from_point import grower
 from CMBSegmentationLib.errors import MachineError
-from CMBSegmentationLib.review import BELOW, MIMICS, REJECTED, ReviewedLesion
+from CMBSegmentationLib.results.counts import UNKNOWN_REGION
+from CMBSegmentationLib.review import MIMICS, REJECTED, ReviewedLesion
 from CMBSegmentationLib.scene import ResultNodes
 from CMBSegmentationLib.session import Notice, ReviewParameters, ReviewSession, State, Status
-from CMBSegmentationLib.summary import UNKNOWN_REGION
+from CMBSegmentationLib.vocabulary.verdicts import BELOW
 
-from ..kept_results import KeptResults
+from ..files.kept_results import KeptResults
 from .lesion_rows import ALL, DESCENDING_FIRST, FILTERS, LISTED, counts_shown, passes, region_order, row_of, sort_rows
 from .pointed_outline import PointedOutline
 
@@ -35,7 +37,7 @@ class Reviewing:
 
     def __init__(self, desk: Desk, kept: KeptResults) -> None:
         self._desk, self.state = desk, desk.state
-        self.session = ReviewSession(desk.app.scene, runner=kept.runner)
+        self.session = ReviewSession(desk.app.scene, runner=kept.runner, grower=grower)
         self._pointed = PointedOutline(desk.app.scene)
         session = self.session
         session.status_changed.connect(self._show_status)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import SimpleITK as sitk
 import slicer
 
-from CMBSegmentationLib.read import scan_stem
-from CMBSegmentationLib.read_apart import read_scan_apart
+from CMBSegmentationLib.reading.apart import read_scan_apart
+from CMBSegmentationLib.reading.scan import scan_stem
 from CMBSegmentationLib.scene.volumes import fill_volume, geometry_of
 
 if TYPE_CHECKING:

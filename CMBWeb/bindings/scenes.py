@@ -9,11 +9,11 @@ from trame_slicer.core import SlicerApp
 
 from CMBScribbleGrowLib.scene.grow_nodes import remove_nodes
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.read_apart import apart
+from CMBSegmentationLib.reading.apart import apart
 from CMBSegmentationLib.scene import find_results, image_from_volume, remove_results
 from CMBSegmentationLib.scene.names import RESULT_ATTRIBUTE
 
-from ..scene_archive import check_scene_and_images
+from ..files.scene_archive import check_scene_and_images
 from .scans import OpenedScan
 
 

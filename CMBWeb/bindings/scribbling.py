@@ -12,13 +12,13 @@ import slicer
 from trame_slicer.segmentation import SegmentationEffectErase, SegmentationEffectNoTool, SegmentationEffectPaint
 from trame_slicer.segmentation.paint_effect_parameters import BrushDiameterMode
 
-from CMBScribbleGrowLib.annotation import Annotation
-from CMBScribbleGrowLib.linked_lesion import LinkedLesion
+from CMBScribbleGrowLib.annotation.records import Annotation
 from CMBScribbleGrowLib.scene import PAINT_SEGMENT
 from CMBScribbleGrowLib.session import GrowSession
-from CMBScribbleGrowLib.session_state import GrowParameters, State, Status
+from CMBScribbleGrowLib.study.linked_lesion import LinkedLesion
+from CMBScribbleGrowLib.study.state import GrowParameters, State, Status
 
-from ..elsewhere import brain_found_elsewhere
+from ..page.own_process import brain_found_elsewhere
 from .growth_figure import growth_figure
 
 if TYPE_CHECKING:

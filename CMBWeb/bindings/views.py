@@ -26,7 +26,7 @@ from CMBSegmentationLib.scene import jump_to
 from CMBSegmentationLib.scene.names import BRAIN_SURFACE
 from CMBSegmentationLib.scene.results import node_of
 
-from ..grey_window import GreyWindow, reading_window
+from ..page.grey_window import GreyWindow, reading_window
 
 FOUR_UP = "four-up"
 VIEW_FROM = (-0.49, 0.73, 0.47)  # R, A, S; of length 1

@@ -1,1 +1,1 @@
-"""TODO."""
+"""What browsers send, and what is kept of a session."""

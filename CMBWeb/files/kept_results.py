@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from CMBSegmentationLib.safe_write import put_in_place
-from CMBSegmentationLib.worker_process import Process, Subprocess, event_in
+from CMBSegmentationLib.files.atomic_file import put_in_place
+from CMBSegmentationLib.worker.process import Process, Subprocess, event_in
 
-from .detection_queue import QueuedProcess, searches_at_once
-from .options import MOST_SESSIONS
+from ..server.detection_queue import QueuedProcess, searches_at_once
+from ..server.options import MOST_SESSIONS
 from .session_folder import SCAN_FILE
 
 RESULTS = "results"

@@ -14,8 +14,8 @@ from urllib.parse import unquote
 from xml.etree import ElementTree
 
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.image_file import READERS, read_image
-from CMBSegmentationLib.image_header import DETACHED_SUFFIXES, META_SUFFIXES, NRRD_SUFFIXES, check_header
+from CMBSegmentationLib.reading.image_file import READERS, read_image
+from CMBSegmentationLib.reading.image_header import DETACHED_SUFFIXES, META_SUFFIXES, NRRD_SUFFIXES, check_header
 
 from .limits import LARGEST_MB, MOST_FILES, too_large
 

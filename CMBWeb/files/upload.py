@@ -14,11 +14,11 @@ from pathlib import Path, PurePosixPath
 from aiohttp import BodyPartReader, web
 
 from CMBSegmentationLib.errors import InputError, MachineError
-from CMBSegmentationLib.read import FILE_SUFFIXES
-from CMBSegmentationLib.result_files import ENDINGS_REGIONS, ENDINGS_WITH_PROBABILITY
+from CMBSegmentationLib.reading.scan import FILE_SUFFIXES
+from CMBSegmentationLib.results.names import ENDINGS_REGIONS, ENDINGS_WITH_PROBABILITY
 
+from ..server.names import plain_name
 from .limits import LARGEST_MB, MOST_FILES, check_room, session_full, too_large
-from .names import plain_name
 from .session_folder import remove
 
 PIECE_BYTES = 1 << 18

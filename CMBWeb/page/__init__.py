@@ -1,1 +1,1 @@
-"""TODO."""
+"""The process behind one browser session."""

@@ -18,12 +18,12 @@ from trame_server import Server
 from trame_slicer import module as trame_slicer_module
 from trame_slicer.core import SlicerApp
 
-from .bindings.desk import Desk
-from .page_process import SECRET_VARIABLE
-from .page_routes import add_routes, only_with_secret
-from .ui.page import build_page
+from ..bindings.desk import Desk
+from ..server.page_process import SECRET_VARIABLE
+from ..ui.page import build_page
+from .routes import add_routes, only_with_secret
 
-WWW = Path(__file__).with_name("www")
+WWW = Path(__file__).parents[1] / "www"
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Entry point of a page's process; free of imports, since the processes that it starts import it, too."""
 
 if __name__ == "__main__":
-    from CMBWeb.page_app import main
+    from .app import main
 
     main()

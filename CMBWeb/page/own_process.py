@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 
 import SimpleITK as sitk
 
-from CMBSegmentationLib.brain_mask import brain_mask
+from CMBSegmentationLib.detecting.brain_mask import brain_mask
 from CMBSegmentationLib.errors import CMBError, MachineError
 
 P = ParamSpec("P")

@@ -9,10 +9,10 @@ from aiohttp import web
 
 from CMBSegmentationLib.errors import CMBError, told
 
-from .bindings.desk import Desk
-from .names import attachment
-from .page_process import SECRET_HEADER
-from .upload import receive, receive_earlier
+from ..bindings.desk import Desk
+from ..files.upload import receive, receive_earlier
+from ..server.names import attachment
+from ..server.page_process import SECRET_HEADER
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

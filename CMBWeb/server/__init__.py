@@ -1,1 +1,1 @@
-"""TODO."""
+"""The server that browsers talk to."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from CMBSegmentationLib.worker_process import Process
+from CMBSegmentationLib.worker.process import Process
 
 AT_ONCE = "CMB_DETECTIONS_AT_ONCE"
 SEARCH_BYTES = 2 << 30  # five sessions that searched at once took 9.7 GB

@@ -15,14 +15,14 @@ from filelock import FileLock, Timeout
 
 from CMBSegmentationLib.errors import MachineError
 
+from ..files.limits import LARGEST_MB, LARGEST_MESSAGE_BYTES, too_large
+from ..files.session_folder import holds_review, lock_of, private, remove, remove_old
 from .access import SECURITY_HEADERS, Access, folder_name, is_from_another_site, is_key, is_plain, new_key
 from .door import Door
-from .limits import LARGEST_MB, LARGEST_MESSAGE_BYTES, too_large
 from .messages import own_navigation, refusal_page
 from .options import MOST_SESSIONS
 from .page_process import PageProcess
 from .proxy import hand_on_request, hand_on_socket
-from .session_folder import holds_review, lock_of, private, remove, remove_old
 
 IDLE_S = 1800.0
 TIDY_EVERY_S = 5.0

@@ -5,13 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-EXAMPLE = "cmb web sub-01_T2starw.nii.gz"
 PORT = 8765
 MOST_SESSIONS = 6
 WEB_PACKAGES = ("aiohttp", "trame_slicer", "slicer", "trame_plotly")
 """What the extra `web` brings."""
-NOTICE = "Research software, not a medical device: a reader must confirm every finding."
-"""That of `CMBSegmentationLib.outputs`, without the packages that write outputs: they take a second to load."""
 
 
 def add_web_options(parser: argparse.ArgumentParser) -> None:

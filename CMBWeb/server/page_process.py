@@ -23,7 +23,7 @@ ENDS_WITHIN_S = 5.0
 
 @dataclass
 class PageProcess:
-    """A running `python -m CMBWeb.page_main`.
+    """A running `python -m CMBWeb.page.main`.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class PageProcess:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "CMBWeb.page_main",
+            "CMBWeb.page.main",
             *(["--debug"] if debug else []),
             env={**os.environ, SECRET_VARIABLE: secret},
             stdin=asyncio.subprocess.PIPE,  # it ends when this closes: no orphan where the server was killed

@@ -7,7 +7,7 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 from trame_server import Server
 
-from CMBSegmentationLib.outputs import NOTICE
+from CMBSegmentationLib.vocabulary.notice import NOTICE
 
 from ..bindings.desk import Desk
 from .aria import role

@@ -5,8 +5,9 @@ from __future__ import annotations
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
-from CMBSegmentationLib.anatomy import REGIONS, SIDES
-from CMBSegmentationLib.review import ACCEPTED, BELOW, MIMICS, REJECTED, UNCERTAIN, UNREVIEWED
+from CMBSegmentationLib.review import ACCEPTED, MIMICS, REJECTED, UNCERTAIN
+from CMBSegmentationLib.vocabulary.regions import REGIONS, SIDES
+from CMBSegmentationLib.vocabulary.verdicts import BELOW, UNREVIEWED
 
 from ..bindings.desk import Desk
 from ..bindings.lesion_rows import ALL, LISTED

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from trame.widgets import html, plotly
 from trame.widgets import vuetify3 as v3
 
-from CMBScribbleGrowLib import vocabulary
-from CMBScribbleGrowLib.settings import METHODS
+from CMBScribbleGrowLib.annotation import words as vocabulary
+from CMBScribbleGrowLib.growing.settings import METHODS
 
 from ..bindings.desk import Desk
 from ..bindings.scribbling import ERASE, PAINT, Scribbling

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from CMBSegmentationLib.matching import match_centres
-from cmbtraining.score_files import PREDICTED, TRUE, LesionScore, SubjectScore
+from CMBSegmentationLib.compare.match import match_centres
+from cmbtraining.evaluation.score_files import PREDICTED, TRUE, LesionScore, SubjectScore
 
 TOUCHING_MM = 3.0  # lesions of 3 mm in diameter, as made up here, touch up to this distance
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import evaluate
-from cmbtraining.bootstrap import intervals
-from cmbtraining.breakdown import by_size, cohort_of
-from cmbtraining.froc import froc
-from cmbtraining.metrics import Counts, table_v
-from cmbtraining.score_files import (
+from cmbtraining.evaluation.bootstrap import intervals
+from cmbtraining.evaluation.breakdown import by_size, cohort_of
+from cmbtraining.evaluation.froc import froc
+from cmbtraining.evaluation.metrics import Counts, table_v
+from cmbtraining.evaluation.score_files import (
     CANDIDATE,
     PREDICTED,
     TRUE,

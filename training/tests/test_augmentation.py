@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from test_sampling import subject
 
-from cmbtraining.augmentation import VOID, augment, random_turn
-from cmbtraining.config import Augmentation, Sampling
-from cmbtraining.dataset import PreparedSubject
-from cmbtraining.sampling import PatchSequence, draw_patch
+from cmbtraining.config.settings import Augmentation, Sampling
+from cmbtraining.data.augmentation import VOID, augment, random_turn
+from cmbtraining.data.dataset import PreparedSubject
+from cmbtraining.data.sampling import PatchSequence, draw_patch
 
 SIZE = (20, 24, 16)
 ALL = Augmentation(rotation_degrees=30, scale=0.2, intensity=0.3, bias_field=0.3, noise=0.2, anisotropy=4)

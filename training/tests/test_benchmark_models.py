@@ -13,13 +13,13 @@ from made_up_scores import scores_of
 
 import benchmark_models
 import evaluate
-from CMBSegmentationLib.result_files import ENDINGS
-from cmbtraining.aggregate import json_ready
-from cmbtraining.benchmark_figures import Scores, curve_figures, curve_of, figures_at
-from cmbtraining.benchmark_report import markdown, report_tables
-from cmbtraining.benchmark_search import ALL_STAGES, DETECTOR_ALONE, SECONDS, THRESHOLDS, files_of
-from cmbtraining.benchmark_set import FORTY, VALDO_LOAD, BenchmarkScan
-from cmbtraining.score_files import LesionScore, SubjectScore, write_table
+from CMBSegmentationLib.results.names import ENDINGS
+from cmbtraining.benchmark.figures import Scores, curve_figures, curve_of, figures_at
+from cmbtraining.benchmark.report import markdown, report_tables
+from cmbtraining.benchmark.search import ALL_STAGES, DETECTOR_ALONE, SECONDS, THRESHOLDS, files_of
+from cmbtraining.benchmark.sets import FORTY, VALDO_LOAD, BenchmarkScan
+from cmbtraining.evaluation.aggregate import json_ready
+from cmbtraining.evaluation.score_files import LesionScore, SubjectScore, write_table
 from cmbtraining.synthesis.mimics import CALCIFICATION, KINDS
 
 SUBJECTS = {"sub-101": ([0.0, 20.0], [1.0, 40.0]), "sub-102": ([], [30.0]), "sub-203": ([5.0], [5.0])}

@@ -8,12 +8,12 @@ import onnx
 import SimpleITK as sitk
 from onnx import TensorProto, helper
 
-from CMBSegmentationLib.manifest import METADATA_KEY, Manifest
-from CMBSegmentationLib.model import load_model
-from CMBSegmentationLib.stages import Stages
-from CMBSegmentationLib.verify import CROP
-from cmbtraining.benchmark_figures import figures_at
-from cmbtraining.benchmark_search import (
+from CMBSegmentationLib.models.input_spec import CROP
+from CMBSegmentationLib.models.loaded_models import Stages
+from CMBSegmentationLib.models.manifest import METADATA_KEY, Manifest
+from CMBSegmentationLib.models.model_file import load_model
+from cmbtraining.benchmark.figures import figures_at
+from cmbtraining.benchmark.search import (
     ALL_STAGES,
     DETECTOR_ALONE,
     WITHOUT_REGIONS,
@@ -24,7 +24,7 @@ from cmbtraining.benchmark_search import (
     search,
     seconds_a_scan,
 )
-from cmbtraining.candidates import KINDS
+from cmbtraining.data.candidates import KINDS
 from cmbtraining.synthesis.mimics import VESSEL
 
 SUBJECT = "sub-101"

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from cmbtraining import benchmark_set
-from cmbtraining.benchmark_set import (
+from cmbtraining.benchmark import sets as benchmark_set
+from cmbtraining.benchmark.sets import (
     ATTEMPTS,
     FORTY,
     MOST_PLACED,
@@ -24,7 +24,7 @@ from cmbtraining.benchmark_set import (
     make_scan,
     valdo_load_scans,
 )
-from cmbtraining.breakdown import COHORTS, cohort_of
+from cmbtraining.evaluation.breakdown import COHORTS, cohort_of
 from cmbtraining.synthesis.acquisition import PROTOCOLS
 from cmbtraining.synthesis.realism import CALIBRATED, ORIGINAL
 from cmbtraining.synthesis.scan import simulate as real_simulate

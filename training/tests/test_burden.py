@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmbtraining.burden import burden, burden_class, burden_table, kappa, kappas
-from cmbtraining.metrics import Counts
+from cmbtraining.evaluation.burden import burden, burden_class, burden_table, kappa, kappas
+from cmbtraining.evaluation.metrics import Counts
 
 numbers = st.lists(st.integers(0, 80), min_size=2, max_size=30)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from property_tests import examples
 
 import synthesize
-from cmbtraining.scan_statistics import lesion_shapes
+from cmbtraining.describing.scan_statistics import lesion_shapes
 from cmbtraining.synthesis import calcifications
 from cmbtraining.synthesis.acquisition import ALL_PROTOCOLS, PROTOCOLS, draw_grid
 from cmbtraining.synthesis.anatomy import Anatomy

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from cmbtraining.config import ConfigError, config_from_dict, load_config
-from cmbtraining.config_rules import RULES
+from cmbtraining.config.rules import RULES
+from cmbtraining.config.settings import ConfigError, config_from_dict, load_config
 
 CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.yaml"))
 

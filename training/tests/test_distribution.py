@@ -14,7 +14,7 @@ from made_up_subjects import write_subject
 from test_run import CONFIG, TRAINING
 
 import train as command
-from cmbtraining.distribution import PROCESSES
+from cmbtraining.fitting.distribution import PROCESSES
 
 NAMES = ("sub-301", "sub-302")
 LIMIT_S = 270  # of one step; on two quiet cores all takes under a minute

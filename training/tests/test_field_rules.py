@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from made_up_scores import scores_of
 from property_tests import examples
 
-from cmbtraining.benchmark_figures import false_by_kind
-from cmbtraining.field_rules import (
+from cmbtraining.benchmark.figures import false_by_kind
+from cmbtraining.evaluation.field_rules import (
     FIELD_RULES,
     by_field_rules,
     lesion_figures,
@@ -19,8 +19,8 @@ from cmbtraining.field_rules import (
     valdo_counts,
     without_false,
 )
-from cmbtraining.metrics import Counts
-from cmbtraining.score_files import (
+from cmbtraining.evaluation.metrics import Counts
+from cmbtraining.evaluation.score_files import (
     PREDICTED,
     TRUE,
     LesionScore,
@@ -29,7 +29,7 @@ from cmbtraining.score_files import (
     read_lesions,
     write_table,
 )
-from cmbtraining.scoring import Prediction, kinds_of, score_subject
+from cmbtraining.evaluation.scoring import Prediction, kinds_of, score_subject
 from cmbtraining.synthesis.mimics import CALCIFICATION, KINDS, VESSEL
 
 FAR_MM = 1000.0

@@ -12,13 +12,13 @@ from test_run import CONFIG, TRAINING, arguments, place  # noqa: F401  (place is
 from untraced import untraced
 
 import train as command
-from CMBSegmentationLib.preprocess import InputSpec
-from cmbtraining.checkpoints import CheckpointError, Checkpoints
-from cmbtraining.config import ConfigError, config_from_dict
-from cmbtraining.dataset import DatasetError, find_scans, find_subjects, prepare_subject
-from cmbtraining.hard_negatives import read_hard_negatives
-from cmbtraining.run import Side, compiled, train
-from cmbtraining.score_files import LesionScore, write_table
+from CMBSegmentationLib.models.input_spec import InputSpec
+from cmbtraining.config.settings import ConfigError, config_from_dict
+from cmbtraining.data.dataset import DatasetError, find_scans, find_subjects, prepare_subject
+from cmbtraining.data.hard_negatives import read_hard_negatives
+from cmbtraining.evaluation.score_files import LesionScore, write_table
+from cmbtraining.fitting.checkpoints import CheckpointError, Checkpoints
+from cmbtraining.fitting.detector import Side, compiled, train
 
 SPEC = InputSpec("LAS", (1.0, 1.0, 1.0), "zscore-brain")
 AVERAGED = ("training.ema_momentum=0.9", "training.validation_steps=1")
@@ -34,7 +34,7 @@ def whole(place, tmp_path_factory) -> Path:  # noqa: F811
 
 
 def bundled_config() -> dict:
-    from CMBSegmentationLib.model import find_model, load_model
+    from CMBSegmentationLib.models.model_file import find_model, load_model
 
     return dict(load_model(find_model(None), "cpu").manifest.training["config"])
 
@@ -44,9 +44,9 @@ def test_a_bundled_model_goes_on_as_the_function_it_was(tmp_path):
     import keras
     import onnxruntime
 
-    from CMBSegmentationLib.model import find_model
-    from cmbtraining.fine_tuning import start_from
-    from cmbtraining.network import build_unet
+    from CMBSegmentationLib.models.model_file import find_model
+    from cmbtraining.fitting.fine_tuning import start_from
+    from cmbtraining.networks.table_iv import build_unet
 
     path = find_model(None)
     filters = tuple(bundled_config()["network"]["filters"])
@@ -94,7 +94,7 @@ def test_a_run_starts_from_a_trained_network_and_goes_on_with_its_own(place, who
 def test_a_bids_dataset_with_grown_masks_fine_tunes_the_bundled_detector(tmp_path, capsys):
     """The README's route: scans, scribbles, `cmb grow`, gather.py, train.py from the bundled model."""
     import gather
-    from CMBScribbleGrowLib.growing_run import GrowRequest, grow_scribbles
+    from CMBScribbleGrowLib.scribbles.run import GrowRequest, grow_scribbles
 
     for name in ("sub-101", "sub-102"):
         folder = write_subject(tmp_path / "raw", name)
@@ -124,8 +124,8 @@ def test_a_bids_dataset_with_grown_masks_fine_tunes_the_bundled_detector(tmp_pat
 
 
 def test_a_readers_annotation_is_gathered_and_further_scans_of_a_subject_stay_with_it(tmp_path):
-    from CMBScribbleGrowLib.segments_file import grown_name, scribble_name, segment_of, write_segments
-    from cmbtraining.bids_data import gather
+    from CMBScribbleGrowLib.annotation.segments_file import grown_name, scribble_name, segment_of, write_segments
+    from cmbtraining.data.bids import gather
 
     folder = write_subject(tmp_path / "raw", "sub-301")
     image = sitk.ReadImage(str(folder / "sub-301_space-T2S_desc-masked_T2S.nii.gz"))

@@ -8,8 +8,8 @@ import SimpleITK as sitk
 from dark_lesions import head_with_lesions, lesion_masks
 
 import evaluate_growing
-from cmbtraining.dataset import find_subjects
-from cmbtraining.growing_evaluation import GrownDice, evaluate_subject, median_dice, true_lesions
+from cmbtraining.data.dataset import find_subjects
+from cmbtraining.evaluation.growing_evaluation import GrownDice, evaluate_subject, median_dice, true_lesions
 
 
 @pytest.fixture(scope="module")

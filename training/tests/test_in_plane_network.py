@@ -7,16 +7,16 @@ import keras
 import numpy as np
 import pytest
 
-from cmbtraining.checkpoints import CheckpointError
-from cmbtraining.config import Augmentation, ConfigError, Sampling, config_from_dict
-from cmbtraining.dataset import PreparedSubject
-from cmbtraining.fine_tuning import start_from
-from cmbtraining.fitting import precision
-from cmbtraining.in_plane_network import RARE, build_in_plane_unet
-from cmbtraining.losses import CombinedLoss, mean_of_hardest
-from cmbtraining.networks import build_network
-from cmbtraining.run import compiled
-from cmbtraining.sampling import PatchSequence, draw_patch
+from cmbtraining.config.settings import Augmentation, ConfigError, Sampling, config_from_dict
+from cmbtraining.data.dataset import PreparedSubject
+from cmbtraining.data.sampling import PatchSequence, draw_patch
+from cmbtraining.fitting.checkpoints import CheckpointError
+from cmbtraining.fitting.detector import compiled
+from cmbtraining.fitting.fine_tuning import start_from
+from cmbtraining.fitting.losses import CombinedLoss, mean_of_hardest
+from cmbtraining.fitting.trainer import precision
+from cmbtraining.networks.build import build_network
+from cmbtraining.networks.in_plane import RARE, build_in_plane_unet
 
 TINY: dict[str, Any] = {
     "network": {"kind": "in-plane", "filters": [8, 12], "patch_size": [16, 16, 8], "l2": 0.0},
@@ -135,7 +135,7 @@ def test_the_learning_rate_rises_falls_and_ends_low():
 def test_exported_channels_are_normalised_by_one_operator(tmp_path, dynamic):
     import onnx
 
-    from cmbtraining.onnx_export import export, manifest_for
+    from cmbtraining.export.onnx_export import export, manifest_for
 
     config = config_from_dict({**TINY, "detection": {"patch_size": [16, 16, 8]}})
     network = build_network(config)
@@ -161,7 +161,7 @@ def test_a_normalisation_that_is_not_known_is_refused():
     import onnx
     from onnx import helper
 
-    from cmbtraining.onnx_normalization import fuse_normalization
+    from cmbtraining.export.onnx_normalization import fuse_normalization
 
     node = helper.make_node("Identity", ["a"], ["b"], name="net/group_normalization_1/Surprise")
     info = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in "ab"]
@@ -205,7 +205,7 @@ def test_transposed_patches_keep_their_truth(subject):
 
 
 def test_gain_offset_and_blur_change_a_patch_around_the_void():
-    from cmbtraining.augmentation import VOID, augment
+    from cmbtraining.data.augmentation import VOID, augment
 
     patch = np.full((8, 8, 4), VOID, np.float32)
     patch[4:] = 0

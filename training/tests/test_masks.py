@@ -6,7 +6,7 @@ import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmbtraining.masks import MaskError, clean_mask, grid_difference, read_mask
+from cmbtraining.data.masks import MaskError, clean_mask, grid_difference, read_mask
 
 TRUE = np.zeros((6, 7, 8), np.uint8)
 TRUE[2:4, 3:5, 1:3] = 1

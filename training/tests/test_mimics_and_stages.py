@@ -11,12 +11,14 @@ from untraced import untraced
 
 import train_regions
 import train_verifier
-from CMBSegmentationLib.anatomy import REGIONS
-from CMBSegmentationLib.verify import CHANNELS, CROP, Candidate
-from cmbtraining.benchmark_set import SCANS, WITHOUT_LESIONS, benchmark_scans
-from cmbtraining.calibration import calibration, fold
-from cmbtraining.candidates import KINDS, kind_of
-from cmbtraining.config import Training
+from CMBSegmentationLib.detecting.verifier import Candidate
+from CMBSegmentationLib.models.input_spec import CHANNELS, CROP
+from CMBSegmentationLib.vocabulary.regions import REGIONS
+from cmbtraining.benchmark.sets import SCANS, WITHOUT_LESIONS, benchmark_scans
+from cmbtraining.config.settings import Training
+from cmbtraining.data.candidates import KINDS, kind_of
+from cmbtraining.export.calibration import calibration, fold
+from cmbtraining.networks.verifier import CandidateBatches, Examples, build_verifier, read_examples
 from cmbtraining.regions.atlas import CLASSES, region_map
 from cmbtraining.regions.dataset import RegionBatches, patch_of
 from cmbtraining.regions.loss import RegionLoss
@@ -25,7 +27,6 @@ from cmbtraining.regions.scans import ALL_PARTS, BACKGROUND, FLUID, REGION, Regi
 from cmbtraining.synthesis import acquisition
 from cmbtraining.synthesis.anatomy import Anatomy
 from cmbtraining.synthesis.mimics import CALCIFICATION, CAVERNOMA, draw_mimics, with_lacunes
-from cmbtraining.verifier import CandidateBatches, Examples, build_verifier, read_examples
 
 N = 96
 

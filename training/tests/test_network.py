@@ -12,8 +12,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from keras import ops
 
 import train as command
-from cmbtraining.losses import CombinedLoss, focal_tversky, tversky_index, weighted_cross_entropy
-from cmbtraining.network import build_unet
+from cmbtraining.fitting.losses import CombinedLoss, focal_tversky, tversky_index, weighted_cross_entropy
+from cmbtraining.networks.table_iv import build_unet
 
 TRAINING = Path(__file__).resolve().parents[1]
 

@@ -8,12 +8,13 @@ import SimpleITK as sitk
 from made_up_subjects import COHORT_GRIDS, write_subject
 from scipy import ndimage
 
-from CMBSegmentationLib.matching import match_centres
-from CMBSegmentationLib.preprocess import InputSpec, prepare
-from CMBSegmentationLib.read import read_scan
-from cmbtraining import preprocessed
-from cmbtraining.dataset import DatasetError, find_subjects, prepare_subject
-from cmbtraining.preprocessing import Job, preprocess
+from CMBSegmentationLib.compare.match import match_centres
+from CMBSegmentationLib.detecting.model_grid import prepare
+from CMBSegmentationLib.models.input_spec import InputSpec
+from CMBSegmentationLib.reading.scan import read_scan
+from cmbtraining.data import preprocessed
+from cmbtraining.data.dataset import DatasetError, find_subjects, prepare_subject
+from cmbtraining.data.preprocessing import Job, preprocess
 
 ALL = ("T2S", "T1", "T2")
 

@@ -14,8 +14,8 @@ import yaml
 from made_up_subjects import write_subject
 
 import train as command
-from cmbtraining.config import ConfigError, config_from_dict, load_config
-from cmbtraining.splits import Split, write_splits
+from cmbtraining.config.settings import ConfigError, config_from_dict, load_config
+from cmbtraining.data.splits import Split, write_splits
 
 TRAINING = Path(__file__).resolve().parents[1]
 CONFIG = {
@@ -127,7 +127,7 @@ def test_a_checkpoint_of_another_network_is_refused(place, whole, tmp_path, caps
 def test_a_full_disk_leaves_the_last_checkpoint_whole(tmp_path, monkeypatch):
     import keras
 
-    from cmbtraining.checkpoints import save
+    from cmbtraining.fitting.checkpoints import save
 
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     save(model, tmp_path / "last.keras")
@@ -148,7 +148,7 @@ def test_a_full_disk_is_told_with_what_to_do(place, tmp_path, capsys, monkeypatc
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("cmbtraining.run.train", full)
+    monkeypatch.setattr("cmbtraining.fitting.detector.train", full)
     assert command.main(arguments(place, tmp_path)) == 4
     told = capsys.readouterr().err
     assert "No space left on device" in told
@@ -182,8 +182,8 @@ def test_a_wrong_override_is_refused(place, override, message):
 def test_mixed_precision_and_xla_are_switched_on_and_leave_keras_as_it_was(place):
     import keras
 
-    from cmbtraining.fitting import precision
-    from cmbtraining.run import compiled
+    from cmbtraining.fitting.detector import compiled
+    from cmbtraining.fitting.trainer import precision
 
     config = load_config(place / "tiny.yaml", ["training.precision=float16", "training.xla=true"])
     with precision(config):
@@ -197,7 +197,7 @@ def test_mixed_precision_and_xla_are_switched_on_and_leave_keras_as_it_was(place
 def test_clearml_gets_the_curves_where_it_is_asked_for(tmp_path, monkeypatch):
     import clearml  # ClearML itself looks for a server, and waits for one that does not answer
 
-    from cmbtraining.curves import ClearMLCurves, curve_callbacks
+    from cmbtraining.fitting.curves import ClearMLCurves, curve_callbacks
 
     task = create_autospec(clearml.Task, instance=True)
     logger = create_autospec(clearml.Logger, instance=True)
@@ -236,7 +236,7 @@ def test_a_subject_that_cannot_be_read_is_told_without_a_traceback(place, tmp_pa
 
 
 def test_folders_of_one_name_do_not_share_prepared_subjects(place, tmp_path):
-    from cmbtraining.run import sides_of_folders
+    from cmbtraining.fitting.detector import sides_of_folders
 
     other = tmp_path / "raw"
     write_subject(other, "sub-301", sequences=("T2S",), seed=5)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cmbtraining.config import Sampling
-from cmbtraining.dataset import PreparedSubject
-from cmbtraining.sampling import PatchSequence, draw_patch
+from cmbtraining.config.settings import Sampling
+from cmbtraining.data.dataset import PreparedSubject
+from cmbtraining.data.sampling import PatchSequence, draw_patch
 
 
 def subject(shape=(60, 70, 50), lesions=((30, 35, 25), (5, 60, 44)), name="sub-1") -> PreparedSubject:

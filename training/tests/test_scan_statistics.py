@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from property_tests import examples
 from scipy import ndimage
 
-from cmbtraining.scan_statistics import (
+from cmbtraining.describing.scan_statistics import (
     against_surroundings,
     contrast_of,
     dark_voxels,
@@ -23,7 +23,7 @@ from cmbtraining.scan_statistics import (
     scan_dark_voxels,
     sphericity,
 )
-from cmbtraining.scan_tables import dark_table, lesion_table, scan_figures, scans_in
+from cmbtraining.describing.scan_tables import dark_table, lesion_table, scan_figures, scans_in
 
 SIDE = 28
 

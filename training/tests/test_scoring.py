@@ -9,8 +9,8 @@ import SimpleITK as sitk
 from made_up_subjects import filled, grid
 
 import evaluate
-from cmbtraining.score_files import CANDIDATE, PREDICTED, TRUE, ScoreError, read_lesions, read_subjects
-from cmbtraining.scoring import Prediction, find_prediction, score_subject
+from cmbtraining.evaluation.score_files import CANDIDATE, PREDICTED, TRUE, ScoreError, read_lesions, read_subjects
+from cmbtraining.evaluation.scoring import Prediction, find_prediction, score_subject
 
 LIKE = grid((40, 40, 12), (1.0, 1.0, 3.0))
 STEM = "sub-301_space-T2S_desc-masked_T2S"

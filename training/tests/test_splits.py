@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from made_up_subjects import write_subject
 
 import split as command
-from cmbtraining.dataset import DatasetError, Subject, find_subjects
-from cmbtraining.splits import Split, chosen, read_split, split_folds, split_share, strata, write_splits
+from cmbtraining.data.dataset import DatasetError, Subject, find_subjects
+from cmbtraining.data.splits import Split, chosen, read_split, split_folds, split_share, strata, write_splits
 
 # VALDO: subjects by cohort (Docs/simulation.md), with and without lesions as 50 of 72 suggest
 VALDO = {"1 with": 8, "1 without": 3, "2 with": 20, "2 without": 14, "3 with": 22, "3 without": 5}

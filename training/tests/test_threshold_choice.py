@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from property_tests import examples
 
-from CMBSegmentationLib.review.operating_points import BALANCED, LOWEST, SENSITIVE, SPECIFIC, operating_points
-from cmbtraining.froc import FALSE_A_SCAN, full_curve
-from cmbtraining.score_files import CANDIDATE, PREDICTED, TRUE, LesionScore
-from cmbtraining.threshold_choice import ALLOWED_FALSE, choose_thresholds, manifest_metrics
+from CMBSegmentationLib.vocabulary.operating_points import BALANCED, LOWEST, SENSITIVE, SPECIFIC, operating_points
+from cmbtraining.benchmark.threshold_choice import ALLOWED_FALSE, choose_thresholds, manifest_metrics
+from cmbtraining.evaluation.froc import FALSE_A_SCAN, full_curve
+from cmbtraining.evaluation.score_files import CANDIDATE, PREDICTED, TRUE, LesionScore
 
 
 def lesion(subject, role, x, probability=None) -> LesionScore:

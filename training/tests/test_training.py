@@ -11,12 +11,12 @@ from untraced import untraced
 
 import export as export_command
 import train as train_command
-from CMBSegmentationLib.manifest import Manifest
-from CMBSegmentationLib.model import load_model
-from CMBSegmentationLib.preprocess import InputSpec
-from cmbtraining.config import Sampling
-from cmbtraining.dataset import DatasetError, find_subjects, prepare_subject
-from cmbtraining.sampling import PatchSequence, draw_patch
+from CMBSegmentationLib.models.input_spec import InputSpec
+from CMBSegmentationLib.models.manifest import Manifest
+from CMBSegmentationLib.models.model_file import load_model
+from cmbtraining.config.settings import Sampling
+from cmbtraining.data.dataset import DatasetError, find_subjects, prepare_subject
+from cmbtraining.data.sampling import PatchSequence, draw_patch
 
 SPEC = InputSpec("RAS", (1.0, 1.0, 1.0), "zscore-brain")
 CONFIG = {
@@ -136,7 +136,7 @@ def test_the_exported_model_agrees_with_tensorflow_and_is_accepted(run_folder, t
 
     import keras
 
-    from cmbtraining.network import build_unet
+    from cmbtraining.networks.table_iv import build_unet
 
     trained = keras.models.load_model(run_folder / "best.keras", compile=False)
     network = build_unet((24, 24, 16), (4, 8))
@@ -150,8 +150,8 @@ def test_the_exported_model_agrees_with_tensorflow_and_is_accepted(run_folder, t
 def test_an_export_that_differs_is_refused(run_folder, tmp_path, monkeypatch):
     import keras
 
-    from cmbtraining import onnx_export
-    from cmbtraining.config import config_from_dict
+    from cmbtraining.config.settings import config_from_dict
+    from cmbtraining.export import onnx_export
 
     monkeypatch.setattr(onnx_export, "parity", lambda *_: onnx_export.Parity(1e-7, 0.01, 1))
     config = config_from_dict(json.loads(json.dumps(CONFIG)))
@@ -166,8 +166,8 @@ def test_an_export_may_take_patches_of_any_size(run_folder, tmp_path):
     import keras
     import onnxruntime
 
-    from cmbtraining import onnx_export
-    from cmbtraining.config import config_from_dict
+    from cmbtraining.config.settings import config_from_dict
+    from cmbtraining.export import onnx_export
 
     config = config_from_dict(json.loads(json.dumps(CONFIG)))
     manifest = onnx_export.manifest_for(config, name="any", version="0", training={}, intended_use="")
@@ -180,9 +180,9 @@ def test_an_export_may_take_patches_of_any_size(run_folder, tmp_path):
 
 
 def test_a_card_tells_what_was_measured_and_a_persons_own_card_stays(tmp_path):
-    from cmbtraining import onnx_export
-    from cmbtraining.config import config_from_dict
-    from cmbtraining.model_card import model_card, write_card
+    from cmbtraining.config.settings import config_from_dict
+    from cmbtraining.export import onnx_export
+    from cmbtraining.export.model_card import model_card, write_card
 
     config = config_from_dict(json.loads(json.dumps(CONFIG)))
     figures = {

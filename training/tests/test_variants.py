@@ -7,8 +7,8 @@ import pytest
 import SimpleITK as sitk
 from scipy import ndimage
 
+from cmbtraining.benchmark.variants import VARIANTS, write_variant
 from cmbtraining.synthesis.acquisition import swi_magnitude
-from cmbtraining.variants import VARIANTS, write_variant
 
 
 def a_subject(folder):

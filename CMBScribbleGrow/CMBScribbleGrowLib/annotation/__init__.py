@@ -1,1 +1,1 @@
-"""TODO."""
+"""What readers record of a study: records, their words, changes and files."""

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from CMBSegmentationLib.matching import MATCH_MM, match_centres
-from CMBSegmentationLib.summary import count_class
+from CMBSegmentationLib.compare.match import MATCH_MM, match_centres
+from CMBSegmentationLib.results.counts import count_class
 
-from .annotation import Annotation, Microbleed, Study
+from .records import Annotation, Microbleed, Study
 from .segments_file import Segment
-from .vocabulary import NOT_ANSWERED, SINGLE
+from .words import NOT_ANSWERED, SINGLE
 
 COUNT_CLASSES = ("0", "1", "2-4", ">=5")
 """The counts that reports tell apart (Docs/published-figures.md, "Burden")."""
@@ -19,7 +19,7 @@ COUNT_CLASSES = ("0", "1", "2-4", ">=5")
 
 @dataclass(frozen=True)
 class RatedStudy:
-    """A study and its masks, both readers' in one list, as `segments_file.read_segments` gives them."""
+    """A study and its masks, both readers' in one list, as `annotation.segments_file.read_segments` gives them."""
 
     study: Study
     segments: tuple[Segment, ...] = ()

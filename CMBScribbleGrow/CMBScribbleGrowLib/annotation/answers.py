@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 from CMBSegmentationLib.errors import InputError
 
-from .annotation import Assessment, Finding, Microbleed, Mimic, SeriesQuality
-from .annotation_edits import utc_now
-from .vocabulary import CAA_GROUP, CALCIFICATION, NOT_ANSWERED, OTHER, OTHER_ARTEFACT, SINGLE
+from .edits import utc_now
+from .records import Assessment, Finding, Microbleed, Mimic, SeriesQuality
+from .words import CAA_GROUP, CALCIFICATION, NOT_ANSWERED, OTHER, OTHER_ARTEFACT, SINGLE
 
 Answered = TypeVar("Answered", bound=Microbleed | Mimic | Finding | SeriesQuality | Assessment)
 

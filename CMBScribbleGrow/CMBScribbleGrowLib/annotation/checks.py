@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from CMBSegmentationLib.errors import InputError
 
-from .vocabulary import NOT_ANSWERED
+from .words import NOT_ANSWERED
 
 LONGEST_TEXT = 100_000  # characters; a report's worth of comments, not a file's
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
-from .annotation import LISTS, Annotation, Assessment, Entry, Finding, Microbleed, Mimic, Study, entry_key
-from .vocabulary import CALCIFICATION, NOT_ANSWERED, OTHER
+from .records import LISTS, Annotation, Assessment, Entry, Finding, Microbleed, Mimic, Study, entry_key
+from .words import CALCIFICATION, NOT_ANSWERED, OTHER
 
 
 def with_annotation(study: Study, annotation: Annotation) -> Study:

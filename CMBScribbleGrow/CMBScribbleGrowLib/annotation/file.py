@@ -1,7 +1,7 @@
 """A study's annotation on disk: JSON beside the segmentation, readable without this program.
 
 Form, schema version 1: ``schema_version, software, coordinates, scan, report, priority`` and ``annotations``,
-a list with one object a reader whose keys are the fields of `annotation.Annotation`.
+a list with one object a reader whose keys are the fields of `annotation.records.Annotation`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 
 from CMBSegmentationLib import __version__
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.fields import read_json
-from CMBSegmentationLib.paths import check_names
-from CMBSegmentationLib.safe_write import DamagedFileError, replacing, set_aside, write_error
+from CMBSegmentationLib.files.atomic_file import DamagedFileError, replacing, set_aside, write_error
+from CMBSegmentationLib.files.fields import read_json
+from CMBSegmentationLib.files.paths import check_names
 
-from .annotation import LISTS, Annotation, Assessment, Growing, Microbleed, SeriesQuality, Study
+from .records import LISTS, Annotation, Assessment, Growing, Microbleed, SeriesQuality, Study
 
 SCHEMA_VERSION = 1
 COORDINATES = "patient RAS, mm"
@@ -36,7 +36,7 @@ class StudyFiles:
     ----------
     folder : Path
     stem : str
-        The scan's name without extension (`CMBSegmentationLib.read.scan_stem`).
+        The scan's name without extension (`CMBSegmentationLib.reading.scan.scan_stem`).
     """
 
     folder: Path

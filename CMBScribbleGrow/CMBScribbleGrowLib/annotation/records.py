@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 
 from CMBSegmentationLib.errors import InputError
 
-from .annotation_checks import (
+from ..growing.region import CONNECTIVITIES, MODES
+from ..growing.settings import COMPARISONS
+from .checks import (
     check_count,
     check_flag,
     check_number,
@@ -20,9 +22,7 @@ from .annotation_checks import (
     check_time,
     check_word,
 )
-from .growing import CONNECTIVITIES, MODES
-from .settings import COMPARISONS
-from .vocabulary import (
+from .words import (
     CALCIFICATION,
     CAUSES,
     GROUPINGS,
@@ -46,7 +46,7 @@ class Growing:
     Attributes
     ----------
     mode : str
-        Of `growing.MODES` or `settings.COMPARISONS`: the one used, where the choice was automatic.
+        Of `growing.region.MODES` or `growing.settings.COMPARISONS`: the one used, where the choice was automatic.
     connectivity : {6, 18, 26}
     tolerance_percent : float or None
         Of the image's robust intensity range (Docs/paper.md, section 7); None for a mode that has none.

@@ -21,13 +21,13 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.grid import onto_grid
-from CMBSegmentationLib.image_file import read_image
-from CMBSegmentationLib.paths import check_utf_8
-from CMBSegmentationLib.safe_write import DamagedFileError, replacing
-from CMBSegmentationLib.segment_looks import LESION_COLOUR, TERMINOLOGY, TERMINOLOGY_TAG
+from CMBSegmentationLib.files.atomic_file import DamagedFileError, replacing
+from CMBSegmentationLib.files.paths import check_utf_8
+from CMBSegmentationLib.reading.grid import onto_grid
+from CMBSegmentationLib.reading.image_file import read_image
+from CMBSegmentationLib.vocabulary.looks import LESION_COLOUR, TERMINOLOGY, TERMINOLOGY_TAG
 
-from .annotation_checks import check_reader, check_text
+from .checks import check_reader, check_text
 
 READER_TAG = "CMB.Reader"
 CMB = "CMB"  # begins the names of microbleeds' segments

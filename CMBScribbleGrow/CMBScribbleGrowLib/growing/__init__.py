@@ -1,1 +1,1 @@
-"""TODO."""
+"""From a scribble to a mask: region growing and its alternatives."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import SimpleITK as sitk
 
-from CMBSegmentationLib.brain_mask import brain_mask
+from CMBSegmentationLib.detecting.brain_mask import brain_mask
 
 PERCENTILES = (1.0, 99.0)
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import InputError
 
-from .comparisons import confidence_connected, random_walk
+from .alternatives import confidence_connected, random_walk
 from .refine import refine
 from .scan import ScanToGrow
 from .settings import AUTO, COMPARISONS, GrowSettings

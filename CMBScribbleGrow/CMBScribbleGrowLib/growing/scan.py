@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import InputError
 
-from .growing import CONNECTIVITIES, Voxels
 from .intensity import robust_range
+from .region import CONNECTIVITIES, Voxels
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class ScanToGrow:
         3D, scalar, finite.
     array : array (z, y, x)
     voxels : dict
-        `growing.Voxels` by connectivity.
+        `growing.region.Voxels` by connectivity.
     spacing_mm : float array (3,)
         In array order z, y, x.
     intensity_range : float
-        100 % of tolerance (`intensity.robust_range`).
+        100 % of tolerance (`growing.intensity.robust_range`).
     """
 
     image: sitk.Image
@@ -58,7 +58,7 @@ def scan_to_grow(image: sitk.Image, brain: sitk.Image | None = None) -> ScanToGr
     Parameters
     ----------
     image : SimpleITK.Image
-        As `CMBSegmentationLib.read.checked_scan` gives it.
+        As `CMBSegmentationLib.reading.scan.checked_scan` gives it.
     brain : SimpleITK.Image, optional
         Mask on the same grid; found if not given (some seconds).
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from CMBSegmentationLib.errors import InputError
 
-from .growing import CONNECTIVITIES, MODES
+from .region import CONNECTIVITIES, MODES
 
 AUTO = "auto"
 COMPARISONS = ("random-walker", "confidence-connected")
@@ -21,7 +21,7 @@ class GrowSettings:
     Attributes
     ----------
     mode : str
-        One of `METHODS`: "auto" chooses between running-mean and parent (`grow.choose_mode`).
+        One of `METHODS`: "auto" chooses between running-mean and parent (`growing.lesion.choose_mode`).
     tolerance_percent : float or None
         Of the scan's robust intensity range, 0 to 100; None finds it.
     largest_diameter_mm : float

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .growing import PATH_MODES, Voxels, breadth_first, join_order
+from .region import PATH_MODES, Voxels, breadth_first, join_order
 
 STEP_PERCENT = 0.1  # the finest tolerance told to a reader
 STEPS = 1000
@@ -67,7 +67,7 @@ def grow_at_every_tolerance(
         Indices in the volume, no more than `limit_voxels`.
     mode : {"parent", "seed-mean", "running-mean"}
     intensity_range : float
-        What 100 % means, in the scan's intensities (`intensity.robust_range`).
+        What 100 % means, in the scan's intensities (`growing.intensity.robust_range`).
     limit_voxels : int
 
     Returns

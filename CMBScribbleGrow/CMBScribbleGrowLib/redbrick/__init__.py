@@ -1,1 +1,1 @@
-"""TODO."""
+"""Annotations made in RedBrick AI, brought in."""

@@ -31,13 +31,15 @@ import numpy as np
 import SimpleITK as sitk
 
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.fields import read_json
+from CMBSegmentationLib.files.fields import read_json
 
-from .annotation import Annotation, Assessment, Entry, Finding, Microbleed, Mimic, SeriesQuality
-from .annotation_edits import next_id, utc_now, with_entry
-from .redbrick_masks import numbered_segments
-from .redbrick_task import DRAWN, tasks_in
-from .redbrick_words import (
+from ..annotation.edits import next_id, utc_now, with_entry
+from ..annotation.records import Annotation, Assessment, Entry, Finding, Microbleed, Mimic, SeriesQuality
+from ..annotation.segments_file import Segment, scribble_name
+from ..annotation.words import CAA_GROUP, OTHER_ARTEFACT, QUALITIES, SERIES_FLAGS, SINGLE
+from .masks import numbered_segments
+from .task import DRAWN, tasks_in
+from .words import (
     FLAG_WORDS,
     QUALITY_WORDS,
     Attributes,
@@ -47,8 +49,6 @@ from .redbrick_words import (
     mimic_answers,
     plain,
 )
-from .segments_file import Segment, scribble_name
-from .vocabulary import CAA_GROUP, OTHER_ARTEFACT, QUALITIES, SERIES_FLAGS, SINGLE
 
 MOST_KEPT = 5_000  # characters of one such thing: comments stay readable
 

@@ -11,10 +11,10 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.grid import onto_grid
-from CMBSegmentationLib.paths import is_there
+from CMBSegmentationLib.files.paths import is_there
+from CMBSegmentationLib.reading.grid import onto_grid
 
-from .label_image import read_labels
+from ..scribbles.label_image import read_labels
 
 
 @dataclass(frozen=True, eq=False)

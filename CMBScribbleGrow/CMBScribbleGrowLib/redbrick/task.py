@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.fields import Fields, WrongValueError, wrong
+from CMBSegmentationLib.files.fields import Fields, WrongValueError, wrong
 
 DRAWN = ("landmarks", "measurements", "ellipses", "boundingBoxes", "cuboids", "polygons", "polylines",
          "instanceClassifications")  # fmt: skip

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .vocabulary import (
+from ..annotation.words import (
     CAUSES,
     LOCATIONS,
     MIMIC_TYPES,

@@ -11,7 +11,7 @@ import vtk
 from numpy.typing import NDArray
 from vtk.util import numpy_support
 
-from ..linked_lesion import LinkedLesion, growth_curve, voxels_at
+from ..study.linked_lesion import LinkedLesion, growth_curve, voxels_at
 from .grow_nodes import GrowNodes
 
 

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.scene.lesion_nodes import lesion_name
 from CMBSegmentationLib.scene.segment_voxels import add_segment, segment_ids, set_voxels
-from CMBSegmentationLib.segment_looks import LESION_COLOUR, TERMINOLOGY, TERMINOLOGY_TAG
+from CMBSegmentationLib.vocabulary.looks import LESION_COLOUR, TERMINOLOGY, TERMINOLOGY_TAG
 
-from ..linked_lesion import LinkedLesion
-from ..segments_file import READER_TAG
-from ..settings import GrowSettings
+from ..annotation.segments_file import READER_TAG
+from ..growing.settings import GrowSettings
+from ..study.linked_lesion import LinkedLesion
 from .grow_nodes import GrowNodes, keep_if_filled
 from .names import TAG
 from .scan_grid import ScanGrid, segment_on_scan

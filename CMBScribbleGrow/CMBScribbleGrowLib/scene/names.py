@@ -9,7 +9,7 @@ SCRIBBLES, MASKS, MIMICS, FINDINGS = "scribbles", "masks", "mimics", "findings"
 CURVE, CHOSEN, CURVE_SERIES, CHOSEN_SERIES, CHART = "curve", "chosen", "curve series", "chosen series", "chart"
 
 STUDY_ATTRIBUTE = "CMBScribbleGrow.Study"
-"""Attribute of the scribbles' node: the records, JSON (`annotation_file.study_to_json`)."""
+"""Attribute of the scribbles' node: the records, JSON (`annotation.file.study_to_json`)."""
 
 FILES_ATTRIBUTE = "CMBScribbleGrow.Files"
 """Attribute of the scribbles' node: folder and stem of the study's files, JSON."""

@@ -12,11 +12,11 @@ import vtk
 from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.grid import SAME_GRID_VOXELS
+from CMBSegmentationLib.reading.grid import SAME_GRID_VOXELS
 from CMBSegmentationLib.scene.segment_voxels import labelmap_matrix, segment_index
 from CMBSegmentationLib.scene.volumes import world_ijk_to_ras
 
-from ..linked_lesion import strokes_of
+from ..study.linked_lesion import strokes_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Scribbles on disk into masks, growth curves and pictures on disk."""

@@ -8,7 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.read_apart import read_label_image_apart
+from CMBSegmentationLib.reading.apart import read_label_image_apart
 
 MOST_LABELS = 10_000
 SCAN_LABELS, SCAN_SHARE = 100, 0.05  # more labels than this in more of the voxels than this: an intensity image

@@ -11,9 +11,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from .grow import GrownLesion
-from .scan import ScanToGrow
-from .tolerance import Growth
+from ..growing.lesion import GrownLesion
+from ..growing.scan import ScanToGrow
+from ..growing.tolerance import Growth
 
 FIELD_MM = 30.0  # as the report's crops: a 10 mm lesion and twice its width around it
 SCRIBBLE, MASK, TRUTH = "#ffb000", "#00a0ff", "#7bdc5a"

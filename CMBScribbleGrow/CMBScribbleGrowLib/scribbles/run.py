@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 
 from CMBSegmentationLib import __version__
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.output_folder import check_output_folder, drafts, move_in, write_image
-from CMBSegmentationLib.outputs import NOTICE
-from CMBSegmentationLib.paths import check_names
+from CMBSegmentationLib.files.paths import check_names
 from CMBSegmentationLib.progress import Progress, no_progress
-from CMBSegmentationLib.read import scan_stem
-from CMBSegmentationLib.read_apart import read_scan_apart
+from CMBSegmentationLib.reading.apart import read_scan_apart
+from CMBSegmentationLib.reading.scan import scan_stem
+from CMBSegmentationLib.results.folder import check_output_folder, drafts, move_in, write_image
+from CMBSegmentationLib.vocabulary.notice import NOTICE
 
-from .grow import GrownLesion, grow
-from .scan import ScanToGrow, scan_to_grow
-from .scribbles import Scribbles, Stroke, read_scribbles
-from .settings import GrowSettings
+from ..growing.lesion import GrownLesion, grow
+from ..growing.scan import ScanToGrow, scan_to_grow
+from ..growing.settings import GrowSettings
+from .strokes import Scribbles, Stroke, read_scribbles
 
 SCHEMA_VERSION = 1  # of the JSON list
 LARGEST_NUMBER = "65535-65535"  # that a picture's name ends in

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.grid import labels_on_grid
-from CMBSegmentationLib.image_file import read_image
-from CMBSegmentationLib.present import check_present
-from CMBSegmentationLib.read_apart import apart
+from CMBSegmentationLib.files.present import check_present
+from CMBSegmentationLib.reading.apart import apart
+from CMBSegmentationLib.reading.grid import labels_on_grid
+from CMBSegmentationLib.reading.image_file import read_image
 
+from ..annotation.segments_file import read_segments
 from .label_image import read_labels
-from .segments_file import read_segments
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from typing import Any
 
 from CMBSegmentationLib.errors import InputError
 
-from ..annotation import LISTS, Assessment, Entry, Finding, Microbleed, Mimic, SeriesQuality, entry_key
-from ..annotation_edits import next_id, utc_now, with_done, with_entry, without_entry
-from ..answers import answered
-from ..session_state import State, Status
+from ..annotation.answers import answered
+from ..annotation.edits import next_id, utc_now, with_done, with_entry, without_entry
+from ..annotation.records import LISTS, Assessment, Entry, Finding, Microbleed, Mimic, SeriesQuality, entry_key
+from ..study.state import State, Status
 from .study_session import StudySession, announced
 
 
@@ -27,7 +27,7 @@ class AnsweringSession(StudySession):
         entry : Microbleed, Mimic, Finding or SeriesQuality
             Of the annotation; found by its kind and id.
         **answers
-            Its fields; what another answer no longer asks for is emptied (`answers.answered`).
+            Its fields; what another answer no longer asks for is emptied (`annotation.answers.answered`).
         """
         study = self._ready()
         known = next((e for e in study.annotation.entries() if _same_entry(e, entry)), None)

@@ -8,12 +8,12 @@ from typing import Any
 
 import slicer
 
-from CMBSegmentationLib.announce import Signal
 from CMBSegmentationLib.errors import CMBError, InputError
+from CMBSegmentationLib.signal import Signal
 
 from ..scene import remove_nodes
-from ..session_state import State, Status
-from ..worklist import WorkItem, Worklist, next_item, read_worklist, refreshed, report_text
+from ..study.state import State, Status
+from ..worklist.cases import WorkItem, Worklist, next_item, read_worklist, refreshed, report_text
 from .grow_session import GrowSession
 
 

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import CMBError, InputError
 
-from ..annotation_edits import next_id
-from ..linked_lesion import LinkedLesion, at_percent, grow_lesion, strokes_of, with_growth
-from ..scan import ScanToGrow
+from ..annotation.edits import next_id
+from ..growing.scan import ScanToGrow
+from ..growing.settings import GrowSettings
 from ..scene import PAINT_SEGMENT, lesion_of_segment, segment_on_scan, show_curve
-from ..session_state import State, Status
-from ..settings import GrowSettings
+from ..study.linked_lesion import LinkedLesion, at_percent, grow_lesion, strokes_of, with_growth
+from ..study.state import State, Status
 from .answering_session import AnsweringSession
 from .open_study import OpenStudy
 from .study_session import announced

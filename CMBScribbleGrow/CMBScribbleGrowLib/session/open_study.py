@@ -22,10 +22,10 @@ from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.scene import image_from_volume
 from CMBSegmentationLib.scene.segment_voxels import segment_ids
 
-from ..annotation import Annotation, Finding, Mimic, Study
-from ..annotation_edits import next_id, utc_now, with_entry, without_entry
-from ..annotation_file import StudyFiles, study_from_json, study_to_json
-from ..linked_lesion import LinkedLesion, record_of
+from ..annotation.edits import next_id, utc_now, with_entry, without_entry
+from ..annotation.file import StudyFiles, study_from_json, study_to_json
+from ..annotation.records import Annotation, Finding, Mimic, Study
+from ..annotation.segments_file import Segment
 from ..scene import (
     PAINT_SEGMENT,
     GrowNodes,
@@ -51,9 +51,9 @@ from ..scene import (
 from ..scene.grow_nodes import keep_if_filled
 from ..scene.names import FILES_ATTRIBUTE, STUDY_ATTRIBUTE
 from ..scene.scan_grid import ScanGrid
-from ..segments_file import Segment
-from ..session_state import History, Snapshot, Step
-from ..study_on_disk import FoundOnDisk, StudyOnDisk, all_segments, files_of_scan, find_on_disk, newest_entry
+from ..study.linked_lesion import LinkedLesion, record_of
+from ..study.on_disk import FoundOnDisk, StudyOnDisk, all_segments, files_of_scan, find_on_disk, newest_entry
+from ..study.state import History, Snapshot, Step
 
 LANDMARKS: tuple[tuple[str, str, type[Mimic] | type[Finding]], ...] = (
     ("mimics", "Mimic", Mimic),

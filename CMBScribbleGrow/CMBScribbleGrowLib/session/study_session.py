@@ -13,18 +13,18 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import SimpleITK as sitk
 import slicer
 
-from CMBSegmentationLib.announce import Signal
 from CMBSegmentationLib.errors import CMBError, InputError, told
-from CMBSegmentationLib.read import checked_scan
-from CMBSegmentationLib.summary import counted
+from CMBSegmentationLib.reading.scan import checked_scan
+from CMBSegmentationLib.signal import Signal
+from CMBSegmentationLib.vocabulary.numbers import counted
 
-from ..annotation import Annotation
-from ..annotation_edits import unanswered
-from ..linked_lesion import LinkedLesion
-from ..scan import ScanToGrow, scan_to_grow
+from ..annotation.edits import unanswered
+from ..annotation.records import Annotation
+from ..growing.scan import ScanToGrow, scan_to_grow
 from ..scene import clear_curve, show_curve
-from ..session_state import GrowParameters, Snapshot, State, Status, Step
-from ..study_on_disk import SETTLED_S
+from ..study.linked_lesion import LinkedLesion
+from ..study.on_disk import SETTLED_S
+from ..study.state import GrowParameters, Snapshot, State, Status, Step
 from .open_study import OpenStudy, files_of_study
 
 P = ParamSpec("P")

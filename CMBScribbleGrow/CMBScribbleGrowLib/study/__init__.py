@@ -1,1 +1,1 @@
-"""TODO."""
+"""An open study: its state, and its saving while one works."""

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import SimpleITK as sitk
 
-from CMBSegmentationLib.announce import Signal
 from CMBSegmentationLib.errors import CMBError
-from CMBSegmentationLib.safe_write import DamagedFileError, folder_lock, keep_copy, set_aside
+from CMBSegmentationLib.files.atomic_file import DamagedFileError, folder_lock, keep_copy, set_aside
+from CMBSegmentationLib.signal import Signal
 
-from .annotation import Annotation, Study
-from .annotation_edits import with_annotation
-from .annotation_file import StudyFiles, make_folder, read_study, write_study
-from .segments_file import Segment, read_segments, write_segments
+from ..annotation.edits import with_annotation
+from ..annotation.file import StudyFiles, make_folder, read_study, write_study
+from ..annotation.records import Annotation, Study
+from ..annotation.segments_file import Segment, read_segments, write_segments
 
 LATEST_S = 2.0  # by when an entry must be on the disk
 WAIT_S = 1.0  # leaves a timer of up to half a second and a write of half a second their share of LATEST_S

@@ -12,18 +12,18 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from CMBSegmentationLib.announce import Signal
 from CMBSegmentationLib.errors import CMBError, InputError
-from CMBSegmentationLib.read import scan_stem
-from CMBSegmentationLib.safe_write import DamagedFileError, set_aside
+from CMBSegmentationLib.files.atomic_file import DamagedFileError, set_aside
+from CMBSegmentationLib.reading.scan import scan_stem
+from CMBSegmentationLib.signal import Signal
 
-from .annotation import Annotation, Study
-from .annotation_edits import with_annotation
-from .annotation_file import StudyFiles, open_study
+from ..annotation.edits import with_annotation
+from ..annotation.file import StudyFiles, open_study
+from ..annotation.records import Annotation, Study
+from ..annotation.segments_file import Segment, grown_name, read_segments, scribble_name
 from .autosave import WAIT_S, Autosave
 from .linked_lesion import LinkedLesion, lesion_from_record
-from .segments_file import Segment, grown_name, read_segments, scribble_name
-from .session_state import Snapshot
+from .state import Snapshot
 
 SETTLED_S = 0.4  # a tolerance that has not moved for so long is kept; with WAIT_S and a timer, within LATEST_S
 

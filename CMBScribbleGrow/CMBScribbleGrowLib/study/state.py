@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import CMBError
 
-from .annotation import Annotation
+from ..annotation.records import Annotation
+from ..growing.settings import AUTO, GrowSettings
 from .linked_lesion import LinkedLesion
-from .settings import AUTO, GrowSettings
 
 
 class State(str, Enum):
@@ -38,7 +38,7 @@ class GrowParameters:
     folder : str or None
         Where it is saved; None takes the scan's own folder.
     mode, tolerance_percent, largest_diameter_mm, connectivity
-        Of the lesions that are grown next, as in `settings.GrowSettings`.
+        Of the lesions that are grown next, as in `growing.settings.GrowSettings`.
     grouped : bool
         Whether all strokes of a scribble are one group (cerebral amyloid angiopathy); else each is a lesion.
     """

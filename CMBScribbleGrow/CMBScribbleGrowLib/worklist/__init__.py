@@ -1,1 +1,1 @@
-"""TODO."""
+"""The studies that a reader has to annotate."""

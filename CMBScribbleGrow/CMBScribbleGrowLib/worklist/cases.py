@@ -1,7 +1,7 @@
 """The studies that a reader has to annotate: read from a folder or a CSV, in the order of their priority.
 
 What is done is read from the annotation files, so a list is resumed from what is on the disk. To mark a study
-done, save `annotation_edits.with_done` of its annotation and ask for the list `refreshed`.
+done, save `annotation.edits.with_done` of its annotation and ask for the list `refreshed`.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.read import scan_stem
+from CMBSegmentationLib.reading.scan import scan_stem
 
-from .annotation_file import StudyFiles, read_study
-from .vocabulary import NOT_ANSWERED, PRIORITIES
-from .worklist_sources import Listed, listed_in_csv, listed_in_folder
+from ..annotation.file import StudyFiles, read_study
+from ..annotation.words import NOT_ANSWERED, PRIORITIES
+from .sources import Listed, listed_in_csv, listed_in_folder
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.read import FILE_SUFFIXES, scan_stem
+from CMBSegmentationLib.reading.scan import FILE_SUFFIXES, scan_stem
 
-from .vocabulary import NOT_ANSWERED, PRIORITIES
+from ..annotation.words import NOT_ANSWERED, PRIORITIES
 
 COLUMNS = ("study", "scan", "priority", "report")
 PRIORITY_WORDS = {

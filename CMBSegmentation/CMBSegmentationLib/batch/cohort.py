@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from jinja2 import Environment, StrictUndefined
 
-from ..csv_table import write_table as write_csv
-from ..outputs import NOTICE
-from ..result_files import ENDINGS
-from ..safe_write import replacing
-from ..summary import CLASSES
+from ..files.atomic_file import replacing
+from ..files.csv_table import write_table as write_csv
+from ..results.counts import CLASSES
+from ..results.names import ENDINGS
+from ..vocabulary.notice import NOTICE
 from .jobs import COLUMNS, THUMBNAIL, Row
 
 TABLE, PAGE = "cohort.csv", "cohort.html"

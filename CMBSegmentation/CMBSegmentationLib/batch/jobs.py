@@ -11,17 +11,17 @@ from typing import Any
 
 import SimpleITK as sitk
 
-from ..bids import BidsScan
-from ..detection import Detection, Settings
+from ..detecting.detect import Detection, Settings
+from ..detecting.lesions import ACCEPTED
 from ..errors import told
-from ..lesions import ACCEPTED
-from ..output_folder import check_output_folder
-from ..paths import printable
-from ..present import check_present
-from ..result_files import all_names, result_names
-from ..run import Request, run
-from ..safe_write import replacing
-from ..stages import StageChoice, Stages, load_stages
+from ..files.atomic_file import replacing
+from ..files.paths import printable
+from ..files.present import check_present
+from ..models.loaded_models import StageChoice, Stages, load_stages
+from ..reading.bids import BidsScan
+from ..results.folder import check_output_folder
+from ..results.names import all_names, result_names
+from ..running.run import Request, run
 from .result_record import ENDING, is_whole, write_record
 from .thumbnail import write_thumbnail
 
@@ -74,7 +74,7 @@ class Row:
     ----------
     scan : BidsScan
     summary : dict or None
-        As `summary.summarise`; None where it failed.
+        As `results.counts.summarise`; None where it failed.
     diameters_mm : tuple of float
         Of the accepted lesions.
     seconds : float
@@ -168,7 +168,7 @@ def _stages(name: str | None, device: str, choice: StageChoice, threads: int) ->
 
 
 def _listed(detection: Detection) -> dict[str, Any]:
-    from ..summary import summarise
+    from ..results.counts import summarise
 
     return {
         "summary": summarise(detection.lesions),

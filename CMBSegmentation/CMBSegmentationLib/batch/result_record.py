@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..fields import Fields, read_json
-from ..safe_write import replacing
+from ..files.atomic_file import replacing
+from ..files.fields import Fields, read_json
 
 SCHEMA_VERSION = 1
 ENDING = "_desc-cmb_files.json"

@@ -10,9 +10,9 @@ import numpy as np
 import SimpleITK as sitk
 from PIL import Image, ImageDraw
 
-from ..crops import OVERVIEW_PIXEL_MM, Overview, display_window
-from ..detection import Detection
-from ..lesions import ACCEPTED, Lesion
+from ..detecting.detect import Detection
+from ..detecting.lesions import ACCEPTED, Lesion
+from ..report.crops import OVERVIEW_PIXEL_MM, Overview, display_window
 
 RING_PIXELS = 5
 

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Two scans of a patient: aligned, lesions matched, a page of what changed."""

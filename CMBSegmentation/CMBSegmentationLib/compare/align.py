@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
-from .errors import InputError
-from .lesions import Lesion, accepted_only
-from .matching import MATCH_MM, match_centres
+from ..detecting.lesions import Lesion, accepted_only
+from ..errors import InputError
+from .match import MATCH_MM, match_centres
 
 STABLE, NEW, GONE, NOT_SEEN = "stable", "new", "gone", "not seen"
 FINEST_MM = 1.0  # finer voxels are averaged: the movement is found to a tenth of that all the same

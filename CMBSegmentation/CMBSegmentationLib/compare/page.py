@@ -14,13 +14,14 @@ import numpy as np
 import SimpleITK as sitk
 from jinja2 import Environment, StrictUndefined, Template
 
-from .crops import FIELD_MM, Crop, Window, display_window, lesion_crops
-from .csv_table import write_table
-from .detection import Detection
-from .lesions import ACCEPTED, Lesion
-from .longitudinal import GONE, NEW, NOT_SEEN, STABLE, Change, Visit, compare, register
-from .output_folder import drafts, move_in
-from .scan_identity import ScanIdentity, doubts
+from ..detecting.detect import Detection
+from ..detecting.lesions import ACCEPTED, Lesion
+from ..files.csv_table import write_table
+from ..reading.scan_identity import ScanIdentity, doubts
+from ..report.crops import FIELD_MM, Crop, Window, display_window, lesion_crops
+from ..results.folder import drafts, move_in
+from ..vocabulary.notice import NOTICE
+from .align import GONE, NEW, NOT_SEEN, STABLE, Change, Visit, compare, register
 
 STATUSES = (NEW, GONE, STABLE, NOT_SEEN)
 COLUMNS = (
@@ -28,10 +29,9 @@ COLUMNS = (
     "second_s_mm", "first_diameter_mm", "second_diameter_mm", "region", "side", "why",
 )  # fmt: skip
 ENDINGS = {"table": "_desc-cmb_changes.csv", "json": "_desc-cmb_changes.json", "page": "_desc-cmb_changes.html"}
-NOTICE = "Research software, not a medical device: a reader must confirm every finding."
 NO_LESION = 65535  # no label has this number
 MOST_PICTURED = 80
-TEMPLATE = Path(__file__).with_name("compare.html.j2")
+TEMPLATE = Path(__file__).with_name("page.html.j2")
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def write_comparison(first: Study, second: Study, out: Path) -> dict[str, Path]:
     first, second : Study
         Of one patient, in the order of time.
     out : Path
-        As `output_folder.check_output_folder` left it.
+        As `results.folder.check_output_folder` left it.
 
     Returns
     -------

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Images into lesions: brain, regions, network, verifier, list."""

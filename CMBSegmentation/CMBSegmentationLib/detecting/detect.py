@@ -7,13 +7,13 @@ from typing import Any
 
 import SimpleITK as sitk
 
-from . import __version__
-from .context import region_provenance, second_look, verifier_provenance, with_context
-from .errors import InputError
+from .. import __version__
+from ..errors import InputError
+from ..models.model_file import Model
+from ..progress import Clock, Progress, no_progress, part_of
+from .later_stages import region_provenance, second_look, verifier_provenance, with_context
 from .lesions import Lesion, LesionRules, accepted_only, find_lesions
-from .model import Model
-from .preprocess import prepare
-from .progress import Clock, Progress, no_progress, part_of
+from .model_grid import prepare
 from .regions import find_regions
 from .sliding_window import BLENDINGS, WindowSettings, predict
 
@@ -63,7 +63,7 @@ class Detection:
     probability : SimpleITK.Image
         Float32 on the scan's grid.
     brain : SimpleITK.Image
-        UInt8 on the scan's grid, 0 outside: a mask, or `regions.Regions.tissue` where regions were mapped.
+        UInt8 on the scan's grid, 0 outside: a mask, or `detecting.regions.Regions.tissue` where regions were mapped.
     image : SimpleITK.Image
         The scan.
     rules : LesionRules
@@ -112,7 +112,7 @@ def detect(
     Parameters
     ----------
     image : SimpleITK.Image
-        T2*-weighted or SWI volume as `read.read_scan` or `read.checked_scan` gives it; any geometry.
+        T2*-weighted or SWI volume as `reading.scan.read_scan` or `reading.scan.checked_scan` gives it; any geometry.
     model : Model
         Of the task ``"detect"``.
     settings : Settings, optional

@@ -10,12 +10,13 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from ..models.input_spec import CHANNELS
+from ..models.model_file import Model
 from .lesions import ACCEPTED, Lesion
-from .model import Model
-from .preprocess import PreparedScan
+from .model_grid import PreparedScan
 from .regions import FIRST_TISSUE, Regions, region_name, side_of
 from .tissue_shares import shares_of
-from .verify import CHANNELS, MOST_VERIFIED, Verdict, find_candidates, rescaled, verify
+from .verifier import MOST_VERIFIED, Verdict, find_candidates, rescaled, verify
 
 SAME_CANDIDATE_MM = 4.0
 AROUND_MM = 4.0

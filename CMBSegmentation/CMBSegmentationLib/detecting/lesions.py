@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .fields import Fields
+from ..files.fields import Fields
 
 COLUMNS = (
     "id", "status", "r_mm", "a_mm", "s_mm", "volume_mm3", "diameter_mm", "elongation", "contrast",
@@ -155,7 +155,7 @@ class Candidates:
     Parameters
     ----------
     p, scan, brain : arrays (z, y, x)
-        `brain` is a mask, or a map of regions (`regions.Regions.tissue`), which holds values above 1.
+        `brain` is a mask, or a map of regions (`detecting.regions.Regions.tissue`), which holds values above 1.
     geometry : SimpleITK.Image
         Gives the grid.
     """

@@ -15,37 +15,16 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from ..errors import InputError
+from ..models.input_spec import InputSpec
+from ..reading.grid import labels_on_grid
 from .brain_mask import brain_mask
-from .errors import InputError
-from .grid import labels_on_grid
 from .tissue_level import tissue_level
 
-NORMALIZATIONS = ("zscore", "zscore-brain", "local-tissue")
 SIGNAL_UNIT = 0.25  # of the local tissue's signal: one step of "local-tissue", so that a signal void lies at -4
 BRIGHTEST = 2.0  # times the local tissue: inflow and scalp beyond it are cut off
 SPACING_DECIMALS = 4
 CROP_MARGIN_MM = 4.0  # context kept around the brain's bounding box
-
-
-@dataclass(frozen=True)
-class InputSpec:
-    """What a model expects of its input array.
-
-    Parameters
-    ----------
-    axes : str
-        Directions in which the array's three axes run, such as ``"RAS"``: the first axis towards
-        the patient's right, the second anterior, the third superior.
-    spacing_mm : tuple of float
-        Voxel size along those axes, mm.
-    normalization : {"zscore", "zscore-brain", "local-tissue"}
-        Zero mean and unit variance over the whole cropped array (the paper's), or over the brain; or the signal
-        against the tissue around it (`tissue_level`): 0 as bright, -4 black, +4 twice as bright or more.
-    """
-
-    axes: str
-    spacing_mm: tuple[float, float, float]
-    normalization: str
 
 
 @dataclass(frozen=True)

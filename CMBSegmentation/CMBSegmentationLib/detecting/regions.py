@@ -9,10 +9,10 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from .anatomy import REGIONS
-from .errors import ModelError
+from ..errors import ModelError
+from ..models.model_file import Model
+from ..vocabulary.regions import REGIONS
 from .lesions import LARGEST_DIAMETER_MM
-from .model import Model
 from .region_input import region_input
 
 CLASSES = ("background", "CSF", *REGIONS)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from .progress import Progress, no_progress
+from ..progress import Progress, no_progress
 
 BLENDINGS = ("sum", "gaussian")
 GAUSSIAN_SHARE = 0.25  # standard deviation of the weights, as a share of the patch

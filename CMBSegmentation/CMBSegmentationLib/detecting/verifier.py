@@ -11,18 +11,13 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from scipy.special import softmax
 
-from .errors import ModelError
+from ..models.input_spec import CROP
+from ..models.model_file import Model
 from .lesions import CANDIDATE_PROBABILITY
-from .model import Model
 from .tissue_shares import UNKNOWN, TissueShares
 
 SPLIT_PROBABILITY = 0.3  # parts of a candidate that are apart at this level are candidates of their own
 MOST_VERIFIED = 400
-CROP = (24, 24, 16)  # voxels of the detector's grid; the second scale covers twice that
-CHANNELS = (
-    *("scan", "detector's probability", "scan at half the resolution"),
-    *("share of fluid", "share of parenchyma around the candidate"),
-)  # a verifier takes the first three, or all
 BATCH = 32
 KEPT_ON_LIST = CANDIDATE_PROBABILITY + 0.001  # what the verifier rejects stays listed, with the reason
 
@@ -112,7 +107,7 @@ def crop(
         Normalised scan and the detector's probability.
     candidate : Candidate
     tissue : TissueShares, optional
-        Without, its channels are `tissue_shares.UNKNOWN`.
+        Without, its channels are `detecting.tissue_shares.UNKNOWN`.
 
     Returns
     -------
@@ -130,15 +125,6 @@ def crop(
         fluid = tissue.fluid_in(_start(centre, CROP), CROP)
         around = np.full(CROP, tissue.parenchyma_around(candidate.voxels), np.float32)
     return np.stack([near, there, coarse, fluid, around], axis=-1)
-
-
-def check_verifier(model: Model) -> None:
-    """Refuse (`ModelError`) a verifier that was made for crops of another size."""
-    if tuple(model.manifest.patch_size) != CROP:
-        raise ModelError(
-            f"{model.path.name} was made for crops of {model.manifest.patch_size} voxels, this program gives {CROP}.",
-            "Give a model made by training/export_stage.py.",
-        )
 
 
 def verify(

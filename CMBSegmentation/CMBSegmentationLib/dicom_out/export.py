@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import SimpleITK as sitk
 
-from ..deidentify import Pseudonyms
-from ..dicom_headers import Frame
+from ..detecting.lesions import ACCEPTED, Lesion
 from ..errors import Cancelled, CMBError, InputError, MachineError
-from ..lesions import ACCEPTED, Lesion
-from ..output_folder import drafts, move_in
-from ..result_files import ENDINGS_DICOM, ENDINGS_REPORT
+from ..reading.dicom.headers import Frame
+from ..results.deidentify import Pseudonyms
+from ..results.folder import drafts, move_in
+from ..results.names import ENDINGS_DICOM, ENDINGS_REPORT
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-    from ..detection import Detection
+    from ..detecting.detect import Detection
     from .software import Software
 
 
@@ -204,7 +204,7 @@ def write_objects(make: Callable[[], Mapping[str, Dataset]], out: Path, stem: st
     Parameters
     ----------
     make : callable
-        Gives the objects by kind, of `result_files.ENDINGS_DICOM` and `ENDINGS_REPORT`.
+        Gives the objects by kind, of `results.names.ENDINGS_DICOM` and `ENDINGS_REPORT`.
     out : Path
         Where the list and the report are.
     stem : str

@@ -9,8 +9,8 @@ import highdicom as hd
 import numpy as np
 from pydicom.dataset import Dataset
 
-from ..dicom_headers import Frame
-from ..lesions import Lesion
+from ..detecting.lesions import Lesion
+from ..reading.dicom.headers import Frame
 from . import codes
 from .segmentation import SERIES_OFFSET
 from .software import Software

@@ -12,10 +12,10 @@ import SimpleITK as sitk
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from ..dicom_headers import Frame
-from ..lesions import Lesion
-from ..review import UNREVIEWED
-from ..segment_looks import LESION_COLOUR, REVIEW_COLOURS
+from ..detecting.lesions import Lesion
+from ..reading.dicom.headers import Frame
+from ..vocabulary.looks import LESION_COLOUR, REVIEW_COLOURS
+from ..vocabulary.verdicts import UNREVIEWED
 from . import codes
 from .software import Software
 from .source import decimals

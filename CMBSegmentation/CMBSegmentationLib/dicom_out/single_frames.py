@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pydicom.dataset import Dataset
 from pydicom.uid import MRImageStorage
 
-from ..dicom_headers import Frame
+from ..reading.dicom.headers import Frame
 from .source import decimals
 
 MULTI_FRAME_ONLY = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "NumberOfFrames")

@@ -10,9 +10,9 @@ from pydicom.datadict import dictionary_description
 from pydicom.dataset import Dataset
 from pydicom.valuerep import format_number_as_ds
 
-from ..deidentify import Pseudonyms, patient_identity
-from ..dicom_headers import Frame, read_header
 from ..errors import InputError
+from ..reading.dicom.headers import Frame, read_header
+from ..results.deidentify import Pseudonyms, patient_identity
 from .clean_headers import cleaned, together
 
 NEEDED = (  # of type 2 in DICOM: there, but possibly empty; some exporters leave them out

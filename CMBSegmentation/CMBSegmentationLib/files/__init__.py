@@ -1,1 +1,1 @@
-"""TODO."""
+"""Files on disk, whatever is in them: written whole, looked at with care."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .errors import MachineError
+from ..errors import MachineError
 
 
 def resource_folder() -> Path:

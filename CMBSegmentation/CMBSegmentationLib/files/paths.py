@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from .errors import InputError
+from ..errors import InputError
 
 LONGEST_NAME_BYTES = 255  # of most file systems, where this one does not say
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .errors import InputError
+from ..errors import InputError
 from .paths import check_source, check_utf_8, is_there
 
 LFS = b"version https://git-lfs"
@@ -24,7 +24,7 @@ def check_present(path: Path) -> None:
     Raises
     ------
     InputError
-        Says which, and how to get the content; or the path is none that a reader takes (`paths.check_source`).
+        Says which, and how to get the content; or the path is none that a reader takes (`files.paths.check_source`).
     """
     check_utf_8(path)
     if _is_link(path) and not is_there(path):

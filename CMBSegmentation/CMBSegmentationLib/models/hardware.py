@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError, MachineError, ModelError
+from ..errors import InputError, MachineError, ModelError
 from .telemetry import refuse_telemetry
 
 PROVIDERS = {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .errors import InputError
-from .model import DEFAULT_REGIONS, DEFAULT_VERIFIER, Model, find_model, load_model
-from .resources import resource_folder
-from .verify import check_verifier
+from ..errors import InputError, ModelError
+from ..files.bundled import resource_folder
+from .input_spec import CROP
+from .model_file import DEFAULT_REGIONS, DEFAULT_VERIFIER, Model, find_model, load_model
 
 NONE, AUTO = "none", "auto"
 
@@ -78,7 +78,7 @@ def load_stages(
         regions = load_model(find_model(name), device, "regions", threads=threads)
     if choice.verifier != NONE and (name := _named(choice.verifier, DEFAULT_VERIFIER)):
         verifier = load_model(find_model(name), device, "verify", threads=threads)
-        check_verifier(verifier)
+        _check_crops(verifier)
         made_for = verifier.manifest.training.get("detector", {})
         if made_for.get("sha256") != detector.sha256:
             what = f"The verifier {verifier.manifest.name} was made for the detector {made_for.get('name', 'unknown')}"
@@ -87,6 +87,15 @@ def load_stages(
             verifier = None
             notes = (f"{what}: candidates of {detector.manifest.name} are not verified.",)
     return Stages(detector, regions, verifier, notes)
+
+
+def _check_crops(verifier: Model) -> None:
+    if tuple(verifier.manifest.patch_size) != CROP:
+        raise ModelError(
+            f"{verifier.path.name} was made for crops of {verifier.manifest.patch_size} voxels, this program gives "
+            f"{CROP}.",
+            "Give a model made by training/export_stage.py.",
+        )
 
 
 def _named(chosen: str, default: str) -> str | None:

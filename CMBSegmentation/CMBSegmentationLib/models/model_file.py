@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .devices import open_session
-from .errors import MachineError, ModelError
+from ..errors import MachineError, ModelError
+from ..files.bundled import bundled_models, resource_folder
+from .hardware import open_session
 from .manifest import METADATA_KEY, Manifest, parse_manifest
-from .resources import bundled_models, resource_folder
 
 BUNDLED_SHA256: dict[str, str] = {
     "cmb-detector-simulated.onnx": "8ee92738e5e3a487b47bbb59908d7b3af776314b5850f48168050a451c18fbe3",

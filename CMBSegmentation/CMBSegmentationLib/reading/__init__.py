@@ -1,1 +1,1 @@
-"""TODO."""
+"""Bytes into images: every format, every scanner's geometry."""

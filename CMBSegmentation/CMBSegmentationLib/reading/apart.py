@@ -16,14 +16,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from .errors import CMBError, InputError, MachineError, told
-from .paths import is_there
-from .worker_process import worker_environment
+from ..child_process import python_environment
+from ..errors import CMBError, InputError, MachineError, told
+from ..files.paths import is_there
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
-    from .read import Scan
+    from .scan import Scan
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,7 +35,7 @@ LONGEST_S = 1800.0  # a study of thousands of files on a slow network disk takes
 
 
 def read_scan_apart(path: Path, series: str | None = None) -> Scan:
-    """Read a scan as `read.read_scan`, in another process.
+    """Read a scan as `reading.scan.read_scan`, in another process.
 
     Parameters
     ----------
@@ -50,18 +50,18 @@ def read_scan_apart(path: Path, series: str | None = None) -> Scan:
     Raises
     ------
     InputError
-        As `read.read_scan`, or the reader crashed on it.
+        As `reading.scan.read_scan`, or the reader crashed on it.
     MachineError
         There is not enough memory for it.
     """
-    from .read import read_scan
+    from .scan import read_scan
 
     return apart(read_scan, path, series, name=path.name) if is_there(path) else read_scan(path, series)
 
 
 def read_label_image_apart(path: Path) -> sitk.Image:
-    """Read a mask as `read.read_label_image`, in another process; raises as `read_scan_apart`."""
-    from .read import read_label_image
+    """Read a mask as `reading.scan.read_label_image`, in another process; raises as `read_scan_apart`."""
+    from .scan import read_label_image
 
     return apart(read_label_image, path, name=path.name) if is_there(path) else read_label_image(path)
 
@@ -91,11 +91,11 @@ def apart(work: Callable[P, R], *args: P.args, name: str, **kwargs: P.kwargs) ->
         return work(*args, **kwargs)
     try:
         done = subprocess.run(
-            [sys.executable, "-m", f"{__package__}.read_apart"],
+            [sys.executable, "-m", f"{__package__}.apart"],
             input=pickle.dumps((work, args, kwargs, os.getpid())),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**worker_environment(), APART: "1"},
+            env={**python_environment(), APART: "1"},
             timeout=LONGEST_S,
             check=False,
         )

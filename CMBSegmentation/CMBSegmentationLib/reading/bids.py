@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import __version__
-from .errors import InputError
-from .fields import read_json
-from .read import scan_stem
+from .. import __version__
+from ..errors import InputError
+from ..files.fields import read_json
+from .scan import scan_stem
 
 NAME = re.compile(r"(?P<entities>sub-[^_]+(_[^_]+)*)_(?P<suffix>[A-Za-z0-9]+)(?P<extension>\.nii(\.gz)?)")
 SUFFIX = re.compile(r"T2starw|T2star|swi|MEGRE|GRE[A-Za-z0-9]*")  # T2star: BIDS 1.0 to 1.4; MEGRE: since 1.5

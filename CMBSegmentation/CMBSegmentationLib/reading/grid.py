@@ -8,7 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from .errors import InputError
+from ..errors import InputError
 
 SAME_GRID_VOXELS = 0.1  # farthest that a voxel may lie from one of the scan's, rounding of headers included
 

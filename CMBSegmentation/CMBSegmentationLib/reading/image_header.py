@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from .errors import InputError
+from ..errors import InputError
 from .image_size import check_meta_size, check_nifti_size, check_nrrd_size
 
 LARGEST_HEADER_BYTES = 1 << 20
@@ -32,7 +32,7 @@ def check_header(path: Path) -> None:
     ------
     InputError
         It names another file although its kind holds the voxels itself, a path, a pattern, or a file that is not there;
-        or it says that it has more voxels than `limits.MOST_VOXELS`, or packs more than it says.
+        or it says that it has more voxels than `files.limits.MOST_VOXELS`, or packs more than it says.
 
     References
     ----------

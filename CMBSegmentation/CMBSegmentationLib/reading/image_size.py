@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import InputError
-from .limits import MOST_VOXELS, how_to_raise, limit
+from ..errors import InputError
+from ..files.limits import MOST_VOXELS, how_to_raise, limit
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-    from .dicom_headers import Frame
+    from .dicom.headers import Frame
 
 NIFTI_BYTES = 540  # of the longer of both headers
 NIFTI_FIELDS = {  # by the header's length: where and what are dim, bits a voxel, where the voxels begin
@@ -201,7 +201,7 @@ def check_dicom_file_size(dataset: Dataset, name: str) -> None:
     ------
     InputError
     """
-    from .dicom_values import number  # without pydicom, files of other kinds are read
+    from .dicom.values import number  # without pydicom, files of other kinds are read
 
     keywords = ("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel")
     check_voxels([int(number(dataset, keyword) or 1) for keyword in keywords], name)

@@ -13,7 +13,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from .errors import InputError
+from ..errors import InputError
 from .image_size import check_nifti_claim, check_nifti_size
 from .right_angles import WRONG_SIZE
 

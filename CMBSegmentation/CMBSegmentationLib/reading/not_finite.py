@@ -6,7 +6,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from .errors import InputError
+from ..errors import InputError
 
 
 def without_gaps(image: sitk.Image, name: str) -> tuple[sitk.Image, tuple[str, ...]]:

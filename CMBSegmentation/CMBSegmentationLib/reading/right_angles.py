@@ -8,7 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from .errors import InputError
+from ..errors import InputError
 
 WRONG_SIZE = "Voxel sizes must be above zero: correct the header or export the scan again."
 FURTHEST_MM = 1e5  # from the scanner's centre; float32 positions are exact to a hundredth of a millimetre up to here

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import SimpleITK as sitk
 
-from .errors import InputError, MachineError
+from ..errors import InputError, MachineError
+from ..files.present import check_present
 from .grid import is_same_grid
 from .image_file import reader_of
+from .nifti import is_nifti_name, read_nifti
 from .not_finite import without_gaps
-from .present import check_present
-from .read_nifti import is_nifti_name, read_nifti
 from .right_angles import WRONG_SIZE, check_place, with_right_angles
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header
 
-    from .dicom_headers import Frame
+    from .dicom.headers import Frame
 
 FILE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 SMALLEST_SIDE_MM, LARGEST_SIDE_MM = 20.0, 600.0
@@ -87,7 +87,7 @@ def read_scan(path: Path, series: str | None = None) -> Scan:
     MachineError
         There is not enough memory for it.
     """
-    from .read_dicom import is_dicom_file, read_dicom  # a panel that only shows what was found needs no pydicom
+    from .dicom.study import is_dicom_file, read_dicom  # a panel that only shows what was found needs no pydicom
 
     check_present(path)
     is_dicom = path.is_dir() or is_dicom_file(path)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import SimpleITK as sitk
 
-from .read import Scan
+from .scan import Scan
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -68,7 +68,7 @@ def identity_of(scan: Scan) -> ScanIdentity:
     named = identity_by_name(scan.stem)
     if not scan.frames:
         return named
-    from .dicom_headers import read_header  # a scan that is no DICOM needs no pydicom
+    from .dicom.headers import read_header  # a scan that is no DICOM needs no pydicom
 
     header = read_header(scan.frames[0].path)
     if header is None:
@@ -86,7 +86,7 @@ def identity_by_name(stem: str) -> ScanIdentity:
 
 
 def _text(header: Dataset, keyword: str) -> str:
-    from .dicom_values import raw
+    from .dicom.values import raw
 
     value = raw(header, keyword)
     return "" if value is None or isinstance(value, bytes) else str(value).strip()

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The report: what it says, as a page and as a PDF."""

@@ -7,16 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ..detecting.lesions import SURROUND_MM, Lesion
+from ..reading.scan_identity import NAMING
+from ..results.counts import summarise
+from ..vocabulary.numbers import counted
 from .crops import Crop, Locator, Overview, Window, display_window, lesion_crops, tilt_degrees
 from .glass_brain import Projection, glass_brain
-from .lesions import SURROUND_MM, Lesion
-from .report_counts import DEFINITE, DETECTED, POSSIBLE, Findings, certainty_of, findings_of
-from .report_words import METHODS, SAY
-from .scan_identity import NAMING
-from .summary import counted, summarise
+from .tables import DEFINITE, DETECTED, POSSIBLE, Findings, certainty_of, findings_of
+from .words import METHODS, SAY
 
 if TYPE_CHECKING:
-    from .detection import Detection
+    from ..detecting.detect import Detection
 
 MOST_PICTURED = 60  # accepted lesions with pictures: about 3 MB of report
 MOST_DROPPED_PICTURED = 10
@@ -73,7 +74,7 @@ class ReportContent:
     notes : list of str
         What was repaired on reading.
     summary : dict
-        As `summary.summarise`.
+        As `results.counts.summarise`.
     sentence : str
         To paste.
     findings : Findings

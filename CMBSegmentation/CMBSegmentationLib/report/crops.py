@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from .lesions import ACCEPTED, CANDIDATE_PROBABILITY, Lesion
+from ..detecting.lesions import ACCEPTED, CANDIDATE_PROBABILITY, Lesion
 
 if TYPE_CHECKING:
-    from .detection import Detection
+    from ..detecting.detect import Detection
 
 FIELD_MM = 30.0  # side of a crop: a 10 mm lesion and twice its width around it
 PIXEL_MM = 0.25  # 120 x 120 pixels: finer than any scan in Docs/simulation.md, and below 15 kB whatever is in it

@@ -10,8 +10,8 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
+from ..detecting.lesions import Lesion
 from .crops import PLANES, Plane, png_uri
-from .lesions import Lesion
 
 PIXEL_MM = 1.0
 MARGIN_MM = 6.0

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, StrictUndefined, Template
 
+from ..detecting.lesions import CANDIDATE_PROBABILITY, COLUMNS, LARGEST_DIAMETER_MM, MOST_CANDIDATES, Lesion
+from ..results.counts import CLASSES, SMALL_BELOW_MM
+from ..vocabulary.numbers import counted
+from .content import ReportContent, Reviewed, content_of
 from .crops import FIELD_MM
 from .glass_brain import SMALLEST_CIRCLE_MM
-from .lesions import CANDIDATE_PROBABILITY, COLUMNS, LARGEST_DIAMETER_MM, MOST_CANDIDATES, Lesion
-from .report_content import ReportContent, Reviewed, content_of
-from .report_words import SAY
-from .summary import CLASSES, SMALL_BELOW_MM, counted
+from .words import SAY
 
 if TYPE_CHECKING:
-    from .detection import Detection
+    from ..detecting.detect import Detection
 
-TEMPLATE = Path(__file__).with_name("report.html.j2")
+TEMPLATE = Path(__file__).with_name("page.html.j2")
 UNITS = {"mm3": "mm³", "mm": "mm", "s": "s", "ms": "ms", "percent": "%", "bytes": "bytes"}
 LEFT_OUT = {"accepted": ("status", "dropped_because"), "dropped": ("status",)}  # what the table's title says already
 

@@ -9,16 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
-from . import __version__
+from .. import __version__
+from ..errors import MachineError
+from ..vocabulary.numbers import counted
+from .content import Card, ReportContent
 from .crops import FIELD_MM, Crop
-from .errors import MachineError
 from .glass_brain import SMALLEST_CIRCLE_MM, Projection
+from .page import SHOWN, columns_of, grouped_reasons, label, plain
 from .pdf_fonts import in_plain_font, marked_up, register_fonts, scripts_of
-from .report import SHOWN, columns_of, grouped_reasons, label, plain
-from .report_content import Card, ReportContent
-from .report_counts import DEFINITE, POSSIBLE, CountTable
-from .report_words import SAY
-from .summary import counted
+from .tables import DEFINITE, POSSIBLE, CountTable
+from .words import SAY
 
 MARGIN_MM = 15.0
 PICTURE_MM = 36.0  # each plane on paper: a fifth larger than life
@@ -213,7 +213,7 @@ class _Layout:
         return parts + [self._card(card, SAY["cmb"]) for card in content.accepted_cards]
 
     def _nothing(self) -> list[Any]:
-        from .lesions import CANDIDATE_PROBABILITY
+        from ..detecting.lesions import CANDIDATE_PROBABILITY
 
         content = self.content
         parts = [self.text(SAY["nothing"], "heading")]

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .anatomy import DEEP, GROUPS, INFRATENTORIAL, LOBAR, PATTERNS, REGIONS, SIDES, group_of, pattern_of
-from .lesions import LARGEST_DIAMETER_MM, Lesion
-from .review.verdict import ACCEPTED, REJECTED, UNCERTAIN
-from .summary import SMALL_BELOW_MM, UNKNOWN_REGION, count_class
+from ..detecting.lesions import LARGEST_DIAMETER_MM, Lesion
+from ..results.counts import SMALL_BELOW_MM, UNKNOWN_REGION, count_class
+from ..vocabulary.regions import DEEP, GROUPS, INFRATENTORIAL, LOBAR, PATTERNS, REGIONS, SIDES, group_of, pattern_of
+from ..vocabulary.verdicts import ACCEPTED, REJECTED, UNCERTAIN
 
 DEFINITE, POSSIBLE, DETECTED = "definite", "possible", "detected"
 """What is known of a listed lesion: a reader accepted it, a reader is uncertain, no reader has seen it."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Lesions into a folder of files, and back."""

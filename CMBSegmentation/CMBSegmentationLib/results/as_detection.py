@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
-from .brain_mask import brain_mask
-from .detection import Detection
-from .dicom_headers import Frame
-from .errors import InputError
-from .grid import is_same_grid
-from .lesions import Lesion, LesionRules
-from .read import FILE_SUFFIXES, Scan, scan_stem
-from .read_apart import read_scan_apart
-from .result_folder import read_result_folder
-from .scan_identity import SERIES_UID, ScanIdentity, identity_of, what_differs
+from ..detecting.brain_mask import brain_mask
+from ..detecting.detect import Detection
+from ..detecting.lesions import Lesion, LesionRules
+from ..errors import InputError
+from ..reading.apart import read_scan_apart
+from ..reading.dicom.headers import Frame
+from ..reading.grid import is_same_grid
+from ..reading.scan import FILE_SUFFIXES, Scan, scan_stem
+from ..reading.scan_identity import SERIES_UID, ScanIdentity, identity_of, what_differs
+from .read_back import read_result_folder
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ def read_detection(folder: Path, scan: Path, series: str | None = None) -> Store
     Parameters
     ----------
     folder : Path
-        That `outputs.write_results` wrote; of several results, those that are named as the scan are meant.
+        That `running.write.write_results` wrote; of several results, those that are named as the scan are meant.
     scan : Path
         The scan that was searched: a file or a DICOM folder.
     series : str, optional
-        Of a DICOM folder, as for `read.read_scan`.
+        Of a DICOM folder, as for `reading.scan.read_scan`.
 
     Returns
     -------

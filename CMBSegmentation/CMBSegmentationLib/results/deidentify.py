@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import InputError, MachineError
+from ..errors import InputError, MachineError
 
 if TYPE_CHECKING:
-    from .dicom_headers import Frame
+    from ..reading.dicom.headers import Frame
 
 SALT_BYTES = 32
 DIGITS = 12  # of a pseudonym, hexadecimal: 48 bits, enough for all patients of a house
@@ -124,8 +124,8 @@ def _own_salt() -> Path:
 
 
 def _of_dicom(frames: Sequence[Frame]) -> tuple[str, str]:
-    from .dicom_headers import read_header
-    from .dicom_values import raw
+    from ..reading.dicom.headers import read_header
+    from ..reading.dicom.values import raw
 
     header = read_header(frames[0].path)
     if header is None:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import SimpleITK as sitk
 
-from .errors import InputError, MachineError
-from .paths import check_names, check_utf_8
-from .safe_write import sync_file, sync_folder
+from ..errors import InputError, MachineError
+from ..files.atomic_file import sync_file, sync_folder
+from ..files.paths import check_names, check_utf_8
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header

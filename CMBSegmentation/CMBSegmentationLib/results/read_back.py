@@ -8,17 +8,17 @@ from typing import Any
 
 import SimpleITK as sitk
 
-from .errors import InputError
-from .fields import Fields, WrongValueError, read_json
-from .image_file import read_image
-from .lesions import checked_row
-from .manifest import check_training
-from .paths import check_utf_8
-from .read import read_label_image
-from .read_apart import apart
-from .result_files import ENDINGS, SCHEMA_VERSION, result_names
-from .review.lesion_list import REVIEW_COLUMNS
-from .scan_identity import NAMING
+from ..detecting.lesions import checked_row
+from ..errors import InputError
+from ..files.fields import Fields, WrongValueError, read_json
+from ..files.paths import check_utf_8
+from ..models.manifest import check_training
+from ..reading.apart import apart
+from ..reading.image_file import read_image
+from ..reading.scan import read_label_image
+from ..reading.scan_identity import NAMING
+from ..vocabulary.columns import REVIEW_COLUMNS
+from .names import ENDINGS, SCHEMA_VERSION, result_names
 
 MOST_NAMED = 8  # scans in a message
 
@@ -36,7 +36,7 @@ class ResultFolder:
     labels : SimpleITK.Image
         Value = lesion id.
     probability, brain : SimpleITK.Image or None
-        None if they were not stored; `brain` is a mask, or a map of regions as `regions.Regions.tissue`.
+        None if they were not stored; `brain` is a mask, or a map of regions as `detecting.regions.Regions.tissue`.
     stem : str
         The scan's name without extension.
     reviewed : dict
@@ -53,7 +53,7 @@ class ResultFolder:
 
 
 def read_result_folder(folder: Path, stem: str | None = None) -> ResultFolder:
-    """Read what `outputs.write_results` wrote.
+    """Read what `running.write.write_results` wrote.
 
     Parameters
     ----------

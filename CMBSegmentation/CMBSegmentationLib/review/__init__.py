@@ -1,24 +1,14 @@
 """A reader's review of a detection: verdicts, added lesions, counts, what is saved. No slicer, no user interface."""
 
+from ..vocabulary.columns import REVIEW_COLUMNS
+from ..vocabulary.verdicts import ACCEPTED, BELOW, DECISIONS, MIMICS, REJECTED, UNCERTAIN, UNREVIEWED, Verdict, utc_now
 from .autosave import ReviewAutosave
 from .candidates import Candidate, CandidateField
 from .counts import Count, Counts, RegionCount, counts_of, readers_of, size_of, text_of
 from .grid import Grid, grid_of
-from .lesion_list import (
-    ADDED,
-    BELOW,
-    DETECTED,
-    MERGED,
-    REVIEW_COLUMNS,
-    SPLIT,
-    UNREVIEWED,
-    Numbering,
-    Review,
-    ReviewedLesion,
-    listed,
-)
+from .grower import Grower, GrowsFrom
+from .lesion_list import ADDED, DETECTED, MERGED, SPLIT, Numbering, Review, ReviewedLesion, listed
 from .review_file import SavedReview, from_text, on_grid, review_path, to_text
-from .verdict import ACCEPTED, DECISIONS, MIMICS, REJECTED, UNCERTAIN, Verdict, utc_now
 
 __all__ = [
     "ACCEPTED",
@@ -38,6 +28,8 @@ __all__ = [
     "Count",
     "Counts",
     "Grid",
+    "Grower",
+    "GrowsFrom",
     "Numbering",
     "RegionCount",
     "Review",

@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ..announce import Signal
 from ..errors import CMBError, InputError
-from ..safe_write import DamagedFileError, folder_lock, keep_copy, replacing, set_aside
+from ..files.atomic_file import DamagedFileError, folder_lock, keep_copy, replacing, set_aside
+from ..signal import Signal
 from .grid import Grid
 from .review_file import SavedReview, from_text, on_grid, to_text
 

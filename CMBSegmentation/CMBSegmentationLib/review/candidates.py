@@ -1,6 +1,6 @@
 """The candidates of a stored probability, listed at any threshold fast enough to follow a slider.
 
-`lesions.find_lesions` looks through the whole image each time. Here the few voxels above the candidate
+`detecting.lesions.find_lesions` looks through the whole image each time. Here the few voxels above the candidate
 level are taken out once, with who touches whom; a threshold then only parts what is already there.
 """
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from ..lesions import (
+from ..detecting.lesions import (
     ACCEPTED,
     CANDIDATE_PROBABILITY,
     DROPPED,
@@ -113,8 +113,8 @@ class CandidateField:
         Returns
         -------
         list of Candidate
-            As `lesions.find_lesions` lists them. The contrast is against the tissue around the whole candidate,
-            for a threshold moves a lesion's border and not the tissue around it.
+            As `detecting.lesions.find_lesions` lists them. The contrast is against the tissue around the whole
+            candidate, for a threshold moves a lesion's border and not the tissue around it.
         """
         rules = replace(self.rules, threshold=threshold)
         highest = np.zeros(len(self._surround))

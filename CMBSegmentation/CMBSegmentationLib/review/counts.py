@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ..anatomy import GROUPS, PATTERNS, REGIONS, SIDES, pattern_of
-from ..lesions import LARGEST_DIAMETER_MM
-from ..summary import SMALL_BELOW_MM, UNKNOWN_REGION, count_class, counted
-from .lesion_list import UNREVIEWED, ReviewedLesion
-from .verdict import ACCEPTED, REJECTED, UNCERTAIN
+from ..detecting.lesions import LARGEST_DIAMETER_MM
+from ..results.counts import SMALL_BELOW_MM, UNKNOWN_REGION, count_class
+from ..vocabulary.numbers import counted
+from ..vocabulary.regions import GROUPS, PATTERNS, REGIONS, SIDES, pattern_of
+from ..vocabulary.verdicts import ACCEPTED, REJECTED, UNCERTAIN, UNREVIEWED
+from .lesion_list import ReviewedLesion
 
 SMALL, LARGE, LARGER = "below 5 mm", "5-10 mm", "above 10 mm"
 SIZES = (SMALL, LARGE, LARGER)
@@ -36,7 +37,7 @@ class RegionCount:
     Attributes
     ----------
     region : str
-        One of `anatomy.REGIONS`, or "unassigned".
+        One of `vocabulary.regions.REGIONS`, or "unassigned".
     group : str
         lobar, deep, infratentorial; empty where the region is unassigned.
     by_side : dict
@@ -69,9 +70,9 @@ class Counts:
     sizes : dict
         `Count` by `SIZES`.
     count_class : str
-        Of the definite ones, one of `summary.CLASSES`.
+        Of the definite ones, one of `results.counts.CLASSES`.
     pattern, pattern_meaning : str
-        Of the definite ones, as `anatomy.PATTERNS`; empty where no region is known.
+        Of the definite ones, as `vocabulary.regions.PATTERNS`; empty where no region is known.
     """
 
     total: Count

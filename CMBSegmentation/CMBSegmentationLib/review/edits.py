@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..detecting.lesions import ACCEPTED as KEPT
+from ..detecting.lesions import CANDIDATE_PROBABILITY
 from ..errors import InputError
-from ..lesions import ACCEPTED as KEPT
-from ..lesions import CANDIDATE_PROBABILITY
+from ..vocabulary.verdicts import Verdict
 from .candidates import CandidateField
 from .grid import Flat
 from .lesion_list import ADDED, MERGED, SPLIT, Numbering, Review, ReviewedLesion
-from .verdict import Verdict
 
 
 def with_verdict(review: Review, lesion: ReviewedLesion, verdict: Verdict | None) -> Review:

@@ -7,19 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from ..lesions import ACCEPTED as KEPT
-from ..lesions import COLUMNS, Lesion
+from ..detecting.lesions import ACCEPTED as KEPT
+from ..detecting.lesions import COLUMNS, Lesion
+from ..vocabulary.columns import REVIEW_COLUMNS
+from ..vocabulary.verdicts import BELOW, REJECTED, UNREVIEWED, Verdict
 from .candidates import Candidate, CandidateField
 from .grid import Flat
-from .verdict import REJECTED, Verdict
 
 DETECTED, ADDED, MERGED, SPLIT = "detected", "added", "merged", "split"
 ORIGINS = (DETECTED, ADDED, MERGED, SPLIT)
-REVIEW_COLUMNS = ("decision", "mimic", "reader", "decided_at", "origin")
-"""What a review adds to `lesions.COLUMNS`, after them."""
-
-UNREVIEWED, BELOW = "unreviewed", "dropped"
-"""States of a lesion without a verdict: the detector kept it, or it did not."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +68,7 @@ class ReviewedLesion:
         return self.verdict is not None or self.deleted or self.origin != DETECTED
 
     def row(self) -> dict[str, Any]:
-        """Values by column name: `lesions.COLUMNS`, then `REVIEW_COLUMNS`.
+        """Values by column name: `detecting.lesions.COLUMNS`, then `REVIEW_COLUMNS`.
 
         ``status`` is "accepted" where it counts, by the reader or else by the detector, and
         "dropped" otherwise, with the reason.

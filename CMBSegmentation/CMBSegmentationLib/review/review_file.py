@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from ..fields import Fields, read_json
-from ..image_size import check_voxels
-from ..lesions import Lesion, checked_row
-from ..read import scan_stem
-from ..safe_write import DamagedFileError
+from ..detecting.lesions import Lesion, checked_row
+from ..files.atomic_file import DamagedFileError
+from ..files.fields import Fields, read_json
+from ..reading.image_size import check_voxels
+from ..reading.scan import scan_stem
+from ..vocabulary.verdicts import Verdict
 from .grid import Flat, Grid
 from .lesion_list import ORIGINS, Numbering, Review, ReviewedLesion
-from .verdict import Verdict
 
 SCHEMA_VERSION = 1
 KIND = "cmb-review"

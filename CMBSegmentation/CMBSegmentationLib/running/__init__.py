@@ -1,1 +1,1 @@
-"""TODO."""
+"""One run from a scan on disk to a folder of results."""

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .errors import Cancelled
+from ..errors import Cancelled
 
 
 class Interrupts:

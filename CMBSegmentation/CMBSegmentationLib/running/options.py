@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .deidentify import Pseudonyms, read_pseudonyms
-from .detection import Settings
-from .devices import DEVICES
-from .dicom_out import DicomExport
-from .errors import InputError
+from ..detecting.detect import Settings
+from ..dicom_out import DicomExport
+from ..errors import InputError
+from ..models.hardware import DEVICES
+from ..models.loaded_models import StageChoice
+from ..results.deidentify import Pseudonyms, read_pseudonyms
 from .run import Request
-from .stages import StageChoice
 
 
 def add_detect_options(parser: argparse.ArgumentParser) -> None:

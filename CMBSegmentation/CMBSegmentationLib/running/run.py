@@ -8,19 +8,19 @@ from pathlib import Path
 
 import SimpleITK as sitk
 
-from .deidentify import NOTE, Pseudonyms
-from .detection import Detection, Settings, detect
-from .dicom_out import DicomExport, dicom_objects, prepare_export, write_objects
-from .errors import MachineError
-from .output_folder import check_output_folder
-from .outputs import write_results
-from .present import check_present
-from .progress import Clock, Progress, no_progress, part_of
-from .read import scan_stem
-from .read_apart import read_label_image_apart, read_scan_apart
-from .result_files import all_names
-from .scan_identity import identity_of, identity_provenance
-from .stages import StageChoice, Stages, load_stages
+from ..detecting.detect import Detection, Settings, detect
+from ..dicom_out import DicomExport, dicom_objects, prepare_export, write_objects
+from ..errors import MachineError
+from ..files.present import check_present
+from ..models.loaded_models import StageChoice, Stages, load_stages
+from ..progress import Clock, Progress, no_progress, part_of
+from ..reading.apart import read_label_image_apart, read_scan_apart
+from ..reading.scan import scan_stem
+from ..reading.scan_identity import identity_of, identity_provenance
+from ..results.deidentify import NOTE, Pseudonyms
+from ..results.folder import check_output_folder
+from ..results.names import all_names
+from .write import write_results
 
 
 @dataclass(frozen=True)

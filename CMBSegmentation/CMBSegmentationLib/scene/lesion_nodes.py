@@ -13,9 +13,9 @@ import vtk
 from numpy.typing import NDArray
 from vtk.util import numpy_support
 
-from ..lesions import ACCEPTED, COLUMNS
-from ..review.lesion_list import REVIEW_COLUMNS
-from ..segment_looks import LESION_COLOUR, TERMINOLOGY, TERMINOLOGY_TAG
+from ..detecting.lesions import ACCEPTED, COLUMNS
+from ..vocabulary.columns import REVIEW_COLUMNS
+from ..vocabulary.looks import LESION_COLOUR, TERMINOLOGY, TERMINOLOGY_TAG
 
 Row = Mapping[str, Any]
 """A lesion's values by column name, as `Lesion.as_row` gives them."""
@@ -37,7 +37,7 @@ def fill_table(table_node: slicer.vtkMRMLTableNode, rows: Sequence[Row]) -> None
     Parameters
     ----------
     table_node : vtkMRMLTableNode
-        Its columns are replaced by `lesions.COLUMNS` and, where the rows have them, `REVIEW_COLUMNS`:
+        Its columns are replaced by `detecting.lesions.COLUMNS` and, where the rows have them, `REVIEW_COLUMNS`:
         int (id), text, and double; what was not assessed is NaN.
     rows : sequence of Row
     """

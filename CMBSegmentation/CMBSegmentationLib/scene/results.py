@@ -14,12 +14,12 @@ import slicer
 import slicer.util
 from numpy.typing import NDArray
 
-from ..context import with_regions
+from ..detecting.later_stages import with_regions
+from ..detecting.lesions import CANDIDATE_PROBABILITY, Lesion, LesionRules
 from ..errors import InputError
-from ..grid import SAME_GRID_VOXELS
-from ..lesions import CANDIDATE_PROBABILITY, Lesion, LesionRules
-from ..read import checked_scan, scan_stem
-from ..result_folder import read_result_folder
+from ..reading.grid import SAME_GRID_VOXELS
+from ..reading.scan import checked_scan, scan_stem
+from ..results.read_back import read_result_folder
 from ..review.candidates import CandidateField
 from . import names
 from .lesion_nodes import (
@@ -53,7 +53,7 @@ class ResultNodes:
     segmentation : vtkMRMLSegmentationNode
         One segment an accepted lesion, "CMB 3" for id 3.
     table : vtkMRMLTableNode
-        All lesions, accepted and dropped, in the columns `lesions.COLUMNS`.
+        All lesions, accepted and dropped, in the columns `detecting.lesions.COLUMNS`.
     points : vtkMRMLMarkupsFiducialNode
         One locked point an accepted lesion, world RAS.
     probability : vtkMRMLScalarVolumeNode or None
@@ -77,7 +77,7 @@ def load_results(folder: Path, scan_node: slicer.vtkMRMLScalarVolumeNode) -> Res
     Parameters
     ----------
     folder : Path
-        As `outputs.write_results` left it; of several results, those that are named as the scan are meant.
+        As `running.write.write_results` left it; of several results, those that are named as the scan are meant.
     scan_node : vtkMRMLScalarVolumeNode
         The scan that was searched.
 

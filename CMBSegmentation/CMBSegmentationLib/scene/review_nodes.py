@@ -13,7 +13,7 @@ import vtk
 from numpy.typing import NDArray
 
 from ..review import ReviewedLesion
-from ..segment_looks import REVIEW_COLOURS, TERMINOLOGY, TERMINOLOGY_TAG
+from ..vocabulary.looks import REVIEW_COLOURS, TERMINOLOGY, TERMINOLOGY_TAG
 from . import names
 from .lesion_nodes import fill_table, lesion_name
 from .results import ResultNodes

@@ -45,7 +45,7 @@ class ExportedScan:
 
 
 def export_scan(volume_node: slicer.vtkMRMLScalarVolumeNode, folder: Path) -> ExportedScan:
-    """Write a scan's node to a file that `read.read_scan` can read.
+    """Write a scan's node to a file that `reading.scan.read_scan` can read.
 
     Parameters
     ----------

@@ -9,13 +9,13 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InputError
-from ..output_folder import check_output_folder
-from ..read import scan_stem
-from ..scan_identity import identity_by_name
+from ..reading.scan import scan_stem
+from ..reading.scan_identity import identity_by_name
+from ..results.folder import check_output_folder
 from .export_review import detection_of, drawing_packages, stem_of
 
 if TYPE_CHECKING:
-    from ..detection import Detection
+    from ..detecting.detect import Detection
     from .open_review import OpenReview
 
 
@@ -40,7 +40,7 @@ def compare_review(
     Returns
     -------
     dict
-        Path by kind, as `compare_page.write_comparison`: ``table``, ``json``, ``page``.
+        Path by kind, as `compare.page.write_comparison`: ``table``, ``json``, ``page``.
 
     Raises
     ------
@@ -73,8 +73,8 @@ def compare_detection(
         As for `compare_review`, which says what is returned and raised.
     """
     with drawing_packages():
-        from ..compare_page import ENDINGS, Study, write_comparison
-        from ..result_detection import find_scan, read_detection
+        from ..compare.page import ENDINGS, Study, write_comparison
+        from ..results.as_detection import find_scan, read_detection
     check_output_folder(out, {stem + ending for ending in ENDINGS.values()}, overwrite)
     scan = earlier_scan or find_scan(earlier_folder)
     stored = read_detection(earlier_folder, scan)

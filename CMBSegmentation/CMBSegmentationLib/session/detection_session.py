@@ -12,27 +12,19 @@ from typing import Any
 
 import slicer
 
-from ..announce import Signal
+from ..child_process import python_environment
+from ..detecting.lesions import ACCEPTED, DROPPED
 from ..errors import CMBError, InputError, MachineError
-from ..lesions import ACCEPTED, DROPPED
-from ..scene import (
-    ResultNodes,
-    export_mask,
-    export_scan,
-    find_results,
-    lesion_rows,
-    load_results,
-    provenance_of,
-)
-from ..summary import counted
-from ..worker_process import (
+from ..scene import ResultNodes, export_mask, export_scan, find_results, lesion_rows, load_results, provenance_of
+from ..signal import Signal
+from ..vocabulary.numbers import counted
+from ..worker.process import (
     Process,
     ProcessRunner,
     Subprocess,
     event_in,
     why_it_failed,
     worker_command,
-    worker_environment,
 )
 
 WAIT_STEP_S = 0.2
@@ -260,7 +252,7 @@ class DetectionSession:
         options = {name: getattr(chosen, name) for name in ("model", "threshold", "overlap", "device")} | {"mask": mask}
         command = worker_command(self._python, scan, out, options)
         try:
-            return self._runner(command, worker_environment())
+            return self._runner(command, python_environment())
         except OSError as error:
             raise MachineError(
                 f"The detector could not be started ({error.strerror or error}).", f"It needs {self._python}."

@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import SimpleITK as sitk
 
+from ..detecting.lesions import ACCEPTED, COLUMNS, Lesion
 from ..errors import CMBError, InputError, MachineError
-from ..lesions import ACCEPTED, COLUMNS, Lesion
-from ..output_folder import check_output_folder
-from ..result_files import all_names
-from ..review import REVIEW_COLUMNS, ReviewedLesion, counts_of, readers_of, text_of, utc_now
+from ..files.atomic_file import replacing
+from ..results.folder import check_output_folder
+from ..results.names import all_names
+from ..review import ReviewedLesion, counts_of, readers_of, text_of, utc_now
 from ..review.review_file import ENDING
-from ..safe_write import replacing
+from ..vocabulary.columns import REVIEW_COLUMNS
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header
 
-    from ..detection import Detection
+    from ..detecting.detect import Detection
     from ..dicom_out import ExportSource
     from .open_review import OpenReview
 
@@ -66,7 +67,7 @@ def export_review(
     Returns
     -------
     dict
-        Path by kind, as `outputs.write_results`. Label k is the lesion with id k; in the DICOM objects, whose
+        Path by kind, as `running.write.write_results`. Label k is the lesion with id k; in the DICOM objects, whose
         segments are numbered without gaps, lesions are counted anew in the same order.
 
     Raises
@@ -76,7 +77,7 @@ def export_review(
         scan's; nothing is left half-written. Where the DICOM objects could not be made, the other files are there.
     """
     with drawing_packages():
-        from ..outputs import write_results
+        from ..running.write import write_results
     stem = stem_of(review)
     check_output_folder(out, all_names(stem), overwrite)
     detection = detection_of(review)
@@ -125,8 +126,8 @@ def export_pdf(review: OpenReview, path: Path, *, overwrite: bool = False, dropp
         A package is missing, or the disk is full or failed; a file of this name stays as it was.
     """
     with drawing_packages():
-        from ..report_content import content_of
-        from ..report_pdf import check_can_write_pdf, report_pdf
+        from ..report.content import content_of
+        from ..report.pdf import check_can_write_pdf, report_pdf
     check_can_write_pdf()
     if path.suffix.lower() != ".pdf" or path.is_dir():
         raise InputError(f"{path.name or path} is no name for a PDF file.", "Give a name that ends in .pdf.")
@@ -165,7 +166,7 @@ def holds_results(review: OpenReview, out: Path) -> bool:
 
 def detection_of(review: OpenReview) -> Detection:
     """Give a review as a detection: what counts is accepted, what was rejected is dropped with who and why."""
-    from ..detection import Detection
+    from ..detecting.detect import Detection
 
     candidates = review.candidates
     rules = replace(candidates.rules, threshold=review.review.threshold)
@@ -230,7 +231,7 @@ def _labels(review: OpenReview) -> sitk.Image:
 
 def _dicom_source(detection: Detection, folder: Path, series: str | None) -> ExportSource:
     from ..dicom_out import DicomExport, prepare_export
-    from ..read_apart import read_scan_apart
+    from ..reading.apart import read_scan_apart
 
     source, hint = read_scan_apart(folder, series), "Choose the scan's own folder."
     if source.image.GetSize() != detection.image.GetSize():

@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
 
 from ..errors import CMBError, InputError
+from ..files.atomic_file import DamagedFileError
 from ..review import (
-    BELOW,
+    Grower,
+    GrowsFrom,
     Numbering,
     Review,
     ReviewAutosave,
@@ -24,7 +26,6 @@ from ..review import (
     review_path,
     to_text,
 )
-from ..safe_write import DamagedFileError
 from ..scene import (
     ResultNodes,
     ShownReview,
@@ -35,9 +36,7 @@ from ..scene import (
     write_review,
     write_view,
 )
-
-if TYPE_CHECKING:
-    from CMBScribbleGrowLib.scan import ScanToGrow
+from ..vocabulary.verdicts import BELOW
 
 DARKEST_WITHIN_MM = 1.5  # a click is rarely on a lesion's darkest voxel
 MOST_UNDONE = 200
@@ -53,6 +52,8 @@ class OpenReview:
         Where it is saved; None takes the scan's own folder.
     clock : callable
         Seconds that never go back.
+    grower : Grower, optional
+        Grows what the detector missed.
 
     Attributes
     ----------
@@ -75,7 +76,11 @@ class OpenReview:
     """
 
     def __init__(
-        self, nodes: ResultNodes, folder: str | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        nodes: ResultNodes,
+        folder: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        grower: Grower | None = None,
     ) -> None:
         self.nodes = nodes
         self.candidates = candidates_of(nodes)
@@ -85,7 +90,8 @@ class OpenReview:
         self._done: list[tuple[Review, str]] = []
         self._undone: list[tuple[Review, str]] = []
         self._autosave: ReviewAutosave | None = None
-        self._growing: ScanToGrow | None = None
+        self._grower = grower
+        self._grow_from: GrowsFrom | None = None
         self.review, self.numbers = Review(self.candidates.rules.threshold), Numbering()
         in_scene = self._in_scene()
         on_disk = self.save_in(folder)
@@ -191,19 +197,14 @@ class OpenReview:
         InputError
             The point lies outside the scan, or CMB Scribble Grow is not there.
         """
-        try:
-            from CMBScribbleGrowLib.grow import grow
-            from CMBScribbleGrowLib.scan import scan_to_grow
-            from CMBScribbleGrowLib.settings import GrowSettings
-        except ImportError as error:
+        if self._grower is None:
             raise InputError(
                 "Adding a lesion needs the module CMB Scribble Grow.", "Add its folder to the module paths, too."
-            ) from error
-        if self._growing is None:
-            self._growing = scan_to_grow(self.scan_image, self.candidates.brain)
-        seed = self._seed(position_ras_mm)
-        lesion = grow(self._growing, seed[None], GrowSettings())
-        return np.unique(np.ravel_multi_index(tuple(lesion.mask.T), self.candidates.shape)).astype(np.int64)
+            )
+        if self._grow_from is None:
+            self._grow_from = self._grower(self.scan_image, self.candidates.brain)
+        mask = self._grow_from(self._seed(position_ras_mm))
+        return np.unique(np.ravel_multi_index(tuple(mask.T), self.candidates.shape)).astype(np.int64)
 
     def flat_index(self, position_ras_mm: Sequence[float]) -> int:
         """Give the voxel at a point; `InputError` if it lies outside the scan."""

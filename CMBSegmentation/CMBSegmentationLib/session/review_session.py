@@ -14,14 +14,12 @@ import numpy as np
 import slicer
 from numpy.typing import NDArray
 
-from ..anatomy import REGIONS, SIDES
-from ..announce import Signal
 from ..errors import CMBError, InputError, told
 from ..review import (
     ACCEPTED,
     REJECTED,
-    UNREVIEWED,
     Counts,
+    Grower,
     ReviewedLesion,
     Verdict,
     counts_of,
@@ -30,10 +28,13 @@ from ..review import (
     utc_now,
 )
 from ..review.edits import added, deleted, merged, split, with_place, with_verdict
-from ..review.operating_points import operating_points
 from ..scene import ResultNodes, jump_to, middle_of_views, set_slab, show_overview
 from ..scene.brain_surface import hide_3d, show_3d
-from ..worker_process import ProcessRunner, Subprocess
+from ..signal import Signal
+from ..vocabulary.operating_points import operating_points
+from ..vocabulary.regions import REGIONS, SIDES
+from ..vocabulary.verdicts import UNREVIEWED
+from ..worker.process import ProcessRunner, Subprocess
 from .compare_review import compare_review
 from .detection_session import DetectionSession, State
 from .export_review import ExportedFrom, export_pdf, export_review
@@ -57,7 +58,7 @@ class ReviewParameters:
     folder : str or None
         Where the review is saved; None takes the scan's own folder.
     operating_point : str or None
-        One of `review.operating_points.OPERATING_POINTS`, at which the next detection is listed; None
+        One of `vocabulary.operating_points.OPERATING_POINTS`, at which the next detection is listed; None
         takes the threshold of the detection's parameters.
     advance : bool
         Whether a verdict leads to the next lesion without one.
@@ -128,6 +129,8 @@ class ReviewSession(DetectionSession):
         As `DetectionSession`.
     clock : callable
         Seconds that never go back.
+    grower : Grower, optional
+        Grows what the detector missed: `CMBScribbleGrowLib.growing.from_point.grower`.
 
     Attributes
     ----------
@@ -148,11 +151,12 @@ class ReviewSession(DetectionSession):
         python: str | None = None,
         runner: ProcessRunner = Subprocess,
         clock: Callable[[], float] = time.monotonic,
+        grower: Grower | None = None,
     ) -> None:
         super().__init__(scene, python=python, runner=runner)
         self.review_changed, self.current_changed = Signal(), Signal()
         self.reading_changed, self.noticed = Signal(), Signal()
-        self._clock = clock
+        self._clock, self._grower = clock, grower
         self._reading = ReviewParameters()
         self._open: dict[str, OpenReview] = {}
         self._order: list[int] = []
@@ -352,9 +356,9 @@ class ReviewSession(DetectionSession):
         Parameters
         ----------
         region : str
-            One of `anatomy.REGIONS`, or empty.
+            One of `vocabulary.regions.REGIONS`, or empty.
         side : str
-            One of `anatomy.SIDES`, or empty.
+            One of `vocabulary.regions.SIDES`, or empty.
         lesion_id : int, optional
             The current one if not given.
         """
@@ -476,12 +480,12 @@ class ReviewSession(DetectionSession):
         series : str, optional
             Its UID, in a folder with many.
         header : nibabel.nifti1.Nifti1Header, optional
-            Of the scan's NIfTI file, as for `outputs.write_results`.
+            Of the scan's NIfTI file, as for `running.write.write_results`.
 
         Returns
         -------
         dict
-            Path by kind, as `outputs.write_results`.
+            Path by kind, as `running.write.write_results`.
         """
         origin = ExportedFrom(Path(dicom_folder) if dicom_folder else None, series, header)
         files = export_review(self._ready(), Path(folder), overwrite, origin)
@@ -606,7 +610,7 @@ class ReviewSession(DetectionSession):
         if former is not None:
             former.flush()
         self._searched = None
-        review = OpenReview(results, self._reading.folder, self._clock)
+        review = OpenReview(results, self._reading.folder, self._clock, self._grower)
         self._open[number] = review
         if is_new:
             points = operating_points(review.provenance)

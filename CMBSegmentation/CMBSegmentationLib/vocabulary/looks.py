@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .review import ACCEPTED, BELOW, REJECTED, UNCERTAIN, UNREVIEWED
+from .verdicts import ACCEPTED, BELOW, REJECTED, UNCERTAIN, UNREVIEWED
 
 LESION_COLOUR = (1.0, 0.35, 0.2)  # warm against grey, and told from black lesions and white vessels
 REVIEW_COLOURS = {  # after Okabe and Ito: told apart by the colour-blind, too

@@ -11,6 +11,9 @@ ACCEPTED, REJECTED, UNCERTAIN = "accepted", "rejected", "uncertain"
 DECISIONS = (ACCEPTED, REJECTED, UNCERTAIN)
 """Accepted is what BOMBS and MARS call definite, uncertain what they call possible."""
 
+UNREVIEWED, BELOW = "unreviewed", "dropped"
+"""States of a lesion without a verdict: the detector kept it, or it did not."""
+
 MIMICS = (
     "vessel", "basal-ganglia calcification", "cavernoma", "telangiectasia", "bone, air or sinus", "artefact", "other",
 )  # fmt: skip

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Detection in a process of its own, for front ends."""

@@ -18,10 +18,10 @@ import traceback
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from .cli_options import add_detect_options, request_from
-from .errors import Cancelled, InputError, told
-from .interrupts import interrupts
-from .run import run
+from ..errors import Cancelled, InputError, told
+from ..running.interrupts import interrupts
+from ..running.options import add_detect_options, request_from
+from ..running.run import run
 
 
 class _Parser(argparse.ArgumentParser):

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from .errors import Cancelled, CMBError, InputError, MachineError, ModelError
+from ..errors import Cancelled, CMBError, InputError, MachineError, ModelError
 
 LOG_LINES = 60  # of standard error: a traceback and what came before it
 ENDING_S = 5.0  # longest wait for a killed process to be gone
@@ -64,18 +64,11 @@ def worker_command(python: str, scan: Path, out: Path, options: Mapping[str, obj
     -------
     list of str
     """
-    command = [python, "-m", f"{__package__}.worker", str(scan), "-o", str(out), "--save-probability"]
+    command = [python, "-m", __package__, str(scan), "-o", str(out), "--save-probability"]
     for name, value in options.items():
         if value is not None:
             command += [f"--{name}", str(value)]
     return command
-
-
-def worker_environment() -> dict[str, str]:
-    """Give this process's environment, with this package to be found by the worker."""
-    package_folder = str(Path(__file__).resolve().parents[1])
-    paths = [package_folder, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def event_in(line: str) -> dict[str, Any] | None:

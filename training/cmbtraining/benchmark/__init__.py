@@ -1,1 +1,1 @@
-"""TODO."""
+"""The benchmark on simulated scans: its sets, searches, figures and tables."""

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .aggregate import aggregate, json_ready
-from .bootstrap import REPEATS, intervals
-from .burden import burden
-from .field_rules import by_field_rules, false_ones, lesion_figures, without_false
-from .froc import FALSE_A_SCAN, Curve, full_curve
-from .metrics import Counts
-from .score_files import LesionScore, SubjectScore, counts_of
-from .synthesis.mimics import CALCIFICATION, KINDS
+from ..evaluation.aggregate import aggregate, json_ready
+from ..evaluation.bootstrap import REPEATS, intervals
+from ..evaluation.burden import burden
+from ..evaluation.field_rules import by_field_rules, false_ones, lesion_figures, without_false
+from ..evaluation.froc import FALSE_A_SCAN, Curve, full_curve
+from ..evaluation.metrics import Counts
+from ..evaluation.score_files import LesionScore, SubjectScore, counts_of
+from ..synthesis.mimics import CALCIFICATION, KINDS
 
 CENTRES, OVERLAP = "centres", "overlap"
 OTHER = "other"  # no simulated mimic: tissue, a border, an artefact
@@ -48,8 +48,8 @@ def figures_at(scores: Scores, repeats: int = REPEATS) -> dict[str, Any]:
     dict
         ``threshold``; ``rules`` (`aggregate.aggregate` by centres and by overlap, with groups); ``field_rules``
         (`field_rules.by_field_rules`); ``false_by_kind`` and ``with_calcifications``, ``without_calcifications``
-        (``figures`` and ``intervals_95``), all by centres; ``burden`` (`burden.burden`); ``without_lesions`` (scans
-        and false positives).
+        (``figures`` and ``intervals_95``), all by centres; ``burden`` (`burden.burden`); ``without_lesions`` (scans and
+        false positives). The three modules are those of `cmbtraining.evaluation`.
     """
     rows, lesions = scores.rows, scores.lesions
     counts = counts_of(rows, CENTRES)
@@ -90,7 +90,7 @@ def curve_of(scores: Mapping[str, Scores]) -> Curve:
 
 
 def curve_figures(curve: Curve) -> dict[str, Any]:
-    """Give a curve's average precision and its recall at `froc.FALSE_A_SCAN`."""
+    """Give a curve's average precision and its recall at `evaluation.froc.FALSE_A_SCAN`."""
     return json_ready(
         {
             "average_precision": curve.average_precision(),

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import astuple
 from typing import Any
 
-from CMBSegmentationLib.review.operating_points import BALANCED
+from CMBSegmentationLib.vocabulary.operating_points import BALANCED
 
-from .benchmark_figures import CENTRES, OVERLAP
-from .benchmark_search import ALL_STAGES
-from .field_rules import FIELD_RULES
+from ..evaluation.field_rules import FIELD_RULES
+from .figures import CENTRES, OVERLAP
 from .published import DETECTORS, READERS
 from .report_table import ReportTable, as_markdown, one_decimal, two_decimals, with_interval
+from .search import ALL_STAGES
 
 SIMULATED = "simulated"
 RULES = {

@@ -12,18 +12,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from CMBSegmentationLib.detection import Detection, Settings, detect
-from CMBSegmentationLib.lesions import COLUMNS
-from CMBSegmentationLib.model import Model
-from CMBSegmentationLib.output_folder import write_image
-from CMBSegmentationLib.read import read_scan
-from CMBSegmentationLib.result_files import ENDINGS
-from CMBSegmentationLib.review.operating_points import operating_points
-from CMBSegmentationLib.stages import Stages
+from CMBSegmentationLib.detecting.detect import Detection, Settings, detect
+from CMBSegmentationLib.detecting.lesions import COLUMNS
+from CMBSegmentationLib.models.loaded_models import Stages
+from CMBSegmentationLib.models.model_file import Model
+from CMBSegmentationLib.reading.scan import read_scan
+from CMBSegmentationLib.results.folder import write_image
+from CMBSegmentationLib.results.names import ENDINGS
+from CMBSegmentationLib.vocabulary.operating_points import operating_points
 
-from .benchmark_figures import Scores
-from .score_files import LesionScore, SubjectScore
-from .scoring import find_prediction, score_subject
+from ..evaluation.score_files import LesionScore, SubjectScore
+from ..evaluation.scoring import find_prediction, score_subject
+from .figures import Scores
 
 ALL_STAGES, WITHOUT_REGIONS, DETECTOR_ALONE = "all stages", "without regions", "detector alone"
 THRESHOLDS, SECONDS = "thresholds.json", "seconds.json"
@@ -54,7 +54,7 @@ class BenchmarkFiles:
 
 
 def files_of(folder: Path, subject: str) -> BenchmarkFiles:
-    """Name a subject's files in a folder of `benchmark_set.make_scan`."""
+    """Name a subject's files in a folder of `benchmark.sets.make_scan`."""
     stem = folder / subject / f"{subject}_space-T2S"
     return BenchmarkFiles(subject, *(Path(f"{stem}{end}.nii.gz") for end in ("_desc-masked_T2S", "_CMB", "_mimics")))
 

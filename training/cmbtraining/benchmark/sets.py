@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from .synthesis.acquisition import PROTOCOLS
-from .synthesis.load import VALDO_COUNTS
-from .synthesis.realism import CALIBRATED, ORIGINAL, Realism
-from .synthesis.scan import SimulatedScan, simulate
+from ..synthesis.acquisition import PROTOCOLS
+from ..synthesis.load import VALDO_COUNTS
+from ..synthesis.realism import CALIBRATED, ORIGINAL, Realism
+from ..synthesis.scan import SimulatedScan, simulate
 
 LABEL_MAPS = (13, 14, 15, 16)  # counted from 1; training uses 1 to 11, choices are made on 12
 SCANS, WITHOUT_LESIONS = 40, 8

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from CMBSegmentationLib.review.operating_points import BALANCED, HIGHEST, LOWEST, SENSITIVE, SPECIFIC
+from CMBSegmentationLib.vocabulary.operating_points import BALANCED, HIGHEST, LOWEST, SENSITIVE, SPECIFIC
 
-from .aggregate import json_ready
-from .froc import FALSE_A_SCAN, Curve
+from ..evaluation.aggregate import json_ready
+from ..evaluation.froc import FALSE_A_SCAN, Curve
 
 ALLOWED_FALSE = {SPECIFIC: 0.5, BALANCED: 1.0, SENSITIVE: 2.0}
 """False predictions a scan, by operating point."""

@@ -59,7 +59,7 @@ def write_variant(folder: Path, out: Path, variant: str) -> None:
     Parameters
     ----------
     folder : Path
-        Of one subject, as `cmbtraining.benchmark_set.make_scan` writes it.
+        Of one subject, as `cmbtraining.benchmark.sets.make_scan` writes it.
     out : Path
         Folder for the variant of this subject; files have the same names.
     variant : str

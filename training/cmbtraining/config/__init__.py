@@ -1,1 +1,1 @@
-"""TODO."""
+"""A training configuration: read strictly, every value with its rule."""

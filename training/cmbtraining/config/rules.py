@@ -6,12 +6,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from CMBSegmentationLib.fields import Fields, WrongValueError, wrong
-from CMBSegmentationLib.manifest import AXIS_PAIRS, LARGEST_PATCH, LARGEST_VOXEL_MM
-from CMBSegmentationLib.preprocess import NORMALIZATIONS
+from CMBSegmentationLib.files.fields import Fields, WrongValueError, wrong
+from CMBSegmentationLib.models.input_spec import NORMALIZATIONS
+from CMBSegmentationLib.models.manifest import AXIS_PAIRS, LARGEST_PATCH, LARGEST_VOXEL_MM
 
 if TYPE_CHECKING:
-    from .config import Config
+    from .settings import Config
 
 Rule = Callable[[Fields, str], Any]
 MOST_FILTERS, MOST_DEPTHS = 4096, 8

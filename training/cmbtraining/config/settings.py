@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from CMBSegmentationLib.fields import Fields, WrongValueError
+from CMBSegmentationLib.files.fields import Fields, WrongValueError
 
-from .config_rules import RULES, check_together
 from .plain_yaml import ConfigError as ConfigError
 from .plain_yaml import read_yaml
+from .rules import RULES, check_together
 
 
 @dataclass(frozen=True)
 class Data:
-    """How scans are prepared: see `CMBSegmentationLib.preprocess.InputSpec`.
+    """How scans are prepared: see `CMBSegmentationLib.detecting.model_grid.InputSpec`.
 
     With several `sequences`, such as ``[T2S, SWI]``, every scan of these kinds is read by itself: the network
     has one channel and learns to take any of them, as `cmb detect` gives it one scan.
@@ -31,7 +31,7 @@ class Data:
 
 @dataclass(frozen=True)
 class Network:
-    """The paper's ``table-iv`` (`cmbtraining.network`) or ``in-plane`` (`cmbtraining.in_plane_network`)."""
+    """The paper's ``table-iv`` (`cmbtraining.networks.table_iv`) or ``in-plane`` (`cmbtraining.networks.in_plane`)."""
 
     kind: str = "table-iv"
     filters: tuple[int, ...] = (32, 64, 128, 256)
@@ -41,7 +41,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Loss:
-    """Of `cmbtraining.losses.CombinedLoss`; `network.kind` decides whether it is of probabilities or logits."""
+    """Of `cmbtraining.fitting.losses.CombinedLoss`; `network.kind` decides whether it is of probabilities or logits."""
 
     alpha: float = 0.5
     beta: float = 0.5
@@ -72,7 +72,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Of `cmbtraining.augmentation`, all off; each value is drawn evenly up to the one given.
+    """Of `cmbtraining.data.augmentation`, all off; each value is drawn evenly up to the one given.
 
     `rotation_degrees` about any axis; `scale` 0.1 is up to a tenth larger or smaller; `intensity` 0.3 is a
     contrast's power from 1 / 1.3 to 1.3; `gain` 0.25 multiplies by 1 / 1.25 to 1.25, `offset` is added in the

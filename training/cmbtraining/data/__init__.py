@@ -1,1 +1,1 @@
-"""TODO."""
+"""Scans and masks into patches and examples."""

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from CMBScribbleGrowLib.segments_file import read_segments
-from CMBSegmentationLib.bids import BidsScan, find_scans
-from CMBSegmentationLib.read import read_scan
+from CMBScribbleGrowLib.annotation.segments_file import read_segments
+from CMBSegmentationLib.reading.bids import BidsScan, find_scans
+from CMBSegmentationLib.reading.scan import read_scan
 
 from .dataset import DatasetError
 from .masks import grid_difference, read_mask

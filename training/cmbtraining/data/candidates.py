@@ -12,17 +12,18 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from CMBSegmentationLib.manifest import Manifest
-from CMBSegmentationLib.model import Model
-from CMBSegmentationLib.preprocess import prepare, resample_labels
-from CMBSegmentationLib.read import read_scan
-from CMBSegmentationLib.regions import find_regions
-from CMBSegmentationLib.sliding_window import WindowSettings, predict
-from CMBSegmentationLib.telemetry import refuse_telemetry
-from CMBSegmentationLib.tissue_shares import shares_of
-from CMBSegmentationLib.verify import CHANNELS, CROP, MOST_VERIFIED, Candidate, crop, find_candidates
+from CMBSegmentationLib.detecting.model_grid import prepare, resample_labels
+from CMBSegmentationLib.detecting.regions import find_regions
+from CMBSegmentationLib.detecting.sliding_window import WindowSettings, predict
+from CMBSegmentationLib.detecting.tissue_shares import shares_of
+from CMBSegmentationLib.detecting.verifier import MOST_VERIFIED, Candidate, crop, find_candidates
+from CMBSegmentationLib.models.input_spec import CHANNELS, CROP
+from CMBSegmentationLib.models.manifest import Manifest
+from CMBSegmentationLib.models.model_file import Model
+from CMBSegmentationLib.models.telemetry import refuse_telemetry
+from CMBSegmentationLib.reading.scan import read_scan
 
-from .synthesis.mimics import KINDS as MIMICS
+from ..synthesis.mimics import KINDS as MIMICS
 
 MICROBLEED, OTHER = "microbleed", "other"
 KINDS = (MICROBLEED, *MIMICS, OTHER)

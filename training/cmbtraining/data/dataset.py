@@ -1,7 +1,7 @@
 """Subjects on disk, prepared once by the core's own preprocessing, and read back memory-mapped.
 
-Raw subjects (VALDO's layout) and preprocessed ones (`cmbtraining.preprocessed`) both go through
-`CMBSegmentationLib.preprocess.prepare`, the lines that prepare a scan in use: a preprocessed subject
+Raw subjects (VALDO's layout) and preprocessed ones (`cmbtraining.data.preprocessed`) both go through
+`CMBSegmentationLib.detecting.model_grid.prepare`, the lines that prepare a scan in use: a preprocessed subject
 brings its resampling along, which `prepare` then has nothing to add to.
 """
 
@@ -17,12 +17,13 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from CMBSegmentationLib.preprocess import InputSpec, PreparedScan, prepare, resample_labels
-from CMBSegmentationLib.read import checked_scan, read_scan
+from CMBSegmentationLib.detecting.model_grid import PreparedScan, prepare, resample_labels
+from CMBSegmentationLib.models.input_spec import InputSpec
+from CMBSegmentationLib.reading.scan import checked_scan, read_scan
 
+from ..synthesis.mimics import KINDS, VESSEL
 from . import preprocessed
 from .masks import MaskError, grid_difference, read_mask
-from .synthesis.mimics import KINDS, VESSEL
 
 BRAIN_SAMPLE = 20000  # brain positions kept per subject, from which background patches are drawn
 VESSEL_VOXELS_A_PLACE = 1000  # a vessel is no compact body: patches are laid around places along it

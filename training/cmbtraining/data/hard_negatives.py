@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .score_files import PREDICTED, ScoreError, read_lesions
+from ..evaluation.score_files import PREDICTED, ScoreError, read_lesions
 
 HardNegatives = dict[str, NDArray[np.float64]]
 """Points (h, 3), patient RAS mm, by subject."""

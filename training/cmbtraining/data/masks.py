@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.read import read_label_image
+from CMBSegmentationLib.reading.scan import read_label_image
 
 GRID_TOLERANCE = 0.5  # of a voxel: two headers that differ by less mean the same grid, rounded differently
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import SimpleITK as sitk
 
-from CMBSegmentationLib.safe_write import put_in_place
+from CMBSegmentationLib.files.atomic_file import put_in_place
 
 from .masks import MaskError
 

@@ -1,7 +1,7 @@
 """From raw subjects to the paper's preprocessed form (Docs/paper.md, section 3), one subject at a time.
 
 How this fits with the core's preparation: the network's input is always made by
-`CMBSegmentationLib.preprocess.prepare`, in training as in use. Reading, NaN and the brain come from
+`CMBSegmentationLib.detecting.model_grid.prepare`, in training as in use. Reading, NaN and the brain come from
 the core here too, and the crop and the grid follow its rules, so that at the spacing of the
 configuration `prepare` finds nothing left to resample in a preprocessed subject: it normalises, and
 gives what it would give for the raw scan. The paper's padding to 400³ is left to patch sampling,
@@ -20,11 +20,11 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from CMBSegmentationLib.brain_mask import brain_mask
+from CMBSegmentationLib.detecting.brain_mask import brain_mask
+from CMBSegmentationLib.detecting.model_grid import CROP_MARGIN_MM
 from CMBSegmentationLib.errors import CMBError
-from CMBSegmentationLib.preprocess import CROP_MARGIN_MM
-from CMBSegmentationLib.read import checked_scan
-from CMBSegmentationLib.read_nifti import read_nifti
+from CMBSegmentationLib.reading.nifti import read_nifti
+from CMBSegmentationLib.reading.scan import checked_scan
 
 from . import preprocessed
 from .dataset import DatasetError, Subject

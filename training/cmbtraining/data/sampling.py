@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ..config.settings import Augmentation, Sampling
 from .augmentation import augment, random_turn
-from .config import Augmentation, Sampling
 from .dataset import PreparedSubject
 
 DARK_OF = 40
@@ -121,7 +121,7 @@ def draw_patch(
         Without lesion: lay the patch around any place of the brain, around the darkest of `DARK_OF`,
         most often a vessel, around a simulated mimic or a hard negative (any place where the subject has none).
     turn : array (3, 3), optional
-        Of `cmbtraining.augmentation.random_turn`; what the patch is laid around stays where it is.
+        Of `cmbtraining.data.augmentation.random_turn`; what the patch is laid around stays where it is.
 
     Returns
     -------

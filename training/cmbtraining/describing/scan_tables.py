@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from CMBSegmentationLib.brain_mask import brain_mask
+from CMBSegmentationLib.detecting.brain_mask import brain_mask
 
+from ..synthesis.placement import PLACES
 from .scan_statistics import DarkVoxels, LesionShape, lesion_shapes, lesions_per_scan, scan_dark_voxels
-from .synthesis.placement import PLACES
 
 SCAN_PATTERN = "sub-*/sub-*_space-T2S_desc-masked_T2S.nii.gz"
 DARK_HEADER = ("scans", "n", "0.1 / 1 / 5 % quantile", "below 0.6 / 0.75, %", "compact spots below 0.6 / 0.75")

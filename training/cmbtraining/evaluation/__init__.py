@@ -1,1 +1,1 @@
-"""TODO."""
+"""How good a detector is: matching, figures, intervals, curves."""

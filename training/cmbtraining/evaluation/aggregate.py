@@ -9,11 +9,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from ..benchmark.report_table import ReportTable, with_interval
 from .bootstrap import REPEATS, intervals
 from .breakdown import by_size, by_subject_group, slice_group
 from .froc import froc
 from .metrics import LESION_LEVEL, PATIENT_LEVEL, table_v
-from .report_table import ReportTable, with_interval
 from .score_files import LesionScore, SubjectScore, counts_of
 
 RULE_WORDS = {

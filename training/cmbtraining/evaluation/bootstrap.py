@@ -33,9 +33,9 @@ def intervals(
     Parameters
     ----------
     measure : callable
-        `cmbtraining.metrics.table_v`, say.
+        `cmbtraining.evaluation.metrics.table_v`, say.
     counts : Subjects
-        `cmbtraining.metrics.Counts`, say.
+        `cmbtraining.evaluation.metrics.Counts`, say.
     repeats, seed : int
 
     Returns

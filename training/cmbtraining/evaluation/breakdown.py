@@ -35,7 +35,7 @@ def by_subject_group(
     ----------
     rows : sequence of SubjectScore
     rule : str
-        Matching rule, a key of `cmbtraining.score_files.RULES`.
+        Matching rule, a key of `cmbtraining.evaluation.score_files.RULES`.
     group : callable
         Names a subject's group; subjects of the group ``""`` are left out.
     """

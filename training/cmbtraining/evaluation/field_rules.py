@@ -1,7 +1,7 @@
 """The matching and averaging rules by which the field counts microbleeds, beside those of Table V.
 
 A rule has two halves: which prediction counts as which true lesion (`valdo_counts`, `pooled_counts`, and
-`score_files.counts_of` for centres within 3 mm and for overlap), and how subjects are summed up
+`evaluation.score_files.counts_of` for centres within 3 mm and for overlap), and how subjects are summed up
 (`lesion_figures`, `subject_mean`, `median_f1`).
 """
 
@@ -76,7 +76,7 @@ def pooled_counts(lesions: Sequence[LesionScore], subjects: Sequence[str]) -> Co
     Parameters
     ----------
     lesions : sequence of LesionScore
-        Their `pool` as `cmbtraining.scoring.score_subject` fills it.
+        Their `pool` as `cmbtraining.evaluation.scoring.score_subject` fills it.
     subjects : sequence of str
 
     Returns

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from CMBSegmentationLib.matching import MATCH_MM, match_centres
+from CMBSegmentationLib.compare.match import MATCH_MM, match_centres
 
 from .score_files import TRUE, LesionScore
 

@@ -12,13 +12,13 @@ import SimpleITK as sitk
 from jinja2 import Environment, StrictUndefined, Template
 from scipy import ndimage
 
-from CMBSegmentationLib.crops import FIELD_MM, Crop, display_window, lesion_crops
-from CMBSegmentationLib.detection import Detection
-from CMBSegmentationLib.lesions import ACCEPTED, Lesion, LesionRules
-from CMBSegmentationLib.read import read_scan
+from CMBSegmentationLib.detecting.detect import Detection
+from CMBSegmentationLib.detecting.lesions import ACCEPTED, Lesion, LesionRules
+from CMBSegmentationLib.reading.scan import read_scan
+from CMBSegmentationLib.report.crops import FIELD_MM, Crop, display_window, lesion_crops
 
+from ..data.masks import read_labels, read_mask
 from .breakdown import MATCHED_BY
-from .masks import read_labels, read_mask
 from .score_files import PREDICTED, TRUE, LesionScore
 from .scoring import CONNECTED
 
@@ -53,7 +53,7 @@ def subject_tiles(scan: Path, truth: Path, prediction: Path, lesions: Sequence[L
     scan, truth, prediction : Path
         The image and the two masks, on one grid.
     lesions : sequence of LesionScore
-        Of this subject, as `cmbtraining.scoring.score_subject` numbered them.
+        Of this subject, as `cmbtraining.evaluation.scoring.score_subject` numbered them.
     rule : str
         Matching rule.
 

@@ -10,15 +10,15 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from CMBScribbleGrowLib.grow import GrownLesion, grow
-from CMBScribbleGrowLib.scan import ScanToGrow, scan_to_grow
-from CMBScribbleGrowLib.settings import METHODS, GrowSettings
-from CMBSegmentationLib.read import read_scan
+from CMBScribbleGrowLib.growing.lesion import GrownLesion, grow
+from CMBScribbleGrowLib.growing.scan import ScanToGrow, scan_to_grow
+from CMBScribbleGrowLib.growing.settings import METHODS, GrowSettings
+from CMBSegmentationLib.reading.scan import read_scan
 
+from ..data.dataset import Subject
+from ..data.masks import read_mask
 from .bootstrap import intervals
 from .breakdown import cohort_of
-from .dataset import Subject
-from .masks import read_mask
 
 # raw voxels: the median lesion of VALDO's cohorts has 4, 13 and 40 (Docs/simulation.md)
 SIZE_CLASSES = ((1, 4), (4, 8), (8, 16), (16, 40), (40, 10**9))

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from CMBScribbleGrowLib.settings import METHODS
+from CMBScribbleGrowLib.growing.settings import METHODS
 
 from .growing_evaluation import SIZE_CLASSES, SMALLEST, GrownDice, median_dice, size_class
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from CMBSegmentationLib.detection import Settings
-from CMBSegmentationLib.read import scan_stem
-from CMBSegmentationLib.result_files import result_names
-from CMBSegmentationLib.run import Request, run
-from CMBSegmentationLib.stages import StageChoice
+from CMBSegmentationLib.detecting.detect import Settings
+from CMBSegmentationLib.models.loaded_models import StageChoice
+from CMBSegmentationLib.reading.scan import scan_stem
+from CMBSegmentationLib.results.names import result_names
+from CMBSegmentationLib.running.run import Request, run
 
-from .dataset import Subject
+from ..data.dataset import Subject
 
 
 def predict_subject(
@@ -39,7 +39,7 @@ def predict_subject(
     Raises
     ------
     CMBError
-        As `CMBSegmentationLib.run.run`.
+        As `CMBSegmentationLib.running.run.run`.
     """
     folder = out / subject.name
     names = result_names(scan_stem(subject.image), probability=False)

@@ -12,13 +12,13 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from CMBSegmentationLib.matching import match_centres
-from CMBSegmentationLib.result_files import ENDINGS
+from CMBSegmentationLib.compare.match import match_centres
+from CMBSegmentationLib.results.names import ENDINGS
 
+from ..data.masks import MaskError, grid_difference, read_labels, read_mask
+from ..synthesis.mimics import KINDS
 from .breakdown import cohort_of
-from .masks import MaskError, grid_difference, read_labels, read_mask
 from .score_files import CANDIDATE, PREDICTED, TRUE, LesionScore, ScoreError, SubjectScore
-from .synthesis.mimics import KINDS
 
 CONNECTED = np.ones((3, 3, 3))  # 26-connected: Docs/paper.md, section 6
 BELOW_THRESHOLD = "probability"  # how the core's reason begins for a candidate below the threshold
@@ -86,7 +86,7 @@ def score_subject(
     ----------
     subject : str
     truth : Path
-        Mask file; cleaned as in training (`cmbtraining.masks.clean_mask`).
+        Mask file; cleaned as in training (`cmbtraining.data.masks.clean_mask`).
     prediction : Prediction
     mimics : Path, optional
         The simulator's map of mimics on the truth's grid; without it the lesions have no kind.

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Trained networks into ONNX files with manifests and cards."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from CMBSegmentationLib.manifest import Manifest
+from CMBSegmentationLib.models.manifest import Manifest
 
 TASKS = {
     "detect": "candidate microbleeds on T2\\*-weighted GRE magnitude or SWI",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ["KERAS_BACKEND"] = "tensorflow"  # tf2onnx reads TensorFlow graphs only
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # as CMBSegmentationLib.telemetry does
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # as CMBSegmentationLib.models.telemetry does
 
 import keras
 import numpy as np
@@ -20,11 +20,11 @@ import tensorflow as tf
 import tf2onnx
 from numpy.typing import NDArray
 
-from CMBSegmentationLib.manifest import METADATA_KEY, SCHEMA_VERSION, Manifest
-from CMBSegmentationLib.safe_write import put_in_place
+from CMBSegmentationLib.files.atomic_file import put_in_place
+from CMBSegmentationLib.models.manifest import METADATA_KEY, SCHEMA_VERSION, Manifest
 
-from .config import Config
-from .networks import build_network
+from ..config.settings import Config
+from ..networks.build import build_network
 from .onnx_normalization import fuse_normalization
 
 OPSET = 17
@@ -128,7 +128,7 @@ def export(
     Parameters
     ----------
     trained : keras.Model
-        Of the configuration (`networks.build_network`).
+        Of the configuration (`networks.build.build_network`).
     config : Config
     manifest : Manifest
         Its ``patch_size`` is what the file will take.

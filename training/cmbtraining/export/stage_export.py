@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ["KERAS_BACKEND"] = "tensorflow"  # tf2onnx reads TensorFlow graphs only
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # as CMBSegmentationLib.telemetry does
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # as CMBSegmentationLib.models.telemetry does
 
 import keras
 import numpy as np
@@ -17,16 +17,16 @@ import onnxruntime
 import tensorflow as tf
 from scipy.special import softmax
 
-from CMBSegmentationLib.manifest import SCHEMA_VERSION, Manifest
-from CMBSegmentationLib.model import load_model
-from CMBSegmentationLib.region_input import SIDE_MULTIPLE
-from CMBSegmentationLib.safe_write import put_in_place
-from CMBSegmentationLib.verify import CROP
+from CMBSegmentationLib.detecting.region_input import SIDE_MULTIPLE
+from CMBSegmentationLib.files.atomic_file import put_in_place
+from CMBSegmentationLib.models.input_spec import CROP
+from CMBSegmentationLib.models.manifest import SCHEMA_VERSION, Manifest
+from CMBSegmentationLib.models.model_file import load_model
 
-from .candidates import KINDS
+from ..data.candidates import KINDS
+from ..regions.atlas import CLASSES
+from ..regions.scans import SPACING_MM
 from .onnx_export import LARGEST_DIFFERENCE, ExportError, converted
-from .regions.atlas import CLASSES
-from .regions.scans import SPACING_MM
 
 REGIONS_PATCH = (112, 144, 112)  # a head at 1.5 mm; the graph takes any multiple of 16
 STAGE_THRESHOLD = 0.5

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The one trainer, its losses, checkpoints and run folders."""

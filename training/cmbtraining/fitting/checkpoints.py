@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from CMBSegmentationLib.safe_write import put_in_place
+from CMBSegmentationLib.files.atomic_file import put_in_place
 
 LAST, BEST, CURVE = "last.keras", "best.keras", "curve.csv"
 

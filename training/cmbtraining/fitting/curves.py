@@ -10,8 +10,8 @@ from typing import Any
 
 import keras
 
+from ..config.settings import Config, ConfigError
 from .checkpoints import CURVE
-from .config import Config, ConfigError
 
 REDRAW_S = 60.0
 

@@ -15,19 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from CMBSegmentationLib.preprocess import InputSpec
+from CMBSegmentationLib.models.input_spec import InputSpec
 
-from .config import Augmentation, Config, ConfigError
-from .dataset import PreparedSubject, Subject, find_scans, prepare_subject
+from ..config.settings import Augmentation, Config, ConfigError
+from ..data.dataset import PreparedSubject, Subject, find_scans, prepare_subject
+from ..data.hard_negatives import HardNegatives
+from ..data.sampling import PatchSequence
+from ..data.splits import chosen, read_split
+from ..networks.build import build_network
 from .distribution import Team, join
 from .fine_tuning import start_from
-from .fitting import Lesson, compile_for_training, fit, precision
-from .hard_negatives import HardNegatives
 from .losses import CombinedLoss
-from .networks import build_network
 from .run_folder import open_run
-from .sampling import PatchSequence
-from .splits import chosen, read_split
+from .trainer import Lesson, compile_for_training, fit, precision
 
 MEASURED_PATCHES = 16  # of them a network's statistics are measured
 
@@ -57,7 +57,7 @@ def sides_of_folders(training: Path, validation: Path, sequences: Sequence[str] 
 
 
 def sides_of_split(data: Path, split: Path, fold: int, sequences: Sequence[str] = ("T2S",)) -> tuple[Side, Side]:
-    """Take both sides from one folder, as a split (`cmbtraining.splits`) says; scans of any of the sequences."""
+    """Take both sides from one folder, as a split (`cmbtraining.data.splits`) says; scans of any of the sequences."""
     subjects, parts = find_scans(data, sequences), read_split(split, fold)
     return Side(chosen(subjects, parts.training), data.name), Side(chosen(subjects, parts.validation), data.name)
 
@@ -92,10 +92,10 @@ def train(
     training, validation : Side
     out : Path
         Run folder: ``config.yaml``, ``run.json``, ``curve.csv``, ``curve.png``, ``tensorboard/``,
-        ``best.keras``, ``last.keras``, prepared subjects. Several processes (`cmbtraining.distribution`)
+        ``best.keras``, ``last.keras``, prepared subjects. Several processes (`cmbtraining.fitting.distribution`)
         share it; the first one writes.
     trained : Path, optional
-        A network to start from (`cmbtraining.fine_tuning`); a run that goes on does not read it again.
+        A network to start from (`cmbtraining.fitting.fine_tuning`); a run that goes on does not read it again.
     hard_negatives : HardNegatives, optional
         Points of the training scans, for ``sampling.hard_share``.
 

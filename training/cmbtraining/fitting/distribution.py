@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import keras
 
-from .config import ConfigError
+from ..config.settings import ConfigError
 
 PROCESSES = "KERAS_DISTRIBUTION_NUM_PROCESSES"
 

@@ -26,7 +26,7 @@ def start_from(model: keras.Model, path: Path, patches: NDArray[np.float32]) -> 
     Parameters
     ----------
     model : keras.Model
-        From `cmbtraining.networks.build_network`.
+        From `cmbtraining.networks.build.build_network`.
     path : Path
         ``best.keras`` of a run, or an exported .onnx.
     patches : float32 array (b, i, j, k, 1)

@@ -14,9 +14,9 @@ from typing import Any
 
 import yaml
 
-from CMBSegmentationLib.safe_write import put_in_place
+from CMBSegmentationLib.files.atomic_file import put_in_place
 
-from .config import Config, ConfigError, load_config
+from ..config.settings import Config, ConfigError, load_config
 
 PACKAGES = ("slicer-cmb", "keras", "tensorflow", "tensorflow-cpu", "torch", "jax", "numpy", "SimpleITK", "scipy")
 FIXED = ("data", "network")  # what a checkpoint cannot change on the way

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 import keras
 
+from ..config.settings import Config
 from .checkpoints import BEST, LAST, Checkpoints, resume
-from .config import Config
 from .curves import curve_callbacks
 from .distribution import Team
 
@@ -67,7 +67,7 @@ def fit(
     config : Config
     lesson : Lesson
     out : Path
-        Run folder, opened by `run_folder.open_run`.
+        Run folder, opened by `fitting.run_folder.open_run`.
     team : Team
         Processes that share the work; the first one writes.
     start : callable, optional

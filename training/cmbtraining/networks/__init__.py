@@ -1,1 +1,1 @@
-"""TODO."""
+"""Networks: the paper's, the detector's, the verifier's."""

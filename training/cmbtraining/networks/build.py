@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import keras
 
-from .config import Config
-from .in_plane_network import build_in_plane_unet
-from .network import build_unet
+from ..config.settings import Config
+from .in_plane import build_in_plane_unet
+from .table_iv import build_unet
 
 
 def build_network(config: Config, patch_size: Sequence[int | None] | None = None) -> keras.Model:

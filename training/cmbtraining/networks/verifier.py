@@ -13,12 +13,12 @@ from keras import layers
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from CMBSegmentationLib.tissue_shares import UNKNOWN
-from CMBSegmentationLib.verify import CHANNELS, CROP
+from CMBSegmentationLib.detecting.tissue_shares import UNKNOWN
+from CMBSegmentationLib.models.input_spec import CHANNELS, CROP
 
-from .candidates import KINDS
-from .checkpoints import averaged
-from .config import Training
+from ..config.settings import Training
+from ..data.candidates import KINDS
+from ..fitting.checkpoints import averaged
 
 SCALES, SHARES = (0, 2), (3, 4)  # channels: of the scan, and of what the map of regions says
 UNMAPPED_SHARE = 0.1  # of the crops, as where --regions none was given

@@ -8,7 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from CMBSegmentationLib.anatomy import REGIONS
+from CMBSegmentationLib.vocabulary.regions import REGIONS
 
 CSF_CLASS = 1
 CLASSES = ("background", "CSF", *REGIONS)

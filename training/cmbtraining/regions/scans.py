@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from CMBSegmentationLib.region_input import head_box, normalised
+from CMBSegmentationLib.detecting.region_input import head_box, normalised
 
 from ..synthesis.acquisition import PROTOCOLS, draw_sequence, shading
 from ..synthesis.contrast import TISSUE_OF_LABEL, signal_map, susceptibility_map

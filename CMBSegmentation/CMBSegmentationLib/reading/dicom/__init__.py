@@ -1,1 +1,1 @@
-"""TODO."""
+"""DICOM: files into series, and the one that shows microbleeds best."""

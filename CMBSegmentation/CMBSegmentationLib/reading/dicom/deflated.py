@@ -12,8 +12,8 @@ from pathlib import Path
 from pydicom.filereader import _read_file_meta_info
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from .errors import InputError
-from .limits import MOST_VOXELS, how_to_raise, limit
+from ...errors import InputError
+from ...files.limits import MOST_VOXELS, how_to_raise, limit
 
 PIECE_BYTES = 1 << 20
 LARGEST_VOXEL_BYTES = 2  # of MR

@@ -12,8 +12,8 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
-from .dicom_values import ge_component, is_unreadable, items, number, numbers, raw, text, texts
-from .errors import InputError
+from ...errors import InputError
+from .values import ge_component, is_unreadable, items, number, numbers, raw, text, texts
 
 MAGNITUDE = "magnitude"
 KINDS = {  # what a value of Image Type or Complex Image Component makes of an image that is no plain magnitude

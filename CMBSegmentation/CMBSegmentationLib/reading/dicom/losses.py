@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .dicom_headers import FolderContent, Frame, Series
-from .summary import counted
+from ...vocabulary.numbers import counted
+from .headers import FolderContent, Frame, Series
 
 MOST_ABSENT = 20  # numbers that start higher are counted from elsewhere
 NAMED = 3  # files, in a note

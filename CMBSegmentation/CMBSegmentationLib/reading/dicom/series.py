@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .dicom_headers import MAGNITUDE, Frame, Series, says_no_more
-from .errors import InputError
+from ...errors import InputError
+from .headers import MAGNITUDE, Frame, Series, says_no_more
 
 SWI = re.compile(r"SWI|SWAN|SUSCEPT|VENOBOLD|(?<![A-Z])SW(?![A-Z])")
 T2_STAR = re.compile(r"T2[\s_-]*(\*|STAR|S(?![A-Z])|FFE|GRE)|HEMO|HAEMO|(GRE|FFE)[\s_-]*T2(?![A-Z0-9])")

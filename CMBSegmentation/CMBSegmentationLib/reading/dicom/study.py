@@ -16,14 +16,14 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RLELossless
 
-from .dicom_choice import choose
-from .dicom_deflated import check_deflated
-from .dicom_headers import FolderContent, Frame, begins_as_dicom, read_file, read_header, read_series
-from .dicom_losses import losses
-from .dicom_values import items, number, raw, text
-from .errors import InputError
-from .image_file import read_dicom_image
-from .image_size import check_dicom_file_size, check_dicom_size
+from ...errors import InputError
+from ..image_file import read_dicom_image
+from ..image_size import check_dicom_file_size, check_dicom_size
+from .deflated import check_deflated
+from .headers import FolderContent, Frame, begins_as_dicom, read_file, read_header, read_series
+from .losses import losses
+from .series import choose
+from .values import items, number, raw, text
 
 UNEVEN_SHARE = 0.1  # slices may stray from even steps, and from a straight stack, by this share of a step
 SAME_DIRECTION = 1e-3  # per cosine; scanners write four to six digits

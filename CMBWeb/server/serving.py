@@ -1,4 +1,4 @@
-"""`cmb web` and `python -m CMBWeb`: the options, and serving until Ctrl-C."""
+"""Serving the page until it is stopped."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import signal
 import socket
 import sys
 import webbrowser
-from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
 from rich.console import Console
 
-from CMBSegmentationLib.errors import CMBError, InputError, MachineError
+from CMBSegmentationLib.errors import InputError, MachineError
+from CMBSegmentationLib.vocabulary.notice import NOTICE
 
+from ..files.session_folder import sessions_folder
 from .access import Access
 from .detection_queue import AT_ONCE, searches_at_once
-from .options import EXAMPLE, NOTICE, WEB_PACKAGES, add_web_options
+from .options import WEB_PACKAGES
 from .page_process import PageProcess
-from .session_folder import sessions_folder
 
 LEADS_ON = """<!doctype html><html lang="en"><meta charset="utf-8"><title>CMB</title>
 <meta http-equiv="refresh" content="0; url={address}"><p><a href="{address}">Open CMB</a></p></html>"""
@@ -36,7 +36,7 @@ def run_web(arguments: argparse.Namespace, screen: Console) -> int:
     Parameters
     ----------
     arguments : argparse.Namespace
-        As `options.add_web_options` defines them.
+        As `server.options.add_web_options` defines them.
     screen : Console
 
     Returns
@@ -134,16 +134,3 @@ async def _until_asked_to_stop() -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
     await stop.wait()
-
-
-def main(arguments: Sequence[str] | None = None, program: str = "python -m CMBWeb") -> int:
-    """Parse, serve, and turn every error into a message and an exit code."""
-    parser = argparse.ArgumentParser(prog=program, description="Serve CMB as a web page.", epilog=f"example: {EXAMPLE}")
-    add_web_options(parser)
-    parser.add_argument("--debug", action="store_true", help="show tracebacks")
-    screen = Console(stderr=True)
-    try:
-        return run_web(parser.parse_args(arguments), screen)
-    except CMBError as error:
-        screen.print(f"[bold red]Error:[/] {error}", highlight=False, soft_wrap=True)
-        return error.exit_code

@@ -7,22 +7,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .anatomy import REGIONS
-from .context import midplane_of
-from .csv_table import write_table
-from .detection import Detection
-from .lesions import COLUMNS
-from .output_folder import drafts, move_in, write_image
-from .regions import FIRST_TISSUE
-from .report import report_html
-from .result_files import SCHEMA_VERSION, all_names, result_names
-from .review.lesion_list import REVIEW_COLUMNS
-from .summary import summarise
+from ..detecting.detect import Detection
+from ..detecting.later_stages import midplane_of
+from ..detecting.lesions import COLUMNS
+from ..detecting.regions import FIRST_TISSUE
+from ..files.csv_table import write_table
+from ..report.page import report_html
+from ..results.counts import summarise
+from ..results.folder import drafts, move_in, write_image
+from ..results.names import SCHEMA_VERSION, all_names, result_names
+from ..vocabulary.columns import REVIEW_COLUMNS
+from ..vocabulary.notice import NOTICE
+from ..vocabulary.regions import REGIONS
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header
-
-NOTICE = "Research software, not a medical device: a reader must confirm every finding."
 
 
 def write_results(
@@ -56,7 +55,7 @@ def write_results(
     Returns
     -------
     dict
-        Path by kind, as `result_files.result_names`. DICOM objects of the same scan that were there are removed:
+        Path by kind, as `results.names.result_names`. DICOM objects of the same scan that were there are removed:
         they are of other results, and `dicom_out.write_objects` writes new ones.
 
     Raises

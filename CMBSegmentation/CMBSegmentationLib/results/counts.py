@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from .lesions import LARGEST_DIAMETER_MM, Lesion, accepted_only
+from ..detecting.lesions import LARGEST_DIAMETER_MM, Lesion, accepted_only
+from ..vocabulary.numbers import counted
 
 CLASSES = ("0", "1", "2-4", "5-10", ">10")
 """Counts in classes that do not overlap. Readers ask for 0, 1, 2-4, >= 5 and > 10 (Docs/published-figures.md,
@@ -54,11 +55,6 @@ def count_class(number: int) -> str:
     if number <= 4:
         return "2-4"
     return "5-10" if number <= 10 else ">10"
-
-
-def counted(number: int, singular: str, plural: str = "") -> str:
-    """Write a number with its noun: ``1 lesion``, ``2 lesions``."""
-    return f"{number} {singular if number == 1 else plural or singular + 's'}"
 
 
 def _by_region(accepted: Sequence[Lesion]) -> dict[str, int]:

@@ -13,15 +13,15 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from .annotation import Growing, Microbleed
-from .annotation_edits import utc_now
-from .grow import GrownLesion, at_tolerance, grow
-from .scan import ScanToGrow
-from .scribbles import strokes
-from .segments_file import grown_name, scribble_name
-from .settings import GrowSettings
-from .tolerance import STEP_PERCENT
-from .vocabulary import CAA_GROUP, SINGLE
+from ..annotation.edits import utc_now
+from ..annotation.records import Growing, Microbleed
+from ..annotation.segments_file import grown_name, scribble_name
+from ..annotation.words import CAA_GROUP, SINGLE
+from ..growing.lesion import GrownLesion, at_tolerance, grow
+from ..growing.scan import ScanToGrow
+from ..growing.settings import GrowSettings
+from ..growing.tolerance import STEP_PERCENT
+from ..scribbles.strokes import strokes
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ class LinkedLesion:
 
 
 def strokes_of(voxels: NDArray[np.integer]) -> list[NDArray[np.intp]]:
-    """Part painted voxels (n, 3) into strokes that do not touch; `scribbles.strokes` of their box only."""
+    """Part painted voxels (n, 3) into strokes that do not touch; `scribbles.strokes.strokes` of their box only."""
     if not len(voxels):
         return []
     low = voxels.min(axis=0)
@@ -99,7 +99,7 @@ def grow_lesion(
     Raises
     ------
     InputError
-        As `grow.grow`.
+        As `growing.lesion.grow`.
     """
     parts = strokes_of(np.asarray(scribble)) if grouped else [np.asarray(scribble)]
     grown = tuple(grow(scan, part, settings) for part in parts)

@@ -1,0 +1,26 @@
+"""What commands print: progress, and text that is not read as markup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+MOST_ROWS = 40
+"""Of a table; the rest is in the list on disk."""
+
+
+@contextmanager
+def progress_bar(screen: Console) -> Iterator[Callable[[float, str], None]]:
+    """Show a bar, and give what moves it: the fraction that is done, and what is being done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=screen, transient=True) as bar:
+        task = bar.add_task("Starting", total=1.0)
+        yield lambda fraction, message: bar.update(task, completed=fraction, description=message)
+
+
+def plain(text: str) -> str:
+    """Keep square brackets in a message from being read as markup."""
+    return text.replace("[", "\\[")
