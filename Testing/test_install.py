@@ -25,11 +25,12 @@ import importlib, importlib.util, sys
 from pathlib import Path
 
 installed, names = sys.argv[1], sys.argv[2:]
-packages = ("CMBSegmentationLib", "CMBScribbleGrowLib", "CMBWeb")
+packages = ("CMBSegmentationLib", "CMBScribbleGrowLib", "CMBCommand", "CMBWeb")
 of_the_checkout = [one for one in sys.path if any(Path(one, name, "__init__.py").exists() for name in packages)]
 sys.path[:] = [installed, *(one for one in sys.path if one not in of_the_checkout)]
-if importlib.util.find_spec("CMBWeb"):
-    sys.exit("CMBWeb is not part of the extension, and yet it is there")
+for name in ("CMBWeb", "CMBCommand"):
+    if importlib.util.find_spec(name):
+        sys.exit(f"{name} is not part of the extension, and yet it is there")
 failed = []
 for name in names:
     try:

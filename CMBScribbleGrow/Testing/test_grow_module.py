@@ -95,7 +95,8 @@ def test_what_was_not_said_of_study_and_series_is_blank(a_logic, tmp_path):
 
 
 def test_growing_and_records_need_no_slicer():
-    modules = ["grow", "linked_lesion", "session_state", "answers", "study_on_disk", "worklist", "autosave"]
+    modules = ["growing.lesion", "annotation.answers", "worklist.cases", "redbrick.bring_in", "scribbles.run"]
+    modules += [f"study.{name}" for name in ("linked_lesion", "state", "on_disk", "autosave")]
     imports = ", ".join(f"CMBScribbleGrowLib.{name}" for name in modules)
     script = f"import sys, {imports}\nsys.exit(str({{'slicer', 'vtk', 'qt'}} & set(sys.modules) or '') or 0)"
     subprocess.run([sys.executable, "-c", script], check=True, cwd=MODULE_FOLDER)

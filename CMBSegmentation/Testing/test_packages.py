@@ -106,6 +106,6 @@ def test_the_panel_opens_before_anything_is_installed():
 def test_the_worker_needs_no_more_than_what_is_installed():
     script = (
         f"import sys; sys.modules.update(dict.fromkeys({SHELL_ONLY!r}))\n"
-        "import CMBSegmentationLib.worker, CMBSegmentationLib.report.page"
+        "import CMBSegmentationLib.worker.__main__, CMBSegmentationLib.report.page"
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT / "CMBSegmentation")

@@ -166,8 +166,8 @@ def test_a_folder_that_cannot_be_written_is_told_before_any_work(scan, results, 
     def work(*_: object, **__: object) -> None:
         raise AssertionError("work was done")
 
-    for module in ("cli_compare.run", "cli_compare.read_detection", "cli_report.read_detection"):
-        monkeypatch.setattr(f"CMBSegmentationLib.{module}", work)
+    for module in ("compare.search", "compare.read_detection", "report.read_detection"):
+        monkeypatch.setattr(f"CMBCommand.{module}", work)
     out = str(tmp_path / where)
     capsys.readouterr()
     assert cli.main(["report", str(results), "--scan", str(scan), "-o", out]) == 2
@@ -182,7 +182,7 @@ def test_a_second_scan_that_cannot_be_read_is_told_before_the_first_is_searched(
     def work(*_: object, **__: object) -> None:
         raise AssertionError("the network ran")
 
-    monkeypatch.setattr("CMBCommand.compare.run", work)
+    monkeypatch.setattr("CMBCommand.compare.search", work)
     (tmp_path / "later.nii.gz").write_bytes(b"")
     assert cli.main(["compare", str(scan), str(tmp_path / "later.nii.gz"), "-o", str(tmp_path / "out")]) == 2
     assert "is an empty file" in capsys.readouterr().err
