@@ -70,7 +70,8 @@ def test_a_scan_that_was_not_searched_has_no_results(a_logic, a_scan):
 
 def test_the_core_needs_no_slicer():
     script = (
-        "import sys, CMBSegmentationLib.running.run, CMBSegmentationLib.worker.__main__, CMBSegmentationLib.worker.process\n"
+        "import sys, CMBSegmentationLib.running.run\n"
+        "import CMBSegmentationLib.worker.__main__, CMBSegmentationLib.worker.process\n"
         "sys.exit(str({'slicer', 'vtk', 'qt', 'tensorflow'} & set(sys.modules)) if "
         "{'slicer', 'vtk', 'qt', 'tensorflow'} & set(sys.modules) else 0)"
     )

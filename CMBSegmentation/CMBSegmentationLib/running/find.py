@@ -1,0 +1,81 @@
+"""The whole search in one call, for programs and notebooks: a scan in, a `Detection` out, nothing on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from ..detecting.detect import Detection, Settings, detect
+from ..models.loaded_models import AUTO, StageChoice, Stages, load_stages
+from ..progress import Progress, no_progress
+from ..reading.scan import Scan, checked_scan, read_scan
+
+
+def find_microbleeds(
+    scan: Path | str | Scan | sitk.Image,
+    *,
+    model: str | None = None,
+    device: str = "auto",
+    threshold: float | None = None,
+    regions: str = AUTO,
+    verifier: str = AUTO,
+    mask: sitk.Image | None = None,
+    progress: Progress = no_progress,
+    loaded: Stages | None = None,
+) -> Detection:
+    """Find the microbleeds of a scan with all stages, as `cmb detect` does.
+
+    Parameters
+    ----------
+    scan : Path, str, Scan or SimpleITK.Image
+        A file or DICOM folder; or what `read_scan` gave; or a T2*-weighted or SWI volume of any geometry.
+    model : str, optional
+        The detector: path or bundled name; None takes the default.
+    device : {"auto", "cuda", "openvino", "coreml", "cpu"}
+    threshold : float, optional
+        Probability from which a candidate counts, above 0 and below 1; None takes the model's.
+    regions, verifier : str
+        Path or bundled name of the later stages' models, ``auto`` for the bundled ones, ``none`` to do without.
+    mask : SimpleITK.Image, optional
+        Brain mask on the scan's grid, in place of the one that is found.
+    progress : callable, optional
+        Called with the fraction that is done and with what is being done; it may raise `Cancelled`.
+    loaded : Stages, optional
+        Models of `load_stages`, in place of the named ones, for who searches many scans.
+
+    Returns
+    -------
+    Detection
+        Everything on the scan's own grid; positions are patient RAS, mm. `running.write.write_results` writes it.
+
+    Raises
+    ------
+    InputError
+        The scan cannot be read or understood, or a value is wrong.
+    ModelError
+        A model is missing, damaged, or for another task.
+    MachineError
+        The hardware that was asked for is not there.
+
+    Examples
+    --------
+    >>> from CMBSegmentationLib import find_microbleeds, sample_scan
+    >>> for lesion in find_microbleeds(sample_scan()).accepted:  # doctest: +SKIP
+    ...     print(f"{lesion.diameter_mm:.1f} mm, {lesion.side} {lesion.region}, {lesion.probability:.2f}")
+    """
+    settings = Settings(threshold=threshold)
+    stages = loaded or load_stages(model, device, StageChoice(regions, verifier))
+    if isinstance(scan, (str, Path)):
+        scan = read_scan(Path(scan))
+    elif isinstance(scan, sitk.Image):
+        scan = checked_scan(scan, Path("scan"))
+    return detect(
+        scan.image,
+        model=stages.detector,
+        settings=settings,
+        progress=progress,
+        mask=mask,
+        regions=stages.regions,
+        verifier=stages.verifier,
+    )
