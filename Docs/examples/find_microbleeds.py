@@ -1,7 +1,4 @@
-# %% [markdown]
-# # Microbleeds from Python
-#
-# Research software, not a medical device. The cells run from top to bottom, in a notebook or as a script.
+"""Microbleeds from Python: cells for a notebook, or a script. Research software, not a medical device."""
 
 # %%
 from pathlib import Path
@@ -17,10 +14,8 @@ print(scan.image.GetSize(), scan.image.GetSpacing(), scan.notes)
 # %%
 detection = find_microbleeds(scan, progress=lambda done, what: print(f"{done:4.0%}  {what}"))
 for lesion in detection.accepted:
-    print(
-        f"{lesion.id:3d}  RAS {lesion.r_mm:6.1f} {lesion.a_mm:6.1f} {lesion.s_mm:6.1f} mm  {lesion.diameter_mm:4.1f} mm  "
-        f"{lesion.probability:.2f}  {lesion.side} {lesion.region}"
-    )
+    place = f"RAS {lesion.r_mm:6.1f} {lesion.a_mm:6.1f} {lesion.s_mm:6.1f} mm, {lesion.side} {lesion.region}"
+    print(f"{lesion.id:3d}  {place}  {lesion.diameter_mm:4.1f} mm  {lesion.probability:.2f}")
 
 # %% [markdown]
 # Another threshold lists the same search anew; nothing is searched again.
