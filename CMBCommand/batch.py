@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from CMBSegmentationLib.batch.cluster import run_jobs, workers
-from CMBSegmentationLib.batch.cohort import write_page, write_table
+from CMBSegmentationLib.batch.cohort import write_lesions, write_page, write_table
 from CMBSegmentationLib.batch.jobs import Job, Row, earlier_row
 from CMBSegmentationLib.detecting.detect import Settings
 from CMBSegmentationLib.errors import InputError
@@ -23,7 +23,7 @@ from CMBSegmentationLib.files.fields import read_json
 from CMBSegmentationLib.files.paths import printable
 from CMBSegmentationLib.models.hardware import DEVICES, usable_cores
 from CMBSegmentationLib.models.loaded_models import StageChoice, Stages, load_stages
-from CMBSegmentationLib.reading.bids import find_scans, left_out, write_dataset_description
+from CMBSegmentationLib.reading.bids import dataset_name, find_scans, left_out, write_dataset_description
 from CMBSegmentationLib.results.folder import check_output_folder, remove_forgotten_drafts
 from CMBSegmentationLib.vocabulary.numbers import counted
 
@@ -75,14 +75,15 @@ def run(arguments: argparse.Namespace, screen: Console) -> int:
     model = None if arguments.model is None else _path_or_name(arguments.model)
     jobs = [Job(scan, out, model, arguments.device, choice, settings, threads, arguments.overwrite) for scan in scans]
     rows = _search(jobs, arguments.scheduler, number, screen)
-    table, page = write_table(rows, out), write_page(rows, out, printable(dataset.name), _about(stages, settings))
+    table, lesions = write_table(rows, out), write_lesions(rows, out)
+    page = write_page(rows, out, printable(dataset_name(dataset)), _about(stages, settings))
     failed = [row for row in rows if row.error]
     for row in failed:
         screen.print(f"Failed: {row.name}: {row.error} {row.hint}", highlight=False, soft_wrap=True, markup=False)
     earlier = sum(row.is_earlier for row in rows)
     said = f"{len(rows) - len(failed)} of {len(rows)} scans are done"
     print(said + (f", {earlier} of them before." if earlier else "."))
-    print(f"Table: {table}\n Page: {page}")
+    print(f"  Table: {table}\nLesions: {lesions}\n   Page: {page}")
     return 2 if failed else 0
 
 
@@ -123,7 +124,7 @@ def _namesakes(jobs: list[Job]) -> dict[Job, Row]:
 def _about(stages: Stages, settings: Settings) -> str:
     """Say how and when the cohort was searched."""
     names = [f"{one.manifest.name} {one.manifest.version}" for one in (stages.detector, stages.verifier) if one]
-    threshold = settings.threshold if settings.threshold is not None else stages.detector.manifest.threshold
+    threshold = stages.judge.manifest.threshold if settings.threshold is None else settings.threshold
     day = datetime.now(timezone.utc).date().isoformat()
     return f"Searched by {' and '.join(names)} at threshold {threshold:g}, as of {day}; no reader has confirmed it."
 

@@ -15,6 +15,12 @@ from CMBSegmentationLib.models.model_file import DEFAULT_MODEL, read_manifest
 
 from .printing import plain
 
+ACTS_ON = {
+    "detect": " where no verifier follows",
+    "verify": " (in place of the detector's)",
+}
+"""What a model's threshold is for, by its task."""
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add FILE and --json to a parser."""
@@ -38,6 +44,8 @@ def run(arguments: argparse.Namespace, screen: Console) -> int:
         spacing = " x ".join(f"{s:g}" for s in manifest.spacing_mm)
         page.print(
             f"  sequences {', '.join(manifest.sequences)}; voxels {spacing} mm; threshold {manifest.threshold:g}"
+            f"{ACTS_ON.get(manifest.task, '')}",
+            soft_wrap=True,
         )
         page.print(f"  {plain(manifest.intended_use)}", highlight=False, soft_wrap=True)
     return 0

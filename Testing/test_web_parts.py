@@ -183,7 +183,9 @@ def test_without_the_extra_the_command_says_what_to_install(monkeypatch, capsys)
     monkeypatch.setattr(sys, "argv", ["cmb", "web"])
     for start in (cli.main, lambda: cli.main(["web"])):
         assert start() == 4
-        assert "no_such_package" in capsys.readouterr().err
+        told = capsys.readouterr().err
+        assert "no_such_package" in told
+        assert "pip install 'trame-slicer[standalone]'" in told.replace("\n", " ")  # with its brackets
 
 
 SERVES_AND_STOPS = """

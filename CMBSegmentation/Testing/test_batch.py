@@ -23,13 +23,15 @@ from dark_spots import MANIFEST, ball_brain, only, write_dark_voxel_model
 from waiting import wait_until
 
 from CMBCommand import cli
+from CMBCommand.batch import _about
 from CMBSegmentationLib.batch.cluster import run_jobs, workers
 from CMBSegmentationLib.batch.cohort import _sizes
 from CMBSegmentationLib.batch.jobs import Job, Row, do_scan
+from CMBSegmentationLib.detecting.detect import Settings
 from CMBSegmentationLib.errors import InputError, MachineError
 from CMBSegmentationLib.models.hardware import open_session
 from CMBSegmentationLib.models.loaded_models import StageChoice, Stages, load_stages
-from CMBSegmentationLib.reading.bids import find_scans, left_out
+from CMBSegmentationLib.reading.bids import BidsScan, dataset_name, find_scans, left_out
 
 RESULT = "_desc-cmb_lesions.json"
 
@@ -210,6 +212,12 @@ def test_four_of_six_scans_are_done_and_two_failures_are_explained(batch, tmp_pa
         table = list(csv.DictReader(stream))
     assert len(table) == 6
     failed = [row for row in table if row["error"]]
+    assert {row["lobar"] + row["definite"] + row["possible"] for row in table} == {""}  # not assessed, not read
+    with (tmp_path / "out" / "cohort_lesions.csv").open() as stream:
+        lesions = list(csv.DictReader(stream))
+    counted_ones = [row["scan"] for row in lesions if row["status"] == "accepted"]
+    assert sorted(counted_ones) == sorted(2 * [row["scan"] for row in table if not row["error"]])
+    assert all(float(row["diameter_mm"]) > 0 for row in lesions)
     assert [row["microbleeds"] for row in table if not row["error"]] == ["2"] * 4
     assert len(failed) == 2
     assert "is an empty file" in failed[0]["error"]
@@ -227,6 +235,29 @@ def test_four_of_six_scans_are_done_and_two_failures_are_explained(batch, tmp_pa
     reports = re.findall(r'<a href="([^"]+)"', page)
     assert len(reports) == 4
     assert all((tmp_path / "out" / report).is_file() for report in reports)
+
+
+def test_a_scan_that_was_mapped_and_read_is_counted_by_group_and_by_decision():
+    said = [("frontal", "accepted"), ("insula", ""), ("thalamus", "uncertain"), ("", ""), ("brainstem", "rejected")]
+    lesions = tuple(
+        {"status": "dropped" if decision == "rejected" else "accepted", "region": region, "decision": decision}
+        for region, decision in said
+    )
+    scan = BidsScan(Path("sub-01_swi.nii.gz"), "01", "", Path("sub-01/anat"))
+    cells = Row(scan, {"accepted": 4}, lesions).cells()
+    assert [cells[name] for name in ("lobar", "deep", "infratentorial")] == [2, 1, 0]
+    assert [cells[name] for name in ("definite", "possible")] == [1, 1]
+
+
+def test_the_cohort_names_the_dataset_and_the_threshold_that_was_used(tmp_path):
+    (tmp_path / "dataset_description.json").write_text('{"Name": "Small vessels 2026"}')
+    assert dataset_name(tmp_path) == "Small vessels 2026"
+    (tmp_path / "dataset_description.json").write_text("[]")
+    assert dataset_name(tmp_path) == tmp_path.name
+    stages = load_stages(None, "cpu")
+    assert stages.verifier.manifest.threshold != stages.detector.manifest.threshold
+    assert f"at threshold {stages.verifier.manifest.threshold:g}," in _about(stages, Settings())
+    assert "at threshold 0.4," in _about(stages, Settings(threshold=0.4))
 
 
 def test_started_again_it_does_only_what_was_left(batch_on_cluster, tmp_path, a_small_head):

@@ -6,7 +6,7 @@ import SimpleITK as sitk
 from dark_spots import OBLIQUE
 from scipy import ndimage
 
-from CMBSegmentationLib.detecting.lesions import COLUMNS, LesionRules, find_lesions
+from CMBSegmentationLib.detecting.lesions import COLUMNS, LesionRules, below_threshold, find_lesions
 
 
 def image_of(values, spacing=(1.0, 1.0, 1.0), direction=None):
@@ -59,6 +59,7 @@ def test_what_stays_below_the_threshold_is_listed_with_the_reason(empty):
     lesions, labels = listed(empty)
     assert lesions[0].status == "dropped"
     assert "0.30 is below the threshold 0.50" in lesions[0].dropped_because
+    assert below_threshold(0.4496, 0.45) == "probability 0.4496 is below the threshold 0.4500"
     assert not sitk.GetArrayFromImage(labels).any()
 
 

@@ -228,4 +228,4 @@ def test_without_reportlab_it_is_said_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "reportlab", None)
     with pytest.raises(MachineError) as told:
         report_pdf(content_of(a_detection(), scan_name="s"))
-    assert "slicer-cmb[report]" in told.value.hint
+    assert "pip install reportlab" in told.value.hint

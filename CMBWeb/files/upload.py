@@ -24,8 +24,8 @@ from .session_folder import remove
 PIECE_BYTES = 1 << 18
 FRAMING_BYTES = 1 << 22  # of a multipart request beside its files
 SCENE_SUFFIX, ZIP_SUFFIX = ".mrb", ".zip"
-SCAN, EARLIER = "scan", "earlier"
-UNPACKED = "earlier-results"  # no word of a message: its name is replaced in them
+EARLIER = "earlier"
+SCAN, UNPACKED = "earlier-scan", "earlier-results"  # no words of a message: their names are replaced in it
 OF_RESULTS = (*ENDINGS_WITH_PROBABILITY.values(), *ENDINGS_REGIONS.values())
 TWO_FILES = (".nhdr", ".mhd")  # headers whose voxels lie in a second file that a browser does not send along
 

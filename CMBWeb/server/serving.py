@@ -55,7 +55,7 @@ def run_web(arguments: argparse.Namespace, screen: Console) -> int:
     if missing:
         raise MachineError(
             f"The page needs packages that are not installed: {', '.join(missing)}.",
-            "Install them: pip install 'slicer-cmb[web]' (in a checkout: pip install '.[web]').",
+            "Install them: pip install 'trame-slicer[standalone]' trame-plotly aiohttp filelock.",
         )
     scan = arguments.scan.absolute() if arguments.scan else None
     if scan is not None and not scan.exists():

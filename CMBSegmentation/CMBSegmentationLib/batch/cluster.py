@@ -36,7 +36,7 @@ def workers(scheduler: str | None, number: int) -> Iterator[Any]:
         import dask
         from dask.distributed import Client, LocalCluster
     except ImportError as error:
-        raise MachineError("cmb batch needs Dask.", "Install it: pip install 'slicer-cmb[batch]'.") from error
+        raise MachineError("cmb batch needs Dask.", "Install it: pip install 'dask[distributed]'.") from error
     if scheduler is not None:
         for handler in logging.getLogger("distributed").handlers:  # a lost connection is told once, without traceback
             handler.setLevel(logging.CRITICAL)

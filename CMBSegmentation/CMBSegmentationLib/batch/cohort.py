@@ -16,9 +16,9 @@ from ..files.csv_table import write_table as write_csv
 from ..results.counts import CLASSES
 from ..results.names import ENDINGS
 from ..vocabulary.notice import NOTICE
-from .jobs import COLUMNS, THUMBNAIL, Row
+from .jobs import COLUMNS, LESION_COLUMNS, THUMBNAIL, Row
 
-TABLE, PAGE = "cohort.csv", "cohort.html"
+TABLE, LESIONS, PAGE = "cohort.csv", "cohort_lesions.csv", "cohort.html"
 TEMPLATE = Path(__file__).with_name("cohort.html.j2")
 SIZES_MM = (2, 3, 4, 5, 6, 8, 10)  # Docs/simulation.md: 90 % of lesions are between 2.0 and 4.7 mm
 MOST_THUMBNAILS = 600  # some 6 MB
@@ -29,6 +29,14 @@ def write_table(rows: Sequence[Row], out: Path) -> Path:
     path = out / TABLE
     with replacing(path) as draft:
         write_csv(draft, COLUMNS, (row.cells() for row in rows))
+    return path
+
+
+def write_lesions(rows: Sequence[Row], out: Path) -> Path:
+    """Write one line a lesion of all scans, the dropped candidates too."""
+    path = out / LESIONS
+    with replacing(path) as draft:
+        write_csv(draft, LESION_COLUMNS, (lesion for row in rows for lesion in row.lesion_rows()))
     return path
 
 
@@ -46,7 +54,7 @@ def write_page(rows: Sequence[Row], out: Path, name: str, about: str = "") -> Pa
         How and when it was searched, in a sentence.
     """
     done = [row for row in rows if row.summary]
-    diameters = [d for row in done for d in row.diameters_mm]
+    diameters = [lesion["diameter_mm"] for row in done for lesion in row.accepted]
     regions: Counter[str] = Counter()
     classes: Counter[str] = Counter()
     for row in done:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,7 @@ import SimpleITK as sitk
 
 from ..detecting.detect import Detection, Settings
 from ..detecting.lesions import ACCEPTED
+from ..detecting.lesions import COLUMNS as OF_LESIONS
 from ..errors import told
 from ..files.atomic_file import replacing
 from ..files.paths import printable
@@ -22,14 +24,21 @@ from ..reading.bids import BidsScan
 from ..results.folder import check_output_folder
 from ..results.names import all_names, result_names
 from ..running.run import Request, run
+from ..vocabulary.columns import REVIEW_COLUMNS
+from ..vocabulary.regions import GROUPS, group_of
+from ..vocabulary.verdicts import ACCEPTED as DEFINITE
+from ..vocabulary.verdicts import DECISIONS, UNCERTAIN
 from .result_record import ENDING, is_whole, write_record
 from .thumbnail import write_thumbnail
 
 THUMBNAIL = "_desc-cmb_thumbnail.png"
 COLUMNS = (
-    "subject", "session", "scan", "microbleeds", "class", "below_5_mm", "from_5_to_10_mm", "dropped", "seconds",
-    "error", "hint",
+    "subject", "session", "scan", "microbleeds", "class", "below_5_mm", "from_5_to_10_mm", "lobar", "deep",
+    "infratentorial", "definite", "possible", "dropped", "seconds", "error", "hint",
 )  # fmt: skip
+"""Of the table of scans. Definite and possible are counted where a reader has decided on a lesion of the scan."""
+LESION_COLUMNS = ("subject", "session", "scan", *OF_LESIONS, *REVIEW_COLUMNS)
+"""Of the table of all lesions."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +84,8 @@ class Row:
     scan : BidsScan
     summary : dict or None
         As `results.counts.summarise`; None where it failed.
-    diameters_mm : tuple of float
-        Of the accepted lesions.
+    lesions : tuple of dict
+        All that were listed, by column name; what readers said of them, too, where there is something.
     seconds : float
         That the search took.
     is_earlier : bool
@@ -87,7 +96,7 @@ class Row:
 
     scan: BidsScan
     summary: dict[str, Any] | None = None
-    diameters_mm: tuple[float, ...] = ()
+    lesions: tuple[dict[str, Any], ...] = ()
     seconds: float = 0.0
     is_earlier: bool = False
     error: str = ""
@@ -98,19 +107,48 @@ class Row:
         """The scan's name, without extension, as it can be printed."""
         return printable(self.scan.stem)
 
+    @property
+    def accepted(self) -> list[dict[str, Any]]:
+        """The lesions that count."""
+        return [lesion for lesion in self.lesions if lesion["status"] == ACCEPTED]
+
+    def lesion_rows(self) -> list[dict[str, Any]]:
+        """One row a lesion, by `LESION_COLUMNS`; empty where there is no value."""
+        return [{**self._named(), **lesion} for lesion in self.lesions]
+
     def cells(self) -> dict[str, Any]:
         """Values by `COLUMNS`; empty where there are none."""
         summary = self.summary or {}
         return {
-            "subject": printable(self.scan.subject),
-            "session": printable(self.scan.session),
-            "scan": printable((self.scan.folder / self.scan.path.name).as_posix()),
+            **self._named(),
             "microbleeds": summary.get("accepted", ""),
             **{key: summary.get(key, "") for key in ("class", "below_5_mm", "from_5_to_10_mm", "dropped")},
+            **self._by_group(),
+            **self._by_decision(),
             "seconds": round(self.seconds, 1) if self.summary else "",
             "error": self.error,
             "hint": self.hint,
         }
+
+    def _named(self) -> dict[str, str]:
+        return {
+            "subject": printable(self.scan.subject),
+            "session": printable(self.scan.session),
+            "scan": printable((self.scan.folder / self.scan.path.name).as_posix()),
+        }
+
+    def _by_group(self) -> dict[str, Any]:
+        """Microbleeds by group of regions; empty where regions were not assessed."""
+        if self.accepted and not any(lesion.get("region") for lesion in self.accepted):
+            return {}
+        groups = Counter(group_of(lesion.get("region", "")) for lesion in self.accepted)
+        return {group: groups[group] for group in GROUPS} if self.summary else {}
+
+    def _by_decision(self) -> dict[str, Any]:
+        """Microbleeds that a reader called definite, and possible; empty where nobody has read."""
+        said = Counter(lesion.get("decision", "") for lesion in self.lesions)
+        read = any(said[decision] for decision in DECISIONS)
+        return {"definite": said[DEFINITE], "possible": said[UNCERTAIN]} if read else {}
 
 
 def do_scan(job: Job) -> Row:
@@ -177,5 +215,8 @@ def _listed(detection: Detection) -> dict[str, Any]:
 
 
 def _row(job: Job, content: dict[str, Any], *, seconds: float, is_earlier: bool = False) -> Row:
-    diameters = tuple(row["diameter_mm"] for row in content["lesions"] if row["status"] == ACCEPTED)
-    return Row(job.scan, content["summary"], diameters, seconds, is_earlier)
+    columns = (*OF_LESIONS, *REVIEW_COLUMNS)
+    lesions = tuple({name: one[name] for name in columns if name in one} for one in content["lesions"])
+    if any(one["status"] == ACCEPTED and one["diameter_mm"] < 0 for one in lesions):
+        raise ValueError("a lesion's diameter is below 0")
+    return Row(job.scan, content["summary"], lesions, seconds, is_earlier)

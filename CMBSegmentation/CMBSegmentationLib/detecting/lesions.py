@@ -266,7 +266,8 @@ def reason_to_drop(lesion: Lesion, outside: str, rules: LesionRules) -> str:
 
 def below_threshold(peak: float, threshold: float) -> str:
     """Say why a candidate that stays below the threshold everywhere does not count."""
-    return f"probability {peak:.2f} is below the threshold {threshold:.2f}"
+    digits = next((n for n in range(2, 6) if f"{peak:.{n}f}" != f"{threshold:.{n}f}"), 6)
+    return f"probability {peak:.{digits}f} is below the threshold {threshold:.{digits}f}"
 
 
 def accepted_only(lesions: Sequence[Lesion]) -> list[Lesion]:

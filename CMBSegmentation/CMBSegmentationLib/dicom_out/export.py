@@ -103,7 +103,7 @@ def prepare_export(frames: Sequence[Frame], scan: str, export: DicomExport) -> E
         import highdicom  # noqa: F401 - asked for now, not after minutes of searching
     except ImportError as error:
         raise MachineError(
-            "DICOM results need highdicom, which is not installed.", "Install it: pip install 'slicer-cmb[dicom]'."
+            "DICOM results need highdicom, which is not installed.", "Install it: pip install highdicom."
         ) from error
     from .single_frames import as_classic
     from .source import source_headers

@@ -43,6 +43,11 @@ class Stages:
     verifier: Model | None = None
     notes: tuple[str, ...] = ()
 
+    @property
+    def judge(self) -> Model:
+        """The model whose score the threshold acts on: the last one that judges candidates."""
+        return self.verifier or self.detector
+
 
 def load_stages(
     model: str | None = None, device: str = "auto", choice: StageChoice | None = None, *, threads: int | None = None

@@ -136,6 +136,15 @@ def _scan(dataset: Path, path: Path) -> BidsScan:
     return BidsScan(path, folder.parts[0].removeprefix("sub-"), session, folder)
 
 
+def dataset_name(dataset: Path) -> str:
+    """Give the name in a dataset's description; the folder's where there is none that can be read."""
+    try:
+        name = read_json((dataset / "dataset_description.json").read_text(encoding="utf-8")).get("Name")
+    except (OSError, ValueError, AttributeError):
+        name = None
+    return name.strip() if isinstance(name, str) and name.strip() else dataset.name
+
+
 def write_dataset_description(out: Path) -> None:
     """Make a folder a BIDS derivative dataset (BIDS 1.9, "Derived dataset and pipeline description")."""
     content = {

@@ -77,7 +77,7 @@ def check_can_write_pdf() -> None:
         import reportlab  # noqa: F401
     except ImportError as error:
         raise MachineError(
-            "A PDF needs ReportLab, which is not installed.", "Install it: pip install 'slicer-cmb[report]'."
+            "A PDF needs ReportLab, which is not installed.", "Install it: pip install reportlab."
         ) from error
 
 
