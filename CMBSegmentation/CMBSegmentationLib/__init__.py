@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .running.find import find_microbleeds
     from .running.write import write_results
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "CMBError",
     "Detection",
