@@ -468,7 +468,7 @@ class CMBScribbleGrowLogic(ScriptedLoadableModuleLogic):
         reader : str
             Whose annotation it is.
         **parameters
-            Fields of `session_state.GrowParameters`, such as ``mode="parent"`` or ``folder``.
+            Fields of `study.state.GrowParameters`, such as ``mode="parent"`` or ``folder``.
 
         Returns
         -------

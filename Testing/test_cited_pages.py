@@ -1,4 +1,4 @@
-"""What comments and docstrings cite can be read: the page is there, and has the heading or section."""
+"""What comments and docstrings cite can be read: pages with their headings, and names in other modules."""
 
 from __future__ import annotations
 
@@ -33,3 +33,40 @@ def test_what_is_cited_can_be_read(source, page, section, heading):
 
 def test_pages_are_cited():
     assert len(citations()) > 30
+
+
+LIBRARIES = {
+    "CMBSegmentationLib": ROOT / "CMBSegmentation" / "CMBSegmentationLib",
+    "CMBScribbleGrowLib": ROOT / "CMBScribbleGrow" / "CMBScribbleGrowLib",
+    "CMBWeb": ROOT / "CMBWeb",
+    "cmbtraining": ROOT / "training" / "cmbtraining",
+}
+NAMED = re.compile(r"`((?:\w+\.)+(?!(?:py|json|yaml|csv|md)`)\w+)`")
+
+
+def stale(path: Path, library: Path) -> list[str]:
+    """Names in backquotes that begin with a library, or with a room of the file's own, and lead nowhere."""
+    rooms = {one.name for one in library.iterdir() if one.is_dir()}
+    found = []
+    for name in NAMED.findall(path.read_text(encoding="utf-8")):
+        parts = name.split(".")
+        at = LIBRARIES.get(parts[0])
+        if at is None and parts[0] not in rooms:
+            continue
+        left = parts if at is None else parts[1:]
+        at = at or library
+        while left and (at / left[0]).is_dir():
+            at, left = at / left[0], left[1:]
+        file = at / f"{left[0]}.py" if left and (at / f"{left[0]}.py").is_file() else at / "__init__.py"
+        left = left[1:] if file.stem != "__init__" else left
+        text = file.read_text(encoding="utf-8")
+        if any(not re.search(rf"\b{one}\b", text) for one in left):
+            found.append(name)
+    return found
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_names_in_docstrings_lead_somewhere(library):
+    files = sorted(LIBRARIES[library].rglob("*.py"))
+    found = {path.relative_to(ROOT).as_posix(): stale(path, LIBRARIES[library]) for path in files}
+    assert {path: names for path, names in found.items() if names} == {}

@@ -32,7 +32,7 @@ from rich.console import Console
 from rich.progress import track
 
 PARTS = ("validation", "training")
-AUTO = "auto"  # `stages.AUTO`; the core takes long to import
+AUTO = "auto"  # `models.loaded_models.AUTO`; the core takes long to import
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -60,7 +60,7 @@ def read_in(path: Path, name: str, series: str | None = None) -> OpenedScan:
     Raises
     ------
     CMBError
-        As `read_apart.read_scan_apart`: a file on which its reader crashes does not end the page.
+        As `CMBSegmentationLib.reading.apart.read_scan_apart`: a file on which its reader crashes does not end the page.
     """
     scan = read_scan_apart(path, series)
     return OpenedScan(scan.image, path, name, scan.notes, series=series, header=scan.header)

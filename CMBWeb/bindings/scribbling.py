@@ -272,7 +272,7 @@ class Scribbling:
                 self._show_annotation(self.session.annotation)
 
     def flag(self, flag: str, raised: bool) -> None:
-        """Raise a flag of the scan, or lower it; one of `vocabulary.SERIES_FLAGS`."""
+        """Raise a flag of the scan, or lower it; one of `annotation.words.SERIES_FLAGS`."""
         others = [one for one in self.state.series.get("flags", ()) if one != flag]
         self.rate("flags", [*others, flag] if raised else others)
 

@@ -115,14 +115,14 @@ def read_study(path: Path) -> Study:
 
 
 def write_study(path: Path, study: Study) -> None:
-    """Write an annotation file, whole or not at all; raises as `safe_write.replacing`."""
+    """Write an annotation file, whole or not at all; raises as `CMBSegmentationLib.files.atomic_file.replacing`."""
     text = json.dumps(study_to_json(study), indent=1, ensure_ascii=False, allow_nan=False)
     with replacing(path) as draft:
         draft.write_text(text + "\n", encoding="utf-8")
 
 
 def make_folder(files: StudyFiles) -> None:
-    """Make the folder of a study's files where it is not there; raises as `safe_write.replacing`."""
+    """Make the folder of a study's files where it is not there; raises as `write_study`."""
     check_names(files.folder, [files.annotation.name, files.segments.name])
     try:
         files.folder.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ class GrowSettings:
     Attributes
     ----------
     mode : str
-        One of `METHODS`: "auto" chooses between running-mean and parent (`growing.lesion.choose_mode`).
+        One of `METHODS`: "auto" chooses between running-mean and parent (`growing.lesion.grow`).
     tolerance_percent : float or None
         Of the scan's robust intensity range, 0 to 100; None finds it.
     largest_diameter_mm : float

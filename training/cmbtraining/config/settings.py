@@ -17,7 +17,7 @@ from .rules import RULES, check_together
 
 @dataclass(frozen=True)
 class Data:
-    """How scans are prepared: see `CMBSegmentationLib.detecting.model_grid.InputSpec`.
+    """How scans are prepared: see `CMBSegmentationLib.models.input_spec.InputSpec`.
 
     With several `sequences`, such as ``[T2S, SWI]``, every scan of these kinds is read by itself: the network
     has one channel and learns to take any of them, as `cmb detect` gives it one scan.
