@@ -22,17 +22,17 @@ from ..files.upload import EARLIER, Earlier, Received
 from ..page.own_process import elsewhere
 
 if TYPE_CHECKING:
-    from .desk import Desk
+    from ..page.page_session import PageSession
 
 ZIP, REPORT, PDF, SCENE = "zip", "report", "pdf", "scene"
 
 
-async def export(desk: Desk, what: str, folder: Path) -> tuple[Path, str, str]:
+async def export(desk: PageSession, what: str, folder: Path) -> tuple[Path, str, str]:
     """Write what was asked for.
 
     Parameters
     ----------
-    desk : Desk
+    desk : PageSession
     what : {"zip", "report", "pdf", "scene"}
     folder : Path
         Private; former exports in it are replaced.
@@ -69,7 +69,7 @@ async def export(desk: Desk, what: str, folder: Path) -> tuple[Path, str, str]:
     return path, f"{stem}_cmb.zip", "application/zip"
 
 
-def _files(desk: Desk, folder: Path) -> dict[str, Path]:
+def _files(desk: PageSession, folder: Path) -> dict[str, Path]:
     """Write the review's files, as the command names them, and the annotation's beside them."""
     folder.mkdir()
     files: dict[str, Path] = {}
@@ -92,19 +92,19 @@ def _files(desk: Desk, folder: Path) -> dict[str, Path]:
     return files
 
 
-def _pdf(desk: Desk, path: Path) -> Path:
+def _pdf(desk: PageSession, path: Path) -> Path:
     session = desk.reviewing.session
     if session.review is None:
         raise InputError("There is no report yet.", "Detect microbleeds first.")
     return desk.reviewing.asked(lambda: session.export_pdf(path))
 
 
-async def compare(desk: Desk, earlier: Earlier, folder: Path) -> Path:
+async def compare(desk: PageSession, earlier: Earlier, folder: Path) -> Path:
     """Compare the review with an earlier scan's results; give the page that shows both side by side.
 
     Parameters
     ----------
-    desk : Desk
+    desk : PageSession
     earlier : Earlier
     folder : Path
         Private; a former comparison in it is replaced.
@@ -139,7 +139,7 @@ def _zip(path: Path, folder: Path) -> None:
                 archive.write(file, file.relative_to(folder).as_posix(), compress_type=kind)
 
 
-def _scene(desk: Desk, path: Path) -> Path:
+def _scene(desk: PageSession, path: Path) -> Path:
     desk.scribbling.put_down()
     with tempfile.TemporaryDirectory(dir=path.parent):
         desk.app.io_manager.write_scene(path.as_posix())

@@ -10,10 +10,10 @@ from CMBSegmentationLib.review import ACCEPTED, MIMICS, REJECTED, UNCERTAIN
 from .scribbling import ERASE, PAINT, SCRIBBLE_PANEL
 
 if TYPE_CHECKING:
-    from .desk import Desk
+    from ..page.page_session import PageSession
 
 
-def actions(desk: Desk) -> dict[str, Callable[[], object]]:
+def actions(desk: PageSession) -> dict[str, Callable[[], object]]:
     """Give the action of each key, as the browser names keys."""
     state, views, reviewing, scribbling = desk.state, desk.views, desk.reviewing, desk.scribbling
 

@@ -20,7 +20,7 @@ from .lesion_rows import ALL, DESCENDING_FIRST, FILTERS, LISTED, counts_shown, p
 from .pointed_outline import PointedOutline
 
 if TYPE_CHECKING:
-    from .desk import Desk
+    from ..page.page_session import PageSession
 
 R = TypeVar("R")
 
@@ -30,12 +30,12 @@ class Reviewing:
 
     Parameters
     ----------
-    desk : Desk
+    desk : PageSession
     kept : KeptResults
         Keeps what the detector found, so that a review can be resumed without searching again.
     """
 
-    def __init__(self, desk: Desk, kept: KeptResults) -> None:
+    def __init__(self, desk: PageSession, kept: KeptResults) -> None:
         self._desk, self.state = desk, desk.state
         self.session = ReviewSession(desk.app.scene, runner=kept.runner, grower=grower)
         self._pointed = PointedOutline(desk.app.scene)

@@ -22,7 +22,7 @@ from ..page.own_process import brain_found_elsewhere
 from .growth_figure import growth_figure
 
 if TYPE_CHECKING:
-    from .desk import Desk
+    from ..page.page_session import PageSession
 
 NO_TOOL, PAINT, ERASE = "", "paint", "erase"
 EFFECTS = {NO_TOOL: SegmentationEffectNoTool, PAINT: SegmentationEffectPaint, ERASE: SegmentationEffectErase}
@@ -34,7 +34,7 @@ TOLERANCE_STEP_PERCENT = 0.5
 class Scribbling:
     """Binds a `GrowSession` to the page."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: PageSession) -> None:
         self._desk, self.state = desk, desk.state
         self._editor = desk.app.segmentation_editor
         self.session = GrowSession(desk.app.scene)

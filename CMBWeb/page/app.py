@@ -18,9 +18,9 @@ from trame_server import Server
 from trame_slicer import module as trame_slicer_module
 from trame_slicer.core import SlicerApp
 
-from ..bindings.desk import Desk
 from ..server.page_process import SECRET_VARIABLE
 from ..ui.page import build_page
+from .page_session import PageSession
 from .routes import add_routes, only_with_secret
 
 WWW = Path(__file__).parents[1] / "www"
@@ -58,7 +58,7 @@ def main() -> None:
     )
 
 
-def build(server: Server) -> Desk:
+def build(server: Server) -> PageSession:
     """Make the scene, the sessions and the page of a server."""
     server.enable_module(trame_slicer_module)
     version = int(max(path.stat().st_mtime for path in WWW.iterdir()))
@@ -68,7 +68,7 @@ def build(server: Server) -> Desk:
     )
     server.state.trame__title = "CMB"
     server.state.trame__favicon = f"{base}/favicon.svg"
-    desk = Desk(server, SlicerApp())
+    desk = PageSession(server, SlicerApp())
     build_page(server, desk)
     _load_plotly_later(server)
     return desk
@@ -83,7 +83,7 @@ def _load_plotly_later(server: Server) -> None:
     state.trame__vue_use = [*others, ["cmb.later", {"component": "TramePlotly", "plugin": plugin, "script": script}]]
 
 
-def _listen_to_parent(loop: asyncio.AbstractEventLoop, desk: Desk) -> None:
+def _listen_to_parent(loop: asyncio.AbstractEventLoop, desk: PageSession) -> None:
     """Begin with what the server's one line says; when its pipe closes, save and end."""
 
     def begin(folder: str, scan: str | None) -> None:

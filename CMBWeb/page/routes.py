@@ -9,10 +9,10 @@ from aiohttp import web
 
 from CMBSegmentationLib.errors import CMBError, told
 
-from ..bindings.desk import Desk
 from ..files.upload import receive, receive_earlier
 from ..server.names import attachment
 from ..server.page_process import SECRET_HEADER
+from .page_session import PageSession
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -31,14 +31,14 @@ def only_with_secret(secret: str) -> Callable[[web.Request, Handler], Awaitable[
     return check
 
 
-def add_routes(app: web.Application, desk: Desk) -> None:
+def add_routes(app: web.Application, desk: PageSession) -> None:
     """Add the routes of a page.
 
     Parameters
     ----------
     app : aiohttp.web.Application
         Not started yet.
-    desk : Desk
+    desk : PageSession
     """
 
     async def upload(request: web.Request) -> web.Response:

@@ -9,19 +9,19 @@ from trame_server import Server
 
 from CMBSegmentationLib.vocabulary.notice import NOTICE
 
-from ..bindings.desk import Desk
+from ..page.page_session import PageSession
 from .aria import role
-from .bar import build_bar
-from .empty import build_empty
 from .help import build_help
-from .panel import build_panel
 from .picture_tools import build_picture_tools
 from .series_choice import build_series_choice
+from .side_panel import build_panel
+from .toolbar import build_bar
+from .welcome import build_empty
 
 PANEL_PX = 440
 
 
-def build_page(server: Server, desk: Desk) -> None:
+def build_page(server: Server, desk: PageSession) -> None:
     """Build the page of a desk."""
     _theme(server)
     with VAppLayout(server, template_name="main", theme="cmb") as layout:

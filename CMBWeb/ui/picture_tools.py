@@ -5,13 +5,13 @@ from __future__ import annotations
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
-from ..bindings.desk import Desk
+from ..page.page_session import PageSession
 from .aria import named, role
 
 SLABS_MM = (0, 4, 8, 12, 16, 20)
 
 
-def build_picture_tools(desk: Desk) -> None:
+def build_picture_tools(desk: PageSession) -> None:
     """Build the strip."""
     with html.Div(classes="cmb-tools", **role("toolbar", "Picture"), v_show="has_scan"):
         v3.VIcon("mdi-contrast-box", size="small", title="Grey window: black and white")

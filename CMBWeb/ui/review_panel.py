@@ -9,9 +9,9 @@ from CMBSegmentationLib.review import ACCEPTED, MIMICS, REJECTED, UNCERTAIN
 from CMBSegmentationLib.vocabulary.regions import REGIONS, SIDES
 from CMBSegmentationLib.vocabulary.verdicts import BELOW, UNREVIEWED
 
-from ..bindings.desk import Desk
 from ..bindings.lesion_rows import ALL, LISTED
 from ..bindings.reviewing import Reviewing
+from ..page.page_session import PageSession
 from .aria import named, role
 from .lesion_table import build_lesion_table
 
@@ -31,7 +31,7 @@ VERDICTS = (
 )
 
 
-def build_review_panel(desk: Desk) -> None:
+def build_review_panel(desk: PageSession) -> None:
     """Build the panel."""
     bound = desk.reviewing
     _detect(bound)

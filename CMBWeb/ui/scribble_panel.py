@@ -10,8 +10,8 @@ from trame.widgets import vuetify3 as v3
 from CMBScribbleGrowLib.annotation import words as vocabulary
 from CMBScribbleGrowLib.growing.settings import METHODS
 
-from ..bindings.desk import Desk
 from ..bindings.scribbling import ERASE, PAINT, Scribbling
+from ..page.page_session import PageSession
 from .aria import named, role
 
 BRUSHES_MM = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
@@ -26,7 +26,7 @@ Change = tuple[Callable[..., None], str]
 """What is called with which arguments, an expression of the page's."""
 
 
-def build_scribble_panel(desk: Desk) -> None:
+def build_scribble_panel(desk: PageSession) -> None:
     """Build the panel."""
     _brush(desk)
     _growing(desk)
@@ -36,7 +36,7 @@ def build_scribble_panel(desk: Desk) -> None:
     _study(desk)
 
 
-def _brush(desk: Desk) -> None:
+def _brush(desk: PageSession) -> None:
     bound = desk.scribbling
     with html.Div(classes="cmb-row"):
         for brush, label, icon, key in ((PAINT, "Paint", "mdi-brush", "B"), (ERASE, "Erase", "mdi-eraser", "E")):
@@ -67,7 +67,7 @@ def _brush(desk: Desk) -> None:
             )
 
 
-def _growing(desk: Desk) -> None:
+def _growing(desk: PageSession) -> None:
     bound = desk.scribbling
     with html.Div(classes="cmb-row"):
         v3.VBtn(
@@ -145,7 +145,7 @@ def _growing(desk: Desk) -> None:
         )
 
 
-def _grown(desk: Desk) -> None:
+def _grown(desk: PageSession) -> None:
     bound = desk.scribbling
     html.P(
         "Paint a few voxels inside what was missed (B), then Grow (G): the mask is found by itself, and the curve "
@@ -170,7 +170,7 @@ def _grown(desk: Desk) -> None:
             )
 
 
-def _form(desk: Desk) -> None:
+def _form(desk: PageSession) -> None:
     answer = desk.scribbling.answer
     with html.Div(classes="cmb-form", v_if="answers.id", **role("group", "What the protocol asks")):
         for field, label, words in FORM:
@@ -195,7 +195,7 @@ def _form(desk: Desk) -> None:
         _text("Comment", "answers.comment", (answer, "['comment', $event.target.value]"))
 
 
-def _landmarks(desk: Desk) -> None:
+def _landmarks(desk: PageSession) -> None:
     bound = desk.scribbling
     for kind, one, title, key, what in (
         ("mimics", "Mimic", "Mimics", "M", "what looks like a microbleed and is none"),
@@ -262,7 +262,7 @@ def _record_text(bound: Scribbling, kind: str, asked: str, label: str) -> None:
     )
 
 
-def _study(desk: Desk) -> None:
+def _study(desk: PageSession) -> None:
     """Build what the protocol asks of the study as a whole, and of this scan."""
     bound = desk.scribbling
     with html.Div(classes="cmb-row cmb-line"):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
-from ..bindings.desk import Desk
+from ..page.page_session import PageSession
 from .aria import role
 
 WIDEST_PX = 640
 
 
-def build_series_choice(desk: Desk) -> None:
+def build_series_choice(desk: PageSession) -> None:
     """Build the dialog."""
     with (
         v3.VDialog(v_model=("series_shown",), max_width=WIDEST_PX, persistent=True),

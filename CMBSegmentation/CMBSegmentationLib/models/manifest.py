@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import ModelError
 from ..files.fields import Fields, WrongValueError, read_json, wrong
-from ..models.input_spec import NORMALIZATIONS, InputSpec
+from .input_spec import NORMALIZATIONS, InputSpec
 
 SCHEMA_VERSION = 1
 METADATA_KEY = "cmb_manifest"

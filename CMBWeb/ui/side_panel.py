@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trame.widgets import html
 
-from ..bindings.desk import Desk
+from ..page.page_session import PageSession
 from .aria import role
 from .review_panel import build_review_panel
 from .scribble_panel import build_scribble_panel
@@ -12,7 +12,7 @@ from .scribble_panel import build_scribble_panel
 TABS = (("review", "Read", build_review_panel), ("scribble", "Scribble", build_scribble_panel))
 
 
-def build_panel(desk: Desk) -> None:
+def build_panel(desk: PageSession) -> None:
     """Build the panel."""
     with html.Div(classes="cmb-tabs", **role("tablist", "Panels")):
         for name, label, _ in TABS:

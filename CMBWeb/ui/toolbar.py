@@ -5,7 +5,7 @@ from __future__ import annotations
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
-from ..bindings.desk import Desk
+from ..page.page_session import PageSession
 from .aria import named
 
 EXPORTS = (  # title, what it is, icon, where it is asked for
@@ -16,7 +16,7 @@ EXPORTS = (  # title, what it is, icon, where it is asked for
 )
 
 
-def build_bar(desk: Desk) -> None:
+def build_bar(desk: PageSession) -> None:
     """Build the bar."""
     html.Span("CMB", classes="cmb-brand", title="Cerebral microbleeds")
     with html.Div(classes="cmb-scan", v_if="has_scan"):

@@ -20,25 +20,25 @@ from CMBSegmentationLib.files.bundled import sample_scan
 from CMBSegmentationLib.reading.dicom.series import SeriesChoiceError
 from CMBSegmentationLib.scene import load_results
 
+from ..bindings.exporting import compare, export
+from ..bindings.keys import actions
+from ..bindings.reviewing import Reviewing
+from ..bindings.scans import OpenedScan, add_scan, read_in
+from ..bindings.scenes import check_apart, clear, open_scene
+from ..bindings.scribbling import Scribbling
+from ..bindings.views import Views
 from ..files.kept_results import KeptResults, KeptScan
 from ..files.session_folder import COMPARISON, EXPORTS, REVIEW, UPLOADS, private, queue_folder, remove
 from ..files.upload import SCENE_SUFFIX, Earlier, Received
 from ..ui.view_corner import view_corner
-from .exporting import compare, export
-from .keys import actions
-from .reviewing import Reviewing
-from .scans import OpenedScan, add_scan, read_in
-from .scenes import check_apart, clear, open_scene
-from .scribbling import Scribbling
-from .views import Views
 
 POLL_S = 0.1
 SAMPLE_NAME = "cmb-sample_T2starw"
 log = logging.getLogger(__name__)
 
 
-class Desk:
-    """One reader's desk.
+class PageSession:
+    """One reader's page: scene, sessions, and what binds them.
 
     Parameters
     ----------

@@ -5,10 +5,10 @@ from __future__ import annotations
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
-from ..bindings.desk import Desk
+from ..page.page_session import PageSession
 
 
-def build_empty(desk: Desk) -> None:
+def build_empty(desk: PageSession) -> None:
     """Build the empty state."""
     with html.Div(classes="cmb-empty", v_if="!has_scan"), html.Div(classes="cmb-empty-inner"):
         html.H1("Find cerebral microbleeds, and settle each one")
