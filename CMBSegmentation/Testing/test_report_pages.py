@@ -18,10 +18,10 @@ from test_report import Page, a_detection, an_empty_scan
 
 from CMBSegmentationLib.detecting.lesions import ACCEPTED, DROPPED, Lesion
 from CMBSegmentationLib.errors import MachineError
-from CMBSegmentationLib.report import pdf_fonts
 from CMBSegmentationLib.report.content import content_of, without_names
 from CMBSegmentationLib.report.glass_brain import glass_brain
 from CMBSegmentationLib.report.page import page_of, report_html
+from CMBSegmentationLib.report.pdf import fonts as pdf_fonts
 from CMBSegmentationLib.report.pdf import report_pdf
 from CMBSegmentationLib.report.tables import DEFINITE, DETECTED, POSSIBLE, findings_of
 

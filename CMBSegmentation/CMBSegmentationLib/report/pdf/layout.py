@@ -1,87 +1,35 @@
-"""The report as PDF: the same content as the page, laid out for paper by ReportLab."""
+"""What stands where on paper: the parts of a report in the order of reading."""
 
 from __future__ import annotations
 
-import base64
-import io
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
-from .. import __version__
-from ..errors import MachineError
-from ..vocabulary.numbers import counted
-from .content import Card, ReportContent
-from .crops import FIELD_MM, Crop
-from .glass_brain import SMALLEST_CIRCLE_MM, Projection
-from .page import SHOWN, columns_of, grouped_reasons, label, plain
-from .pdf_fonts import in_plain_font, marked_up, register_fonts, scripts_of
-from .tables import DEFINITE, POSSIBLE, CountTable
-from .words import SAY
+from ...vocabulary.numbers import counted
+from ..content import Card, ReportContent
+from ..crops import FIELD_MM
+from ..glass_brain import SMALLEST_CIRCLE_MM, Projection
+from ..page import SHOWN, columns_of, grouped_reasons, label, plain
+from ..tables import CountTable
+from ..words import SAY
+from .drawings import (
+    ACCENT,
+    QUIET,
+    RULE,
+    draw_crop,
+    draw_locator,
+    draw_projection,
+    drawing,
+)
+from .fonts import marked_up, scripts_of
 
-MARGIN_MM = 15.0
 PICTURE_MM = 36.0  # each plane on paper: a fifth larger than life
 MAP_MM = 58.0  # height of the glass brain
-ACCENT, QUIET, RULE = (0.70, 0.15, 0.12), (0.35, 0.35, 0.35), (0.75, 0.75, 0.75)
-OUTLINE, NEIGHBOUR = (1.0, 0.75, 0.15), (0.45, 0.75, 0.9)
 LEFT_TO_THE_LIST = ("config", "metrics", "parameters", "candidates")  # of models and stages: pages of it
-SEGMENT = re.compile(r"M(-?[\d.]+) (-?[\d.]+)([HV])(-?[\d.]+)")
 
 
-def report_pdf(content: ReportContent, *, dropped: bool = False) -> bytes:
-    """Lay a report out as PDF, A4.
-
-    Parameters
-    ----------
-    content : ReportContent
-    dropped : bool
-        Also list and picture the dropped candidates.
-
-    Returns
-    -------
-    bytes
-
-    Raises
-    ------
-    MachineError
-        ReportLab is not installed.
-    """
-    check_can_write_pdf()
-    from reportlab.lib.pagesizes import A4
-    from reportlab.lib.units import mm
-    from reportlab.platypus import SimpleDocTemplate
-
-    register_fonts()
-    stream = io.BytesIO()
-    document = SimpleDocTemplate(
-        stream,
-        pagesize=A4,
-        leftMargin=MARGIN_MM * mm,
-        rightMargin=MARGIN_MM * mm,
-        topMargin=MARGIN_MM * mm,
-        bottomMargin=(MARGIN_MM + 5) * mm,
-        title=f"{SAY['title']} – {content.scan_name}",
-        author=f"slicer-cmb {__version__}",
-        subject=SAY["notice"],
-        invariant=1,  # no clock in it: the same content gives the same bytes
-    )
-    layout = _Layout(content, document.width)
-    document.build(layout.story(dropped), canvasmaker=_numbered_canvas(content.scan_name))
-    return stream.getvalue()
-
-
-def check_can_write_pdf() -> None:
-    """Refuse, before any work is done, where ReportLab is missing."""
-    try:
-        import reportlab  # noqa: F401
-    except ImportError as error:
-        raise MachineError(
-            "A PDF needs ReportLab, which is not installed.", "Install it: pip install reportlab."
-        ) from error
-
-
-class _Layout:
+class Layout:
     """Flowables of one report."""
 
     def __init__(self, content: ReportContent, width: float) -> None:
@@ -213,7 +161,7 @@ class _Layout:
         return parts + [self._card(card, SAY["cmb"]) for card in content.accepted_cards]
 
     def _nothing(self) -> list[Any]:
-        from ..detecting.lesions import CANDIDATE_PROBABILITY
+        from ...detecting.lesions import CANDIDATE_PROBABILITY
 
         content = self.content
         parts = [self.text(SAY["nothing"], "heading")]
@@ -321,7 +269,7 @@ class _Layout:
         scale = min(scale, (self.width - 8 * mm) / sum(one.width_mm for one in projections))
         certainty = self.content.certainty
         drawings = [
-            _drawing(one.width_mm * scale, one.height_mm * scale, _draw_projection(one, scale, certainty))
+            drawing(one.width_mm * scale, one.height_mm * scale, draw_projection(one, scale, certainty))
             for one in projections
         ]
         return self._row(drawings)
@@ -338,11 +286,11 @@ class _Layout:
             if value is not None:
                 facts.append(self.text(f"{column.heading} {column.text(value)} {column.unit}".strip(), "cell"))
         facts.append(self.text(escape(card.position).replace(" · ", "<br/>"), "quiet", markup=True))
-        plain_row = [_drawing(side, side, _draw_crop(crop, side, outlined=False)) for crop in card.crops]
-        outlined = [_drawing(side, side, _draw_crop(crop, side, outlined=True)) for crop in card.crops]
+        plain_row = [drawing(side, side, draw_crop(crop, side, outlined=False)) for crop in card.crops]
+        outlined = [drawing(side, side, draw_crop(crop, side, outlined=True)) for crop in card.crops]
         at = card.locator
         height = min(side, side * at.height_mm / at.width_mm)
-        where = _drawing(side, side, _draw_locator(card, height * at.width_mm / at.height_mm, height, side))
+        where = drawing(side, side, draw_locator(card, height * at.width_mm / at.height_mm, height, side))
         rows = [[facts, *plain_row, where], ["", *outlined, self.text(SAY["whole_slice"], "quiet")]]
         first = self.width - 4 * (side + 1.5 * mm)
         return KeepTogether([self._grid(rows, [first] + [side + 1.5 * mm] * 4)])
@@ -383,141 +331,3 @@ def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
         else:
             rows.append((name, plain(value)))
     return rows
-
-
-Draw = Callable[[Any], None]
-"""Draws on a canvas whose origin is the lower left corner of its own place."""
-
-
-def _drawing(width: float, height: float, draw: Draw) -> Any:
-    from reportlab.platypus import Flowable
-
-    class Drawing(Flowable):
-        def __init__(self) -> None:
-            super().__init__()
-            self.width, self.height = width, height
-
-        def draw(self) -> None:
-            draw(self.canv)
-
-    return Drawing()
-
-
-def _image(png: str) -> Any:
-    from reportlab.lib.utils import ImageReader
-
-    return ImageReader(io.BytesIO(base64.b64decode(png.split(",", 1)[1])))
-
-
-def _draw_crop(crop: Crop, side: float, *, outlined: bool) -> Draw:
-    def draw(canvas: Any) -> None:
-        canvas.drawImage(_image(crop.png), 0, 0, side, side)
-        scale = side / FIELD_MM
-        if outlined:
-            canvas.setLineWidth(0.7)
-            canvas.setStrokeColorRGB(*NEIGHBOUR)
-            canvas.setDash(2, 2)
-            _stroke(canvas, crop.neighbours, scale, side)
-            canvas.setDash()
-            canvas.setStrokeColorRGB(*OUTLINE)
-            _stroke(canvas, crop.outline, scale, side)
-        canvas.setFont("CMB-Bold", 5.5)
-        plane = crop.plane
-        _letters(canvas, 2, side / 2 - 2, plane.left)
-        _letters(canvas, side - 5.5, side / 2 - 2, plane.right)
-        _letters(canvas, side / 2 - 2, side - 6.5, plane.top)
-        _letters(canvas, side / 2 - 2, 2.5, plane.bottom)
-        _letters(canvas, 2.5, side - 6.5, plane.name)
-        canvas.setStrokeColorRGB(1, 1, 1)
-        canvas.setLineWidth(0.8)
-        canvas.line(side - 6 * scale, 3.5, side - scale, 3.5)
-
-    return draw
-
-
-def _stroke(canvas: Any, path: str, scale: float, side: float) -> None:
-    """Draw the crop's SVG path (`Crop.outline`): rows grow downwards there, upwards here."""
-    for x, y, way, end in SEGMENT.findall(path):
-        x0, y0 = float(x), float(y)
-        x1, y1 = (float(end), y0) if way == "H" else (x0, float(end))
-        inside = [min(max(v, 0.0), FIELD_MM) * scale for v in (x0, y0, x1, y1)]
-        canvas.line(inside[0], side - inside[1], inside[2], side - inside[3])
-
-
-def _letters(canvas: Any, x: float, y: float, words: str) -> None:
-    """White letters with a dark rim, to be read on any grey."""
-    canvas.setFillColorRGB(0, 0, 0)
-    for dx, dy in ((-0.4, 0), (0.4, 0), (0, -0.4), (0, 0.4)):
-        canvas.drawString(x + dx, y + dy, words)
-    canvas.setFillColorRGB(1, 1, 1)
-    canvas.drawString(x, y, words)
-
-
-def _draw_locator(card: Card, width: float, height: float, side: float) -> Draw:
-    def draw(canvas: Any) -> None:
-        at = card.locator
-        left, bottom, scale = (side - width) / 2, side - height, height / at.height_mm
-        canvas.drawImage(_image(at.png), left, bottom, width, height)
-        half = FIELD_MM / 2 * scale
-        canvas.setStrokeColorRGB(*OUTLINE)
-        canvas.setLineWidth(0.8)
-        canvas.rect(left + at.x_mm * scale - half, bottom + height - at.y_mm * scale - half, 2 * half, 2 * half)
-        canvas.setFont("CMB-Bold", 5.5)
-        _letters(canvas, left + 2, bottom + height - 7, "R")
-        _letters(canvas, left + width - 6, bottom + height - 7, "L")
-
-    return draw
-
-
-def _draw_projection(one: Projection, scale: float, certainty: Mapping[int, str]) -> Draw:
-    def draw(canvas: Any) -> None:
-        width, height = one.width_mm * scale, one.height_mm * scale
-        canvas.drawImage(_image(one.png), 0, 0, width, height)
-        canvas.setStrokeColorRGB(*ACCENT)
-        canvas.setFillColorRGB(*ACCENT)
-        canvas.setLineWidth(0.8)
-        canvas.setFont("CMB", 5)
-        for mark in one.marks:
-            kind = certainty.get(mark.id, "")
-            canvas.setDash(*((1, 1) if kind == POSSIBLE else ()))
-            x, y, radius = mark.x_mm * scale, height - mark.y_mm * scale, mark.radius_mm * scale
-            canvas.circle(x, y, radius, stroke=1, fill=int(kind == DEFINITE))
-            if len(one.marks) <= 40:
-                canvas.drawString(x + radius + 1, y - 1.7, str(mark.id))
-        canvas.setFillColorRGB(*QUIET)
-        canvas.setFont("CMB", 6.5)
-        canvas.drawString(1, height / 2, one.plane.left)
-        canvas.drawRightString(width - 1, height / 2, one.plane.right)
-        canvas.drawCentredString(width / 2, height - 7, one.plane.top)
-        canvas.drawCentredString(width / 2, 2, one.plane.bottom)
-
-    return draw
-
-
-def _numbered_canvas(scan_name: str) -> Any:
-    """A canvas that writes the notice, the scan and the page's number at the foot of each page."""
-    from reportlab.lib.units import mm
-    from reportlab.pdfgen.canvas import Canvas
-
-    class NumberedCanvas(Canvas):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            self._pages: list[dict] = []
-
-        def showPage(self) -> None:
-            self._pages.append(dict(self.__dict__))
-            self._startPage()
-
-        def save(self) -> None:
-            for page in self._pages:
-                self.__dict__.update(page)
-                self.setFont("CMB", 7)
-                self.setFillColorRGB(*QUIET)
-                right = self._pagesize[0] - MARGIN_MM * mm
-                self.drawString(MARGIN_MM * mm, 11 * mm, f"{SAY['notice']} · {in_plain_font(scan_name[:70])}")
-                number = SAY["page_of"].format(page=self._pageNumber, pages=len(self._pages))
-                self.drawRightString(right, 11 * mm, number)
-                super().showPage()
-            super().save()
-
-    return NumberedCanvas
