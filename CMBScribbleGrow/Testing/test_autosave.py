@@ -17,9 +17,10 @@ from CMBScribbleGrowLib.annotation.edits import with_annotation, with_entry
 from CMBScribbleGrowLib.annotation.file import StudyFiles, open_study, read_study, write_study
 from CMBScribbleGrowLib.annotation.records import Annotation, Study
 from CMBScribbleGrowLib.annotation.segments_file import Segment, read_segments
-from CMBScribbleGrowLib.study.autosave import LATEST_S, Autosave
+from CMBScribbleGrowLib.study.autosave import Autosave
 from CMBSegmentationLib.errors import InputError, MachineError
 from CMBSegmentationLib.files import atomic_file as safe_write
+from CMBSegmentationLib.files.write_soon import LATEST_S
 
 SCAN = "sub-01_swi.nii.gz"
 

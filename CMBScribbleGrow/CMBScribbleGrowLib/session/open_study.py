@@ -19,6 +19,7 @@ import slicer
 from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.review.history import History
 from CMBSegmentationLib.scene import image_from_volume
 from CMBSegmentationLib.scene.segment_voxels import segment_ids
 
@@ -53,7 +54,7 @@ from ..scene.names import FILES_ATTRIBUTE, STUDY_ATTRIBUTE
 from ..scene.scan_grid import ScanGrid
 from ..study.linked_lesion import LinkedLesion, record_of
 from ..study.on_disk import FoundOnDisk, StudyOnDisk, all_segments, files_of_scan, find_on_disk, newest_entry
-from ..study.state import History, Snapshot, Step
+from ..study.state import GrowStep, Snapshot
 
 LANDMARKS: tuple[tuple[str, str, type[Mimic] | type[Finding]], ...] = (
     ("mimics", "Mimic", Mimic),
@@ -110,7 +111,7 @@ class OpenStudy:
         self.reader = Annotation(reader=reader).reader  # checks the name
         self.image, self.notes = image_from_volume(scan_node)
         self.grid: ScanGrid = grid_of(scan_node)
-        self.history = History()
+        self.history: History[GrowStep] = History()
         self.touched, self._writing = False, False
         kept = _kept_in_scene(scan_node)
         files = files_of_scan(_file_of(scan_node), scan_node.GetName(), folder or kept.get("folder"))
@@ -176,11 +177,11 @@ class OpenStudy:
         what : str
             Worded for the reader.
         segment, painted, key
-            As in `Step`.
+            As in `GrowStep`.
         before : Snapshot, optional
             Where undo leads; the present one if not given.
         """
-        step = Step(before or self.snapshot, after, what, segment, painted, key)
+        step = GrowStep(before or self.snapshot, after, what, key, segment, painted)
         self.show(after)
         if painted is not None:
             with self.quietly():
@@ -188,7 +189,7 @@ class OpenStudy:
         self.history.add(step)
         self.keep(segments=step.before.lesions != after.lesions)
 
-    def undo(self) -> Step | None:
+    def undo(self) -> GrowStep | None:
         """Go back by one step."""
         step = self.history.undo()
         if step is not None:
@@ -199,7 +200,7 @@ class OpenStudy:
             self.keep(segments=True)
         return step
 
-    def redo(self) -> Step | None:
+    def redo(self) -> GrowStep | None:
         """Go forward by one step that was undone."""
         step = self.history.redo()
         if step is not None:

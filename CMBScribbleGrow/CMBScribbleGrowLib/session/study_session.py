@@ -24,7 +24,7 @@ from ..growing.scan import ScanToGrow, scan_to_grow
 from ..scene import clear_curve, show_curve
 from ..study.linked_lesion import LinkedLesion
 from ..study.on_disk import SETTLED_S
-from ..study.state import GrowParameters, Snapshot, State, Status, Step
+from ..study.state import GrowParameters, GrowStep, Snapshot, State, Status
 from .open_study import OpenStudy, files_of_study
 
 P = ParamSpec("P")
@@ -202,13 +202,13 @@ class StudySession:
             self._study = None
 
     @announced
-    def undo(self) -> Step | None:
+    def undo(self) -> GrowStep | None:
         """Go back by one step; nothing that is painted meanwhile is lost."""
         step = self._ready().undo()
         return self._after(step, "Undone")
 
     @announced
-    def redo(self) -> Step | None:
+    def redo(self) -> GrowStep | None:
         """Go forward by one step that was undone."""
         step = self._ready().redo()
         return self._after(step, "Done again")
@@ -396,7 +396,7 @@ class StudySession:
     def _is_prepared(self, study: OpenStudy) -> bool:
         return self._prepared is not None and self._prepared[0] == study.nodes.scan.GetImageData().GetMTime()
 
-    def _after(self, step: Step | None, word: str) -> Step | None:
+    def _after(self, step: GrowStep | None, word: str) -> GrowStep | None:
         if step is None:
             self._tell(Status(State.READY, f"Nothing to be {'undone' if word == 'Undone' else 'done again'}."))
             return None

@@ -1,7 +1,4 @@
-"""Saving while one annotates: at most two seconds of work can be lost, whatever happens to the program.
-
-No threads: the user interface's own loop calls `Autosave.poll` from a timer.
-"""
+"""Saving while one annotates: at most two seconds of work can be lost, whatever happens to the program."""
 
 from __future__ import annotations
 
@@ -14,18 +11,13 @@ import SimpleITK as sitk
 
 from CMBSegmentationLib.errors import CMBError
 from CMBSegmentationLib.files.atomic_file import DamagedFileError, folder_lock, keep_copy, set_aside
+from CMBSegmentationLib.files.write_soon import WAIT_S, WriteSoon
 from CMBSegmentationLib.signal import Signal
 
 from ..annotation.edits import with_annotation
 from ..annotation.file import StudyFiles, make_folder, read_study, write_study
 from ..annotation.records import Annotation, Study
 from ..annotation.segments_file import Segment, read_segments, write_segments
-
-LATEST_S = 2.0  # by when an entry must be on the disk
-WAIT_S = 1.0  # leaves a timer of up to half a second and a write of half a second their share of LATEST_S
-TIMER_S = 0.5
-TOOK_LONGER = 1.5  # by which a write may take longer than the one before
-
 
 Stamp = tuple[int, int, int]
 """What changes with every write of a file: each makes a new one."""
@@ -54,10 +46,8 @@ class Autosave:
         Whose annotation is written.
     scan : SimpleITK.Image
         Gives the masks' grid.
-    wait_s : float
-        From the first unsaved change to the write, less where writing takes long; also between attempts that failed.
-    clock : callable
-        Seconds that never go back.
+    wait_s, clock
+        As `WriteSoon`.
 
     Attributes
     ----------
@@ -79,15 +69,13 @@ class Autosave:
         self._files, self._study, self._scan = files, study, scan
         self._annotation = self._on_disk = study.of(reader)
         self._segments: tuple[Segment, ...] | None = None
-        self._wait_s, self._clock = wait_s, clock
+        self._soon = WriteSoon(self._write, clock, wait_s)
         self._others: tuple[Stamp | None, list[Segment]] | None = None
-        self._due: float | None = None
-        self._took_s = 0.0
 
     @property
     def dirty(self) -> bool:
         """Whether there is anything that is not on the disk yet."""
-        return self._due is not None
+        return self._soon.dirty
 
     @property
     def study(self) -> Study:
@@ -109,37 +97,11 @@ class Autosave:
         self._annotation = annotation
         if segments is not None:
             self._segments = tuple(segments)
-        if self._due is None:
-            left = LATEST_S - TIMER_S - TOOK_LONGER * self._took_s
-            self._due = self._clock() + max(0.0, min(self._wait_s, left))
+        self._soon.changed()
 
-    def poll(self, now: float | None = None) -> bool:
-        """Write if it is time to; call it from a timer, twice a second or more often.
-
-        Parameters
-        ----------
-        now : float, optional
-            By `clock`, s.
-
-        Returns
-        -------
-        bool
-            Whether anything was written.
-
-        Raises
-        ------
-        CMBError
-            As `flush`. What was not saved is tried again `wait_s` later.
-        """
-        moment = self._clock() if now is None else now
-        if self._due is None or moment < self._due:
-            return False
-        try:
-            self.flush()
-        except CMBError:
-            self._due = moment + self._wait_s
-            raise
-        return True
+    def poll(self) -> bool:
+        """Write if it is time to, as `WriteSoon.poll`; raises as `flush`."""
+        return self._soon.poll()
 
     def flush(self) -> None:
         """Write now what is unsaved: as a study is closed, or the program.
@@ -153,19 +115,17 @@ class Autosave:
             The disk is full or failed. In either case the former files are intact and `dirty` stays true;
             where only the masks could not be written, the records were.
         """
-        if self._due is None:
-            return
-        begun = self._clock()
+        self._soon.flush()
+
+    def _write(self) -> None:
         make_folder(self._files)
         with folder_lock(self._files.folder):
             study = self._merged()
             problem = self._problem_with_segments()
             write_study(self._files.annotation, study)  # last: it names the masks
             self._study, self._on_disk = study, self._annotation
-        self._took_s = self._clock() - begun
         if problem:
             raise problem
-        self._due = None
 
     def _problem_with_segments(self) -> CMBError | None:
         """Write the masks if they changed; what stopped it must not keep the records from being saved."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
@@ -14,14 +12,14 @@ from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import CMBError, InputError
 from CMBSegmentationLib.files.atomic_file import DamagedFileError, set_aside
-from CMBSegmentationLib.reading.scan import scan_stem
+from CMBSegmentationLib.review.kept_in import kept_in
 from CMBSegmentationLib.signal import Signal
 
 from ..annotation.edits import with_annotation
 from ..annotation.file import StudyFiles, open_study
 from ..annotation.records import Annotation, Study
 from ..annotation.segments_file import Segment, grown_name, read_segments, scribble_name
-from .autosave import WAIT_S, Autosave
+from .autosave import Autosave
 from .linked_lesion import LinkedLesion, lesion_from_record
 from .state import Snapshot
 
@@ -51,27 +49,9 @@ class FoundOnDisk:
 
 
 def files_of_scan(scan_file: str, name: str, folder: str | None) -> StudyFiles | None:
-    """Tell where a scan's annotation belongs.
-
-    Parameters
-    ----------
-    scan_file : str
-        The scan's own file; empty if it has none, as one from a DICOM database.
-    name : str
-        The scan's name, for a scan without a file.
-    folder : str or None
-        Chosen by the reader; None takes the scan's own.
-
-    Returns
-    -------
-    StudyFiles or None
-        None if there is no folder: the reader has to choose one.
-    """
-    path = Path(scan_file) if scan_file else None
-    stem = scan_stem(path) if path else re.sub(r"[^\w.-]+", "_", name).strip("._-")[:80] or "scan"
-    if folder:
-        return StudyFiles(Path(folder), stem)
-    return StudyFiles(path.parent, stem) if path and path.parent.is_dir() else None
+    """Name the files of a scan's annotation, as `kept_in` says; None where there is no folder."""
+    where, stem = kept_in(scan_file, name, folder)
+    return None if where is None else StudyFiles(where, stem)
 
 
 def find_on_disk(files: StudyFiles, scan_name: str, reader: str, image: sitk.Image) -> FoundOnDisk:
@@ -222,7 +202,7 @@ class StudyOnDisk:
 
     def _save_in(self, files: StudyFiles) -> None:
         self.files = files
-        self._autosave = Autosave(files, self._study, self._reader, self._image, wait_s=WAIT_S, clock=self._clock)
+        self._autosave = Autosave(files, self._study, self._reader, self._image, clock=self._clock)
         self._autosave.noted.connect(self.noted)
         if self._segments is not None:  # what was made before there was a folder, or in another one
             self._autosave.changed(self._annotation, self._segments)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import CMBError
+from CMBSegmentationLib.review.history import Step
 
 from ..annotation.records import Annotation
 from ..growing.settings import AUTO, GrowSettings
@@ -107,64 +107,14 @@ class Snapshot:
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
-    """One thing that a reader did.
+class GrowStep(Step):
+    """One thing that an annotator did, from one `Snapshot` to the next.
 
     Attributes
     ----------
-    before, after : Snapshot
-    what : str
-        Worded for the reader: "Undone: <what>".
     segment, painted : str, int array (n, 3)
         Strokes that became lesions' own; undo paints them again, since others may be there by then.
-    key : hashable or None
-        Steps in a row with the same key are one: typing a word is not four steps.
     """
 
-    before: Snapshot
-    after: Snapshot
-    what: str
     segment: str = ""
     painted: NDArray[np.intp] | None = None
-    key: Hashable = None
-
-
-class History:
-    """What was done, and what was undone since."""
-
-    def __init__(self) -> None:
-        self._done: list[Step] = []
-        self._undone: list[Step] = []
-
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is anything to undo."""
-        return bool(self._done)
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether there is anything to redo."""
-        return bool(self._undone)
-
-    def add(self, step: Step) -> None:
-        """Take a step; what was undone before cannot be redone any more."""
-        last = self._done[-1] if self._done else None
-        if last is not None and step.key is not None and step.key == last.key and not self._undone:
-            self._done[-1] = replace(last, after=step.after)
-        else:
-            self._done.append(step)
-        self._undone.clear()
-
-    def undo(self) -> Step | None:
-        """Give the step to go back by; None if there is none."""
-        if not self._done:
-            return None
-        self._undone.append(self._done.pop())
-        return self._undone[-1]
-
-    def redo(self) -> Step | None:
-        """Give the step to go forward by; None if there is none."""
-        if not self._undone:
-            return None
-        self._done.append(self._undone.pop())
-        return self._done[-1]

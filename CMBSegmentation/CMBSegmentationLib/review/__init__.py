@@ -7,6 +7,7 @@ from .candidates import Candidate, CandidateField
 from .counts import Count, Counts, RegionCount, counts_of, readers_of, size_of, text_of
 from .grid import Grid, grid_of
 from .grower import Grower, GrowsFrom
+from .history import History, Step
 from .lesion_list import ADDED, DETECTED, MERGED, SPLIT, Numbering, Review, ReviewedLesion, listed
 from .review_file import SavedReview, from_text, on_grid, review_path, to_text
 
@@ -30,12 +31,14 @@ __all__ = [
     "Grid",
     "Grower",
     "GrowsFrom",
+    "History",
     "Numbering",
     "RegionCount",
     "Review",
     "ReviewAutosave",
     "ReviewedLesion",
     "SavedReview",
+    "Step",
     "Verdict",
     "counts_of",
     "from_text",

@@ -1,7 +1,4 @@
-"""Saving a review while one reads: at most two seconds of work can be lost, whatever happens to the program.
-
-No threads: the user interface's own loop calls `ReviewAutosave.poll` from a timer.
-"""
+"""Saving a review while one reads: at most two seconds of work can be lost, whatever happens to the program."""
 
 from __future__ import annotations
 
@@ -9,13 +6,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import CMBError, InputError
+from ..errors import InputError
 from ..files.atomic_file import DamagedFileError, folder_lock, keep_copy, replacing, set_aside
+from ..files.write_soon import WAIT_S, WriteSoon
 from ..signal import Signal
 from .grid import Grid
 from .review_file import SavedReview, from_text, on_grid, to_text
-
-WAIT_S = 1.0  # leaves a timer of half a second and a slow disk their share of the two seconds
 
 
 class ReviewAutosave:
@@ -24,10 +20,8 @@ class ReviewAutosave:
     Parameters
     ----------
     path : Path
-    wait_s : float
-        From the first unsaved change to the write; also between attempts that failed.
-    clock : callable
-        Seconds that never go back.
+    wait_s, clock
+        As `WriteSoon`.
 
     Attributes
     ----------
@@ -38,15 +32,14 @@ class ReviewAutosave:
     def __init__(self, path: Path, *, wait_s: float = WAIT_S, clock: Callable[[], float] = time.monotonic) -> None:
         self.path = path
         self.noted = Signal()
-        self._wait_s, self._clock = wait_s, clock
+        self._soon = WriteSoon(self._write, clock, wait_s)
         self._wanted: SavedReview | None = None
-        self._due: float | None = None
         self._known: str | None = None  # what the file holds as far as is known
 
     @property
     def dirty(self) -> bool:
         """Whether there is anything that is not on the disk yet."""
-        return self._due is not None
+        return self._soon.dirty
 
     def load(self, grid: Grid) -> SavedReview | None:
         """Read what is on the disk; what cannot be read, or is of another grid, is set aside and that is noted.
@@ -82,30 +75,11 @@ class ReviewAutosave:
     def changed(self, saved: SavedReview) -> None:
         """Take a new state, to be written by a later `poll`."""
         self._wanted = saved
-        if self._due is None:
-            self._due = self._clock() + self._wait_s
+        self._soon.changed()
 
     def poll(self) -> bool:
-        """Write if it is time to; call it twice a second or more often.
-
-        Returns
-        -------
-        bool
-            Whether anything was written.
-
-        Raises
-        ------
-        CMBError
-            As `flush`. What was not saved is tried again.
-        """
-        if self._due is None or self._clock() < self._due:
-            return False
-        try:
-            self.flush()
-        except CMBError:
-            self._due = self._clock() + self._wait_s
-            raise
-        return True
+        """Write if it is time to, as `WriteSoon.poll`; raises as `flush`."""
+        return self._soon.poll()
 
     def flush(self) -> None:
         """Write now what is unsaved.
@@ -117,8 +91,10 @@ class ReviewAutosave:
         MachineError
             The disk is full or failed. In either case the former file is intact and `dirty` stays true.
         """
-        if self._due is None or self._wanted is None:
-            return
+        self._soon.flush()
+
+    def _write(self) -> None:
+        assert self._wanted is not None
         text = to_text(self._wanted)
         if not self.path.parent.is_dir():
             raise InputError(
@@ -131,7 +107,6 @@ class ReviewAutosave:
             with replacing(self.path) as draft:
                 draft.write_text(text, encoding="utf-8")
         self._known = text
-        self._due = None
 
     def _on_disk(self) -> str | None:
         try:

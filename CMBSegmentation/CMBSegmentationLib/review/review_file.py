@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,9 +15,9 @@ from ..detecting.lesions import Lesion, checked_row
 from ..files.atomic_file import DamagedFileError
 from ..files.fields import Fields, read_json
 from ..reading.image_size import check_voxels
-from ..reading.scan import scan_stem
 from ..vocabulary.verdicts import Verdict
 from .grid import Flat, Grid
+from .kept_in import kept_in
 from .lesion_list import ORIGINS, Numbering, Review, ReviewedLesion
 
 SCHEMA_VERSION = 1
@@ -49,27 +48,9 @@ class SavedReview:
 
 
 def review_path(scan_file: str, name: str, folder: str | None) -> Path | None:
-    """Tell where a scan's review belongs.
-
-    Parameters
-    ----------
-    scan_file : str
-        The scan's own file; empty if it has none, as one from a DICOM database.
-    name : str
-        The scan's name, for a scan without a file.
-    folder : str or None
-        Chosen by the user; None takes the scan's own.
-
-    Returns
-    -------
-    Path or None
-        None if there is no folder: the user has to choose one.
-    """
-    own = Path(scan_file) if scan_file else None
-    stem = scan_stem(own) if own else re.sub(r"[^\w.-]+", "_", name).strip("._-")[:80] or "scan"
-    if folder:
-        return Path(folder) / (stem + ENDING)
-    return own.parent / (stem + ENDING) if own and own.parent.is_dir() else None
+    """Name the file of a scan's review, as `kept_in` says; None where there is no folder."""
+    where, stem = kept_in(scan_file, name, folder)
+    return None if where is None else where / (stem + ENDING)
 
 
 def to_text(saved: SavedReview) -> str:

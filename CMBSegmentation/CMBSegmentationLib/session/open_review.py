@@ -15,11 +15,13 @@ from ..files.atomic_file import DamagedFileError
 from ..review import (
     Grower,
     GrowsFrom,
+    History,
     Numbering,
     Review,
     ReviewAutosave,
     ReviewedLesion,
     SavedReview,
+    Step,
     from_text,
     listed,
     on_grid,
@@ -39,7 +41,6 @@ from ..scene import (
 from ..vocabulary.verdicts import BELOW
 
 DARKEST_WITHIN_MM = 1.5  # a click is rarely on a lesion's darkest voxel
-MOST_UNDONE = 200
 
 
 class OpenReview:
@@ -87,8 +88,7 @@ class OpenReview:
         self.notes: list[str] = []
         self._clock = clock
         self._shown = ShownReview(nodes)
-        self._done: list[tuple[Review, str]] = []
-        self._undone: list[tuple[Review, str]] = []
+        self._history: History[Step] = History()
         self._autosave: ReviewAutosave | None = None
         self._grower = grower
         self._grow_from: GrowsFrom | None = None
@@ -132,29 +132,29 @@ class OpenReview:
 
     def do(self, after: Review, what: str) -> None:
         """Take a step: show it, save it, remember it for undo."""
-        self._done.append((self.review, what))
-        del self._done[:-MOST_UNDONE]
-        self._undone.clear()
+        self._history.add(Step(self.review, after, what))
         self.review = after
         self.show()
 
     def undo(self) -> str | None:
         """Go back by one step, at the present threshold; give what was undone."""
-        return self._step(self._done, self._undone)
+        step = self._history.undo()
+        return None if step is None else self._go_to(step.before, step.what)
 
     def redo(self) -> str | None:
         """Go forward by one step that was undone."""
-        return self._step(self._undone, self._done)
+        step = self._history.redo()
+        return None if step is None else self._go_to(step.after, step.what)
 
     @property
     def can_undo(self) -> bool:
         """Whether there is anything to undo."""
-        return bool(self._done)
+        return self._history.can_undo
 
     @property
     def can_redo(self) -> bool:
         """Whether there is anything to redo."""
-        return bool(self._undone)
+        return self._history.can_redo
 
     def list_at(self, threshold: float) -> None:
         """List at another threshold; verdicts stay with their lesions."""
@@ -291,11 +291,7 @@ class OpenReview:
             return None
         return on_grid(saved, self.candidates.grid)
 
-    def _step(self, source: list[tuple[Review, str]], target: list[tuple[Review, str]]) -> str | None:
-        if not source:
-            return None
-        review, what = source.pop()
-        target.append((self.review, what))
+    def _go_to(self, review: Review, what: str) -> str:
         self.review = Review(self.review.threshold, review.fixed)
         self.show()
         return what
