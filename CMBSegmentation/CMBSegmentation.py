@@ -489,10 +489,10 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ):  # fmt: skip
             widget.setEnabled(hasList)
         for widget in (
-            ui.acceptButton, ui.rejectButton, ui.uncertainButton, ui.deleteButton, ui.splitButton, ui.sideSelector,
-            ui.regionSelector,
+            ui.acceptButton, ui.rejectButton, ui.uncertainButton, ui.splitButton, ui.sideSelector, ui.regionSelector,
         ):  # fmt: skip
             widget.setEnabled(hasLesion)
+        ui.deleteButton.setEnabled(hasLesion and session.current.origin == "added")
         ui.undoButton.setEnabled(session.can_undo)
         ui.redoButton.setEnabled(session.can_redo)
 

@@ -299,13 +299,24 @@ def test_a_single_lesion_is_cut_across_its_longest_extent(a_session):
     assert np.array_equal(np.sort(np.concatenate([one.voxels for one in parts])), whole.voxels)
 
 
-def test_a_deleted_lesion_comes_back_at_no_threshold(a_session):
-    a_session.delete(2)
-    for threshold in (0.3, 0.6, 0.2):
+def test_only_an_added_lesion_is_deleted_and_comes_back_at_no_threshold(a_session):
+    k, j, i = UNSEEN
+    number = a_session.add_at(ras_of(k, j, i + 1)).id
+    assert a_session.delete(number)
+    for threshold in (0.35, 0.6, 0.5):
         a_session.set_threshold(threshold)
-        assert 2 not in states(a_session)
+        assert number not in states(a_session)
     a_session.undo()
-    assert 2 in states(a_session)
+    assert states(a_session)[number] == "accepted"
+
+
+def test_what_the_detector_found_is_not_deleted_without_trace(a_session):
+    before = states(a_session)
+    assert a_session.delete(2) is None
+    assert "found by the detector" in last(a_session).message
+    assert states(a_session) == before
+    joined = a_session.merge([1, 2])
+    assert a_session.delete(joined.id) is None
 
 
 def test_a_jump_centres_the_views_at_a_fixed_field_of_view(a_session, a_scene):

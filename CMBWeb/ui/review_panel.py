@@ -228,6 +228,11 @@ def _change(bound: Reviewing) -> None:
             ("Add here", "Add a missed lesion, grown from the middle of the views (I)", bound.add_here, "false"),
             ("Split", "Part the lesion", bound.split, "current === null"),
             ("Merge", "Make one of the lesions that are ticked", bound.merge, "merging.length < 2"),
-            ("Delete", "Take the lesion off the list (Delete)", bound.delete, "current === null"),
+            (
+                "Delete",
+                "Take a lesion that you added off the list (Delete)",
+                bound.delete,
+                "!chosen || chosen.origin !== 'added'",
+            ),
         ):
             v3.VBtn(label, click=click, size="small", variant="text", title=title, disabled=(disabled,), classes="px-2")

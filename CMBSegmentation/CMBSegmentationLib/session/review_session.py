@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..errors import CMBError, InputError, told
 from ..review import (
     ACCEPTED,
+    ADDED,
     REJECTED,
     Counts,
     Grower,
@@ -445,8 +446,12 @@ class ReviewSession(DetectionSession):
 
     @noticed
     def delete(self, lesion_id: int | None = None) -> ReviewedLesion:
-        """Take a lesion off the list."""
+        """Take a lesion off the list that a reader has added; what the detector found stays, with a verdict."""
         review, lesion = self._ready(), self._chosen(lesion_id)
+        if lesion.origin != ADDED:
+            raise InputError(
+                f"CMB {lesion.id} was found by the detector: it stays on the list.", "Reject it, and say what it is."
+            )
         before = [one.id for one in self.lesions]
         review.do(deleted(review.review, lesion), f"CMB {lesion.id} deleted")
         if review.current == lesion.id:
