@@ -70,3 +70,12 @@ def test_names_in_docstrings_lead_somewhere(library):
     files = sorted(LIBRARIES[library].rglob("*.py"))
     found = {path.relative_to(ROOT).as_posix(): stale(path, LIBRARIES[library]) for path in files}
     assert {path: names for path, names in found.items() if names} == {}
+
+
+PAGES = sorted({*ROOT.glob("*.md"), *(ROOT / "Docs").rglob("*.md"), ROOT / "training" / "README.md"})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_to_files(page):
+    links = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
