@@ -54,12 +54,16 @@ def main() -> None:
     parser.add_argument("--regions", default=DEFAULT_REGIONS, help="map of regions, or none (default: the bundled)")
     parser.add_argument("--overlap", type=float, help="of neighbouring patches (default: the model's)")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="one thread each (default: one a core)")
-    parser.add_argument("--most", type=int, help="search so many scans, the first by name")
+    parser.add_argument("--most", type=int, help="search so many scans, evenly through the list")
     arguments = parser.parse_args()
 
-    subjects = sorted(p.parent for p in arguments.data.glob("sub-*/*_truth.json"))[: arguments.most]
+    subjects = sorted(p.parent for p in arguments.data.glob("sub-*/*_truth.json"))
     if not subjects:
         parser.error(f"no sub-*/*_truth.json in {arguments.data}")
+    if arguments.most:  # names begin with the protocol: the first ones would be of one scanner
+        subjects = [
+            subjects[k] for k in np.unique(np.linspace(0, len(subjects) - 1, arguments.most).round().astype(int))
+        ]
     arguments.out.mkdir(parents=True, exist_ok=True)
     todo = [(folder, arguments.out) for folder in subjects if not (arguments.out / f"{folder.name}.npz").exists()]
     given = (arguments.model, arguments.regions, arguments.overlap)
