@@ -197,17 +197,23 @@ def test_a_copy_of_what_is_replaced_is_on_the_disk_first(tmp_path, monkeypatch):
 
 MOVES = re.compile(r"\bos\.(replace|rename)\(|\.rename\(|draft\.replace\(|shutil\.move\(")
 SYNCED_THERE = {
-    "CMBSegmentationLib/files/atomic_file.py",
-    "CMBSegmentationLib/results/folder.py",  # `move_in`, and a lock
+    "files/atomic_file.py",
+    "results/folder.py",  # `move_in`, and a lock
     "bindings/exporting.py",  # an upload's name: nothing that must outlast the session
 }
 
 
 def test_files_get_their_names_in_two_places_only_which_sync_them():
-    root = Path(cli.__file__).resolve().parents[2]
+    root = Path(cli.__file__).resolve().parents[1]
     found = {
         "/".join(path.parts[-2:])
-        for folder in ("CMBSegmentation/CMBSegmentationLib", "CMBScribbleGrow/CMBScribbleGrowLib", "CMBWeb", "training")
+        for folder in (
+            "CMBSegmentation/CMBSegmentationLib",
+            "CMBScribbleGrow/CMBScribbleGrowLib",
+            "CMBCommand",
+            "CMBWeb",
+            "training",
+        )
         for path in (root / folder).rglob("*.py")
         if "tests" not in path.parts and MOVES.search(path.read_text(encoding="utf-8"))
     }

@@ -14,7 +14,7 @@ from ..detecting.regions import FIRST_TISSUE
 from ..files.csv_table import write_table
 from ..report.page import report_html
 from ..results.counts import summarise
-from ..results.folder import drafts, move_in, write_image
+from ..results.folder import check_output_folder, drafts, move_in, write_image
 from ..results.names import SCHEMA_VERSION, all_names, result_names
 from ..vocabulary.columns import REVIEW_COLUMNS
 from ..vocabulary.notice import NOTICE
@@ -40,7 +40,7 @@ def write_results(
     ----------
     detection : Detection
     out : Path
-        As `check_output_folder` left it.
+        Made if it does not exist; results of the same scan that are there are replaced.
     stem : str
         The scan's name without extension.
     notes : sequence of str
@@ -60,9 +60,12 @@ def write_results(
 
     Raises
     ------
+    InputError
+        The folder cannot be written.
     MachineError
         The disk is full or failed; nothing is left behind.
     """
+    check_output_folder(out, all_names(stem), overwrite=True)
     mapped = midplane_of(detection.provenance) is not None
     names = result_names(stem, probability=save_probability, regions=mapped)
     with drafts(out) as draft:
