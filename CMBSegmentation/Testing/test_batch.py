@@ -637,7 +637,8 @@ def test_a_worker_without_this_program_is_told_as_such(tmp_path, dark_model, a_s
 def a_cluster_of_its_own(tmp_path):
     """A scheduler and a worker as two processes, as on a cluster: the address and the scheduler."""
     started: list[subprocess.Popen] = []
-    folders = [Path(cli.__file__).parents[1], Path(__file__).parent, Path(cli.__file__).parents[2] / "CMBScribbleGrow"]
+    root = Path(cli.__file__).parents[1]
+    folders = [root, root / "CMBSegmentation", root / "CMBScribbleGrow", Path(__file__).parent]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))}
 
     def start(*arguments: str) -> subprocess.Popen:
