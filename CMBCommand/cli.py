@@ -101,7 +101,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         130 cancelled.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    parser = _parser(given[0] if given else "")
+    names = {command.name for command in COMMANDS}
+    parser = _parser(next((one for one in given if one in names), ""))
     if not given:
         parser.print_help()
         return 0
@@ -128,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser(chosen: str) -> argparse.ArgumentParser:
-    """Know all commands, and the options of the one that was chosen: only its module is loaded."""
+    """Build the parser; only the module of the chosen command is loaded, for its options."""
     parser = argparse.ArgumentParser(
         prog="cmb", description="Find cerebral microbleeds in T2*-weighted and SWI scans.", epilog=NOTICE
     )

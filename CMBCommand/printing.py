@@ -1,4 +1,4 @@
-"""What commands print: progress, and text that is not read as markup."""
+"""Printing for the commands: a progress bar, and text with its markup escaped."""
 
 from __future__ import annotations
 

@@ -80,3 +80,9 @@ def test_every_shortcut_is_told_in_a_tooltip(module):
     told = {key.strip() for told in re.findall(r"\(([^()]+)\)", tips) for key in told.split(" and ")}
     assert keys
     assert {words.get(key, key) for key in keys} <= told
+
+
+def test_no_folder_of_a_library_holds_more_than_twelve_files():
+    folders = [path for module in MODULES for path in (ROOT / module / f"{module}Lib").rglob("*") if path.is_dir()]
+    counts = {path.relative_to(ROOT).as_posix(): len(list(path.glob("*.py"))) for path in folders}
+    assert {folder: count for folder, count in counts.items() if count > 12} == {}

@@ -101,6 +101,10 @@ def results(out: Path) -> dict[str, float]:
     return {p.name: p.stat().st_mtime for p in done}
 
 
+def results_files(out: Path) -> list[Path]:
+    return sorted(out.rglob(f"*{RESULT}"))
+
+
 @pytest.fixture
 def last_takes_long(dark_model, tmp_path, a_small_head):
     """Have a model that looks at every place: three tiny scans take it a second each, the fourth half a minute.
@@ -247,6 +251,24 @@ def test_a_scan_that_was_mapped_and_read_is_counted_by_group_and_by_decision():
     cells = Row(scan, {"accepted": 4}, lesions).cells()
     assert [cells[name] for name in ("lobar", "deep", "infratentorial")] == [2, 1, 0]
     assert [cells[name] for name in ("definite", "possible")] == [1, 1]
+
+
+def test_an_exported_review_is_kept_and_counted_when_the_batch_is_started_again(
+    batch_on_cluster, tmp_path, a_small_head
+):
+    dataset = make_dataset(tmp_path / "data", a_small_head, 1)
+    assert batch_on_cluster(dataset)[0] == 0
+    (path,) = results_files(tmp_path / "out")
+    content = json.loads(path.read_text())
+    for lesion, decision in zip(content["lesions"], ("accepted", "uncertain"), strict=False):
+        lesion |= {"decision": decision, "mimic": "", "reader": "SI", "decided_at": "", "origin": "detected"}
+    content["provenance"]["review"] = {"readers": ["SI"]}
+    path.write_text(json.dumps(content))
+    before = path.read_text()
+    assert batch_on_cluster(dataset)[0] == 0
+    assert path.read_text() == before  # nothing that a reader did is searched over
+    (row,) = csv.DictReader((tmp_path / "out" / "cohort.csv").open())
+    assert (row["definite"], row["possible"]) == ("1", "1")
 
 
 def test_the_cohort_names_the_dataset_and_the_threshold_that_was_used(tmp_path):

@@ -1,4 +1,4 @@
-"""A lesion from a single voxel, with the settings of who has set none: what a review grows a missed lesion with."""
+"""Growing a lesion from a single voxel with the default settings, as a review does for a missed one."""
 
 from __future__ import annotations
 

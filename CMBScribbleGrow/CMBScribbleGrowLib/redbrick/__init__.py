@@ -1,1 +1,1 @@
-"""Annotations made in RedBrick AI, brought in."""
+"""Import of annotations made in RedBrick AI."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -13,16 +12,18 @@ from typing import Any
 import SimpleITK as sitk
 
 from ..detecting.detect import Detection, Settings
-from ..detecting.lesions import ACCEPTED
+from ..detecting.lesions import ACCEPTED, checked_row
 from ..detecting.lesions import COLUMNS as OF_LESIONS
 from ..errors import told
 from ..files.atomic_file import replacing
+from ..files.fields import Fields, read_json
 from ..files.paths import printable
 from ..files.present import check_present
 from ..models.loaded_models import StageChoice, Stages, load_stages
 from ..reading.bids import BidsScan
 from ..results.folder import check_output_folder
 from ..results.names import all_names, result_names
+from ..results.read_back import checked_verdict
 from ..running.run import Request, run
 from ..vocabulary.columns import REVIEW_COLUMNS
 from ..vocabulary.regions import GROUPS, group_of
@@ -189,13 +190,17 @@ def do_scan(job: Job) -> Row:
 def earlier_row(job: Job) -> Row | None:
     """Read what an earlier run left of a scan; None where it did not end, or a file is not as it was left."""
     stem, names = job.scan.stem, result_names(job.scan.stem, probability=False)
-    if not is_whole(job.folder, stem, job.scan.path.name, {*names.values(), stem + THUMBNAIL}):
-        return None
+    files = {*names.values(), stem + THUMBNAIL}
     try:
-        content = json.loads((job.folder / names["json"]).read_text(encoding="utf-8"))
+        content = read_json((job.folder / names["json"]).read_text(encoding="utf-8"))
+        reviewed = bool(content["provenance"].get("review"))  # exported over the search's: other files, all wanted
+        there = all((job.folder / name).is_file() for name in files)
+        if not (reviewed and there) and not is_whole(job.folder, stem, job.scan.path.name, files):
+            return None
+        content["lesions"] = [checked_row(one) | checked_verdict(one) for one in Fields(content).records("lesions")]
         seconds = sum(content["provenance"]["timings_s"].values())
         return _row(job, content, seconds=seconds, is_earlier=True)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -215,8 +220,4 @@ def _listed(detection: Detection) -> dict[str, Any]:
 
 
 def _row(job: Job, content: dict[str, Any], *, seconds: float, is_earlier: bool = False) -> Row:
-    columns = (*OF_LESIONS, *REVIEW_COLUMNS)
-    lesions = tuple({name: one[name] for name in columns if name in one} for one in content["lesions"])
-    if any(one["status"] == ACCEPTED and one["diameter_mm"] < 0 for one in lesions):
-        raise ValueError("a lesion's diameter is below 0")
-    return Row(job.scan, content["summary"], lesions, seconds, is_earlier)
+    return Row(job.scan, content["summary"], tuple(content["lesions"]), seconds, is_earlier)

@@ -1,4 +1,4 @@
-"""When to write what a person does: soon, and not at every keystroke. At most two seconds of work can be lost.
+"""Autosave timing: write soon after a change, but not at every keystroke. At most two seconds of work can be lost.
 
 No threads: the user interface's own loop calls `WriteSoon.poll` from a timer.
 """

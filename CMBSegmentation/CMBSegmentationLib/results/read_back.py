@@ -85,7 +85,7 @@ def read_result_folder(folder: Path, stem: str | None = None) -> ResultFolder:
             )
         lesions = list(content.records("lesions"))
         rows = [checked_row(one) for one in lesions]
-        reviewed = {one.whole("id"): _said(one) for one in lesions if one.text("decision", default=None) is not None}
+        reviewed = {one.whole("id"): said for one in lesions if (said := checked_verdict(one))}
         if len({row["id"] for row in rows}) < len(rows):
             raise WrongValueError("Two lesions have the same id.")
         notes = list(content.texts("notes", default=()))
@@ -116,8 +116,10 @@ def _list_of(folder: Path, stem: str | None) -> Path:
     return own[0] if own else lists[0]
 
 
-def _said(one: Fields) -> dict[str, Any]:
-    """What a reader said of a lesion, by `REVIEW_COLUMNS`."""
+def checked_verdict(one: Fields) -> dict[str, Any]:
+    """Read a reader's columns of a lesion, by `REVIEW_COLUMNS`; empty if the list was not reviewed."""
+    if one.text("decision", default=None) is None:
+        return {}
     return {name: one.text(name, default="") for name in REVIEW_COLUMNS}
 
 

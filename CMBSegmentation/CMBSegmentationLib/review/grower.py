@@ -1,4 +1,4 @@
-"""What a review needs of region growing, handed in by who has both: the growing is CMB Scribble Grow's."""
+"""Protocols for region growing in a review; the front end passes in CMB Scribble Grow's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reader did, and what was undone since: the steps that undo and redo go along."""
+"""Undo and redo: the steps that a reader took, and those taken back since."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def find_microbleeds(
     progress : callable, optional
         Called with the fraction that is done and with what is being done; it may raise `Cancelled`.
     loaded : Stages, optional
-        Models of `load_stages`, in place of the named ones, for who searches many scans.
+        Models from `load_stages`, in place of the named ones: loads them once for many scans.
 
     Returns
     -------
