@@ -10,7 +10,7 @@ QT := libxkbcommon0 libdbus-1-3 libfontconfig1 libglib2.0-0
 TESTING := dicom3tools poppler-utils chromium libatomic1 procps iproute2
 SAMPLE := Resources/SampleData/cmb-sample_T2starw.nii.gz
 
-.PHONY: demo web test soak lint benchmark clean
+.PHONY: demo web test soak lint benchmark pictures clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.ready-demo
@@ -38,6 +38,10 @@ lint: $(VENV)/.ready-test
 
 benchmark: $(VENV)/.ready-test
 	$(BIN)/python Testing/benchmark.py
+
+# The page and the report of the sample, as the README and Docs/ show them.
+pictures: $(VENV)/.ready-test
+	$(BIN)/python Testing/pictures.py
 
 # Debian's and Ubuntu's python3 comes without venv: install it where that is allowed, else say how.
 $(BIN)/python:
