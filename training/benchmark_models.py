@@ -12,8 +12,10 @@ detector alone, so that what each stage brings is seen. ``--variant`` searches t
 export would give them (`cmbtraining.benchmark.variants`): how far the figures depend on it. All figures are of
 simulated scans.
 
-``--operating-points`` writes the thresholds that allow 0.5, 1 and 2 false ones a scan on ``valdo-load``, with what they
-give, as ``export.py`` and ``export_stage.py`` take it by ``--metrics``.
+``--operating-points`` chooses the thresholds that allow 0.5, 1 and 2 false ones a scan on ``valdo-load``, gives all
+figures at these, and writes them with what they give as ``export.py`` and ``export_stage.py`` take it by ``--metrics``:
+POINTS.json for all stages, POINTS-detector-alone.json for the detector alone. What was searched once is listed at other
+thresholds in seconds.
 
 Real scans, or real heads with implanted lesions, are scored by the same rules with ``evaluate.py``: any folder in
 VALDO's layout will do (its docstring says how).
@@ -25,7 +27,7 @@ import argparse
 import json
 import multiprocessing
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,7 +40,15 @@ from CMBSegmentationLib.models.loaded_models import AUTO, StageChoice, Stages, l
 from cmbtraining.benchmark.figures import Scores, curve_figures, curve_of, figures_at
 from cmbtraining.benchmark.report import markdown, report_tables
 from cmbtraining.benchmark.report_table import print_tables
-from cmbtraining.benchmark.search import ALL_STAGES, combinations, files_of, scores_of, search, seconds_a_scan
+from cmbtraining.benchmark.search import (
+    ALL_STAGES,
+    DETECTOR_ALONE,
+    combinations,
+    files_of,
+    scores_of,
+    search,
+    seconds_a_scan,
+)
 from cmbtraining.benchmark.sets import SETS, VALDO_LOAD, BenchmarkScan, make_scan
 from cmbtraining.benchmark.threshold_choice import choose_thresholds, manifest_metrics
 from cmbtraining.benchmark.variants import INVERTED_PHASE, VARIANTS, write_variant
@@ -68,14 +78,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "verifier": _named(stages.verifier),
         "sets": {},
     }
+    compared = combinations(stages)
+    data = {name: _scans_on_disk(name, scans, options) for name, scans in sets.items()}
+    points = None if options.threshold is None else {name: {"given": options.threshold} for name in compared}
+    if options.operating_points:
+        scores, _ = _searched(sets[VALDO_LOAD], data[VALDO_LOAD], compared, results / VALDO_LOAD, points)
+        curves = {name: curve_of(by_point) for name, by_point in scores.items()}
+        chosen = {name: choose_thresholds(curve) for name, curve in curves.items()}
+        points = {name: {point: one.threshold for point, one in own.items()} for name, own in chosen.items()}
+        told = _data(VALDO_LOAD, next(iter(scores[ALL_STAGES].values())))
+        report["chosen"] = manifest_metrics(curves[ALL_STAGES], chosen[ALL_STAGES], told)
+        options.operating_points.write_text(json.dumps(report["chosen"], indent=1))
+        if DETECTOR_ALONE in curves:
+            alone = manifest_metrics(curves[DETECTOR_ALONE], chosen[DETECTOR_ALONE], told)
+            path = options.operating_points
+            path.with_name(f"{path.stem}-detector-alone.json").write_text(json.dumps(alone, indent=1))
     for name, scans in sets.items():
-        data = _scans_on_disk(name, scans, options)
-        scores, seconds = _searched(scans, data, stages, results / name, options.threshold)
+        scores, seconds = _searched(scans, data[name], compared, results / name, points)
         report["sets"][name] = _figures(name, scores, seconds, results / name)
-        if name == VALDO_LOAD and options.operating_points:
-            curve = curve_of(scores[ALL_STAGES])
-            report["chosen"] = manifest_metrics(curve, choose_thresholds(curve), report["sets"][name]["data"])
-            options.operating_points.write_text(json.dumps(report["chosen"], indent=1))
     (results / "benchmark.json").write_text(json.dumps(report, indent=1))
     (results / "benchmark.md").write_text(markdown(report), encoding="utf-8")
     print_tables(report_tables(report), Console())
@@ -117,20 +137,17 @@ def _scans_on_disk(name: str, scans: Sequence[BenchmarkScan], options: argparse.
 
 
 def _searched(
-    scans: Sequence[BenchmarkScan], data: Path, stages: Stages, results: Path, threshold: float | None
+    scans: Sequence[BenchmarkScan], data: Path, compared: Mapping[str, Stages], results: Path, points: Any
 ) -> tuple[dict[str, dict[str, Scores]], float]:
     """Search the scans of a set; give the scores by combination and operating point, and seconds a scan."""
-    compared = combinations(stages)
     files = [files_of(data, scan.subject) for scan in scans]
     for one in track(files, f"Searching {data.name}"):
-        search(one, compared, results, threshold)
+        search(one, compared, results, points)
     scores = {name: scores_of(files, results / name) for name in track(compared, "Scoring")}
     return scores, seconds_a_scan(files, results / ALL_STAGES)
 
 
 def _figures(name: str, scores: dict[str, dict[str, Scores]], seconds: float, results: Path) -> dict[str, Any]:
-    rows = next(iter(scores[ALL_STAGES].values())).rows
-    lesions, empty = sum(row.n_true for row in rows), sum(row.n_true == 0 for row in rows)
     points = {
         stages: {point: figures_at(one) for point, one in by_point.items()} for stages, by_point in scores.items()
     }
@@ -138,12 +155,19 @@ def _figures(name: str, scores: dict[str, dict[str, Scores]], seconds: float, re
         lowest = min(by_point.values(), key=lambda one: one["threshold"])
         draw_froc(lowest["rules"]["centres"]["froc"], results / f"froc-{stages.replace(' ', '-')}.png")
     return {
-        "data": f"{len(rows)} simulated scans of the benchmark set {name} (label maps 13-16, unseen in training), "
-        f"{lesions} microbleeds, {empty} scans without any; not patients",
+        "data": _data(name, next(iter(scores[ALL_STAGES].values()))),
         "seconds_a_scan": round(seconds, 1),
         "points": points,
         "curves": {stages: curve_figures(curve_of(by_point)) for stages, by_point in scores.items()},
     }
+
+
+def _data(name: str, scores: Scores) -> str:
+    lesions, empty = sum(row.n_true for row in scores.rows), sum(row.n_true == 0 for row in scores.rows)
+    return (
+        f"{len(scores.rows)} simulated scans of the benchmark set {name} (label maps 13-16, unseen in training), "
+        f"{lesions} microbleeds, {empty} scans without any; not patients"
+    )
 
 
 def _named(model: Any) -> str | None:

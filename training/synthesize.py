@@ -11,7 +11,8 @@ X tells the protocol: 1 SABRE, 2 RSS, 3 ALFA (VALDO's cohorts), 4 clinical T2*, 
 Scans are calibrated to the published figures of real ones (describe_scans.py prints both). ``--load`` says how many
 microbleeds they have: ``valdo`` as VALDO's subjects (a third without, most others with one), to measure with;
 ``training`` 1 to 40 in nine of ten scans, so that few scans hold many examples. Label maps of the brain alone are
-completed to heads.
+completed to heads. ``--realism original`` gives scans of the first ranges, as the benchmark set ``forty`` holds: with
+0 to 39 microbleeds, of the first six protocols.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ import numpy as np
 import SimpleITK as sitk
 from rich.progress import track
 
-from cmbtraining.synthesis.acquisition import ALL_PROTOCOLS
-from cmbtraining.synthesis.load import TRAINING, VALDO
+from cmbtraining.synthesis.acquisition import ALL_PROTOCOLS, PROTOCOLS
+from cmbtraining.synthesis.load import TRAINING, UNIFORM, VALDO
 from cmbtraining.synthesis.mimics import KINDS
-from cmbtraining.synthesis.realism import CALIBRATED
+from cmbtraining.synthesis.realism import CALIBRATED, ORIGINAL
 from cmbtraining.synthesis.scan import simulate
 
 
@@ -54,8 +55,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--protocols", nargs="+", choices=list(ALL_PROTOCOLS), default=list(ALL_PROTOCOLS))
-    parser.add_argument("--load", choices=[TRAINING, VALDO], default=TRAINING, help="microbleeds per scan")
+    parser.add_argument("--protocols", nargs="+", choices=list(ALL_PROTOCOLS), help="default: all there are")
+    parser.add_argument("--load", choices=[TRAINING, VALDO], default=TRAINING, help="microbleeds per calibrated scan")
+    parser.add_argument("--realism", choices=[CALIBRATED.name, ORIGINAL.name], default=CALIBRATED.name)
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
 
@@ -65,7 +67,10 @@ def main() -> None:
         maps = maps[int(first) - 1 : int(last or first)]
     if not maps:
         parser.error(f"no label maps (*.nii.gz) in {arguments.label_maps}")
-    jobs = plan(maps, arguments.protocols, arguments.count, arguments.seed, arguments.out, arguments.load)
+    original = arguments.realism == ORIGINAL.name
+    protocols = arguments.protocols or list(PROTOCOLS if original else ALL_PROTOCOLS)
+    load = UNIFORM if original else arguments.load
+    jobs = plan(maps, protocols, arguments.count, arguments.seed, arguments.out, load)
     todo = [job for job in jobs if not (job.out / job.subject / f"{job.subject}_truth.json").exists()]
     with multiprocessing.Pool(arguments.processes, initializer=_one_thread) as pool:
         for _ in track(pool.imap_unordered(run, todo), "Simulating", total=len(todo)):
@@ -86,7 +91,8 @@ def plan(maps: list[Path], protocols: list[str], count: int, seed: int, out: Pat
 
 def run(job: Job) -> None:
     """Simulate one subject; its truth file is written last and marks it done."""
-    scan = simulate(job.label_map, job.seed, protocol=job.protocol, realism=replace(CALIBRATED, load=job.load))
+    realism = ORIGINAL if job.load == UNIFORM else replace(CALIBRATED, load=job.load)
+    scan = simulate(job.label_map, job.seed, protocol=job.protocol, realism=realism)
     folder = job.out / job.subject
     folder.mkdir(parents=True, exist_ok=True)
     sitk.WriteImage(scan.image, folder / f"{job.subject}_space-T2S_desc-masked_T2S.nii.gz", True)

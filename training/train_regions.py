@@ -21,12 +21,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 
 from cmbtraining.config.settings import Config, ConfigError, load_config
+from cmbtraining.fitting.ahead import drawn_ahead
 from cmbtraining.fitting.checkpoints import CheckpointError
 from cmbtraining.fitting.distribution import Team
 from cmbtraining.fitting.run_folder import open_run
 from cmbtraining.fitting.trainer import Lesson, fit, precision
 from cmbtraining.regions.atlas import CLASSES
-from cmbtraining.regions.dataset import RegionBatches, read_heads
+from cmbtraining.regions.dataset import NEW_SHARE, RegionBatches, read_heads
 from cmbtraining.regions.loss import RegionLoss
 from cmbtraining.regions.network import build_regions_network
 
@@ -40,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--train", default="1-11", help="label maps to learn from, counted from 1")
     parser.add_argument("--validate", default="12-12")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--new-heads", type=float, default=NEW_SHARE, help="share of patches with a new head")
     parser.add_argument("overrides", nargs="*", metavar="section.key=value", help="such as training.epochs=3")
     options = parser.parse_args(arguments)
 
@@ -67,8 +69,9 @@ def train(config: Config, options: argparse.Namespace, names: list[str]) -> Path
         batch_size=settings.batch_size,
         steps=settings.steps_per_epoch,
         seed=settings.seed,
-        workers=1,
-        max_queue_size=4,
+        drawn=options.out / "heads",
+        new_share=options.new_heads,
+        **({} if settings.workers else {"workers": 1, "max_queue_size": 4}),
     )
     validation = RegionBatches(
         read_heads(options.label_maps, options.region_maps, chosen(names, options.validate)),
@@ -78,9 +81,9 @@ def train(config: Config, options: argparse.Namespace, names: list[str]) -> Path
         seed=settings.seed + 1,
         fixed=True,
     )
-    with precision(config):
+    with precision(config), drawn_ahead(training, settings.workers) as batches:
         network = build_regions_network(config.network.filters, len(CLASSES))
-        return fit(config, Lesson(network, RegionLoss(), training, validation), options.out, Team())
+        return fit(config, Lesson(network, RegionLoss(), batches, validation), options.out, Team())
 
 
 def chosen(names: list[str], which: str) -> list[str]:

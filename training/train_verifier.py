@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from cmbtraining.config.settings import Config, ConfigError, load_config
 from cmbtraining.export.calibration import calibration, fold
+from cmbtraining.fitting.ahead import drawn_ahead
 from cmbtraining.fitting.checkpoints import BEST, CheckpointError, save
 from cmbtraining.fitting.distribution import Team
 from cmbtraining.fitting.run_folder import open_run
@@ -110,18 +111,19 @@ def _rounds(
         folder = out / f"round-{number}"
         open_run(folder, config)
         batches = CandidateBatches(training, config.training, hard, seed=config.training.seed + number)
-        lesson = Lesson(
-            build_verifier(),
-            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            batches,
-            InOrder(validation, config.training.batch_size),
-            measures=[AveragePrecision(validation)],
-            monitor=AveragePrecision.NAME,
-            larger_is_better=True,
-        )
         count = 0 if hard is None else len(hard)
         print(f"round {number}: {len(training.kinds)} candidates, {count} of them false ones of the round before")
-        before = fit(config, lesson, folder, Team(), None if before is None else _weights_of(before))
+        with drawn_ahead(batches, config.training.workers) as drawn:
+            lesson = Lesson(
+                build_verifier(),
+                keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+                drawn,
+                InOrder(validation, config.training.batch_size),
+                measures=[AveragePrecision(validation)],
+                monitor=AveragePrecision.NAME,
+                larger_is_better=True,
+            )
+            before = fit(config, lesson, folder, Team(), None if before is None else _weights_of(before))
     assert before is not None
     return before
 

@@ -37,10 +37,18 @@ def made_up_scan(scan, out, inverted_phase=False):
         sitk.WriteImage(sitk.GetImageFromArray(values), str(path))
 
 
-def made_up_search(scan, compared, out, threshold):
-    """Finds both."""
-    folder = out / ALL_STAGES / "given" / scan.subject
-    folder.mkdir(parents=True)
+def made_up_search(scan, compared, out, points):
+    """Finds both, whatever the thresholds."""
+    thresholds = {"given": 0.3} if points is None else points[ALL_STAGES]
+    for point in thresholds:
+        made_up_lists(scan, out / ALL_STAGES / point / scan.subject)
+    (out / ALL_STAGES / THRESHOLDS).write_text(json.dumps(thresholds))
+    (out / ALL_STAGES / scan.subject).mkdir(exist_ok=True)
+    (out / ALL_STAGES / scan.subject / SECONDS).write_text(json.dumps({"network": 1.0}))
+
+
+def made_up_lists(scan, folder):
+    folder.mkdir(parents=True, exist_ok=True)
     truth, mimics = (sitk.GetArrayFromImage(sitk.ReadImage(str(path))) > 0 for path in (scan.truth, scan.mimics))
     labels = sitk.GetImageFromArray((truth + 2 * mimics).astype(np.uint16))
     sitk.WriteImage(labels, str(folder / f"{scan.subject}{ENDINGS['labels']}"))
@@ -48,9 +56,6 @@ def made_up_search(scan, compared, out, threshold):
         table = csv.writer(stream)
         table.writerow(["id", "status", "probability", "dropped_because"])
         table.writerows([[1, "accepted", 0.8, ""], [2, "accepted", 0.6, ""]])
-    (out / ALL_STAGES / THRESHOLDS).write_text(json.dumps({"given": 0.3}))
-    (out / ALL_STAGES / scan.subject).mkdir()
-    (out / ALL_STAGES / scan.subject / SECONDS).write_text(json.dumps({"network": 1.0}))
 
 
 def figures():
@@ -124,7 +129,7 @@ def test_from_the_command_to_report_and_operating_points(tmp_path, monkeypatch, 
     )
     written = json.loads((tmp_path / "default/benchmark.json").read_text())
     assert list(written["sets"]) == [FORTY, VALDO_LOAD]
-    assert written["sets"][FORTY]["points"][ALL_STAGES]["given"]["false_by_kind"][CALCIFICATION] == 1
+    assert written["sets"][FORTY]["points"][ALL_STAGES]["specific"]["false_by_kind"][CALCIFICATION] == 1
     assert written["chosen"] == json.loads(points.read_text())
     # one scan, its lesion at 0.8 and the calcification at 0.6: half a false one a scan is none, one is one
     assert written["chosen"]["operating_points"] == {"specific": 0.601, "balanced": 0.06, "sensitive": 0.06}

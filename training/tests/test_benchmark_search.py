@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import pytest
 import SimpleITK as sitk
 from onnx import TensorProto, helper
 
@@ -143,14 +144,23 @@ def test_what_each_later_stage_brings_is_seen(tmp_path: Path):
     assert used == {ALL_STAGES: (True, True), WITHOUT_REGIONS: (False, True), DETECTOR_ALONE: (False, False)}
 
 
-def test_a_finished_scan_is_not_searched_again(tmp_path: Path):
+def test_a_finished_scan_is_listed_at_another_threshold_and_not_searched_again(tmp_path: Path, monkeypatch):
     scan = write_scan(tmp_path / "scans")
     compared = combinations(Stages(load_model(write_detector(tmp_path / "d.onnx"), "cpu")))
     assert set(compared) == {ALL_STAGES}
-    search(scan, compared, tmp_path / "out", 0.4)
-    assert set(json.loads((tmp_path / "out" / ALL_STAGES / "thresholds.json").read_text())) == {"given"}
-    scan.image.unlink()
-    search(scan, compared, tmp_path / "out", 0.4)
+    search(scan, compared, tmp_path / "out", {ALL_STAGES: {"given": 0.4}})
+    thresholds = tmp_path / "out" / ALL_STAGES / "thresholds.json"
+    assert set(json.loads(thresholds.read_text())) == {"given"}
+    (before,) = scores_of([scan], tmp_path / "out" / ALL_STAGES).values()
+
+    monkeypatch.setattr("cmbtraining.benchmark.search.detect", lambda *given, **more: pytest.fail("searched again"))
+    search(scan, compared, tmp_path / "out", {ALL_STAGES: {"given": 0.4}})
+    (again,) = scores_of([scan], tmp_path / "out" / ALL_STAGES).values()
+    assert again == before
+    search(scan, compared, tmp_path / "out", {ALL_STAGES: {"given": 0.9999}})  # above what the detector says
+    (higher,) = scores_of([scan], tmp_path / "out" / ALL_STAGES).values()
+    assert higher.threshold == 0.9999
+    assert sum(row.n_pred for row in higher.rows) < sum(row.n_pred for row in before.rows)
 
 
 def test_the_network_runs_once_for_the_same_patches(tmp_path: Path):

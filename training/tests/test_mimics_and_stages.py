@@ -1,5 +1,6 @@
 """The simulator's mimics, the regions network's heads and loss, the verifier's examples, the benchmark set."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -173,6 +174,25 @@ def test_heads_are_kept_cut_and_drawn_alike_after_a_stop(labels, classes, monkey
     for n in (19, 3):  # in any order, without the first epoch
         np.testing.assert_array_equal(gone_on[n][0], second[n])
     assert not np.array_equal(second[3], first[3])
+
+
+def test_heads_in_a_folder_give_the_batches_that_heads_in_memory_give(labels, classes, tmp_path, monkeypatch):
+    drawn = []
+
+    def draw(labels, classes, rng):
+        drawn.append(1)
+        return dataclasses.replace(a_region_sample((40, 40, 40)), voxels=rng.random((40, 40, 40), np.float32))
+
+    monkeypatch.setattr("cmbtraining.regions.dataset.draw_sample", draw)
+    of = {"batch_size": 1, "steps": 9, "seed": 1, "pool": 2}
+    in_memory = RegionBatches([(labels, classes)], (32, 32, 32), **of)
+    in_folder = RegionBatches([(labels, classes)], (32, 32, 32), **of, drawn=tmp_path / "heads")
+    for n in range(9):
+        for ours, theirs in zip(in_folder[n], in_memory[n], strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    count = len(drawn)
+    RegionBatches([(labels, classes)], (32, 32, 32), **of, drawn=tmp_path / "heads")[8]
+    assert len(drawn) == count  # a second process finds them
 
 
 def test_a_patch_larger_than_its_head_is_filled_with_background():

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from CMBSegmentationLib.detecting.detect import Detection, Settings, detect
+from CMBSegmentationLib.detecting.detect import Detection, detect
 from CMBSegmentationLib.detecting.lesions import COLUMNS
 from CMBSegmentationLib.models.loaded_models import Stages
 from CMBSegmentationLib.models.model_file import Model
@@ -24,6 +24,7 @@ from CMBSegmentationLib.vocabulary.operating_points import operating_points
 from ..evaluation.score_files import LesionScore, SubjectScore
 from ..evaluation.scoring import find_prediction, score_subject
 from .figures import Scores
+from .kept_detection import keep, kept
 
 ALL_STAGES, WITHOUT_REGIONS, DETECTOR_ALONE = "all stages", "without regions", "detector alone"
 THRESHOLDS, SECONDS = "thresholds.json", "seconds.json"
@@ -70,7 +71,9 @@ def combinations(stages: Stages) -> dict[str, Stages]:
     return every
 
 
-def search(scan: BenchmarkFiles, compared: Mapping[str, Stages], out: Path, threshold: float | None) -> None:
+def search(
+    scan: BenchmarkFiles, compared: Mapping[str, Stages], out: Path, points: Mapping[str, Mapping[str, float]] | None
+) -> None:
     """Search one scan with every combination unless it is done, and write labels and lists of every point.
 
     Parameters
@@ -80,29 +83,32 @@ def search(scan: BenchmarkFiles, compared: Mapping[str, Stages], out: Path, thre
         Of `combinations`.
     out : Path
         ``COMBINATION/POINT/SUBJECT/`` are made in it.
-    threshold : float or None
-        In place of the operating points.
+    points : mapping or None
+        Thresholds by name, by combination; in place of the models' own operating points.
     """
+    image = read_scan(scan.image).image
     for name, stages in compared.items():
-        done = out / name / scan.subject / SECONDS
-        if done.exists():
-            continue
-        detection = detect(
-            read_scan(scan.image).image,
-            model=stages.detector,
-            settings=Settings(threshold=threshold),
-            regions=stages.regions,
-            verifier=stages.verifier,
-        )
-        points = operating_points(detection.provenance) if threshold is None else {"given": threshold}
-        for point, value in points.items():
-            _write(detection.rethresholded(value), out / name / point / scan.subject, scan.subject)
-        done.parent.mkdir(parents=True, exist_ok=True)
-        (out / name / THRESHOLDS).write_text(json.dumps(points))
-        done.write_text(json.dumps(detection.provenance["timings_s"]))  # the last: where it is, all is there
+        folder = out / name / scan.subject
+        detection = kept(folder, image)
+        if detection is None:
+            detection = detect(image, model=stages.detector, regions=stages.regions, verifier=stages.verifier)
+            keep(detection, folder)
+            (folder / SECONDS).write_text(json.dumps(detection.provenance["timings_s"]))
+        thresholds = operating_points(detection.provenance) if points is None else points[name]
+        for point, value in thresholds.items():
+            _list_at(detection, value, out / name / point / scan.subject, scan.subject)
+        (out / name / THRESHOLDS).write_text(json.dumps(dict(thresholds)))
     for stages in compared.values():
         if isinstance(stages.detector, RememberingModel):
             stages.detector.known.clear()
+
+
+def _list_at(detection: Detection, threshold: float, folder: Path, subject: str) -> None:
+    """Write the lists of a threshold; those that are there already are of the same detection, and stay."""
+    stamp = folder / "threshold"
+    if not stamp.exists() or float(stamp.read_text()) != threshold:
+        _write(detection.rethresholded(threshold), folder, subject)
+        stamp.write_text(str(threshold))
 
 
 def _write(detection: Detection, folder: Path, subject: str) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Rule = Callable[[Fields, str], Any]
 MOST_FILTERS, MOST_DEPTHS = 4096, 8
+MOST_WORKERS = 256
 LARGEST_SEED = 2**32 - 1  # of numpy's generators and of TensorFlow's
 
 
@@ -130,6 +131,7 @@ RULES: dict[str, Rule] = {
     "training.precision": _choice("float32", "float16", "bfloat16"),
     "training.xla": _flag,
     "training.ema_momentum": _limited(least=0, below=1),
+    "training.workers": _whole(least=0, most=MOST_WORKERS),
     "detection.patch_size": _optional_patch,
     "detection.overlap": _limited(least=0, most=0.9),
     "detection.threshold": _limited(above=0, below=1),

@@ -99,7 +99,8 @@ class Training:
     `learning_rate_decay` is "none" or "cosine", after `warmup_steps` in which the rate rises from 0. With
     `weight_decay` the optimiser is AdamW, else Adam; `clip_norm` limits the norm of all gradients together, 0 leaves
     it free. `precision` is "float32", or "float16" (GPUs) or "bfloat16" (also processors that have it), which
-    keep 32-bit weights; `xla` asks for compiled steps where Keras would not choose them itself.
+    keep 32-bit weights; `xla` asks for compiled steps where Keras would not choose them itself. `workers` processes
+    draw batches ahead of need (0: the training process draws them itself; not on Windows).
     """
 
     epochs: int = 5000
@@ -115,6 +116,7 @@ class Training:
     precision: str = "float32"
     xla: bool = False
     ema_momentum: float = 0.0
+    workers: int = 0
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import multiprocessing
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,6 +25,7 @@ from ..data.hard_negatives import HardNegatives
 from ..data.sampling import PatchSequence
 from ..data.splits import chosen, read_split
 from ..networks.build import build_network
+from .ahead import drawn_ahead
 from .distribution import Team, join
 from .fine_tuning import start_from
 from .losses import CombinedLoss
@@ -126,9 +129,10 @@ def train(
         patches = _patches(config, training, out, settings.steps_per_epoch, settings.seed, team, hard_negatives)
         unchanged = dataclasses.replace(config, augmentation=Augmentation())
         fixed = _patches(unchanged, validation, out, settings.validation_steps, settings.seed + 1, team)
-        lesson = Lesson(build_network(config), _loss(config), patches, fixed)
         start = None if trained is None else partial(start_from, path=trained, patches=_first_patches(patches))
-        return fit(config, lesson, out, team, start)
+        with drawn_ahead(patches, settings.workers) as batches:
+            lesson = Lesson(build_network(config), _loss(config), batches, fixed)
+            return fit(config, lesson, out, team, start)
 
 
 def compiled(config: Config) -> keras.Model:
@@ -156,9 +160,10 @@ def _patches(
     cache = out / "prepared" / side.cache
 
     def prepared() -> list[PreparedSubject]:
-        wanted = track(side.subjects, f"Preparing {side.cache}", disable=not team.leads)
-        return [prepare_subject(one, spec, cache, (hard_negatives or {}).get(one.name)) for one in wanted]
+        return [prepare_subject(one, spec, cache, (hard_negatives or {}).get(one.name)) for one in side.subjects]
 
+    if team.leads:
+        _prepare(side.subjects, spec, cache, config.training.workers)
     subjects = prepared() if team.leads else []
     team.wait(f"prepared {side.cache}")
     return PatchSequence(
@@ -172,6 +177,23 @@ def _patches(
         spacing_mm=config.data.spacing_mm,
         share=(team.process, team.processes),
     )
+
+
+def _prepare(subjects: Sequence[Subject], spec: InputSpec, cache: Path, workers: int) -> None:
+    """Prepare the subjects that are not yet, several at a time."""
+    one_by_one = partial(_keep_prepared, spec=spec, cache=cache)
+    with ExitStack() as stack:
+        if workers:
+            pool = stack.enter_context(multiprocessing.get_context("spawn").Pool(workers))
+            done = pool.imap(one_by_one, subjects)
+        else:
+            done = map(one_by_one, subjects)
+        for _ in track(done, f"Preparing {cache.name}", total=len(subjects)):
+            pass
+
+
+def _keep_prepared(subject: Subject, spec: InputSpec, cache: Path) -> None:
+    prepare_subject(subject, spec, cache)
 
 
 def _first_patches(patches: PatchSequence) -> NDArray[np.float32]:

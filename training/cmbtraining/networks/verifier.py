@@ -20,10 +20,29 @@ from ..config.settings import Training
 from ..data.candidates import KINDS
 from ..fitting.checkpoints import averaged
 
-SCALES, SHARES = (0, 2), (3, 4)  # channels: of the scan, and of what the map of regions says
+SCALES, PROBABILITY, SHARES = (0, 2), 1, (3, 4)  # channels: the scan, the detector, what the map of regions says
+PEAK_WITHIN = (8, 8, 8)  # voxels in the middle of a crop, of which the highest probability is the candidate's
+LEAST_PROBABILITY = 1e-4
 UNMAPPED_SHARE = 0.1  # of the crops, as where --regions none was given
 FILTERS = (16, 32, 64)
 DENSE = 64
+
+
+@keras.saving.register_keras_serializable("cmbtraining")
+class DetectorLogOdds(layers.Layer):
+    """What the detector says of a candidate: the log-odds (batch, 1) of its highest probability.
+
+    Given to the last layer beside what the convolutions see, so that the verifier need only learn what the detector
+    does not know.
+    """
+
+    def call(self, crops):
+        """Log-odds of crops (batch, 24, 24, 16, 5)."""
+        first = [(n - m) // 2 for n, m in zip(CROP, PEAK_WITHIN, strict=True)]
+        i, j, k = (slice(a, a + m) for a, m in zip(first, PEAK_WITHIN, strict=True))
+        peak = keras.ops.max(crops[:, i, j, k, PROBABILITY], axis=(1, 2, 3))
+        peak = keras.ops.clip(peak, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+        return keras.ops.expand_dims(keras.ops.log(peak) - keras.ops.log(1 - peak), -1)
 
 
 def build_verifier(filters: Sequence[int] = FILTERS) -> keras.Model:
@@ -49,6 +68,7 @@ def build_verifier(filters: Sequence[int] = FILTERS) -> keras.Model:
     x = layers.Concatenate()([layers.GlobalAveragePooling3D()(middle), layers.GlobalMaxPooling3D()(x)])
     x = layers.Dropout(0.3)(x)
     x = layers.Dense(DENSE, activation="relu")(x)
+    x = layers.Concatenate()([x, DetectorLogOdds(dtype="float32")(inputs)])
     return keras.Model(inputs, layers.Dense(len(KINDS), dtype="float32", name="logits")(x), name="cmb_verifier")
 
 

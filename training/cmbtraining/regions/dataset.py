@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from CMBSegmentationLib.files.atomic_file import put_in_place
+
 from .scans import ALL_PARTS, BACKGROUND, RegionSample, draw_sample
 
-NEW_SHARE = 0.15  # of the heads that are new once the pool is full
+FIRST_HEADS = 30  # the first patches have a head each
+NEW_SHARE = 0.15  # of the later patches that bring a new one
 DRAWN, CHOSEN = 0, 1  # streams of random numbers: of a head, and of a batch
 Head = tuple[sitk.Image, sitk.Image]
 
@@ -37,10 +41,15 @@ class RegionBatches(keras.utils.PyDataset):
     batch_size, steps, seed : int
     fixed : bool
         The same batches every epoch, of heads as they were drawn.
+    drawn : Path, optional
+        Folder that keeps the heads, so that several processes can share them and a run that goes on finds them;
+        without it they stay in memory.
     pool : int
-        Heads that are kept and used again, each time cut, mirrored and shaded anew: drawing one takes as
+        Newest heads that are used again, each time cut, mirrored and shaded anew: drawing one takes as
         long as learning from it. Head n depends on the seed and on n alone, and which of them a batch takes on the
         epoch and the index: a run that was stopped draws the same ones again.
+    new_share : float
+        Of the patches that bring a new head, after the first `FIRST_HEADS`.
     """
 
     def __init__(
@@ -52,10 +61,13 @@ class RegionBatches(keras.utils.PyDataset):
         steps: int,
         seed: int,
         fixed: bool = False,
+        drawn: Path | None = None,
         pool: int = 150,
+        new_share: float = NEW_SHARE,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.drawn, self.new_share = drawn, new_share
         self.heads, self.patch_size = heads, patch_size
         self.batch_size, self.steps, self.seed, self.fixed = batch_size, steps, seed, fixed
         self.epoch, self.pool = 0, pool
@@ -87,19 +99,38 @@ class RegionBatches(keras.utils.PyDataset):
         return patch_of(head, self.patch_size, rng)
 
     def _heads_until(self, number: int) -> int:
-        """How many heads there are before patch `number`: each patch brings one until the pool is full."""
-        return min(number, self.pool) + int(NEW_SHARE * max(0, number - self.pool))
+        """How many heads there are before patch `number`."""
+        first = min(FIRST_HEADS, self.pool)
+        return min(number, first) + int(self.new_share * max(0, number - first))
 
     def _head(self, number: int) -> RegionSample:
-        if number not in self._drawn:
-            rng = np.random.default_rng([self.seed, DRAWN, number])
-            labels, classes = self.heads[int(rng.integers(len(self.heads)))]
-            drawn = draw_sample(labels, classes, rng)
-            self._drawn[number] = RegionSample(drawn.voxels.astype(np.float16), drawn.truth, drawn.ventricle)
-            for old in [one for one in self._drawn if one < number - 2 * self.pool]:
-                del self._drawn[old]
-        kept = self._drawn[number]
+        if self.drawn is not None:
+            kept = self._kept(self.drawn, number)
+        else:
+            if number not in self._drawn:
+                self._drawn[number] = self._draw(number)
+                self._drawn.pop(number - 2 * self.pool, None)
+            kept = self._drawn[number]
         return RegionSample(kept.voxels.astype(np.float32), kept.truth, kept.ventricle)
+
+    def _draw(self, number: int) -> RegionSample:
+        rng = np.random.default_rng([self.seed, DRAWN, number])
+        labels, classes = self.heads[int(rng.integers(len(self.heads)))]
+        drawn = draw_sample(labels, classes, rng)
+        return RegionSample(drawn.voxels.astype(np.float16), drawn.truth, drawn.ventricle)
+
+    def _kept(self, folder: Path, number: int) -> RegionSample:
+        path = folder / f"{number}.npz"
+        if not path.exists():
+            drawn = self._draw(number)
+            folder.mkdir(parents=True, exist_ok=True)
+            draft = folder / f".{number}.{os.getpid()}.npz"
+            np.savez(draft, voxels=drawn.voxels, truth=drawn.truth, ventricle=drawn.ventricle)
+            put_in_place(draft, path)
+            (folder / f"{number - 2 * self.pool}.npz").unlink(missing_ok=True)
+            return drawn
+        with np.load(path) as stored:
+            return RegionSample(stored["voxels"], stored["truth"], stored["ventricle"])
 
 
 def varied(sample: RegionSample, rng: np.random.Generator) -> RegionSample:
