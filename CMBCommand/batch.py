@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from CMBSegmentationLib.batch.bids import dataset_name, find_scans, left_out, write_dataset_description
 from CMBSegmentationLib.batch.cluster import run_jobs, workers
 from CMBSegmentationLib.batch.cohort import write_lesions, write_page, write_table
 from CMBSegmentationLib.batch.jobs import Job, Row, earlier_row
@@ -23,7 +24,6 @@ from CMBSegmentationLib.files.fields import read_json
 from CMBSegmentationLib.files.paths import printable
 from CMBSegmentationLib.models.hardware import DEVICES, usable_cores
 from CMBSegmentationLib.models.loaded_models import StageChoice, Stages, load_stages
-from CMBSegmentationLib.reading.bids import dataset_name, find_scans, left_out, write_dataset_description
 from CMBSegmentationLib.results.folder import check_output_folder, remove_forgotten_drafts
 from CMBSegmentationLib.vocabulary.numbers import counted
 

@@ -27,11 +27,11 @@ sys.path[:0] = [str(ROOT / "CMBSegmentation"), str(ROOT / "CMBSegmentation" / "T
 import SimpleITK as sitk  # noqa: E402
 from dark_spots import ball_brain  # noqa: E402
 
+from CMBSegmentationLib.batch.bids import BidsScan, find_scans  # noqa: E402
 from CMBSegmentationLib.batch.cluster import run_jobs, workers  # noqa: E402
 from CMBSegmentationLib.batch.jobs import Job, Row, do_scan  # noqa: E402
 from CMBSegmentationLib.models.hardware import usable_cores  # noqa: E402
 from CMBSegmentationLib.models.loaded_models import Stages, load_stages  # noqa: E402
-from CMBSegmentationLib.reading.bids import BidsScan, find_scans  # noqa: E402
 from CMBSegmentationLib.running.run import Request, run  # noqa: E402
 
 

@@ -26,9 +26,9 @@ import SimpleITK as sitk  # noqa: E402
 from counted_jobs import counted  # noqa: E402
 from dark_spots import ball_brain, write_dark_voxel_model  # noqa: E402
 
+from CMBSegmentationLib.batch.bids import find_scans  # noqa: E402
 from CMBSegmentationLib.batch.cluster import run_jobs, workers  # noqa: E402
 from CMBSegmentationLib.batch.jobs import Job, Row  # noqa: E402
-from CMBSegmentationLib.reading.bids import find_scans  # noqa: E402
 
 SIDE = 64
 

@@ -24,6 +24,7 @@ from waiting import wait_until
 
 from CMBCommand import cli
 from CMBCommand.batch import _about
+from CMBSegmentationLib.batch.bids import BidsScan, dataset_name, find_scans, left_out
 from CMBSegmentationLib.batch.cluster import run_jobs, workers
 from CMBSegmentationLib.batch.cohort import _sizes
 from CMBSegmentationLib.batch.jobs import Job, Row, do_scan
@@ -31,7 +32,6 @@ from CMBSegmentationLib.detecting.detect import Settings
 from CMBSegmentationLib.errors import InputError, MachineError
 from CMBSegmentationLib.models.hardware import open_session
 from CMBSegmentationLib.models.loaded_models import StageChoice, Stages, load_stages
-from CMBSegmentationLib.reading.bids import BidsScan, dataset_name, find_scans, left_out
 
 RESULT = "_desc-cmb_lesions.json"
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from CMBSegmentationLib.batch.bids import BidsScan
 from CMBSegmentationLib.batch.cohort import write_table as write_cohort
 from CMBSegmentationLib.batch.jobs import Row
 from CMBSegmentationLib.files.csv_table import plain_cell, write_table
-from CMBSegmentationLib.reading.bids import BidsScan
 from CMBSegmentationLib.running.write import _write_table
 
 ROOT = Path(__file__).parents[2]

@@ -20,7 +20,6 @@ from ..files.fields import Fields, read_json
 from ..files.paths import printable
 from ..files.present import check_present
 from ..models.loaded_models import StageChoice, Stages, load_stages
-from ..reading.bids import BidsScan
 from ..results.folder import check_output_folder
 from ..results.names import all_names, result_names
 from ..results.read_back import checked_verdict
@@ -29,6 +28,7 @@ from ..vocabulary.columns import REVIEW_COLUMNS
 from ..vocabulary.regions import GROUPS, group_of
 from ..vocabulary.verdicts import ACCEPTED as DEFINITE
 from ..vocabulary.verdicts import DECISIONS, UNCERTAIN
+from .bids import BidsScan
 from .result_record import ENDING, is_whole, write_record
 from .thumbnail import write_thumbnail
 

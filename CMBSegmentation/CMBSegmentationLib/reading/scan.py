@@ -11,6 +11,7 @@ import SimpleITK as sitk
 
 from ..errors import InputError, MachineError
 from ..files.present import check_present
+from .doubts import doubts
 from .grid import is_same_grid
 from .image_file import reader_of
 from .nifti import is_nifti_name, read_nifti
@@ -164,13 +165,12 @@ def checked_scan(image: sitk.Image, source: Path) -> Scan:
     _check_geometry(image, source.name)
     image, gaps = without_gaps(image, source.name)
     image, shear = with_right_angles(image, source.name)
-    notes = (*gaps, *shear)
     view = sitk.GetArrayViewFromImage(image)
     if view.min() == view.max():
         raise InputError(
             f"{source.name} is the same everywhere (value {view.flat[0]:g}).", "It holds no picture; export it again."
         )
-    return Scan(image, source, notes)
+    return Scan(image, source, (*gaps, *shear, *doubts(image)))
 
 
 def _read_file(path: Path) -> sitk.Image:

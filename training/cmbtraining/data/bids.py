@@ -11,7 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from CMBScribbleGrowLib.annotation.segments_file import read_segments
-from CMBSegmentationLib.reading.bids import BidsScan, find_scans
+from CMBSegmentationLib.batch.bids import BidsScan, find_scans
 from CMBSegmentationLib.reading.scan import read_scan
 
 from .dataset import DatasetError

@@ -23,6 +23,7 @@ from CMBSegmentationLib.models.input_spec import CROP
 from CMBSegmentationLib.models.manifest import SCHEMA_VERSION, Manifest
 from CMBSegmentationLib.models.model_file import load_model
 
+from ..benchmark.threshold_choice import DEFAULT
 from ..data.candidates import KINDS
 from ..regions.atlas import CLASSES
 from ..regions.scans import SPACING_MM
@@ -63,7 +64,7 @@ def stage_manifest(
         "task": task,
         "sequences": ("T2S", "SWI"),
         "overlap": 0.0,
-        "threshold": metrics.get("operating_points", {}).get("sensitive", STAGE_THRESHOLD),  # what is missed is lost
+        "threshold": metrics.get("operating_points", {}).get(DEFAULT, STAGE_THRESHOLD),
         "min_volume_mm3": 0.0,
         "training": training,
         "metrics": metrics,

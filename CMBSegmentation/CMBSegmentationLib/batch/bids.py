@@ -12,7 +12,7 @@ from pathlib import Path
 from .. import __version__
 from ..errors import InputError
 from ..files.fields import read_json
-from .scan import scan_stem
+from ..reading.scan import scan_stem
 
 NAME = re.compile(r"(?P<entities>sub-[^_]+(_[^_]+)*)_(?P<suffix>[A-Za-z0-9]+)(?P<extension>\.nii(\.gz)?)")
 SUFFIX = re.compile(r"T2starw|T2star|swi|MEGRE|GRE[A-Za-z0-9]*")  # T2star: BIDS 1.0 to 1.4; MEGRE: since 1.5
