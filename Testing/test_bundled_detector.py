@@ -101,8 +101,8 @@ def test_every_bundled_model_is_pinned_and_says_what_is_known_of_it():
         assert model.manifest.name == path.stem
         assert model.manifest.license == "Apache-2.0"
         assert "simulated scans only" in model.manifest.intended_use
-        assert 5e4 <= model.manifest.training["parameters"] <= 2e6
-    assert sum(path.stat().st_size for path in bundled_models()) <= 15e6
+        assert 5e4 <= model.manifest.training["parameters"] <= 3e6
+    assert sum(path.stat().st_size for path in bundled_models()) <= 20e6
 
 
 def test_the_bundled_verifier_goes_with_the_bundled_detector():
@@ -110,7 +110,7 @@ def test_the_bundled_verifier_goes_with_the_bundled_detector():
     assert stages.verifier is not None
     assert stages.notes == ()
     points = stages.verifier.manifest.metrics["operating_points"]
-    assert stages.verifier.manifest.threshold == points["sensitive"] < points["balanced"] < points["specific"]
+    assert points["sensitive"] < points["balanced"] == stages.verifier.manifest.threshold < points["specific"]
 
 
 def test_the_default_model_is_found_by_name_and_by_nothing():

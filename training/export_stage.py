@@ -43,6 +43,8 @@ def main() -> int:
 
     import keras
 
+    # Keras must know the verifier's own layer before it reads one
+    import cmbtraining.networks.verifier  # noqa: F401
     from cmbtraining.export.onnx_export import ExportError
     from cmbtraining.export.stage_export import export_stage, stage_manifest
 

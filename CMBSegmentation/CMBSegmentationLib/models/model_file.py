@@ -17,9 +17,9 @@ from .hardware import open_session
 from .manifest import METADATA_KEY, Manifest, parse_manifest
 
 BUNDLED_SHA256: dict[str, str] = {
-    "cmb-detector-simulated.onnx": "8ee92738e5e3a487b47bbb59908d7b3af776314b5850f48168050a451c18fbe3",
-    "cmb-regions-simulated.onnx": "21c7dc9e0f1ce33b186fa32c617cb5515a71cae9d938fdfc08fb2d0d627dd20e",
-    "cmb-verifier-simulated.onnx": "7a91105ef1b9b1545f03add466ede98e510806cf17d81a23f3e289c8574d73c1",
+    "cmb-detector-simulated.onnx": "8c507e5da16723afd497572a87533c240d3fd208d147370d6fc561c99487a507",
+    "cmb-regions-simulated.onnx": "cad37440f0f4712e24fb72a80a0b7b9c076ed0e0801c0648e59516a91ab50923",
+    "cmb-verifier-simulated.onnx": "dfc4476cb6ba5f157bf5577f709fce2e6962f6db5b9fc577aeac0526056abb6b",
 }
 DEFAULT_MODEL = "cmb-detector-simulated"
 DEFAULT_REGIONS = "cmb-regions-simulated"
