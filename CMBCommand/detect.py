@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from CMBSegmentationLib.detecting.lesions import Lesion
-from CMBSegmentationLib.results.counts import summarise
+from CMBSegmentationLib.results.counts import counts_of
+from CMBSegmentationLib.results.summary import sentence_of
 from CMBSegmentationLib.running.options import add_detect_options, request_from
 from CMBSegmentationLib.running.run import Outcome
 from CMBSegmentationLib.running.run import run as search
@@ -36,11 +37,11 @@ def _print_outcome(outcome: Outcome, page: Console) -> None:
     detection = outcome.detection
     for note in outcome.notes:
         page.print(f"Note: {plain(note)}", highlight=False, soft_wrap=True)
-    if detection.accepted:
-        page.print(_lesion_table(detection.accepted[:MOST_ROWS]))
-    if len(detection.accepted) > MOST_ROWS:
-        page.print(f"… and {len(detection.accepted) - MOST_ROWS} more, see the list.")
-    page.print(summarise(detection.lesions)["sentence"], highlight=False, soft_wrap=True)
+    if detection.listed:
+        page.print(_lesion_table(detection.listed[:MOST_ROWS]))
+    if len(detection.listed) > MOST_ROWS:
+        page.print(f"… and {len(detection.listed) - MOST_ROWS} more, see the list.")
+    page.print(sentence_of(counts_of(detection.lesions)), highlight=False, soft_wrap=True)
     page.print(f"Model: {detection.provenance['model']['name']}, on {detection.provenance['device']}.", highlight=False)
     training = detection.provenance["model"]["training"].get("statement")
     if training:

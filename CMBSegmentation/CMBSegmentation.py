@@ -627,7 +627,7 @@ class CMBSegmentationLogic(ScriptedLoadableModuleLogic):
             f"R {m.r_mm:.1f}  A {m.a_mm:.1f}  S {m.s_mm:.1f} mm", f"signal loss {100 * m.contrast:.0f} %",
             f"elongation {m.elongation:.1f}",
         ]  # fmt: skip
-        said = lesion.row()["dropped_because"]
+        said = lesion.as_lesion().why_not_listed
         if lesion.verdict is not None and not said:
             said = lesion.verdict.decision + (f" by {lesion.verdict.reader}" if lesion.verdict.reader else "")
         return " · ".join(words) + (f"\n{said}" if said else "")
@@ -646,10 +646,10 @@ class CMBSegmentationLogic(ScriptedLoadableModuleLogic):
             return _("No list yet: choose a scan and click Detect microbleeds.")
         counts = session.counts
         line = _("{definite} definite, {possible} possible, {rejected} rejected, {left} without a verdict.").format(
-            definite=counts.total.definite,
-            possible=counts.total.possible,
+            definite=counts.definite,
+            possible=counts.possible,
             rejected=counts.rejected,
-            left=counts.unreviewed,
+            left=counts.not_read,
         )
         line += " " + _("Class {count}.").format(count=counts.count_class)
         if counts.pattern:

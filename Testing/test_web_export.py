@@ -39,7 +39,7 @@ def test_the_zip_holds_the_decisions(reading, tmp_path):
     (table,), (labels,) = tmp_path.glob("*_lesions.csv"), tmp_path.glob("*_desc-cmb_dseg.nii.gz")
     rows = {int(row["id"]): row for row in csv.DictReader(io.StringIO(table.read_text()))}
     decided = [tuple(rows[one][name] for name in ("decision", "mimic", "status")) for one in ids[:3]]
-    assert decided == [("accepted", "", "accepted"), ("rejected", "vessel", "dropped"), ("", "", "accepted")]
+    assert decided == [("accepted", "", "kept"), ("rejected", "vessel", "kept"), ("none", "", "kept")]
     assert len(list(tmp_path.glob("*_report.html"))) == 1
     labelled = set(np.unique(sitk.GetArrayFromImage(sitk.ReadImage(str(labels)))))
     assert labelled == {0, *ids} - {ids[1]}
@@ -141,7 +141,7 @@ def earlier_visit(folder, results, without):
     content = json.loads(listed.read_text())
     content["provenance"]["input"] = identity_provenance(read_scan(folder / "earlier.nii.gz").image, None)
     rows = [row for row in content["lesions"] if row["id"] != without]
-    like = next(row for row in rows if row["status"] == "accepted")
+    like = next(row for row in rows if row["status"] == "kept")
     gone = dict(zip(("r_mm", "a_mm", "s_mm"), place_apart(results, content["lesions"]), strict=True))
     content["lesions"] = [*rows, {**like, **gone, "id": GONE}]
     for row in content["lesions"]:

@@ -14,9 +14,9 @@ COLUMNS = (
     ("No.", "The lesion's number; it stays the same at every threshold"),
     ("Verdict", "accepted, uncertain, rejected; unreviewed or dropped where there is none"),
     ("Ø mm", "Diameter of the sphere of equal volume"),
-    ("Prob.", "The detector's highest probability in the lesion"),
+    ("Prob.", "What the threshold acts on: the last stage's probability"),
     ("Note", "The mimic, or why it was dropped"),
-    ("Verif.", "The second stage's score"),
+    ("Det.", "The first stage's highest probability, where a second stage looked again"),
     ("Region", "Region of MARS"),
     ("Side", "left, right or midline"),
     ("Loss %", "Signal loss against the tissue around"),
@@ -140,7 +140,7 @@ class LesionTable:
 
 def _cells(lesion: ReviewedLesion) -> list[Any]:
     m = lesion.lesion
-    note = lesion.verdict.mimic if lesion.verdict and lesion.verdict.mimic else lesion.row()["dropped_because"]
+    note = lesion.verdict.mimic if lesion.verdict and lesion.verdict.mimic else lesion.as_lesion().why_not_listed
     if not note and lesion.origin != "detected":
         note = lesion.origin
     return [
@@ -149,7 +149,7 @@ def _cells(lesion: ReviewedLesion) -> list[Any]:
         round(m.diameter_mm, 1),
         round(m.probability, 2),
         note,
-        "" if m.verifier is None else round(m.verifier, 2),
+        "" if m.detector in (None, m.probability) else round(m.detector, 2),
         m.region,
         m.side,
         round(100 * m.contrast),

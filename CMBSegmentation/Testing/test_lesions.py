@@ -32,7 +32,7 @@ def empty():
 def test_voxels_that_touch_at_a_corner_are_one_lesion(empty):
     empty[5, 5, 5] = empty[6, 6, 6] = 0.9
     lesions, labels = listed(empty)
-    assert [lesion.status for lesion in lesions] == ["accepted"]
+    assert [lesion.status for lesion in lesions] == ["kept"]
     assert sitk.GetArrayFromImage(labels).sum() == 2
 
 
@@ -134,10 +134,10 @@ def test_contrast_stays_between_minus_one_and_one(empty, signal, contrast):
 
 def test_a_candidate_that_just_reaches_the_threshold_is_accepted_and_listed_once(empty):
     empty[10, 10, 10] = 0.5
-    assert [lesion.status for lesion in listed(empty, threshold=0.5)[0]] == ["accepted"]
+    assert [lesion.status for lesion in listed(empty, threshold=0.5)[0]] == ["kept"]
 
 
-@pytest.mark.parametrize(("side", "status"), [(8, "accepted"), (9, "dropped")])
+@pytest.mark.parametrize(("side", "status"), [(8, "kept"), (9, "dropped")])
 def test_without_other_rules_what_is_larger_than_a_ball_of_ten_millimetres_is_dropped(empty, side, status):
     empty[4 : 4 + side, 4 : 4 + side, 4 : 4 + side] = 0.9  # 512 and 729 mm³; the ball has 524
     assert [lesion.status for lesion in listed(empty)[0]] == [status]

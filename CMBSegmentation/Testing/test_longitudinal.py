@@ -10,13 +10,13 @@ import SimpleITK as sitk
 
 from CMBSegmentationLib.compare.align import GONE, NEW, NOT_SEEN, STABLE, Visit, compare, register
 from CMBSegmentationLib.detecting.brain_mask import brain_mask
-from CMBSegmentationLib.detecting.lesions import ACCEPTED, DROPPED, Lesion
+from CMBSegmentationLib.detecting.lesions import Lesion
 from CMBSegmentationLib.files.bundled import sample_scan
 
 
 def a_lesion(number: int, lps, because: str = "") -> Lesion:
     r, a, s = -lps[0], -lps[1], lps[2]
-    return Lesion(number, DROPPED if because else ACCEPTED, r, a, s, 14, 3, 1, 0.6, 0.9, dropped_because=because)
+    return Lesion(number, "dropped" if because else "kept", r, a, s, 14, 3, 1, 0.6, 0.9, dropped_because=because)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
-from ..detecting.lesions import Lesion, accepted_only
+from ..detecting.lesions import Lesion, listed
 from ..errors import InputError
 from .match import MATCH_MM, match_centres
 
@@ -30,7 +30,7 @@ class Visit:
     brain : SimpleITK.Image
         Mask on the same grid.
     lesions : sequence of Lesion
-        Accepted and dropped, as in `Detection.lesions`.
+        All of them, as in `Detection.lesions`.
     """
 
     image: sitk.Image
@@ -112,7 +112,7 @@ def _coarse(image: sitk.Image) -> sitk.Image:
 
 
 def compare(first: Visit, second: Visit, transform: sitk.Transform | None = None) -> list[Change]:
-    """Call each accepted lesion of either visit stable, new, gone or not seen.
+    """Call each listed lesion of either visit stable, new, gone or not seen.
 
     A lesion without a partner is not called new or gone where the other scan could not have shown it:
     outside its brain, or where it has a candidate that was dropped.
@@ -131,7 +131,7 @@ def compare(first: Visit, second: Visit, transform: sitk.Transform | None = None
     """
     forth = transform or register(first, second)
     back = forth.GetInverse()
-    before, after = accepted_only(first.lesions), accepted_only(second.lesions)
+    before, after = listed(first.lesions), listed(second.lesions)
     moved = [back.TransformPoint(_lps(lesion)) for lesion in after]
     partners = dict(match_centres([_lps(lesion) for lesion in before], moved))
     changes = []
@@ -156,9 +156,9 @@ def _not_shown(point: Point, visit: Visit) -> str:
         return "its place is outside the scan"
     if not _near_brain(visit.brain, index):
         return "its place is outside the brain"
-    dropped = [lesion for lesion in visit.lesions if lesion.dropped_because]
+    dropped = [lesion for lesion in visit.lesions if lesion.why_not_listed]
     near = match_centres([point], [_lps(lesion) for lesion in dropped], MATCH_MM)
-    return f"a candidate there was dropped ({dropped[near[0][1]].dropped_because})" if near else ""
+    return f"a candidate there was dropped ({dropped[near[0][1]].why_not_listed})" if near else ""
 
 
 def _near_brain(brain: sitk.Image, index: tuple[int, ...]) -> bool:

@@ -15,12 +15,13 @@ import SimpleITK as sitk
 from jinja2 import Environment, StrictUndefined, Template
 
 from ..detecting.detect import Detection
-from ..detecting.lesions import ACCEPTED, Lesion
+from ..detecting.lesions import Lesion
 from ..files.csv_table import write_table
 from ..reading.scan_identity import ScanIdentity, doubts
 from ..report.crops import FIELD_MM, Crop, Window, display_window, lesion_crops
 from ..results.folder import drafts, move_in
 from ..vocabulary.notice import NOTICE
+from ..vocabulary.verdicts import KEPT, UNDECIDED
 from .align import GONE, NEW, NOT_SEEN, STABLE, Change, Visit, compare, register
 
 STATUSES = (NEW, GONE, STABLE, NOT_SEEN)
@@ -161,9 +162,7 @@ def _moved(lesion: Lesion | None, transform: sitk.Transform) -> Lesion:
     """The place of a lesion in the other scan, as a lesion without voxels."""
     assert lesion is not None  # one of the two scans shows it
     left, posterior, superior = transform.TransformPoint((-lesion.r_mm, -lesion.a_mm, lesion.s_mm))
-    return replace(
-        lesion, id=NO_LESION, status=ACCEPTED, dropped_because="", r_mm=-left, a_mm=-posterior, s_mm=superior
-    )
+    return replace(lesion, id=NO_LESION, status=KEPT, decision=UNDECIDED, r_mm=-left, a_mm=-posterior, s_mm=superior)
 
 
 def _movement(transform: sitk.Transform) -> dict[str, float]:

@@ -28,6 +28,8 @@ SAY = {
     "not_assessed": "not assessed",
     "candidates_dropped": "Candidates dropped",
     "rejected_by_reader": "Rejected by the reader",
+    "not_reviewed": "not reviewed",
+    "left_to_read": "Detected, not read yet",
     "at_least": "at least ",
     "paste": "To paste into a text (one click selects it)",
     "repaired": "Repaired on reading",
@@ -36,7 +38,10 @@ SAY = {
         "has it. The HTML report shows it."
     ),
     "tables": "Counts",
-    "tables_note_read": "Definite: accepted by the reader; possible: the reader is uncertain; detected: not read yet.",
+    "tables_note_read": (
+        "Definite: accepted by the reader; possible: the reader is uncertain; detected: not read yet, and counted "
+        "nowhere but here."
+    ),
     "tables_note_unread": "Detected by the program; no reader has called any of them definite or possible yet.",
     "tables_no_regions": (
         "Regions and sides were not assessed, so that MARS and BOMBS cannot be filled; what is known is the size."

@@ -10,7 +10,7 @@ from ...vocabulary.numbers import counted
 from ..content import Card, ReportContent
 from ..crops import FIELD_MM
 from ..glass_brain import SMALLEST_CIRCLE_MM, Projection
-from ..page import SHOWN, columns_of, grouped_reasons, label, plain
+from ..page import SHOWN, cell, columns_of, grouped_reasons, label, plain
 from ..tables import CountTable
 from ..words import SAY
 from .drawings import (
@@ -84,7 +84,7 @@ class Layout:
         parts = [Spacer(1, 12), self.text(content.sentence, "sentence"), Spacer(1, 8)]
         if content.notes:
             parts += [self.text(SAY["repaired"], "heading"), *[self.text(f"• {note}") for note in content.notes]]
-        parts += self._findings() if content.accepted else self._nothing()
+        parts += self._findings() if content.listed else self._nothing()
         if dropped and content.dropped:
             parts += self._dropped()
         parts += [self.text(SAY["methods"], "heading"), self.text(" ".join(content.methods))]
@@ -115,20 +115,22 @@ class Layout:
     def _findings(self) -> list[Any]:
         from reportlab.platypus import KeepTogether
 
-        content, findings = self.content, self.content.findings
-        note = SAY["tables_note_read" if findings.reviewed else "tables_note_unread"]
-        if not any(one.region for one in content.accepted):
+        content, counts = self.content, self.content.counts
+        note = SAY["tables_note_read" if counts.is_read else "tables_note_unread"]
+        if not any(one.region for one in content.listed):
             note += " " + SAY["tables_no_regions"]
         parts: list[Any] = [self.text(SAY["tables"], "heading"), self.text(note, "quiet")]
         parts += [
             KeepTogether([self.text(SAY[table.name.lower()], "caption"), self._counts(table)])
-            for table in findings.tables
+            for table in content.tables
         ]
-        sure = findings.certainties[0]
-        klass = SAY["class_words"].format(name=findings.count_class.replace("-", "–"), certainty=sure)
+        klass = SAY["class_words"].format(
+            name=counts.count_class.replace("-", "–"), certainty=" + ".join(counts.counted)
+        )
         pattern = SAY["not_assessed"]
-        if findings.pattern:
-            pattern = f"{findings.pattern} ({sure}). {SAY['literature'].format(meaning=findings.meaning)}"
+        if counts.pattern:
+            meaning = SAY["literature"].format(meaning=counts.pattern_meaning)
+            pattern = f"{counts.pattern} ({counts.counted[0]}). {meaning}"
         bold = '<font name="CMB-Bold">{}</font>: {}'
         parts.append(
             KeepTogether(
@@ -148,17 +150,17 @@ class Layout:
                 ]
             )
         )
-        parts += [self.text(SAY["list"], "heading"), self._lesions(content.accepted, "accepted")]
+        parts += [self.text(SAY["list"], "heading"), self._lesions(content.listed, "listed")]
         parts.append(self.text(SAY["list_note"], "quiet"))
         window = content.window
         about = [SAY["pictures_note"].format(field=FIELD_MM, low=window.low, high=window.high)]
         if content.tilt >= 1:
             about.append(SAY["pictures_tilt"].format(degrees=content.tilt))
         about += [SAY["pictures_pdf"], SAY["pictures_outline"]]
-        if len(content.accepted) > len(content.accepted_cards):
-            about.append(SAY["pictures_some"].format(shown=len(content.accepted_cards), all=len(content.accepted)))
+        if len(content.listed) > len(content.listed_cards):
+            about.append(SAY["pictures_some"].format(shown=len(content.listed_cards), all=len(content.listed)))
         parts += [self.text(SAY["pictures"], "heading"), self.text(" ".join(about), "quiet")]
-        return parts + [self._card(card, SAY["cmb"]) for card in content.accepted_cards]
+        return parts + [self._card(card, SAY["cmb"]) for card in content.listed_cards]
 
     def _nothing(self) -> list[Any]:
         from ...detecting.lesions import CANDIDATE_PROBABILITY
@@ -182,7 +184,7 @@ class Layout:
     def _dropped(self) -> list[Any]:
         content = self.content
         parts = [self.text(counted(len(content.dropped), "dropped candidate"), "heading")]
-        if content.accepted:
+        if content.listed:
             parts += self._reasons()
         parts += [self._card(card, SAY["candidate"]) for card in content.dropped_cards]
         return [*parts, self._lesions(content.dropped, "dropped")]
@@ -192,7 +194,7 @@ class Layout:
         from reportlab.lib.colors import Color
         from reportlab.platypus import Table
 
-        names = ", ".join(self.content.findings.readers)
+        names = ", ".join(self.content.counts.readers)
         rows = [[names, "", "", "", ""], [SAY["reader"], "", SAY["date"], "", SAY["signature"]]]
         style = [
             ("FONTNAME", (0, 0), (-1, -1), "CMB"),
@@ -220,8 +222,8 @@ class Layout:
         bold = [("FONTNAME", (0, k), (-1, k), "CMB-Bold") for k, row in enumerate(table.rows, first) if row.is_sum]
         return self._table(rows, first, [*(style if spans else []), *bold, ("ALIGN", (1, 0), (-1, -1), "CENTER")])
 
-    def _lesions(self, lesions: Sequence[Any], status: str) -> Any:
-        names = columns_of(lesions, status)
+    def _lesions(self, lesions: Sequence[Any], kind: str) -> Any:
+        names = columns_of(lesions, kind)
         heading = [
             self.text(
                 f"{SHOWN[n].heading} {SHOWN[n].unit}", "column" if SHOWN[n].decimals is None else "column of numbers"
@@ -229,16 +231,19 @@ class Layout:
             for n in names
         ]
         rows = [
-            [
-                self.text(SHOWN[n].text(getattr(one, n)), "cell")
-                if SHOWN[n].decimals is None
-                else SHOWN[n].text(getattr(one, n))
-                for n in names
-            ]
+            [self.text(cell(one, n), "cell") if SHOWN[n].decimals is None else cell(one, n) for n in names]
             for one in lesions
         ]
         right = [("ALIGN", (k, 0), (k, -1), "RIGHT") for k, n in enumerate(names) if SHOWN[n].decimals is not None]
-        wide = {"id": 0.6, "r_mm": 0.8, "a_mm": 0.8, "s_mm": 0.8, "dropped_because": 3.4, "region": 2.4, "status": 1.2}
+        wide = {
+            "id": 0.6,
+            "r_mm": 0.8,
+            "a_mm": 0.8,
+            "s_mm": 0.8,
+            "dropped_because": 3.4,
+            "region": 2.4,
+            "decision": 1.3,
+        }
         shares = [wide.get(n, 1.0) for n in names]
         widths = [self.width * share / sum(shares) for share in shares]
         tight = [("LEFTPADDING", (0, 0), (-1, -1), 2.5), ("RIGHTPADDING", (0, 0), (-1, -1), 2.5)]
@@ -267,10 +272,8 @@ class Layout:
 
         scale = MAP_MM * mm / max(one.height_mm for one in projections)
         scale = min(scale, (self.width - 8 * mm) / sum(one.width_mm for one in projections))
-        certainty = self.content.certainty
         drawings = [
-            drawing(one.width_mm * scale, one.height_mm * scale, draw_projection(one, scale, certainty))
-            for one in projections
+            drawing(one.width_mm * scale, one.height_mm * scale, draw_projection(one, scale)) for one in projections
         ]
         return self._row(drawings)
 
@@ -280,10 +283,10 @@ class Layout:
 
         lesion, side = card.lesion, PICTURE_MM * mm
         facts = [self.text(f'<font name="CMB-Bold" size="10">{name} {lesion.id}</font>', markup=True)]
-        facts += [self.text(words, "cell") for words in (card.verdict, card.place, lesion.dropped_because) if words]
-        for key in ("diameter_mm", "volume_mm3", "contrast", "elongation", "probability", "verifier"):
+        facts += [self.text(words, "cell") for words in (card.verdict, card.place, lesion.why_not_listed) if words]
+        for key in ("diameter_mm", "volume_mm3", "contrast", "elongation", "probability", "detector"):
             column, value = SHOWN[key], getattr(lesion, key)
-            if value is not None:
+            if value is not None and (key != "detector" or value != lesion.probability):
                 facts.append(self.text(f"{column.heading} {column.text(value)} {column.unit}".strip(), "cell"))
         facts.append(self.text(escape(card.position).replace(" · ", "<br/>"), "quiet", markup=True))
         plain_row = [drawing(side, side, draw_crop(crop, side, outlined=False)) for crop in card.crops]
