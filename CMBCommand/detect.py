@@ -15,6 +15,7 @@ from CMBSegmentationLib.running.options import add_detect_options, request_from
 from CMBSegmentationLib.running.run import Outcome
 from CMBSegmentationLib.running.run import run as search
 from CMBSegmentationLib.vocabulary.notice import NOTICE
+from CMBSegmentationLib.vocabulary.numbers import rounded_down
 
 from .printing import MOST_ROWS, plain, progress_bar
 
@@ -65,5 +66,7 @@ def _lesion_table(lesions: Sequence[Lesion]) -> Table:
         position = (f"{row.r_mm:.1f}", f"{row.a_mm:.1f}", f"{row.s_mm:.1f}")
         size = (f"{row.diameter_mm:.1f}", f"{row.volume_mm3:.1f}")
         where = (f"{row.side} {row.region}".strip(),) if mapped else ()
-        table.add_row(str(row.id), *position, *size, f"{row.contrast:.2f}", f"{row.probability:.2f}", *where)
+        table.add_row(
+            str(row.id), *position, *size, f"{row.contrast:.2f}", f"{rounded_down(row.probability, 2):.2f}", *where
+        )
     return table

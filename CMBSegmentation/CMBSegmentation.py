@@ -641,6 +641,8 @@ class CMBSegmentationLogic(ScriptedLoadableModuleLogic):
 
     def summaryLine(self) -> str:
         """Word how far the review is, and why a list is empty."""
+        from CMBSegmentationLib.vocabulary.numbers import threshold_text
+
         session = self.session
         if session.review is None:
             return _("No list yet: choose a scan and click Detect microbleeds.")
@@ -656,9 +658,9 @@ class CMBSegmentationLogic(ScriptedLoadableModuleLogic):
             line += " " + _("Pattern: {pattern}.").format(pattern=counts.pattern)
         if not session.lesions:
             line += "\n" + _(
-                "Nothing reaches the threshold of {threshold:.2f}; {dropped} candidates lie below it or were dropped. "
+                "Nothing reaches the threshold of {threshold}; {dropped} candidates lie below it or were dropped. "
                 "Tick Show dropped candidates to see each with its reason."
-            ).format(threshold=session.threshold, dropped=session.dropped)
+            ).format(threshold=threshold_text(session.threshold), dropped=session.dropped)
         return line
 
     def startPlacing(self, placed: Callable[[Sequence[float]], None]) -> None:

@@ -139,6 +139,8 @@ class LesionTable:
 
 
 def _cells(lesion: ReviewedLesion) -> list[Any]:
+    from CMBSegmentationLib.vocabulary.numbers import rounded_down
+
     m = lesion.lesion
     note = lesion.verdict.mimic if lesion.verdict and lesion.verdict.mimic else lesion.as_lesion().why_not_listed
     if not note and lesion.origin != "detected":
@@ -147,9 +149,9 @@ def _cells(lesion: ReviewedLesion) -> list[Any]:
         lesion.id,
         f"{SIGNS[lesion.state]} {lesion.state}",
         round(m.diameter_mm, 1),
-        round(m.probability, 2),
+        rounded_down(m.probability, 2),
         note,
-        "" if m.detector in (None, m.probability) else round(m.detector, 2),
+        "" if m.detector in (None, m.probability) else rounded_down(m.detector, 2),
         m.region,
         m.side,
         round(100 * m.contrast),

@@ -271,6 +271,11 @@ def test_an_exported_review_is_kept_and_counted_when_the_batch_is_started_again(
     assert path.read_text() == before  # nothing that a reader did is searched over
     (row,) = csv.DictReader((tmp_path / "out" / "cohort.csv").open())
     assert (row["definite"], row["possible"]) == ("1", "1")
+    assert (row["microbleeds"], row["class"]) == ("2", "2-4")
+    page = (tmp_path / "out" / "cohort.html").read_text()
+    assert "A reader has begun with 1 of 1 scans" in page
+    assert "<b>2</b> definite or possible" in page
+    assert "No reader has confirmed" not in page
 
 
 def test_the_cohort_names_the_dataset_and_the_threshold_that_was_used(tmp_path):

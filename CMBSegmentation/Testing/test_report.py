@@ -387,7 +387,7 @@ def test_an_empty_result_says_how_many_candidates_there_were_and_why_they_were_d
     text = Page(html).text
     assert "3 candidates were looked at, and all were dropped" in text
     assert "3 like this: probability 0.42 is below the threshold 0.50" in text
-    assert "A lower threshold than 0.5 takes" in text
+    assert "A lower threshold than 0.50 takes" in text
     assert "<details open>" in html
     assert html.count('class="card dropped"') == 3
 

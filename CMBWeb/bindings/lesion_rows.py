@@ -6,6 +6,7 @@ from typing import Any
 
 from CMBSegmentationLib.results.counts import SIZES, UNKNOWN_REGION, Counts
 from CMBSegmentationLib.review import DECISIONS, ReviewedLesion
+from CMBSegmentationLib.vocabulary.numbers import rounded_down
 from CMBSegmentationLib.vocabulary.regions import REGIONS, group_of
 from CMBSegmentationLib.vocabulary.verdicts import BELOW, DEFINITE, POSSIBLE, UNREVIEWED
 
@@ -26,7 +27,7 @@ def row_of(one: ReviewedLesion) -> dict[str, Any]:
         "volume_mm3": round(lesion.volume_mm3, 1),
         "elongation": round(lesion.elongation, 1),
         "contrast": round(lesion.contrast, 2),
-        "probability": round(lesion.probability, 2),
+        "probability": rounded_down(lesion.probability, 2),
         "detector": lesion.detector,
         "region": lesion.region,
         "side": lesion.side,

@@ -70,6 +70,7 @@ def write_page(rows: Sequence[Row], out: Path, name: str, about: str = "") -> Pa
         done=len(done),
         positive=sum(row.counts.microbleeds > 0 for row in done),
         microbleeds=len(diameters),
+        read=sum(row.counts.is_read for row in done),
         charts=[
             ("Scans by number of microbleeds", _bars([(c.replace("-", "–"), classes[c]) for c in CLASSES])),
             ("Microbleeds by diameter, mm", _bars(_sizes(diameters))),

@@ -14,6 +14,7 @@ from scipy import ndimage
 from ..files.fields import Fields
 from ..vocabulary.columns import COLUMNS as COLUMNS  # training/cmbtraining/benchmark/search.py looks here
 from ..vocabulary.columns import REVIEW_COLUMNS
+from ..vocabulary.numbers import decimals_of, rounded_down, threshold_text
 from ..vocabulary.verdicts import DECISIONS, DROPPED, KEPT, REJECTED, STATUSES, UNDECIDED, certainty_of
 
 CANDIDATE_PROBABILITY = 0.05  # below this nothing is kept, not even as a dropped candidate
@@ -214,16 +215,16 @@ class Candidates:
     """
 
     def __init__(self, p: NDArray, scan: NDArray, brain: NDArray, geometry: sitk.Image) -> None:
-        self.p, self.scan, self.brain, self.geometry = p, scan, brain, geometry
+        self.p, self.scan, self.brain, self.geometry = np.asarray(p, np.float32), scan, brain, geometry
         self.spacing = np.array(geometry.GetSpacing())
         self.voxel_mm3 = float(np.prod(self.spacing))
-        self.any_candidate = p >= CANDIDATE_PROBABILITY
+        self.any_candidate = self.p >= CANDIDATE_PROBABILITY
         self.outside = OUTSIDE_TISSUE if int(brain.max()) > 1 else OUTSIDE_BRAIN
 
     def above(self, rules: LesionRules) -> list[tuple[Voxels, Lesion]]:
         """Components at the threshold, with the rule that drops them if one does."""
         rows = []
-        for voxels in _components(self.p >= rules.threshold):
+        for voxels in _components(self.p >= np.float32(rules.threshold)):
             lesion = self.measured(voxels)
             outside = "" if self.brain[voxels].any() else self.outside
             rows.append((voxels, _with_reason(lesion, reason_to_drop(lesion, outside, rules))))
@@ -235,9 +236,11 @@ class Candidates:
             return []
         rows = []
         for voxels in _components(self.any_candidate):
-            peak = float(self.p[voxels].max())
-            if peak < rules.threshold:
-                rows.append((voxels, _with_reason(self.measured(voxels), below_threshold(peak, rules.threshold))))
+            peak = self.p[voxels].max()
+            if peak < np.float32(rules.threshold):
+                rows.append(
+                    (voxels, _with_reason(self.measured(voxels), below_threshold(float(peak), rules.threshold)))
+                )
         return rows
 
     def measured(self, voxels: Voxels) -> Lesion:
@@ -255,7 +258,7 @@ class Candidates:
             diameter_mm=round(2 * (3 * volume / (4 * np.pi)) ** (1 / 3), 2),
             elongation=round(self._elongation(index), 2),
             contrast=round(self._contrast(voxels), 3),
-            probability=round(float(self.p[voxels].max()), 4),
+            probability=as_listed(float(self.p[voxels].max())),
         )
 
     def _elongation(self, index: NDArray[np.float64]) -> float:
@@ -317,7 +320,12 @@ def reason_to_drop(lesion: Lesion, outside: str, rules: LesionRules) -> str:
     return ""
 
 
+def as_listed(peak: float, decimals: int = 4) -> float:
+    """Round a 32-bit probability down, so that one below a threshold never reads as if it reached it."""
+    return rounded_down(float(str(np.float32(peak))), decimals)
+
+
 def below_threshold(peak: float, threshold: float) -> str:
     """Say why a candidate that stays below the threshold everywhere does not count."""
-    digits = next((n for n in range(2, 6) if f"{peak:.{n}f}" != f"{threshold:.{n}f}"), 6)
-    return f"probability {peak:.{digits}f} is below the threshold {threshold:.{digits}f}"
+    decimals = decimals_of(threshold)
+    return f"probability {as_listed(peak, decimals):.{decimals}f} is below the threshold {threshold_text(threshold)}"

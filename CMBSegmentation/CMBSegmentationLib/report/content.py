@@ -11,6 +11,7 @@ from ..detecting.lesions import SURROUND_MM, Lesion
 from ..reading.scan_identity import NAMING
 from ..results.counts import Counts, counts_of
 from ..results.summary import sentence_of
+from ..vocabulary.numbers import threshold_text
 from ..vocabulary.verdicts import DEFINITE, POSSIBLE
 from .crops import Crop, Locator, Overview, Window, display_window, lesion_crops, tilt_degrees
 from .glass_brain import Projection, glass_brain
@@ -199,7 +200,9 @@ def methods_of(detection: Detection, counts: Counts) -> list[str]:
         mm = (config.get("data") or {}).get("spacing_mm") if isinstance(config, Mapping) else None
         spacing = f"{' × '.join(f'{s:g}' for s in mm)} mm" if mm else "its own voxel size"
         words = METHODS["detector"]
-        said.append(words.format(model=model_name(provenance), spacing=spacing, threshold=rules.threshold))
+        said.append(
+            words.format(model=model_name(provenance), spacing=spacing, threshold=threshold_text(rules.threshold))
+        )
     said.append(METHODS["smallest"].format(volume=rules.min_volume_mm3, diameter=rules.max_diameter_mm))
     if model_name(provenance, "verifier"):
         said.append(METHODS["verifier"].format(model=model_name(provenance, "verifier")))

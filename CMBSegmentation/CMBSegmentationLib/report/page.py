@@ -14,7 +14,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from ..detecting.lesions import CANDIDATE_PROBABILITY, LARGEST_DIAMETER_MM, MOST_CANDIDATES, Lesion, is_read
 from ..results.counts import CLASSES, SIZES, SMALL_BELOW_MM, Counts
 from ..vocabulary.columns import COLUMNS
-from ..vocabulary.numbers import counted
+from ..vocabulary.numbers import counted, rounded_down, threshold_text
 from ..vocabulary.verdicts import UNDECIDED
 from .content import ReportContent, content_of, model_name
 from .crops import FIELD_MM
@@ -40,6 +40,8 @@ class Column:
         None for text.
     factor : float
         From the stored value to the unit shown.
+    rounds_down : bool
+        A probability: one below a threshold is not to read as if it reached it.
     """
 
     heading: str
@@ -47,6 +49,7 @@ class Column:
     meaning: str = ""
     decimals: int | None = None
     factor: float = 1.0
+    rounds_down: bool = False
 
     def text(self, value: Any) -> str:
         """Write a value; an en dash where there is none."""
@@ -56,7 +59,8 @@ class Column:
             return SAY["not_reviewed"]
         if self.decimals is None:
             return str(value)
-        rounded = round(value * self.factor, self.decimals) + 0.0  # no minus before a zero
+        rounding = rounded_down if self.rounds_down else round
+        rounded = rounding(value * self.factor, self.decimals) + 0.0  # no minus before a zero
         return f"{rounded:.{self.decimals}f}".replace("-", "−")
 
 
@@ -70,8 +74,12 @@ SHOWN = {
     "diameter_mm": Column("Diameter", "mm", "Of the sphere of equal volume", 1),
     "elongation": Column("Elongation", "", "Longest over shortest extent; 1 is a ball", 1),
     "contrast": Column("Signal loss", "%", "Against the tissue around; 100 % is black", 0, 100),
-    "probability": Column("Probability", "", "What the threshold acts on: the last stage's, 0 to 1", 2),
-    "detector": Column("Detector", "", "The first stage's highest probability in the lesion, 0 to 1", 2),
+    "probability": Column(
+        "Probability", "", "What the threshold acts on: the last stage's, 0 to 1", 2, rounds_down=True
+    ),
+    "detector": Column(
+        "Detector", "", "The first stage's highest probability in the lesion, 0 to 1", 2, rounds_down=True
+    ),
     "phase": Column("Phase"),
     "region": Column("Region"),
     "side": Column("Side"),
@@ -149,7 +157,7 @@ def _template() -> Template:
     environment.tests["records"] = lambda value: (
         isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value)
     )
-    environment.globals.update(shown=SHOWN, counted=counted, say=SAY, cell=cell)
+    environment.globals.update(shown=SHOWN, counted=counted, say=SAY, cell=cell, threshold_text=threshold_text)
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
 
 

@@ -86,7 +86,7 @@ SAY = {
     "all_dropped": "{counted} looked at, and all were dropped:",
     "like_this": " like this",
     "listed_below": "They are listed below.",
-    "lower_threshold": " A lower threshold than {threshold:.3g} takes in more of them, true and false ones.",
+    "lower_threshold": " A lower threshold than {threshold} takes in more of them, true and false ones.",
     "no_candidate": (
         "The network saw no candidate at all: nowhere in the scan did its probability reach {probability}, from which "
         "candidates are listed."
@@ -114,7 +114,7 @@ SAY = {
 METHODS = {
     "detector": (
         "Each voxel of the brain got a probability from the network {model} at {spacing}; connected voxels from "
-        "{threshold:.3g} on are a lesion (26 neighbours)."
+        "{threshold} on are a lesion (26 neighbours)."
     ),
     "smallest": "Smaller than {volume:g} mm³ or larger than {diameter:g} mm across is dropped.",
     "verifier": "A second network, {model}, looked at each candidate once more.",

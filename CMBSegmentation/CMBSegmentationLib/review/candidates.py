@@ -23,6 +23,7 @@ from ..detecting.lesions import (
     Candidates,
     Lesion,
     LesionRules,
+    as_listed,
     below_threshold,
     reason_to_drop,
 )
@@ -88,7 +89,7 @@ class CandidateField:
         within = np.broadcast_to(np.uint8(1), p.shape) if brain is None else sitk.GetArrayViewFromImage(brain)
         self._measure = Candidates(p, sitk.GetArrayViewFromImage(scan), within, probability)
         self._flat: Flat = np.flatnonzero(p >= CANDIDATE_PROBABILITY)
-        self._p = p.ravel()[self._flat].astype(np.float64)
+        self._p = p.ravel()[self._flat].astype(np.float32)
         self._zyx = np.column_stack(np.unravel_index(self._flat, self.shape)).astype(np.float64)
         self._place = self.grid.ras_mm(self._zyx) @ (1.0, 2**0.5, 3**0.5)  # parts ties the same in any order of voxels
         self._edges = _touching(self._flat, self.shape)
@@ -114,8 +115,8 @@ class CandidateField:
             As `detecting.lesions.find_lesions` lists them. The contrast is against the tissue around the whole
             candidate, for a threshold moves a lesion's border and not the tissue around it.
         """
-        rules = replace(self.rules, threshold=threshold)
-        highest = np.zeros(len(self._surround))
+        rules, threshold = replace(self.rules, threshold=threshold), np.float32(threshold)
+        highest = np.zeros(len(self._surround), np.float32)
         np.maximum.at(highest, self._base, self._p)
         reaches = self._p >= threshold
         low = highest[self._base] < threshold
@@ -127,7 +128,7 @@ class CandidateField:
 
     def parts_of(self, voxels: Flat, threshold: float) -> list[Candidate]:
         """List into what these voxels part at a threshold, most probable first."""
-        chosen = np.isin(self._flat, voxels, assume_unique=True) & (self._p >= threshold)
+        chosen = np.isin(self._flat, voxels, assume_unique=True) & (self._p >= np.float32(threshold))
         return sorted(
             self._measured(self._parts(chosen), replace(self.rules, threshold=threshold)), key=_by_probability
         )
@@ -182,11 +183,11 @@ class CandidateField:
                 diameter_mm=round(float(2 * (3 * volume[n] / (4 * np.pi)) ** (1 / 3)), 2),
                 elongation=round(float(extent[n, -1] / extent[n, 0]), 2),
                 contrast=round(float(np.clip(1 - signal[n] / surround, -1, 1)), 3) if surround > 0 else 0.0,
-                probability=round(float(peaks[n]), 4),
+                probability=as_listed(float(peaks[n])),
             )
             highest = own[self._p[own] == peaks[n]]
             peak = highest[np.argmax(self._place[highest])]
-            if peaks[n] < rules.threshold:
+            if peaks[n] < np.float32(rules.threshold):
                 reason = below_threshold(float(peaks[n]), rules.threshold)
             else:
                 reason = reason_to_drop(lesion, "" if in_brain[n] else self._measure.outside, rules)

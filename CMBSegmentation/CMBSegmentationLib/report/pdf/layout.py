@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
-from ...vocabulary.numbers import counted
+from ...vocabulary.numbers import counted, threshold_text
 from ..content import Card, ReportContent
 from ..crops import FIELD_MM
 from ..glass_brain import SMALLEST_CIRCLE_MM, Projection
@@ -100,7 +100,11 @@ class Layout:
 
         content = self.content
         tilt = SAY["off_axes"].format(degrees=content.tilt) if content.tilt >= 1 else ""
-        facts = [content.scan_facts + tilt, content.model_name, f"{SAY['threshold']} {content.threshold:.3g}"]
+        facts = [
+            content.scan_facts + tilt,
+            content.model_name,
+            f"{SAY['threshold']} {threshold_text(content.threshold)}",
+        ]
         if content.searched:
             facts.append(SAY["searched"].format(date=content.searched))
         parts = [
