@@ -6,6 +6,7 @@ import csv
 import errno
 import json
 import os
+import re
 import subprocess
 import time
 
@@ -501,7 +502,7 @@ def test_a_pdf_that_cannot_be_written_is_told(a_session, tmp_path, name, reason)
 
 
 def an_earlier_visit(tmp_path):
-    """The same head before: the third lesion was not there yet; noise of its own in the scan."""
+    """The same head before: the third lesion was not detected; noise of its own in the scan."""
     folder = tmp_path / "earlier"
     folder.mkdir()
     scan = next(tmp_path.glob("*.nrrd"))
@@ -521,7 +522,9 @@ def test_a_review_is_compared_with_an_earlier_scan(a_session, tmp_path):
     assert files is not None, last(a_session).message
     rows = list(csv.DictReader(files["table"].open(encoding="utf-8")))
     called = {(row["status"], row["first_id"], row["second_id"]) for row in rows}
-    assert called == {("stable", "1", "1"), ("new", "", "3"), ("not seen", "2", "")}
+    assert called == {("stable", "1", "1"), ("there before, not detected", "", "3"), ("not seen", "2", "")}
+    (missed,) = (row for row in rows if row["second_id"] == "3")
+    assert re.match(r"first scan: a dark spot is there, signal loss \d+% against \d+% where it was", missed["why"])
     (rejected,) = (row for row in rows if row["first_id"] == "2")
     assert "rejected by SI" in rejected["why"]
     assert files["page"].read_text(encoding="utf-8").startswith("<!DOCTYPE html>")

@@ -22,9 +22,8 @@ from ..report.crops import FIELD_MM, Crop, Window, display_window, lesion_crops
 from ..results.folder import drafts, move_in
 from ..vocabulary.notice import NOTICE
 from ..vocabulary.verdicts import KEPT, UNDECIDED
-from .align import GONE, NEW, NOT_SEEN, STABLE, Change, Visit, compare, register
+from .align import STATUSES, Change, Visit, compare, register
 
-STATUSES = (NEW, GONE, STABLE, NOT_SEEN)
 COLUMNS = (
     "status", "first_id", "second_id", "first_r_mm", "first_a_mm", "first_s_mm", "second_r_mm", "second_a_mm",
     "second_s_mm", "first_diameter_mm", "second_diameter_mm", "region", "side", "why",
@@ -115,7 +114,7 @@ def write_comparison(first: Study, second: Study, out: Path) -> dict[str, Path]:
 
 def sentence_of(counts: dict[str, int], readers: Sequence[str] = ()) -> str:
     """Word the changes so that they stay true where they are pasted; `readers` of both scans, if both were read."""
-    words = ", ".join(f"{counts[status]} {status}" for status in STATUSES)
+    words = "; ".join(f"{counts[status]} {status}" for status in STATUSES)
     of = f" of the lesions read by {', '.join(readers)}; the changes are" if readers else ","
     return f"Automated comparison with research software{of} not confirmed by a reader: {words}."
 
