@@ -174,6 +174,19 @@ def test_the_pdf_says_what_the_page_says(tmp_path):
     assert "Candidate 2" in words_of(report_pdf(content, dropped=True), tmp_path)
 
 
+def test_the_counts_of_a_half_finished_review_fit_the_pages_width(tmp_path):
+    detection = a_detection((((20, 32, 8), 0.9), ((45, 32, 8), 0.8), ((20, 50, 8), 0.7), ((45, 50, 8), 0.6)))
+    sides = ("left", "right", "midline", "")
+    placed = [replace(one, region="frontal", side=side) for one, side in zip(detection.lesions, sides, strict=True)]
+    detection = read_as(replace(detection, lesions=placed), "accepted", "uncertain", reader="SI")
+    content = content_of(detection, scan_name="s")
+    assert len(content.tables[0].columns) == 12  # three certainties, four sides
+    (tmp_path / "a.pdf").write_bytes(report_pdf(content))
+    told = subprocess.run(["pdftotext", "-bbox", tmp_path / "a.pdf", "-"], capture_output=True, text=True, check=True)
+    page = float(re.search(r'<page width="([\d.]+)"', told.stdout)[1])
+    assert max(float(edge) for edge in re.findall(r'xMax="([\d.]+)"', told.stdout)) < page - 28  # a centimetre
+
+
 @pytest.mark.parametrize("name", ["Müller μ ≥ 5", "Иванов", "Ελένη", "山田太郎", "홍길동", "محمد", "राम"])
 def test_text_of_any_script_is_in_the_pdf_or_the_pdf_says_that_it_is_not(tmp_path, name):
     text = words_of(report_pdf(content_of(a_detection(), scan_name=name)), tmp_path)

@@ -417,8 +417,9 @@ def test_the_files_of_a_half_finished_review_say_the_same(a_session, tmp_path):
     assert '<div class="count">1</div>' in page
     assert '<li class="here" aria-current="true">1</li>' in page
     assert "Detected, not read yet" in page
-    assert "Reader&#39;s decision" in page
+    assert ">Decision</th>" in page
     assert "Repaired on reading" not in page  # nothing was
+    assert "1 rejected lesion and 1 dropped candidate" in page
     pdf = a_session.export_pdf(tmp_path / "report.pdf")
     told = subprocess.run(["pdftotext", "-layout", str(pdf), "-"], capture_output=True, text=True, check=True).stdout
     told = " ".join(told.split())

@@ -111,7 +111,8 @@ class Row:
     @property
     def microbleeds(self) -> list[Lesion]:
         """Those that the headline counts."""
-        return [lesion for lesion in self.lesions or () if lesion.certainty in self.counts.counted]
+        counted = self.counts.counted
+        return [lesion for lesion in self.lesions or () if lesion.certainty in counted]
 
     def lesion_rows(self) -> list[dict[str, Any]]:
         """One row a lesion, by `LESION_COLUMNS`; empty where there is no value."""

@@ -66,7 +66,7 @@ class Column:
 
 SHOWN = {
     "id": Column("No.", decimals=0),
-    "decision": Column("Reader's decision"),
+    "decision": Column("Decision", "", "The reader's"),
     "r_mm": Column("R", "mm", "Centre, millimetres to the patient's right; negative is left", 1),
     "a_mm": Column("A", "mm", "Centre, millimetres to anterior; negative is posterior", 1),
     "s_mm": Column("S", "mm", "Centre, millimetres to superior; negative is inferior", 1),
@@ -119,6 +119,7 @@ def page_of(content: ReportContent) -> str:
         regions_assessed=any(lesion.region for lesion in content.listed),
         verified=bool(model_name(content.provenance, "verifier")),
         sizes=_sizes(content.counts),
+        title_of_dropped=title_of_dropped(content.counts),
         field_mm=FIELD_MM,
         smallest_circle_mm=SMALLEST_CIRCLE_MM,
         candidate_probability=CANDIDATE_PROBABILITY,
@@ -131,6 +132,12 @@ def _sizes(counts: Counts) -> dict[str, int]:
     low, high = SMALL_BELOW_MM, LARGEST_DIAMETER_MM
     words = {SAY["smaller_than"].format(mm=low): small, SAY["from_to"].format(low=low, high=high): large}
     return words | ({SAY["larger_than"].format(mm=high): larger} if larger else {})
+
+
+def title_of_dropped(counts: Counts) -> str:
+    """Count what is not listed: ``1 rejected lesion and 2 dropped candidates``."""
+    numbers = {"rejected lesion": counts.rejected, "dropped candidate": counts.dropped}
+    return " and ".join(counted(number, noun) for noun, number in numbers.items() if number)
 
 
 def grouped_reasons(dropped: Sequence[Lesion]) -> list[tuple[int, str]]:

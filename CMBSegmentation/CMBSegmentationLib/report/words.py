@@ -84,6 +84,7 @@ SAY = {
     "whole_slice": "whole axial slice",
     "nothing": "Why nothing is listed",
     "all_dropped": "{counted} looked at, and all were dropped:",
+    "all_left_out": "{counted} looked at, and all were dropped or rejected:",
     "like_this": " like this",
     "listed_below": "They are listed below.",
     "lower_threshold": " A lower threshold than {threshold} takes in more of them, true and false ones.",

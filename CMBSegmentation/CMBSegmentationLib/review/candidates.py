@@ -115,11 +115,11 @@ class CandidateField:
             As `detecting.lesions.find_lesions` lists them. The contrast is against the tissue around the whole
             candidate, for a threshold moves a lesion's border and not the tissue around it.
         """
-        rules, threshold = replace(self.rules, threshold=threshold), np.float32(threshold)
+        rules, level = replace(self.rules, threshold=threshold), np.float32(threshold)
         highest = np.zeros(len(self._surround), np.float32)
         np.maximum.at(highest, self._base, self._p)
-        reaches = self._p >= threshold
-        low = highest[self._base] < threshold
+        reaches = self._p >= level
+        low = highest[self._base] < level
         above = self._measured(self._parts(reaches), rules)
         below = self._measured(np.where(low, self._base, -1), rules)
         kept = [one for one in above if one.lesion.status == KEPT]

@@ -10,7 +10,7 @@ from ...vocabulary.numbers import counted, threshold_text
 from ..content import Card, ReportContent
 from ..crops import FIELD_MM
 from ..glass_brain import SMALLEST_CIRCLE_MM, Projection
-from ..page import SHOWN, cell, columns_of, grouped_reasons, label, plain
+from ..page import SHOWN, cell, columns_of, grouped_reasons, label, plain, title_of_dropped
 from ..tables import CountTable
 from ..words import SAY
 from .drawings import (
@@ -25,7 +25,13 @@ from .drawings import (
 from .fonts import marked_up, scripts_of
 
 PICTURE_MM = 36.0  # each plane on paper: a fifth larger than life
+NAMES_SHARE, WIDEST_COUNT_MM = 0.29, 16.0  # of a table of counts: its first column, and each of the others
 MAP_MM = 58.0  # height of the glass brain
+SHARES = {
+    **{"id": 0.5, "decision": 1.7, "r_mm": 0.75, "a_mm": 0.75, "s_mm": 0.75, "volume_mm3": 0.9, "elongation": 1.15},
+    **{"contrast": 0.8, "probability": 1.15, "region": 1.8, "side": 1.15, "dropped_because": 3.4},
+}
+"""Widths of the columns of the list against each other; 1 where none is given."""
 LEFT_TO_THE_LIST = ("config", "metrics", "parameters", "candidates")  # of models and stages: pages of it
 
 
@@ -34,7 +40,7 @@ class Layout:
 
     def __init__(self, content: ReportContent, width: float) -> None:
         from reportlab.lib.colors import Color
-        from reportlab.lib.enums import TA_RIGHT
+        from reportlab.lib.enums import TA_CENTER, TA_RIGHT
         from reportlab.lib.styles import ParagraphStyle
 
         self.content, self.width = content, width
@@ -63,6 +69,9 @@ class Layout:
             "caption": ParagraphStyle("caption", body, textColor=quiet, fontSize=7.5, leading=10, keepWithNext=1),
             "cell": ParagraphStyle("cell", body, fontSize=7.5, leading=9.5),
             "column": ParagraphStyle("column", body, textColor=quiet, fontSize=6.5, leading=8),
+            "column of counts": ParagraphStyle(
+                "column of counts", body, textColor=quiet, fontSize=6.5, leading=8, alignment=TA_CENTER
+            ),
             "column of numbers": ParagraphStyle(
                 "column of numbers", body, textColor=quiet, fontSize=6.5, leading=8, alignment=TA_RIGHT
             ),
@@ -173,7 +182,9 @@ class Layout:
         parts = [self.text(SAY["nothing"], "heading")]
         if content.dropped:
             number = counted(len(content.dropped), "candidate was", "candidates were")
-            parts.append(self.text(SAY["all_dropped"].format(counted=number)))
+            parts.append(
+                self.text(SAY["all_left_out" if content.counts.rejected else "all_dropped"].format(counted=number))
+            )
             parts += self._reasons()
         else:
             parts.append(self.text(SAY["no_candidate"].format(probability=CANDIDATE_PROBABILITY)))
@@ -187,7 +198,7 @@ class Layout:
 
     def _dropped(self) -> list[Any]:
         content = self.content
-        parts = [self.text(counted(len(content.dropped), "dropped candidate"), "heading")]
+        parts = [self.text(title_of_dropped(content.counts), "heading")]
         if content.listed:
             parts += self._reasons()
         parts += [self._card(card, SAY["candidate"]) for card in content.dropped_cards]
@@ -214,6 +225,9 @@ class Layout:
         return Table(rows, widths, [36, None], style=style, hAlign="LEFT", spaceAfter=4)
 
     def _counts(self, table: CountTable) -> Any:
+        """A table of counts, as wide as the page at most."""
+        from reportlab.lib.units import mm
+
         spans = any(heading for heading, _ in table.spans)
         upper: list[str] = [""]
         style: list[tuple] = []
@@ -221,10 +235,16 @@ class Layout:
             style.append(("SPAN", (len(upper), 0), (len(upper) + width - 1, 0)))
             upper += [heading] + [""] * (width - 1)
         body = [[row.name, *[str(cell) if cell else "·" for cell in row.cells]] for row in table.rows]
-        rows = [*([upper] if spans else []), ["", *table.columns], *body]
+        columns = [self.text(column, "column of counts") for column in table.columns]
+        rows = [*([upper] if spans else []), ["", *columns], *body]
         first = 2 if spans else 1
         bold = [("FONTNAME", (0, k), (-1, k), "CMB-Bold") for k, row in enumerate(table.rows, first) if row.is_sum]
-        return self._table(rows, first, [*(style if spans else []), *bold, ("ALIGN", (1, 0), (-1, -1), "CENTER")])
+        tight = [("LEFTPADDING", (1, 0), (-1, -1), 1), ("RIGHTPADDING", (1, 0), (-1, -1), 1)]
+        name = self.width * NAMES_SHARE
+        column = min(WIDEST_COUNT_MM * mm, (self.width - name) / len(table.columns))
+        widths = [name, *[column] * len(table.columns)]
+        centred = ("ALIGN", (1, 0), (-1, -1), "CENTER")
+        return self._table(rows, first, [*(style if spans else []), *bold, centred, *tight], widths)
 
     def _lesions(self, lesions: Sequence[Any], kind: str) -> Any:
         names = columns_of(lesions, kind)
@@ -239,16 +259,7 @@ class Layout:
             for one in lesions
         ]
         right = [("ALIGN", (k, 0), (k, -1), "RIGHT") for k, n in enumerate(names) if SHOWN[n].decimals is not None]
-        wide = {
-            "id": 0.6,
-            "r_mm": 0.8,
-            "a_mm": 0.8,
-            "s_mm": 0.8,
-            "dropped_because": 3.4,
-            "region": 2.4,
-            "decision": 1.3,
-        }
-        shares = [wide.get(n, 1.0) for n in names]
+        shares = [SHARES.get(n, 1.0) for n in names]
         widths = [self.width * share / sum(shares) for share in shares]
         tight = [("LEFTPADDING", (0, 0), (-1, -1), 2.5), ("RIGHTPADDING", (0, 0), (-1, -1), 2.5)]
         tight += [("LEFTPADDING", (k, 0), (k, -1), 8) for k, n in enumerate(names) if k and SHOWN[n].decimals is None]
