@@ -126,7 +126,7 @@ def _about(stages: Stages, settings: Settings) -> str:
     names = [f"{one.manifest.name} {one.manifest.version}" for one in (stages.detector, stages.verifier) if one]
     threshold = stages.judge.manifest.threshold if settings.threshold is None else settings.threshold
     day = datetime.now(timezone.utc).date().isoformat()
-    return f"Searched by {' and '.join(names)} at threshold {threshold:g}, as of {day}; no reader has confirmed it."
+    return f"Searched by {' and '.join(names)} at threshold {threshold:g}, as of {day}."
 
 
 def _wanted(stages: Stages, settings: Settings) -> dict[str, Any]:

@@ -55,7 +55,7 @@ COMMANDS = (
     Command(
         "compare",
         "compare two scans of a patient: what is new, gone or stable",
-        "Align two scans of a patient and call each microbleed new, gone, stable or not seen.",
+        "Align two scans of a patient and call each microbleed new, gone, stable, there but not detected, or not seen.",
         "cmb compare sub-01_ses-1_T2starw.nii.gz sub-01_ses-2_T2starw.nii.gz -o changes/",
     ),
     Command(

@@ -9,11 +9,13 @@ from rich.console import Console
 from rich.table import Table
 
 from CMBSegmentationLib.detecting.lesions import Lesion
-from CMBSegmentationLib.results.counts import summarise
+from CMBSegmentationLib.results.counts import counts_of
+from CMBSegmentationLib.results.summary import sentence_of
 from CMBSegmentationLib.running.options import add_detect_options, request_from
 from CMBSegmentationLib.running.run import Outcome
 from CMBSegmentationLib.running.run import run as search
 from CMBSegmentationLib.vocabulary.notice import NOTICE
+from CMBSegmentationLib.vocabulary.numbers import rounded_down
 
 from .printing import MOST_ROWS, plain, progress_bar
 
@@ -36,11 +38,11 @@ def _print_outcome(outcome: Outcome, page: Console) -> None:
     detection = outcome.detection
     for note in outcome.notes:
         page.print(f"Note: {plain(note)}", highlight=False, soft_wrap=True)
-    if detection.accepted:
-        page.print(_lesion_table(detection.accepted[:MOST_ROWS]))
-    if len(detection.accepted) > MOST_ROWS:
-        page.print(f"… and {len(detection.accepted) - MOST_ROWS} more, see the list.")
-    page.print(summarise(detection.lesions)["sentence"], highlight=False, soft_wrap=True)
+    if detection.listed:
+        page.print(_lesion_table(detection.listed[:MOST_ROWS]))
+    if len(detection.listed) > MOST_ROWS:
+        page.print(f"… and {len(detection.listed) - MOST_ROWS} more, see the list.")
+    page.print(sentence_of(counts_of(detection.lesions)), highlight=False, soft_wrap=True)
     page.print(f"Model: {detection.provenance['model']['name']}, on {detection.provenance['device']}.", highlight=False)
     training = detection.provenance["model"]["training"].get("statement")
     if training:
@@ -64,5 +66,7 @@ def _lesion_table(lesions: Sequence[Lesion]) -> Table:
         position = (f"{row.r_mm:.1f}", f"{row.a_mm:.1f}", f"{row.s_mm:.1f}")
         size = (f"{row.diameter_mm:.1f}", f"{row.volume_mm3:.1f}")
         where = (f"{row.side} {row.region}".strip(),) if mapped else ()
-        table.add_row(str(row.id), *position, *size, f"{row.contrast:.2f}", f"{row.probability:.2f}", *where)
+        table.add_row(
+            str(row.id), *position, *size, f"{row.contrast:.2f}", f"{rounded_down(row.probability, 2):.2f}", *where
+        )
     return table

@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace, screen: Console) -> int:
     source = None
     if arguments.dicom:
         source = prepare_export(stored.frames, arguments.scan.name, DicomExport(pseudonyms))
-    content = content_of(stored.detection, scan_name=stored.stem, notes=stored.notes, reviewed=stored.reviewed)
+    content = content_of(stored.detection, scan_name=stored.stem, notes=stored.notes)
     stem = stored.stem
     if pseudonyms is not None:
         stem = pseudonyms.stem(scan_stem(arguments.scan), stored.frames)
@@ -91,5 +91,5 @@ def _objects(
     from CMBSegmentationLib.dicom_out.encapsulated import pdf_object
 
     pdf = report_pdf(content, dropped=dropped)
-    objects = dicom_objects(stored.detection, source, stored.reviewed)
+    objects = dicom_objects(stored.detection, source)
     return {**objects, "dicom_pdf": pdf_object(pdf, source, stored.detection.provenance)}

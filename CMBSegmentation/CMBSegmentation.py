@@ -627,7 +627,7 @@ class CMBSegmentationLogic(ScriptedLoadableModuleLogic):
             f"R {m.r_mm:.1f}  A {m.a_mm:.1f}  S {m.s_mm:.1f} mm", f"signal loss {100 * m.contrast:.0f} %",
             f"elongation {m.elongation:.1f}",
         ]  # fmt: skip
-        said = lesion.row()["dropped_because"]
+        said = lesion.as_lesion().why_not_listed
         if lesion.verdict is not None and not said:
             said = lesion.verdict.decision + (f" by {lesion.verdict.reader}" if lesion.verdict.reader else "")
         return " · ".join(words) + (f"\n{said}" if said else "")
@@ -641,24 +641,26 @@ class CMBSegmentationLogic(ScriptedLoadableModuleLogic):
 
     def summaryLine(self) -> str:
         """Word how far the review is, and why a list is empty."""
+        from CMBSegmentationLib.vocabulary.numbers import threshold_text
+
         session = self.session
         if session.review is None:
             return _("No list yet: choose a scan and click Detect microbleeds.")
         counts = session.counts
         line = _("{definite} definite, {possible} possible, {rejected} rejected, {left} without a verdict.").format(
-            definite=counts.total.definite,
-            possible=counts.total.possible,
+            definite=counts.definite,
+            possible=counts.possible,
             rejected=counts.rejected,
-            left=counts.unreviewed,
+            left=counts.not_read,
         )
         line += " " + _("Class {count}.").format(count=counts.count_class)
         if counts.pattern:
             line += " " + _("Pattern: {pattern}.").format(pattern=counts.pattern)
         if not session.lesions:
             line += "\n" + _(
-                "Nothing reaches the threshold of {threshold:.2f}; {dropped} candidates lie below it or were dropped. "
+                "Nothing reaches the threshold of {threshold}; {dropped} candidates lie below it or were dropped. "
                 "Tick Show dropped candidates to see each with its reason."
-            ).format(threshold=session.threshold, dropped=session.dropped)
+            ).format(threshold=threshold_text(session.threshold), dropped=session.dropped)
         return line
 
     def startPlacing(self, placed: Callable[[Sequence[float]], None]) -> None:

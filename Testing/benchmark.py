@@ -82,7 +82,7 @@ def detection_figures(scan: Path) -> dict[str, Any]:
         "scan": content["provenance"]["input"],
         "model": content["provenance"]["model"]["name"],
         "device": content["provenance"]["device"],
-        "lesions": content["summary"]["accepted"],
+        "lesions": content["summary"]["microbleeds"],
         "stages_s": {stage: later - t for stage, t, later in zip(begun, times, times[1:], strict=False)},
         "end_to_end_s": end - before,
         "peak_memory_gib": peak,

@@ -277,13 +277,13 @@ def _worklist(folder: Path) -> Path:
 
 
 def _review(folder: Path) -> Path:
-    from CMBSegmentationLib.detecting.lesions import ACCEPTED, Lesion
+    from CMBSegmentationLib.detecting.lesions import Lesion
     from CMBSegmentationLib.review.grid import grid_of
     from CMBSegmentationLib.review.lesion_list import Numbering, Review, ReviewedLesion
     from CMBSegmentationLib.review.review_file import SavedReview, to_text
     from CMBSegmentationLib.vocabulary.verdicts import Verdict
 
-    lesion = Lesion(1, ACCEPTED, 1.0, 2.0, 3.0, 14.0, 3.0, 1.1, 0.4, 0.8)
+    lesion = Lesion(1, "kept", 1.0, 2.0, 3.0, 14.0, 3.0, 1.1, 0.4, 0.8)
     kept = ReviewedLesion(1, np.arange(40, 44), lesion, 41, verdict=Verdict("accepted", reader="SI"))
     saved = SavedReview(Review(0.4, (kept,)), Numbering({41: 1}, 1), grid_of(a_small_scan()), "scan")
     (folder / "review.json").write_text(json.dumps(json.loads(to_text(saved)), indent=1), encoding="utf-8")

@@ -39,7 +39,7 @@ def listed(scan: Path, out: Path, *options: str) -> list[dict[str, str]]:
 
 
 def accepted(rows) -> list[dict[str, str]]:
-    return [row for row in rows if row["status"] == "accepted"]
+    return [row for row in rows if row["status"] == "kept"]
 
 
 def centres(rows) -> np.ndarray:
@@ -89,7 +89,7 @@ def test_a_real_scan_gives_the_same_list_as_nifti_and_as_dicom(tmp_path):
     assert nifti
     assert [row["status"] for row in nifti] == [row["status"] for row in dicom]
     for a, b in zip(nifti, dicom, strict=True):
-        values = [[float(row[c]) for c in COLUMNS[2:10]] for row in (a, b)]
+        values = [[float(row[c]) for c in COLUMNS[3:11]] for row in (a, b)]
         assert values[0] == pytest.approx(values[1], abs=0.05)
 
 

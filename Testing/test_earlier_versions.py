@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from slicer_scene import a_scene, new_scene
 from CMBScribbleGrowLib.annotation.file import read_study
 from CMBScribbleGrowLib.annotation.segments_file import read_segments
 from CMBSegmentationLib import read_detection, read_scan
+from CMBSegmentationLib.results.counts import counts_of
 from CMBSegmentationLib.scene import load_results
 from CMBSegmentationLib.scene.volumes import geometry_of
 from CMBSegmentationLib.session import ReviewSession
@@ -34,9 +36,39 @@ def decided(session: ReviewSession) -> dict[int, str]:
 
 def test_results(stored):
     found = read_detection(stored / "results", stored / SCAN).detection
-    assert [lesion.id for lesion in found.accepted] == [1, 2, 3]
-    assert all(5 < lesion.diameter_mm < 7 for lesion in found.accepted)
+    assert [(lesion.id, lesion.status, lesion.decision) for lesion in found.lesions] == [
+        (1, "kept", "none"),
+        (2, "kept", "none"),
+        (3, "kept", "none"),
+        (4, "dropped", "none"),
+    ]
+    assert all(5 < lesion.diameter_mm < 7 for lesion in found.listed)
     assert found.labels.GetSize() == found.image.GetSize() == (48, 44, 20)
+
+
+def test_results_that_were_reviewed(stored, tmp_path):
+    results = shutil.copytree(stored / "results", tmp_path / "results")
+    (path,) = results.glob("*_lesions.json")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    who = {"reader": "SI", "decided_at": "2026-11-25T23:30:53+00:00", "origin": "detected"}
+    accepted, rejected, unread, dropped = content["lesions"]  # as that version wrote them
+    accepted.update(who, decision="accepted", mimic="")
+    rejected.update(
+        who, decision="rejected", mimic="vessel", status="dropped", dropped_because="rejected by SI: vessel"
+    )
+    for row in (unread, dropped):
+        row.update(decision="", mimic="", reader="", decided_at="", origin="detected")
+    path.write_text(json.dumps(content), encoding="utf-8")
+    found = read_detection(results, stored / SCAN).detection
+    assert [(one.status, one.decision, one.certainty) for one in found.lesions] == [
+        ("kept", "accepted", "definite"),
+        ("kept", "rejected", ""),
+        ("kept", "none", "detected"),
+        ("dropped", "none", ""),
+    ]
+    assert found.lesions[1].why_not_listed == "rejected by SI: vessel"
+    counts = counts_of(found.lesions)
+    assert (counts.microbleeds, counts.rejected, counts.not_read, counts.dropped) == (1, 1, 1, 1)
 
 
 def test_a_review_beside_its_scan(stored, a_scene, tmp_path):

@@ -36,11 +36,11 @@ def test_the_example_finds_writes_and_reads_back(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     names = runpy.run_path(str(EXAMPLE))
     detection, files = names["detection"], names["files"]
-    assert detection.accepted
+    assert detection.listed
     assert detection.provenance["verifier"]
     assert detection.provenance["regions"]
-    assert len(names["sensitive"].accepted) >= len(detection.accepted)
+    assert len(names["sensitive"].listed) >= len(detection.listed)
     assert all(path.exists() for path in files.values())
     again = CMBSegmentationLib.read_detection(Path("results"), part)
-    assert [row.id for row in again.detection.accepted] == [row.id for row in detection.accepted]
+    assert [row.id for row in again.detection.listed] == [row.id for row in detection.listed]
     assert "candidates; the others say why" in capsys.readouterr().out

@@ -39,7 +39,7 @@ def test_the_zip_holds_the_decisions(reading, tmp_path):
     (table,), (labels,) = tmp_path.glob("*_lesions.csv"), tmp_path.glob("*_desc-cmb_dseg.nii.gz")
     rows = {int(row["id"]): row for row in csv.DictReader(io.StringIO(table.read_text()))}
     decided = [tuple(rows[one][name] for name in ("decision", "mimic", "status")) for one in ids[:3]]
-    assert decided == [("accepted", "", "accepted"), ("rejected", "vessel", "dropped"), ("", "", "accepted")]
+    assert decided == [("accepted", "", "kept"), ("rejected", "vessel", "kept"), ("none", "", "kept")]
     assert len(list(tmp_path.glob("*_report.html"))) == 1
     labelled = set(np.unique(sitk.GetArrayFromImage(sitk.ReadImage(str(labels)))))
     assert labelled == {0, *ids} - {ids[1]}
@@ -87,17 +87,19 @@ def test_only_an_earlier_scan_with_its_results_is_compared(reading, tmp_path):
 
 
 def test_what_changed_since_an_earlier_scan_is_shown_side_by_side(reading, results, tmp_path):
-    page, (new, rejected, *stable) = reading, rows_of(reading)
+    page, (missed, rejected, *stable) = reading, rows_of(reading)
     reject(page, rejected)
     with page.expect_popup() as comparison:
-        compare_with(page, earlier_visit(tmp_path, results, without=new))
+        compare_with(page, earlier_visit(tmp_path, results, without=missed))
     shown = comparison.value
     shown.get_by_role("heading", name="Side by side").wait_for()
     # the earlier scan's numbers on the left, this one's on the right
     expected = {
-        "New": [(None, new)],
+        "New": [],
         "Gone": [(GONE, None)],
         "Stable": [(one, one) for one in stable],
+        "There before, not detected": [(None, missed)],
+        "Still there, not detected": [],
         "Not seen": [(rejected, None)],
     }
     totals = dict(one.split("\n")[::-1] for one in shown.locator(".totals li").all_inner_texts())
@@ -127,7 +129,7 @@ def compare_with(page, paths):
 
 
 def earlier_visit(folder, results, without):
-    """The sample as another scan, and its results: noisy, the head elsewhere, one lesion not there yet, one more.
+    """The sample as another scan, and its results: noisy, the head elsewhere, one lesion not detected, one more.
 
     Returns
     -------
@@ -141,7 +143,7 @@ def earlier_visit(folder, results, without):
     content = json.loads(listed.read_text())
     content["provenance"]["input"] = identity_provenance(read_scan(folder / "earlier.nii.gz").image, None)
     rows = [row for row in content["lesions"] if row["id"] != without]
-    like = next(row for row in rows if row["status"] == "accepted")
+    like = next(row for row in rows if row["status"] == "kept")
     gone = dict(zip(("r_mm", "a_mm", "s_mm"), place_apart(results, content["lesions"]), strict=True))
     content["lesions"] = [*rows, {**like, **gone, "id": GONE}]
     for row in content["lesions"]:

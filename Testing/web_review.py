@@ -102,7 +102,7 @@ def give_review(server: Server, key: str, results: Path) -> None:
 def accepted_in(results: Path) -> list[dict[str, Any]]:
     """Give the lesions that count, as the list of a result folder has them."""
     (path,) = results.glob("*_lesions.json")
-    return [row for row in json.loads(path.read_text(encoding="utf-8"))["lesions"] if row["status"] == "accepted"]
+    return [row for row in json.loads(path.read_text(encoding="utf-8"))["lesions"] if row["status"] == "kept"]
 
 
 def rows_of(page: Page) -> list[int]:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import qt
 
 if TYPE_CHECKING:
-    from CMBSegmentationLib.review import Count, Counts
+    from CMBSegmentationLib.results.counts import Counts
 
 HEADINGS = ("", "left", "right", "midline / –", "< 5 mm", "5–10 mm", "all")
 ROW_HEIGHT = 22
+NOTHING = "–"
 
 
 class CountTable:
@@ -35,11 +36,20 @@ class CountTable:
 
     def show(self, counts: Counts) -> None:
         """Show a review's counts; hidden where there is none yet."""
-        lines = [_line(one.region, one) for one in counts.regions if one.total.definite or one.total.possible]
-        total = counts.total
+        from CMBSegmentationLib.results.counts import LARGE, SMALL, UNKNOWN_REGION
+        from CMBSegmentationLib.vocabulary.regions import REGIONS
+
+        def sizes(**where: Any) -> list[str]:
+            return [_pair(counts, size=size, **where) for size in (SMALL, LARGE, "")]
+
+        lines = []
+        for name in (*REGIONS, UNKNOWN_REGION):
+            here = {"regions": (name,)}
+            if _pair(counts, **here) != NOTHING:
+                sides = [_pair(counts, side=side, **here) for side in ("left", "right")]
+                lines.append([name, *sides, _pair(counts, sides=("midline", ""), **here), *sizes(**here)])
         if lines:
-            sizes = list(counts.sizes.values())[:2]
-            lines.append(["all", "", "", "", *(_worded(size) for size in sizes), _worded(total)])
+            lines.append(["all", "", "", "", *sizes()])
         table = self._widget
         table.setVisible(bool(lines))
         table.setRowCount(len(lines))
@@ -52,12 +62,10 @@ class CountTable:
         table.setFixedHeight(ROW_HEIGHT * (len(lines) + 1) + 12)
 
 
-def _line(name: str, one: Any) -> list[str]:
-    left, right, midline, unsaid = one.by_side.values()
-    middle = type(midline)(midline.definite + unsaid.definite, midline.possible + unsaid.possible)
-    small, large, _ = one.by_size.values()
-    return [name, *(_worded(count) for count in (left, right, middle, small, large, one.total))]
+def _pair(counts: Counts, sides: tuple[str, ...] = (), **where: Any) -> str:
+    """Word definite and possible ones, of several sides together where some are given."""
+    from CMBSegmentationLib.vocabulary.verdicts import DEFINITE, POSSIBLE
 
-
-def _worded(count: Count) -> str:
-    return f"{count.definite} / {count.possible}" if count.definite or count.possible else "–"
+    each = [where | {"side": side} for side in sides] or [where]
+    definite, possible = (sum(counts.number((kind,), **one) for one in each) for kind in (DEFINITE, POSSIBLE))
+    return f"{definite} / {possible}" if definite or possible else NOTHING

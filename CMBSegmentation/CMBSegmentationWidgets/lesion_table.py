@@ -14,9 +14,9 @@ COLUMNS = (
     ("No.", "The lesion's number; it stays the same at every threshold"),
     ("Verdict", "accepted, uncertain, rejected; unreviewed or dropped where there is none"),
     ("Ø mm", "Diameter of the sphere of equal volume"),
-    ("Prob.", "The detector's highest probability in the lesion"),
+    ("Prob.", "What the threshold acts on: the last stage's probability"),
     ("Note", "The mimic, or why it was dropped"),
-    ("Verif.", "The second stage's score"),
+    ("Det.", "The first stage's highest probability, where a second stage looked again"),
     ("Region", "Region of MARS"),
     ("Side", "left, right or midline"),
     ("Loss %", "Signal loss against the tissue around"),
@@ -139,17 +139,19 @@ class LesionTable:
 
 
 def _cells(lesion: ReviewedLesion) -> list[Any]:
+    from CMBSegmentationLib.vocabulary.numbers import rounded_down
+
     m = lesion.lesion
-    note = lesion.verdict.mimic if lesion.verdict and lesion.verdict.mimic else lesion.row()["dropped_because"]
+    note = lesion.verdict.mimic if lesion.verdict and lesion.verdict.mimic else lesion.as_lesion().why_not_listed
     if not note and lesion.origin != "detected":
         note = lesion.origin
     return [
         lesion.id,
         f"{SIGNS[lesion.state]} {lesion.state}",
         round(m.diameter_mm, 1),
-        round(m.probability, 2),
+        rounded_down(m.probability, 2),
         note,
-        "" if m.verifier is None else round(m.verifier, 2),
+        "" if m.detector in (None, m.probability) else rounded_down(m.detector, 2),
         m.region,
         m.side,
         round(100 * m.contrast),

@@ -29,6 +29,7 @@ from CMBSegmentationLib.batch.cluster import run_jobs, workers
 from CMBSegmentationLib.batch.cohort import _sizes
 from CMBSegmentationLib.batch.jobs import Job, Row, do_scan
 from CMBSegmentationLib.detecting.detect import Settings
+from CMBSegmentationLib.detecting.lesions import Lesion
 from CMBSegmentationLib.errors import InputError, MachineError
 from CMBSegmentationLib.models.hardware import open_session
 from CMBSegmentationLib.models.loaded_models import StageChoice, Stages, load_stages
@@ -219,7 +220,7 @@ def test_four_of_six_scans_are_done_and_two_failures_are_explained(batch, tmp_pa
     assert {row["lobar"] + row["definite"] + row["possible"] for row in table} == {""}  # not assessed, not read
     with (tmp_path / "out" / "cohort_lesions.csv").open() as stream:
         lesions = list(csv.DictReader(stream))
-    counted_ones = [row["scan"] for row in lesions if row["status"] == "accepted"]
+    counted_ones = [row["scan"] for row in lesions if row["status"] == "kept"]
     assert sorted(counted_ones) == sorted(2 * [row["scan"] for row in table if not row["error"]])
     assert all(float(row["diameter_mm"]) > 0 for row in lesions)
     assert [row["microbleeds"] for row in table if not row["error"]] == ["2"] * 4
@@ -242,15 +243,16 @@ def test_four_of_six_scans_are_done_and_two_failures_are_explained(batch, tmp_pa
 
 
 def test_a_scan_that_was_mapped_and_read_is_counted_by_group_and_by_decision():
-    said = [("frontal", "accepted"), ("insula", ""), ("thalamus", "uncertain"), ("", ""), ("brainstem", "rejected")]
+    said = [("frontal", "accepted"), ("insula", "none"), ("thalamus", "uncertain"), ("", "none")]
     lesions = tuple(
-        {"status": "dropped" if decision == "rejected" else "accepted", "region": region, "decision": decision}
-        for region, decision in said
+        Lesion(number, "kept", 0, 0, 0, 14, 3, 1, 0.5, 0.9, region=region, decision=decision)
+        for number, (region, decision) in enumerate([*said, ("brainstem", "rejected")], start=1)
     )
     scan = BidsScan(Path("sub-01_swi.nii.gz"), "01", "", Path("sub-01/anat"))
-    cells = Row(scan, {"accepted": 4}, lesions).cells()
-    assert [cells[name] for name in ("lobar", "deep", "infratentorial")] == [2, 1, 0]
+    cells = Row(scan, lesions).cells()
+    assert [cells[name] for name in ("lobar", "deep", "infratentorial")] == [1, 1, 0]
     assert [cells[name] for name in ("definite", "possible")] == [1, 1]
+    assert (cells["microbleeds"], cells["class"], cells["below_5_mm"]) == (2, "2-4", 2)
 
 
 def test_an_exported_review_is_kept_and_counted_when_the_batch_is_started_again(
@@ -269,6 +271,11 @@ def test_an_exported_review_is_kept_and_counted_when_the_batch_is_started_again(
     assert path.read_text() == before  # nothing that a reader did is searched over
     (row,) = csv.DictReader((tmp_path / "out" / "cohort.csv").open())
     assert (row["definite"], row["possible"]) == ("1", "1")
+    assert (row["microbleeds"], row["class"]) == ("2", "2-4")
+    page = (tmp_path / "out" / "cohort.html").read_text()
+    assert "A reader has begun with 1 of 1 scans" in page
+    assert "<b>2</b> definite or possible" in page
+    assert "No reader has confirmed" not in page
 
 
 def test_the_cohort_names_the_dataset_and_the_threshold_that_was_used(tmp_path):

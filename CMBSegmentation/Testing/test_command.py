@@ -68,9 +68,7 @@ def test_detect_writes_the_list_the_segmentation_and_the_report(cmb, scan_file, 
     assert tuple(table[0]) == COLUMNS
     assert [int(row["id"]) for row in table] == [row["id"] for row in content["lesions"]]
     spots = ball_brain()[1]
-    found = np.array(
-        [[row["r_mm"], row["a_mm"], row["s_mm"]] for row in content["lesions"] if row["status"] == "accepted"]
-    )
+    found = np.array([[row["r_mm"], row["a_mm"], row["s_mm"]] for row in content["lesions"] if row["status"] == "kept"])
     assert len(found) == len(spots)
     for spot in spots:
         assert np.linalg.norm(found - spot, axis=1).min() < 1.0
@@ -94,7 +92,7 @@ def test_a_higher_threshold_accepts_no_more(cmb, scan_file, dark_model, tmp_path
     for threshold in ("0.2", "0.99999"):
         cmb("detect", scan_file, "-o", tmp_path / threshold, *only(dark_model), "--threshold", threshold)
         content = json.loads((tmp_path / threshold / "head_T2starw_desc-cmb_lesions.json").read_text())
-        counts.append(content["summary"]["accepted"])
+        counts.append(content["summary"]["microbleeds"])
         assert content["provenance"]["settings"]["threshold"] == float(threshold)
     assert counts[1] < counts[0] == 2
 
@@ -123,7 +121,7 @@ def test_axis_order_and_file_format_do_not_change_the_list(
     found = listed_by_detect(turned, tmp_path / "out", dark_model)
     assert len(found) == len(as_it_was) > 0
     for a, b in zip(found, as_it_was, strict=True):
-        assert [float(a[c]) for c in COLUMNS[2:8]] == pytest.approx([float(b[c]) for c in COLUMNS[2:8]], abs=0.02)
+        assert [float(a[c]) for c in COLUMNS[3:9]] == pytest.approx([float(b[c]) for c in COLUMNS[3:9]], abs=0.02)
 
 
 def test_models_lists_a_model_and_its_manifest(cmb, dark_model):
@@ -184,7 +182,7 @@ def test_nan_and_infinite_voxels_are_cleaned_and_it_says_so(cmb, scan_file, dark
     assert "NaN or infinite" in out
     content = json.loads((tmp_path / "out/dirty_desc-cmb_lesions.json").read_text())
     assert "NaN or infinite" in content["notes"][0]
-    assert content["summary"]["accepted"] == 2
+    assert content["summary"]["microbleeds"] == 2
 
 
 # What it refuses

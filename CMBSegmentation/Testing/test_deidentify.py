@@ -97,9 +97,9 @@ def test_no_report_names_patient_or_reader(study, model, salt, tmp_path):
     content = json.loads(listed.read_text())
     said = {"decision": "accepted", "mimic": "", "reader": "Anna Kowalski", "decided_at": "2026", "origin": "detector"}
     for row in content["lesions"]:
-        row.update(said)
-    rejected = content["lesions"][0]
-    rejected.update(decision="rejected", status="dropped", dropped_because="rejected by Anna Kowalski as vessel")
+        if row["status"] == "kept":
+            row.update(said)
+    content["lesions"][0].update(decision="rejected", mimic="vessel")
     content["provenance"]["review"] = {"readers": ["Anna Kowalski"], "text": "read by Anna Kowalski"}
     listed.write_text(json.dumps(content))
     new = tmp_path / "new"

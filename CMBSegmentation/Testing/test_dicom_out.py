@@ -55,7 +55,7 @@ def results(a_study, tmp_path_factory):
 
 def findings(out: Path) -> list[dict]:
     (listed,) = out.glob("*_lesions.json")
-    return [row for row in json.loads(listed.read_text())["lesions"] if row["status"] == "accepted"]
+    return [row for row in json.loads(listed.read_text())["lesions"] if row["status"] == "kept"]
 
 
 def one(out: Path, ending: str) -> Path:

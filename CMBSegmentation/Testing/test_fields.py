@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from property_tests import examples
 
-from CMBSegmentationLib.detecting.lesions import ACCEPTED, Lesion
+from CMBSegmentationLib.detecting.lesions import Lesion
 from CMBSegmentationLib.files import fields
 from CMBSegmentationLib.files.atomic_file import DamagedFileError
 from CMBSegmentationLib.files.fields import Fields, WrongValueError, read_json
@@ -94,7 +94,7 @@ def test_json_that_no_file_can_hold_is_no_json(text):
 
 
 def a_review_text(**changes) -> str:
-    lesion = Lesion(1, ACCEPTED, 1.0, 2.0, 3.0, 14.0, 3.0, 1.1, 0.4, 0.8)
+    lesion = Lesion(1, "kept", 1.0, 2.0, 3.0, 14.0, 3.0, 1.1, 0.4, 0.8)
     kept = ReviewedLesion(1, np.arange(40, 44), lesion, 41, verdict=Verdict("accepted", reader="SI"))
     grid = Grid((10, 12, 14), np.eye(3, 4))
     content = json.loads(to_text(SavedReview(Review(0.4, (kept,)), Numbering({41: 1}, 1), grid, "scan")))

@@ -1,12 +1,19 @@
 """From probability to list."""
 
+import re
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from dark_spots import OBLIQUE
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import ndimage
 
-from CMBSegmentationLib.detecting.lesions import COLUMNS, LesionRules, below_threshold, find_lesions
+from CMBSegmentationLib.detecting.lesions import COLUMNS, LesionRules, as_listed, below_threshold, find_lesions
+from CMBSegmentationLib.report.page import SHOWN
+from CMBSegmentationLib.review import CandidateField
+from CMBSegmentationLib.vocabulary.numbers import threshold_text
 
 
 def image_of(values, spacing=(1.0, 1.0, 1.0), direction=None):
@@ -32,7 +39,7 @@ def empty():
 def test_voxels_that_touch_at_a_corner_are_one_lesion(empty):
     empty[5, 5, 5] = empty[6, 6, 6] = 0.9
     lesions, labels = listed(empty)
-    assert [lesion.status for lesion in lesions] == ["accepted"]
+    assert [lesion.status for lesion in lesions] == ["kept"]
     assert sitk.GetArrayFromImage(labels).sum() == 2
 
 
@@ -59,7 +66,6 @@ def test_what_stays_below_the_threshold_is_listed_with_the_reason(empty):
     lesions, labels = listed(empty)
     assert lesions[0].status == "dropped"
     assert "0.30 is below the threshold 0.50" in lesions[0].dropped_because
-    assert below_threshold(0.4496, 0.45) == "probability 0.4496 is below the threshold 0.4500"
     assert not sitk.GetArrayFromImage(labels).any()
 
 
@@ -134,10 +140,42 @@ def test_contrast_stays_between_minus_one_and_one(empty, signal, contrast):
 
 def test_a_candidate_that_just_reaches_the_threshold_is_accepted_and_listed_once(empty):
     empty[10, 10, 10] = 0.5
-    assert [lesion.status for lesion in listed(empty, threshold=0.5)[0]] == ["accepted"]
+    assert [lesion.status for lesion in listed(empty, threshold=0.5)[0]] == ["kept"]
 
 
-@pytest.mark.parametrize(("side", "status"), [(8, "accepted"), (9, "dropped")])
+@pytest.mark.parametrize("threshold", [0.12, 0.45, 0.7, 0.123])  # none is a 32-bit number
+def test_a_probability_of_just_the_threshold_is_kept_once_by_both_listers(empty, threshold):
+    empty[10, 10, 10] = threshold
+    (found,), _ = listed(empty, threshold=threshold)
+    images = [image_of(values) for values in (empty, np.full_like(empty, 100), np.ones(empty.shape, np.uint8))]
+    (other,) = CandidateField(*images, LesionRules(threshold)).at(threshold)
+    assert found.status == other.lesion.status == "kept"
+    assert found.probability == other.lesion.probability == threshold
+
+
+@given(peak=st.floats(0.0625, 0.9375, width=32), thousandths=st.integers(60, 950), near=st.booleans())
+def test_what_is_below_a_threshold_reads_as_below_it_wherever_it_is_written(peak, thousandths, near):
+    threshold = thousandths / 1000
+    if near:
+        peak = float(np.nextafter(np.float32(threshold), np.float32(0)))
+    if not peak < np.float32(threshold):
+        return
+    written = [float(number) for number in re.findall(r"0\.\d+", below_threshold(peak, threshold))]
+    assert written[0] < written[1] == threshold
+    in_the_list = as_listed(peak)
+    assert in_the_list < threshold
+    for column in ("probability", "detector"):
+        assert float(SHOWN[column].text(in_the_list)) < float(threshold_text(threshold))
+
+
+@pytest.mark.parametrize(
+    ("threshold", "words"), [(0.5, "0.50"), (0.123, "0.123"), (0.45000000000000001, "0.45"), (0.1 + 0.2, "0.30")]
+)
+def test_a_threshold_is_written_with_all_its_decimals(threshold, words):
+    assert threshold_text(threshold) == words
+
+
+@pytest.mark.parametrize(("side", "status"), [(8, "kept"), (9, "dropped")])
 def test_without_other_rules_what_is_larger_than_a_ball_of_ten_millimetres_is_dropped(empty, side, status):
     empty[4 : 4 + side, 4 : 4 + side, 4 : 4 + side] = 0.9  # 512 and 729 mm³; the ball has 524
     assert [lesion.status for lesion in listed(empty)[0]] == [status]

@@ -7,16 +7,28 @@ from collections import Counter
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from scipy import ndimage
 
-from CMBSegmentationLib.compare.align import GONE, NEW, NOT_SEEN, STABLE, Visit, compare, register
+from CMBSegmentationLib.compare.align import (
+    GONE,
+    NEW,
+    NOT_SEEN,
+    STABLE,
+    STILL_THERE,
+    THERE_BEFORE,
+    Visit,
+    compare,
+    register,
+)
+from CMBSegmentationLib.compare.signal_at import signal_loss_at
 from CMBSegmentationLib.detecting.brain_mask import brain_mask
-from CMBSegmentationLib.detecting.lesions import ACCEPTED, DROPPED, Lesion
+from CMBSegmentationLib.detecting.lesions import Lesion
 from CMBSegmentationLib.files.bundled import sample_scan
 
 
 def a_lesion(number: int, lps, because: str = "") -> Lesion:
     r, a, s = -lps[0], -lps[1], lps[2]
-    return Lesion(number, DROPPED if because else ACCEPTED, r, a, s, 14, 3, 1, 0.6, 0.9, dropped_because=because)
+    return Lesion(number, "dropped" if because else "kept", r, a, s, 14, 3, 1, 0.6, 0.9, dropped_because=because)
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +109,73 @@ def test_a_lesion_that_the_other_scan_could_not_show_is_not_called_gone_or_new(t
     hole[there] = 0  # a sulcus, or the lesion that was
     (change,) = compare(seen, Visit(moved, hole, []), found)
     assert change.status == GONE
+
+
+def with_spots(image: sitk.Image, spots, radius_mm: float = 2.0, loss: float = 0.6) -> sitk.Image:
+    """The same with dark balls."""
+    values = sitk.GetArrayFromImage(image)
+    z, y, x = np.indices(values.shape)
+    index = np.stack([x, y, z], -1) * np.array(image.GetSpacing())
+    points = index @ np.array(image.GetDirection()).reshape(3, 3).T + np.array(image.GetOrigin())
+    for spot in spots:
+        values[np.linalg.norm(points - spot, axis=-1) <= radius_mm] *= 1 - loss
+    darker = sitk.GetImageFromArray(values)
+    darker.CopyInformation(image)
+    return darker
+
+
+@pytest.fixture(scope="module")
+def even_places(two_scans) -> list:
+    """Four places with nothing dark within 7 mm, far apart, where a spot is plain to see."""
+    image, brain, *_ = two_scans
+    values = sitk.GetArrayFromImage(sitk.Median(image, [1, 1, 0]))
+    reach = [int(7 / spacing) for spacing in image.GetSpacing()[::-1]]
+    least = ndimage.minimum_filter(values, [2 * n + 1 for n in reach])
+    chosen: list = []
+    for at in np.argwhere((least > 100) & (sitk.GetArrayViewFromImage(brain) > 0)):
+        point = np.array(image.TransformIndexToPhysicalPoint(tuple(map(int, at[::-1]))))
+        if all(np.linalg.norm(point - other) > 16 for other in chosen):
+            chosen.append(point)
+    assert len(chosen) >= 4
+    return chosen[:4]
+
+
+def test_a_lesion_whose_spot_was_dark_before_is_not_called_new_nor_gone_where_it_still_is(
+    two_scans, even_places, found, a_movement
+):
+    image, brain, moved, moved_brain = two_scans
+    always, once = even_places[:2], even_places[2:]
+    before = with_spots(image, always)
+    after = with_spots(moved, [a_movement.TransformPoint(one) for one in even_places], radius_mm=2.5)
+    detected = [a_lesion(n, a_movement.TransformPoint(one)) for n, one in enumerate(even_places, start=1)]
+    changes = compare(Visit(before, brain, []), Visit(after, moved_brain, detected), found)
+    assert [change.status for change in changes] == [THERE_BEFORE] * len(always) + [NEW] * len(once)
+    assert all("signal loss" in change.why for change in changes[: len(always)])
+    detected = [a_lesion(n, one) for n, one in enumerate(even_places, start=1)]
+    all_before = with_spots(image, even_places)
+    some_after = with_spots(moved, [a_movement.TransformPoint(one) for one in always], radius_mm=2.5)
+    changes = compare(Visit(all_before, brain, detected), Visit(some_after, moved_brain, []), found)
+    assert [change.status for change in changes] == [STILL_THERE] * len(always) + [GONE] * len(once)
+
+
+def test_the_signal_loss_of_a_ball_is_measured_wherever_it_lies_in_any_geometry():
+    image = sitk.Image([60, 50, 30], sitk.sitkFloat32) + 100.0
+    image.SetSpacing((0.8, 1.0, 1.5))
+    image.SetOrigin((-20.0, 30.0, 5.0))
+    image.SetDirection(sitk.Euler3DTransform((0.0, 0.0, 0.0), 0.2, -0.1, 0.3).GetMatrix())
+    middle = np.array(image.TransformContinuousIndexToPhysicalPoint((30.0, 25.0, 15.0)))
+    for spot in (middle, middle + (8.0, -6.0, 5.0)):
+        dark = with_spots(image, [spot], radius_mm=3.0)
+        assert signal_loss_at(dark, spot + (0.5, -0.5, 0.5), 6.0) == pytest.approx(0.6, abs=0.05)
+        assert signal_loss_at(dark, spot + (12.0, 0.0, 0.0), 6.0) == 0.0
+    assert signal_loss_at(image, middle + 500.0, 6.0) is None
+
+
+def test_a_vessel_that_goes_on_is_no_spot():
+    values = np.full((40, 40, 40), 100.0, np.float32)
+    values[:, 19:22, 19:22] = 30.0
+    vessel = sitk.GetImageFromArray(values)
+    assert signal_loss_at(vessel, (20.0, 20.0, 20.0), 3.0) == 0.0
 
 
 def test_a_scan_compared_with_itself_is_stable(two_scans, places):

@@ -45,7 +45,7 @@ def test_a_scan_in_the_scene_is_searched_and_its_lesions_come_back_where_they_ar
 
     assert status.state is State.DONE, status.message
     assert fractions == sorted(fractions)
-    found = [row for row in lesion_rows(session.results.table) if row["status"] == "accepted"]
+    found = [row for row in lesion_rows(session.results.table) if row["status"] == "kept"]
     assert len(found) == len(true)
     for row in found:
         position = (row["r_mm"], row["a_mm"], row["s_mm"])

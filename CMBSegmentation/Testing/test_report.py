@@ -33,7 +33,8 @@ from CMBSegmentationLib.report.crops import (
     tilt_degrees,
 )
 from CMBSegmentationLib.report.page import SHOWN, grouped_reasons, report_html
-from CMBSegmentationLib.results.counts import CLASSES, count_class, summarise
+from CMBSegmentationLib.results.counts import CLASSES, count_class, counts_of
+from CMBSegmentationLib.results.summary import summary_of
 
 SCAN_MM = (57.6, 57.6, 64.0)  # L, P, S
 ORIENTATIONS = [
@@ -135,7 +136,7 @@ def box_of(path: str) -> tuple[float, float, float, float]:
 
 
 def a_lesion(number: int = 1, **values: Any) -> Lesion:
-    base = Lesion(number, "accepted", 1.0, -2.0, 3.0, 14.0, 3.0, 1.2, 0.5, 0.9)
+    base = Lesion(number, "kept", 1.0, -2.0, 3.0, 14.0, 3.0, 1.2, 0.5, 0.9)
     return replace(base, **values)
 
 
@@ -283,7 +284,7 @@ def test_the_report_loads_nothing_and_runs_nothing():
 def test_every_accepted_lesion_has_three_outlined_crops():
     detection = a_detection([((32, 32, 8), 0.9), ((12, 50, 4), 0.8), ((50, 12, 12), 0.7), ((10, 10, 3), 0.2)])
     html = report_html(detection, scan_name="a")
-    cards = dict(re.findall(r'<article class="card accepted" id="number-(\d+)">(.*?)</article>', html, re.S))
+    cards = dict(re.findall(r'<article class="card listed" id="number-(\d+)">(.*?)</article>', html, re.S))
     assert list(cards) == ["1", "2", "3"]
     for card in cards.values():
         assert card.count('<figure class="crop">') == 3
@@ -361,12 +362,12 @@ def test_columns_that_are_empty_everywhere_are_left_out_and_said():
     text = Page(report_html(a_detection(), scan_name="a")).text
     assert "Regions were not assessed." in text
     assert "No second stage verified" in text
-    detection = a_detection()
-    known = [replace(lesion, region="lobar", side="left", verifier=0.7) for lesion in detection.lesions]
+    detection = a_detection(provenance={"verifier": {"name": "second"}})
+    known = [replace(lesion, region="frontal", side="left", detector=0.7) for lesion in detection.lesions]
     text = Page(report_html(replace(detection, lesions=known), scan_name="a")).text
     assert "not assessed" not in text
     assert "No second stage" not in text
-    assert "left lobar" in text
+    assert "left frontal" in text
     assert "0.70" in text
 
 
@@ -374,7 +375,7 @@ def test_numbers_have_sensible_decimals_and_true_minus_signs():
     assert SHOWN["r_mm"].text(-12.345) == "−12.3"
     assert SHOWN["contrast"].text(0.567) == "57"
     assert SHOWN["contrast"].text(-0.001) == "0"
-    assert SHOWN["verifier"].text(None) == SHOWN["region"].text("") == "–"
+    assert SHOWN["detector"].text(None) == SHOWN["region"].text("") == "–"
 
 
 # --- nothing found, much found -----------------------------------------------------------------------
@@ -386,7 +387,7 @@ def test_an_empty_result_says_how_many_candidates_there_were_and_why_they_were_d
     text = Page(html).text
     assert "3 candidates were looked at, and all were dropped" in text
     assert "3 like this: probability 0.42 is below the threshold 0.50" in text
-    assert "A lower threshold than 0.5 takes" in text
+    assert "A lower threshold than 0.50 takes" in text
     assert "<details open>" in html
     assert html.count('class="card dropped"') == 3
 
@@ -430,7 +431,7 @@ def test_very_many_lesions_stay_small_and_the_cut_is_told():
     ]
     detection = a_detection(blobs, scan=_on_grid(noise, scan), radius_mm=1.5)
     html = report_html(detection, scan_name="a")
-    assert html.count('class="card accepted"') == MOST_PICTURED
+    assert html.count('class="card listed"') == MOST_PICTURED
     assert html.count('class="card dropped"') == MOST_DROPPED_PICTURED
     assert "Pictures of the 60 most probable of 65 follow" in Page(html).text
     crops = re.findall(r'href="data:image/png;base64,([^"]+)"', html)
@@ -451,32 +452,41 @@ def test_counts_fall_in_the_readers_classes(number, name):
 
 def test_a_summary_counts_sizes_and_regions_and_is_json_ready():
     lesions = [
-        a_lesion(1, diameter_mm=4.99, region="lobar"),
-        a_lesion(2, diameter_mm=5.0, region="deep"),
-        a_lesion(3, diameter_mm=2.0, region="lobar"),
+        a_lesion(1, diameter_mm=4.99, region="frontal"),
+        a_lesion(2, diameter_mm=5.0, region="thalamus"),
+        a_lesion(3, diameter_mm=2.0, region="frontal"),
         a_lesion(4, diameter_mm=2.0),
-        a_lesion(5, status="dropped", dropped_because="outside the brain mask", region="lobar"),
+        a_lesion(5, status="dropped", dropped_because="outside the brain mask", region="frontal"),
     ]
-    summary = json.loads(json.dumps(summarise(lesions)))
+    summary = json.loads(json.dumps(summary_of(counts_of(lesions))))
     assert summary == {
-        "accepted": 4,
-        "dropped": 1,
+        "is_read": False,
+        "readers": [],
+        "microbleeds": 4,
         "class": "2-4",
         "below_5_mm": 3,
         "from_5_to_10_mm": 1,
-        "by_region": {"lobar": 2, "deep": 1, "unassigned": 1},
+        "above_10_mm": 0,
+        "by_region": {"frontal": 2, "thalamus": 1, "unassigned": 1},
+        "by_group": {"infratentorial": 0, "deep": 1, "lobar": 2},
+        "pattern": "mixed",
+        "definite": None,
+        "possible": None,
+        "rejected": None,
+        "not_read": 4,
+        "dropped": 1,
         "sentence": "Automated detection with research software, not confirmed by a reader: 4 cerebral microbleeds "
-        "(3 smaller than 5 mm, 1 of 5–10 mm; 2 lobar, 1 deep, 1 unassigned).",
+        "(3 smaller than 5 mm, 1 of 5–10 mm; 2 frontal, 1 thalamus, 1 unassigned). Pattern: mixed.",
     }
 
 
 def test_a_summary_does_not_invent_regions():
-    summary = summarise([a_lesion()])
+    summary = summary_of(counts_of([a_lesion()]))
     assert summary["by_region"] == {}
     assert summary["sentence"].endswith("1 cerebral microbleed (1 smaller than 5 mm; locations not assessed).")
 
 
 def test_a_summary_of_nothing_stays_true_where_it_is_pasted():
-    assert summarise([])["sentence"].endswith("no cerebral microbleed, no candidate.")
+    assert summary_of(counts_of([]))["sentence"].endswith("no cerebral microbleed, no candidate.")
     weak = a_lesion(status="dropped", dropped_because="probability 0.2 is below the threshold 0.5")
-    assert summarise([weak, weak])["sentence"].endswith("no cerebral microbleed (2 candidates dropped).")
+    assert summary_of(counts_of([weak, weak]))["sentence"].endswith("no cerebral microbleed (2 candidates dropped).")

@@ -14,6 +14,7 @@ from dicom_series import write_series
 from test_dicom_out import as_stored, assert_valid, one
 
 from CMBCommand import cli
+from CMBSegmentationLib.compare.align import STATUSES
 from CMBSegmentationLib.compare.page import sentence_of
 
 
@@ -189,8 +190,11 @@ def test_a_second_scan_that_cannot_be_read_is_told_before_the_first_is_searched(
 
 
 def test_a_comparison_names_the_readers_only_where_both_scans_were_read():
-    counts = {"new": 1, "gone": 0, "stable": 2, "not seen": 0}
-    assert sentence_of(counts).endswith("software, not confirmed by a reader: 1 new, 0 gone, 2 stable, 0 not seen.")
+    counts = dict.fromkeys(STATUSES, 0) | {"new": 1, "stable": 2}
+    assert sentence_of(counts).endswith(
+        "software, not confirmed by a reader: 1 new; 0 gone; 2 stable; 0 there before, not detected; 0 still there, "
+        "not detected; 0 not seen."
+    )
     assert "lesions read by SI, TW; the changes are not confirmed by a reader" in sentence_of(counts, ["SI", "TW"])
 
 

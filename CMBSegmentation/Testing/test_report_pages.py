@@ -16,34 +16,42 @@ import SimpleITK as sitk
 from PIL import Image
 from test_report import Page, a_detection, an_empty_scan
 
-from CMBSegmentationLib.detecting.lesions import ACCEPTED, DROPPED, Lesion
+from CMBSegmentationLib.detecting.detect import Detection
+from CMBSegmentationLib.detecting.lesions import Lesion
 from CMBSegmentationLib.errors import MachineError
 from CMBSegmentationLib.report.content import content_of, without_names
 from CMBSegmentationLib.report.glass_brain import glass_brain
 from CMBSegmentationLib.report.page import page_of, report_html
 from CMBSegmentationLib.report.pdf import fonts as pdf_fonts
 from CMBSegmentationLib.report.pdf import report_pdf
-from CMBSegmentationLib.report.tables import DEFINITE, DETECTED, POSSIBLE, findings_of
+from CMBSegmentationLib.report.tables import count_tables, shown_certainties
+from CMBSegmentationLib.results.counts import counts_of
+from CMBSegmentationLib.vocabulary.verdicts import DEFINITE, DETECTED, KEPT, POSSIBLE
 
 PLACES = (
     ("frontal", "left", 3.0), ("frontal", "left", 6.0), ("parietal", "right", 2.0), ("thalamus", "right", 2.5),
     ("brainstem", "midline", 2.0), ("", "", 2.0),
 )  # fmt: skip
-SAID = {1: "accepted", 2: "uncertain", 3: "rejected", 4: "accepted", 5: "", 6: "accepted"}
+SAID = ("accepted", "uncertain", "rejected", "accepted", "none", "accepted")
 
 
-def lesions(*, rejected: tuple[int, ...] = ()) -> list[Lesion]:
+NOBODY = ("none",) * len(PLACES)
+
+
+def lesions(said: tuple[str, ...] = NOBODY) -> list[Lesion]:
     return [
         Lesion(
-            n, DROPPED if n in rejected else ACCEPTED, 0, 0, 0, 14, diameter, 1, 0.5, 0.9, region=region, side=side,
-            dropped_because="rejected by SI: vessel" if n in rejected else "",
+            n, KEPT, 0, 0, 0, 14, diameter, 1, 0.5, 0.9, region=region, side=side, decision=decision,
+            reader="" if decision == "none" else "SI",
         )
-        for n, (region, side, diameter) in enumerate(PLACES, start=1)
+        for n, ((region, side, diameter), decision) in enumerate(zip(PLACES, said, strict=True), start=1)
     ]  # fmt: skip
 
 
-def reviewed() -> dict[int, dict[str, str]]:
-    return {n: {"decision": said, "reader": "SI" if said else "", "mimic": ""} for n, said in SAID.items()}
+def read_as(detection: Detection, *decisions: str, reader: str) -> Detection:
+    """The same with decisions on its first lesions."""
+    said = [replace(one, decision=what, reader=reader) for one, what in zip(detection.lesions, decisions, strict=False)]
+    return replace(detection, lesions=[*said, *detection.lesions[len(said) :]])
 
 
 def cell(table, row: str, certainty: str, side: str) -> int:
@@ -58,19 +66,18 @@ def cell(table, row: str, certainty: str, side: str) -> int:
 
 
 def test_without_a_reader_nothing_is_called_definite():
-    findings = findings_of(lesions())
-    assert findings.certainties == (DETECTED,)
-    assert findings.totals == {DETECTED: 6}
-    assert not findings.reviewed
-    assert (findings.count_class, findings.pattern) == ("5-10", "mixed")
+    counts = counts_of(lesions())
+    assert shown_certainties(counts) == (DETECTED,)
+    assert not counts.is_read
+    assert (counts.microbleeds, counts.count_class, counts.pattern) == (6, "5-10", "mixed")
 
 
 def test_mars_and_bombs_count_definite_and_possible_apart_by_region_side_and_size():
-    findings = findings_of(lesions(rejected=(3,)), reviewed())
-    assert findings.certainties == (DEFINITE, POSSIBLE, DETECTED)
-    assert findings.totals == {DEFINITE: 3, POSSIBLE: 1, DETECTED: 1}
-    assert (findings.rejected, findings.readers, findings.count_class) == (1, ("SI",), "2-4")
-    mars, bombs = findings.tables
+    counts = counts_of(lesions(SAID))
+    assert shown_certainties(counts) == (DEFINITE, POSSIBLE, DETECTED)
+    assert (counts.definite, counts.possible, counts.not_read) == (3, 1, 1)
+    assert (counts.rejected, counts.readers, counts.count_class) == (1, ("SI",), "2-4")
+    mars, bombs = count_tables(counts)
     assert cell(mars, "frontal", DEFINITE, "left") == cell(mars, "frontal", POSSIBLE, "left") == 1
     assert cell(mars, "lobar", DEFINITE, "left") == 1
     assert cell(mars, "parietal", DEFINITE, "right") == 0  # rejected
@@ -79,17 +86,16 @@ def test_mars_and_bombs_count_definite_and_possible_apart_by_region_side_and_siz
     assert sum(mars.rows[-1].cells) == sum(bombs.rows[-1].cells) == 5
     assert cell(bombs, "lobar, < 5 mm", DEFINITE, "left") == cell(bombs, "lobar, 5–10 mm", POSSIBLE, "left") == 1
     assert cell(bombs, "deep, < 5 mm", DEFINITE, "right") == 1
-    assert findings.pattern == "mixed"
-    assert "hypertensive arteriopathy" in findings.meaning
+    assert counts.pattern == "mixed"
+    assert "hypertensive arteriopathy" in counts.pattern_meaning
 
 
 def test_without_regions_only_sizes_are_counted():
-    bare = [replace(one, region="", side="") for one in lesions()]
-    findings = findings_of(bare)
-    (table,) = findings.tables
+    counts = counts_of([replace(one, region="", side="") for one in lesions()])
+    (table,) = count_tables(counts)
     assert [row.cells for row in table.rows] == [(5,), (1,), (6,)]
-    assert findings.pattern == ""
-    assert findings_of([]).tables == ()
+    assert counts.pattern == ""
+    assert count_tables(counts_of([])) == ()
 
 
 @pytest.mark.parametrize("turn_degrees", [0.0, 25.0])
@@ -101,7 +107,7 @@ def test_the_glass_brain_puts_each_lesion_at_its_place_in_millimetres(turn_degre
     brain.CopyInformation(scan)
     corner = brain.TransformIndexToPhysicalPoint((16, 16, 5))  # just inside the right anterior inferior corner
     left, posterior, superior = corner
-    one = Lesion(1, ACCEPTED, -left, -posterior, superior, 14, 3, 1, 0.5, 0.9)
+    one = Lesion(1, KEPT, -left, -posterior, superior, 14, 3, 1, 0.5, 0.9)
     views = glass_brain(brain, [one])
     assert len(views) == 3
     for view in views:
@@ -131,11 +137,7 @@ def test_the_page_has_tables_pattern_and_map():
 
 def test_the_page_says_what_the_reader_said():
     detection = a_detection((((20, 32, 8), 0.9), ((45, 32, 8), 0.8)))
-    said = {
-        1: {"decision": "accepted", "reader": "S<I", "mimic": ""},
-        2: {"decision": "uncertain", "reader": "S<I", "mimic": ""},
-    }
-    text = Page(report_html(detection, scan_name="s", reviewed=said)).text
+    text = Page(report_html(read_as(detection, "accepted", "uncertain", reader="S<I"), scan_name="s")).text
     assert "read by S<I with the help of research software: 1 definite, 1 possible" in text
     assert "definite, read by S<I" in text
     assert "Verdicts are those of S<I." in text
@@ -172,6 +174,19 @@ def test_the_pdf_says_what_the_page_says(tmp_path):
     assert "Candidate 2" in words_of(report_pdf(content, dropped=True), tmp_path)
 
 
+def test_the_counts_of_a_half_finished_review_fit_the_pages_width(tmp_path):
+    detection = a_detection((((20, 32, 8), 0.9), ((45, 32, 8), 0.8), ((20, 50, 8), 0.7), ((45, 50, 8), 0.6)))
+    sides = ("left", "right", "midline", "")
+    placed = [replace(one, region="frontal", side=side) for one, side in zip(detection.lesions, sides, strict=True)]
+    detection = read_as(replace(detection, lesions=placed), "accepted", "uncertain", reader="SI")
+    content = content_of(detection, scan_name="s")
+    assert len(content.tables[0].columns) == 12  # three certainties, four sides
+    (tmp_path / "a.pdf").write_bytes(report_pdf(content))
+    told = subprocess.run(["pdftotext", "-bbox", tmp_path / "a.pdf", "-"], capture_output=True, text=True, check=True)
+    page = float(re.search(r'<page width="([\d.]+)"', told.stdout)[1])
+    assert max(float(edge) for edge in re.findall(r'xMax="([\d.]+)"', told.stdout)) < page - 28  # a centimetre
+
+
 @pytest.mark.parametrize("name", ["Müller μ ≥ 5", "Иванов", "Ελένη", "山田太郎", "홍길동", "محمد", "राम"])
 def test_text_of_any_script_is_in_the_pdf_or_the_pdf_says_that_it_is_not(tmp_path, name):
     text = words_of(report_pdf(content_of(a_detection(), scan_name=name)), tmp_path)
@@ -196,8 +211,7 @@ def test_a_report_has_a_place_to_sign_and_not_the_models_whole_training(tmp_path
     data = "144 simulated scans (training/synthesize.py --count 144), no patients"
     model = {"name": "net", "version": "1", "training": {"data": data, "config": {"epochs": 24}}, "metrics": {"a": 1}}
     detection = a_detection(provenance={"model": model, "date": "2026-01-02T03:04:05+00:00"})
-    said = {1: {"decision": "accepted", "reader": "SI", "mimic": ""}}
-    content = content_of(detection, scan_name="s", reviewed=said)
+    content = content_of(read_as(detection, "accepted", reader="SI"), scan_name="s")
     for text in (words_of(report_pdf(content), tmp_path), Page(page_of(content)).text):
         assert "Trained on: 144 simulated scans, no patients" in text.replace("Trained on 144", "Trained on: 144")
         assert "searched on 2026-01-02" in text
@@ -216,8 +230,8 @@ def test_an_empty_result_has_a_pdf_too(blobs):
 
 def test_a_report_without_names_names_nobody():
     detection = a_detection(provenance={"input": {"file": "Jane_Doe.nii", "size": [1]}, "review": {"readers": ["SI"]}})
-    said = {1: {"decision": "accepted", "reader": "SI", "mimic": ""}}
-    content = without_names(content_of(detection, scan_name="Jane_Doe", notes=["Jane"], reviewed=said))
+    detection = read_as(detection, "accepted", reader="SI")
+    content = without_names(content_of(detection, scan_name="Jane_Doe", notes=["Jane"]))
     text = Page(page_of(content)).text
     assert "Jane" not in text
     assert "SI" not in text.split()

@@ -40,7 +40,7 @@ def images():
 @pytest.fixture(scope="module")
 def detected(images):
     """The rows of a search at the threshold of `RULES`."""
-    return [lesion.as_row() for lesion in find_lesions(*images, RULES)[0]]
+    return find_lesions(*images, RULES)[0]
 
 
 @pytest.mark.parametrize("threshold", THRESHOLDS)
@@ -63,13 +63,13 @@ def test_contrast_is_against_the_tissue_around_the_whole_candidate(images):
 
 
 def test_what_only_the_detector_knew_stays_with_its_lesion_at_every_threshold(images, detected):
-    rows = [row | {"verifier": n / 100, "region": f"region {n}", "side": "left"} for n, row in enumerate(detected)]
-    rows[0]["dropped_because"] = "told by hand"
+    rows = [replace(row, detector=n / 100, region=f"region {n}", side="left") for n, row in enumerate(detected)]
+    rows[0] = replace(rows[0], dropped_because="told by hand")
     field = CandidateField(*images, RULES, rows)
     known = {(lesion.r_mm, lesion.a_mm): lesion for lesion in (one.lesion for one in field.at(RULES.threshold))}
     for row in rows:
-        lesion = known[row["r_mm"], row["a_mm"]]
-        assert (lesion.verifier, lesion.region, lesion.side) == (row["verifier"], row["region"], row["side"])
+        lesion = known[row.r_mm, row.a_mm]
+        assert (lesion.detector, lesion.region, lesion.side) == (row.detector, row.region, row.side)
     first = field.at(0.6)
     assert [one.lesion.dropped_because for one in first if one.lesion.region == "region 0"] == ["told by hand"]
 

@@ -6,6 +6,8 @@ import csv
 import errno
 import json
 import os
+import re
+import subprocess
 import time
 
 import numpy as np
@@ -26,6 +28,7 @@ from CMBSegmentationLib.scene import load_results, provenance_of
 from CMBSegmentationLib.scene.names import PROVENANCE_ATTRIBUTE
 from CMBSegmentationLib.scene.volumes import geometry_of, set_geometry
 from CMBSegmentationLib.session import ReviewSession
+from CMBSegmentationLib.vocabulary.columns import COLUMNS, REVIEW_COLUMNS
 from CMBSegmentationLib.vocabulary.regions import REGIONS
 
 UNSEEN = (12, 34, 34)  # k, j, i of the lesion that stays below the threshold
@@ -112,7 +115,7 @@ def test_a_verdict_leads_to_the_next_lesion_without_one(a_session):
     assert states(a_session) == {1: "accepted", 2: "rejected", 3: "uncertain", 4: "dropped"}
     assert a_session.review.find(2).verdict.reader == "SI"
     assert a_session.review.find(2).verdict.time
-    assert (a_session.counts.total.definite, a_session.counts.total.possible) == (1, 1)
+    assert (a_session.counts.definite, a_session.counts.possible) == (1, 1)
 
 
 def test_undo_goes_back_and_redo_forward(a_session):
@@ -145,7 +148,7 @@ def test_a_verdict_stays_with_its_lesion_at_every_threshold(a_session):
 def test_a_dropped_candidate_can_be_accepted(a_session):
     a_session.decide("accepted", lesion_id=4)
     assert states(a_session)[4] == "accepted"
-    assert a_session.review.find(4).row()["dropped_because"] == ""
+    assert a_session.review.find(4).as_lesion().why_not_listed == ""
 
 
 def test_the_scene_shows_what_was_decided(a_session):
@@ -364,12 +367,12 @@ def test_regions_make_counts_and_a_pattern(a_session):
     a_session.decide("uncertain", lesion_id=2)
     a_session.set_place("thalamus", "right", lesion_id=2)
     counts = a_session.counts
-    assert (counts.groups["lobar"].definite, counts.groups["deep"].possible) == (1, 1)
+    assert counts.by_group == {"infratentorial": 0, "deep": 1, "lobar": 1}
     assert counts.pattern == "lobar"
-    assert counts.count_class == "1"
-    assert "reviewed by SI: 1 definite, 1 possible" in a_session.text
+    assert (counts.microbleeds, counts.count_class) == (2, "2-4")
+    assert "read by SI with the help of research software: 1 definite, 1 possible" in a_session.text
     assert "left frontal 1/0" in a_session.text
-    assert "1 detected lesion without a verdict" in a_session.text
+    assert "1 detected lesion not read yet" in a_session.text
     assert a_session.set_place("moon", "left", lesion_id=1) is None
 
 
@@ -380,20 +383,61 @@ def test_the_exported_list_is_what_was_decided(a_session, tmp_path):
     files = a_session.export(tmp_path / "out")
     rows = {int(row["id"]): row for row in csv.DictReader(files["table"].open(encoding="utf-8"))}
     assert [(rows[n]["status"], rows[n]["decision"]) for n in (1, 2, 3, 4)] == [
-        ("dropped", "rejected"),
-        ("accepted", "accepted"),
-        ("accepted", "uncertain"),
-        ("dropped", ""),
+        ("kept", "rejected"),
+        ("kept", "accepted"),
+        ("kept", "uncertain"),
+        ("dropped", "none"),
     ]
-    assert rows[1]["dropped_because"] == "rejected by SI: vessel"
+    assert [rows[1][name] for name in ("dropped_because", "reader", "mimic")] == ["", "SI", "vessel"]
     content = json.loads(files["json"].read_text(encoding="utf-8"))
-    assert content["provenance"]["review"]["definite"] == 1
+    assert content["summary"]["definite"] == 1
     assert {one["id"]: one["mimic"] for one in content["lesions"]}[1] == "vessel"
     labels = sitk.GetArrayFromImage(sitk.ReadImage(str(files["labels"])))
     assert set(np.unique(labels)) == {0, 2, 3}
-    assert "reviewed by SI" in files["report"].read_text(encoding="utf-8")
+    assert "read by SI" in files["report"].read_text(encoding="utf-8")
     assert a_session.export(tmp_path / "out") is None
     assert "already holds results" in last(a_session).message
+
+
+def test_the_files_of_a_half_finished_review_say_the_same(a_session, tmp_path):
+    a_session.decide("rejected", "vessel", lesion_id=1)
+    a_session.decide("accepted", lesion_id=2)
+    files = a_session.export(tmp_path / "out")
+    content = json.loads(files["json"].read_text(encoding="utf-8"))
+    with files["table"].open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    decisions = [row["decision"] for row in rows]
+    summary = content["summary"]
+    assert summary["microbleeds"] == summary["definite"] == decisions.count("accepted") == 1
+    assert (summary["rejected"], summary["not_read"], summary["dropped"], summary["class"]) == (1, 1, 1, "1")
+    assert decisions.count("none") == summary["not_read"] + summary["dropped"]
+    assert tuple(rows[0]) == (*COLUMNS, *REVIEW_COLUMNS)
+    assert "not confirmed" not in json.dumps(content)
+    page = files["report"].read_text(encoding="utf-8")
+    assert '<div class="count">1</div>' in page
+    assert '<li class="here" aria-current="true">1</li>' in page
+    assert "Detected, not read yet" in page
+    assert ">Decision</th>" in page
+    assert "Repaired on reading" not in page  # nothing was
+    assert "1 rejected lesion and 1 dropped candidate" in page
+    pdf = a_session.export_pdf(tmp_path / "report.pdf")
+    told = subprocess.run(["pdftotext", "-layout", str(pdf), "-"], capture_output=True, text=True, check=True).stdout
+    told = " ".join(told.split())
+    for words in (page, told, a_session.text):
+        assert summary["sentence"] in words
+    assert "Repaired on reading" not in told
+
+
+def numbers_of_lesions(report: pydicom.Dataset) -> dict[str, int]:
+    """The counts of a structured report by their names (TID 1501: tracking identifier and measurement)."""
+    found = {}
+    for container in report.ContentSequence:
+        for group in container.get("ContentSequence", ()):
+            words = {item.ConceptNameCodeSequence[0].CodeMeaning: item for item in group.get("ContentSequence", ())}
+            if "Number of lesions" in words:
+                number = words["Number of lesions"].MeasuredValueSequence[0].NumericValue
+                found[words["Tracking Identifier"].TextValue] = int(number)
+    return found
 
 
 def test_the_archive_gets_what_was_decided(a_reviewed_series, tmp_path):
@@ -415,6 +459,18 @@ def test_the_archive_gets_what_was_decided(a_reviewed_series, tmp_path):
     told = str(report)
     assert "SI^" in told
     assert "Equivocal" in told  # the uncertain one
+    summary = json.loads(files["json"].read_text(encoding="utf-8"))["summary"]
+    assert numbers_of_lesions(report) == {"All CMB": summary["microbleeds"]} == {"All CMB": 2}
+
+
+def test_the_archive_is_told_what_was_not_read(a_reviewed_series, tmp_path):
+    session, study = a_reviewed_series
+    session.undo()  # the third
+    files = session.export(tmp_path / "out", dicom_folder=study)
+    assert files is not None, session.said[-1].message
+    report = pydicom.dcmread(files["dicom_sr"])
+    assert numbers_of_lesions(report) == {"All CMB": 1, "Detected, not read": 1}
+    assert_valid(files["dicom_sr"])
 
 
 def test_dicom_without_a_series_is_refused_and_the_other_results_are_there(a_session, tmp_path):
@@ -447,7 +503,7 @@ def test_a_pdf_that_cannot_be_written_is_told(a_session, tmp_path, name, reason)
 
 
 def an_earlier_visit(tmp_path):
-    """The same head before: the third lesion was not there yet; noise of its own in the scan."""
+    """The same head before: the third lesion was not detected; noise of its own in the scan."""
     folder = tmp_path / "earlier"
     folder.mkdir()
     scan = next(tmp_path.glob("*.nrrd"))
@@ -467,7 +523,9 @@ def test_a_review_is_compared_with_an_earlier_scan(a_session, tmp_path):
     assert files is not None, last(a_session).message
     rows = list(csv.DictReader(files["table"].open(encoding="utf-8")))
     called = {(row["status"], row["first_id"], row["second_id"]) for row in rows}
-    assert called == {("stable", "1", "1"), ("new", "", "3"), ("not seen", "2", "")}
+    assert called == {("stable", "1", "1"), ("there before, not detected", "", "3"), ("not seen", "2", "")}
+    (missed,) = (row for row in rows if row["second_id"] == "3")
+    assert re.match(r"first scan: a dark spot is there, signal loss \d+% against \d+% where it was", missed["why"])
     (rejected,) = (row for row in rows if row["first_id"] == "2")
     assert "rejected by SI" in rejected["why"]
     assert files["page"].read_text(encoding="utf-8").startswith("<!DOCTYPE html>")

@@ -56,7 +56,7 @@ def nothing_found(a_scan, tmp_path):
 
 
 def accepted_at(nodes, threshold):
-    return sum(one.lesion.status == "accepted" for one in candidates_of(nodes).at(threshold))
+    return sum(one.lesion.status == "kept" for one in candidates_of(nodes).at(threshold))
 
 
 def segment_names(segmentation_node):
@@ -227,7 +227,7 @@ def test_each_accepted_lesion_is_a_segment_a_row_and_a_point(a_scan, a_result_fo
     assert segment_names(nodes.segmentation) == ["CMB 1", "CMB 2", "CMB 3"]
     assert sorted(point_positions(nodes.points)) == ["CMB 1", "CMB 2", "CMB 3"]
     statuses = [row["status"] for row in lesion_rows(nodes.table)]
-    assert statuses == ["accepted"] * 3 + ["dropped"]
+    assert statuses == ["kept"] * 3 + ["dropped"]
 
 
 def test_on_an_oblique_anisotropic_scan_segment_point_and_row_lie_on_the_lesion(a_scan, a_result_folder):
@@ -268,7 +268,7 @@ def test_the_table_has_the_lesion_columns_with_their_types(a_scan, a_result_fold
     assert tuple(column.GetName() for column in columns) == COLUMNS
     types = {column.GetName(): column.GetDataType() for column in columns}
     assert types["id"] == vtk.VTK_INT
-    assert {types[name] for name in ("r_mm", "volume_mm3", "probability", "verifier")} == {vtk.VTK_DOUBLE}
+    assert {types[name] for name in ("r_mm", "volume_mm3", "probability", "detector")} == {vtk.VTK_DOUBLE}
     assert {types[name] for name in ("status", "region", "dropped_because")} == {vtk.VTK_STRING}
 
 
@@ -353,8 +353,8 @@ def test_a_damaged_list_is_told(a_scan, a_result_folder, text):
 
 def test_a_list_of_another_version_is_told(a_scan, a_result_folder):
     file = next(a_result_folder.glob("*.json"))
-    file.write_text(json.dumps({**json.loads(file.read_text(encoding="utf-8")), "schema_version": 2}))
-    with pytest.raises(InputError, match="schema version 2"):
+    file.write_text(json.dumps({**json.loads(file.read_text(encoding="utf-8")), "schema_version": 3}))
+    with pytest.raises(InputError, match="schema version 3"):
         load_results(a_result_folder, a_scan)
 
 

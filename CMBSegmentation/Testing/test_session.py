@@ -157,7 +157,7 @@ def test_when_it_is_done_the_results_are_in_the_scene_and_nothing_is_left_on_dis
     a_session.poll()
     assert told == [find_results(a_scan)]
     assert a_session.results == told[0]
-    assert sum(row["status"] == "accepted" for row in lesion_rows(a_session.results.table)) == 3
+    assert sum(row["status"] == "kept" for row in lesion_rows(a_session.results.table)) == 3
     assert nothing_is_left(a_worker)
 
 

@@ -91,10 +91,10 @@ def nearest(lesions, position):
 
 def each_has_its_region_and_side(found, spots):
     for name, (region, side) in {"left": (LOBE, "left"), "right": (LOBE, "right"), "deep": (CORE, "right")}.items():
-        lesion = nearest(found.accepted, spots[name])
+        lesion = nearest(found.listed, spots[name])
         assert (lesion.region, lesion.side) == (region, side)
     again = found.rethresholded(0.6)
-    assert nearest(again.accepted, spots["left"]).region == LOBE
+    assert nearest(again.listed, spots["left"]).region == LOBE
 
 
 def test_every_lesion_gets_its_region_and_side(mapped, a_head):
@@ -144,7 +144,7 @@ def test_a_candidate_outside_brain_tissue_says_so_and_the_map_is_kept(mapped, tm
     half.CopyInformation(mapped.brain)
     lost = replace(mapped, brain=half).rethresholded(mapped.rules.threshold)
     gone = [one for one in lost.lesions if one.dropped_because == OUTSIDE_TISSUE]
-    assert len(gone) == len(mapped.accepted) - len(lost.accepted) > 0
+    assert len(gone) == len(mapped.listed) - len(lost.listed) > 0
 
     files = write_results(lost, tmp_path, "sub-1_T2starw", save_probability=True)
     assert files["brain"].name == "sub-1_T2starw_desc-regions_dseg.nii.gz"
@@ -181,20 +181,21 @@ def test_the_midplane_follows_an_oblique_head(models, a_head):
 def test_the_threshold_acts_on_what_the_verifier_says(models, mapped, a_head):
     scan, spots = a_head
     checked = detect(scan, model=models["detector"], verifier=models["verifier"])
-    assert len(mapped.accepted) == 3
-    assert all(lesion.verifier is None for lesion in mapped.lesions)
+    assert len(mapped.listed) == 3
+    assert all(lesion.detector == lesion.probability for lesion in mapped.lesions)
     judged = {round(one["r_mm"]): one for one in checked.provenance["verifier"]["candidates"]}
     assert len(judged) >= 3
-    assert all(lesion.verifier is not None for lesion in checked.lesions)
     for name in SPOTS_MM:
         lesion = nearest(checked.lesions, spots[name])
-        assert lesion.probability == pytest.approx(max(lesion.verifier, 0.05), abs=0.1)
+        one = judged[round(lesion.r_mm)]
+        assert lesion.detector == one["detector"]
+        assert lesion.probability == pytest.approx(max(one["score"], 0.05), abs=0.1)
 
 
 def test_a_rejected_candidate_stays_listed_with_what_it_looks_like(models, a_head, tmp_path):
     strict = load_model(write_verifier(tmp_path / "strict.onnx", models["detector"].sha256, 9.0), "cpu", "verify")
     found = detect(a_head[0], model=models["detector"], verifier=strict)
-    assert found.accepted == []
+    assert found.listed == []
     assert len(found.lesions) >= 3
     assert all("the verifier takes it for: vessel" in one.dropped_because for one in found.lesions[:3])
     assert len(found.rethresholded(0.06).lesions) >= 3

@@ -20,14 +20,13 @@ from test_dicom_out import as_stored, one
 from CMBCommand import cli
 from CMBSegmentationLib.detecting.detect import Detection
 from CMBSegmentationLib.detecting.later_stages import with_context
-from CMBSegmentationLib.detecting.lesions import Lesion
 from CMBSegmentationLib.dicom_out.software import software_from
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.reading.scan import read_scan
 from CMBSegmentationLib.reading.scan_identity import HASH, ScanIdentity, doubts, identity_by_name, voxels_sha256
 from CMBSegmentationLib.report.content import methods_of
-from CMBSegmentationLib.report.tables import findings_of
 from CMBSegmentationLib.results.as_detection import rules_of
+from CMBSegmentationLib.results.counts import counts_of
 from CMBSegmentationLib.results.read_back import read_result_folder
 
 HEAD = ball_brain(spacing=(2.0, 2.4, 3.0))[0]
@@ -243,10 +242,10 @@ def test_a_list_with_any_wrong_value_is_read_or_refused_in_words(two_scans, tmp_
         found = read_result_folder(damaged)
     except InputError:
         return
-    lesions = [Lesion(**row) for row in found.rows]
+    lesions = found.lesions
     labels, image = found.labels, sitk.Cast(found.labels, sitk.sitkFloat32)
     detection = Detection(lesions, labels, image, labels, image, rules_of(found.provenance), found.provenance)
-    assert methods_of(detection, findings_of(lesions, found.reviewed))
+    assert methods_of(detection, counts_of(lesions))
     assert software_from(found.provenance).name
     assert len(with_context(lesions, labels, found.provenance)) == len(lesions)
 
@@ -256,7 +255,7 @@ def test_a_list_with_any_wrong_value_is_read_or_refused_in_words(two_scans, tmp_
     [
         (("lesions", 0, "r_mm"), "left", "lesions[0].r_mm is 'left'; it must be a finite number"),
         (("lesions", 1, "id"), 1.5, "lesions[1].id is 1.5; it must be a whole number"),
-        (("lesions", 0, "status"), "maybe", "it must be one of accepted, dropped"),
+        (("lesions", 0, "status"), "maybe", "it must be one of kept, dropped, accepted"),
         (("lesions",), {"a": 1}, "lesions is {'a': 1}; it must be a list"),
         (("provenance", "model"), "good", "provenance.model is 'good'; it must be an object"),
         (("provenance", "settings", "threshold"), "0.5", "provenance.settings.threshold is '0.5'"),

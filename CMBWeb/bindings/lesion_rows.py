@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from CMBSegmentationLib.review import DECISIONS, Counts, ReviewedLesion
-from CMBSegmentationLib.vocabulary.regions import REGIONS
-from CMBSegmentationLib.vocabulary.verdicts import BELOW, UNREVIEWED
+from CMBSegmentationLib.results.counts import SIZES, UNKNOWN_REGION, Counts
+from CMBSegmentationLib.review import DECISIONS, ReviewedLesion
+from CMBSegmentationLib.vocabulary.numbers import rounded_down
+from CMBSegmentationLib.vocabulary.regions import REGIONS, group_of
+from CMBSegmentationLib.vocabulary.verdicts import BELOW, DEFINITE, POSSIBLE, UNREVIEWED
 
 ALL, LISTED = "all", "listed"
 FILTERS = (LISTED, UNREVIEWED, *DECISIONS, BELOW, ALL)
@@ -15,21 +17,21 @@ DESCENDING_FIRST = ("diameter_mm", "contrast", "probability")
 
 def row_of(one: ReviewedLesion) -> dict[str, Any]:
     """Give a lesion's values for the page: mm, mm³, RAS mm; rounded as they are shown."""
-    row, lesion = one.row(), one.lesion
+    lesion = one.as_lesion()
     return {
         "id": one.id,
         "state": one.state,
-        "mimic": row["mimic"],
+        "mimic": lesion.mimic,
         "origin": one.origin,
         "diameter_mm": round(lesion.diameter_mm, 1),
         "volume_mm3": round(lesion.volume_mm3, 1),
         "elongation": round(lesion.elongation, 1),
         "contrast": round(lesion.contrast, 2),
-        "probability": round(lesion.probability, 2),
-        "verifier": lesion.verifier,
+        "probability": rounded_down(lesion.probability, 2),
+        "detector": lesion.detector,
         "region": lesion.region,
         "side": lesion.side,
-        "why": row["dropped_because"],
+        "why": lesion.why_not_listed,
         "ras": [round(value, 1) for value in (lesion.r_mm, lesion.a_mm, lesion.s_mm)],
     }
 
@@ -54,24 +56,20 @@ def sort_rows(rows: list[dict[str, Any]], by: str, *, down: bool) -> None:
 
 def counts_shown(counts: Counts) -> dict[str, Any]:
     """Give a review's counts for the page."""
+
+    def pair(**where: Any) -> dict[str, int]:
+        return {kind: counts.number((kind,), **where) for kind in (DEFINITE, POSSIBLE)}
+
+    regions = [
+        {"region": name, "group": group_of(name), **pair(regions=(name,))} for name in (*REGIONS, UNKNOWN_REGION)
+    ]
     return {
-        "definite": counts.total.definite,
-        "possible": counts.total.possible,
-        "unreviewed": counts.unreviewed,
+        "definite": counts.definite,
+        "possible": counts.possible,
+        "unreviewed": counts.not_read,
         "rejected": counts.rejected,
         "pattern": counts.pattern,
         "pattern_meaning": counts.pattern_meaning,
-        "regions": [
-            {
-                "region": one.region,
-                "group": one.group,
-                "definite": one.total.definite,
-                "possible": one.total.possible,
-            }
-            for one in counts.regions
-            if one.total.definite or one.total.possible
-        ],
-        "sizes": [
-            {"size": size, "definite": one.definite, "possible": one.possible} for size, one in counts.sizes.items()
-        ],
+        "regions": [one for one in regions if one[DEFINITE] or one[POSSIBLE]],
+        "sizes": [{"size": size, **pair(size=size)} for size in SIZES],
     }

@@ -132,7 +132,7 @@ def _threshold(bound: Reviewing) -> None:
                 step="0.01",
                 raw_attrs=['v-model.number="threshold"', 'aria-label="Threshold, probability"'],
             )
-            html.Span("{{ threshold.toFixed(2) }}", classes="cmb-number cmb-percent", style="width: 38px")
+            html.Span("{{ threshold.toFixed(3) }}", classes="cmb-number cmb-percent", style="width: 44px")
         with html.Select(
             change=(bound.choose_point, "[$event.target.value]"),
             title="Operating point of the model",

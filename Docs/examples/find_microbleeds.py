@@ -13,7 +13,7 @@ print(scan.image.GetSize(), scan.image.GetSpacing(), scan.notes)
 
 # %%
 detection = find_microbleeds(scan, progress=lambda done, what: print(f"{done:4.0%}  {what}"))
-for lesion in detection.accepted:
+for lesion in detection.listed:
     place = f"RAS {lesion.r_mm:6.1f} {lesion.a_mm:6.1f} {lesion.s_mm:6.1f} mm, {lesion.side} {lesion.region}"
     print(f"{lesion.id:3d}  {place}  {lesion.diameter_mm:4.1f} mm  {lesion.probability:.2f}")
 
@@ -22,9 +22,7 @@ for lesion in detection.accepted:
 
 # %%
 sensitive = detection.rethresholded(0.12)
-print(
-    len(sensitive.accepted), "at 0.12, of", len(sensitive.lesions), "candidates; the others say why they were dropped"
-)
+print(len(sensitive.listed), "at 0.12, of", len(sensitive.lesions), "candidates; the others say why they were dropped")
 
 # %% [markdown]
 # The files of `cmb detect`: list, segmentation on the scan's own grid, report.

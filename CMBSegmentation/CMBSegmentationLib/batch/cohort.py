@@ -53,14 +53,12 @@ def write_page(rows: Sequence[Row], out: Path, name: str, about: str = "") -> Pa
     about : str
         How and when it was searched, in a sentence.
     """
-    done = [row for row in rows if row.summary]
-    diameters = [lesion["diameter_mm"] for row in done for lesion in row.accepted]
+    done = [row for row in rows if row.lesions is not None]
+    diameters = [lesion.diameter_mm for row in done for lesion in row.microbleeds]
     regions: Counter[str] = Counter()
-    classes: Counter[str] = Counter()
     for row in done:
-        assert row.summary is not None
-        classes[row.summary["class"]] += 1
-        regions.update(row.summary["by_region"])
+        regions.update(row.counts.by_region)
+    classes = Counter(row.counts.count_class for row in done)
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
     page = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         name=name,
@@ -70,8 +68,9 @@ def write_page(rows: Sequence[Row], out: Path, name: str, about: str = "") -> Pa
         regions=regions,
         total=len(rows),
         done=len(done),
-        positive=sum(row.summary["accepted"] > 0 for row in done if row.summary),
+        positive=sum(row.counts.microbleeds > 0 for row in done),
         microbleeds=len(diameters),
+        read=sum(row.counts.is_read for row in done),
         charts=[
             ("Scans by number of microbleeds", _bars([(c.replace("-", "–"), classes[c]) for c in CLASSES])),
             ("Microbleeds by diameter, mm", _bars(_sizes(diameters))),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -11,23 +10,22 @@ from typing import Any
 
 import SimpleITK as sitk
 
-from ..detecting.detect import Detection, Settings
-from ..detecting.lesions import ACCEPTED, checked_row
-from ..detecting.lesions import COLUMNS as OF_LESIONS
+from ..detecting.detect import Settings
+from ..detecting.lesions import Lesion, checked_lesion
 from ..errors import told
 from ..files.atomic_file import replacing
 from ..files.fields import Fields, read_json
 from ..files.paths import printable
 from ..files.present import check_present
 from ..models.loaded_models import StageChoice, Stages, load_stages
+from ..results.counts import Counts, counts_of
 from ..results.folder import check_output_folder
 from ..results.names import all_names, result_names
-from ..results.read_back import checked_verdict
+from ..results.summary import summary_of
 from ..running.run import Request, run
+from ..vocabulary.columns import COLUMNS as OF_LESIONS
 from ..vocabulary.columns import REVIEW_COLUMNS
-from ..vocabulary.regions import GROUPS, group_of
-from ..vocabulary.verdicts import ACCEPTED as DEFINITE
-from ..vocabulary.verdicts import DECISIONS, UNCERTAIN
+from ..vocabulary.regions import GROUPS
 from .bids import BidsScan
 from .result_record import ENDING, is_whole, write_record
 from .thumbnail import write_thumbnail
@@ -37,7 +35,7 @@ COLUMNS = (
     "subject", "session", "scan", "microbleeds", "class", "below_5_mm", "from_5_to_10_mm", "lobar", "deep",
     "infratentorial", "definite", "possible", "dropped", "seconds", "error", "hint",
 )  # fmt: skip
-"""Of the table of scans. Definite and possible are counted where a reader has decided on a lesion of the scan."""
+"""Of the table of scans, from `results.summary.summary_of` each."""
 LESION_COLUMNS = ("subject", "session", "scan", *OF_LESIONS, *REVIEW_COLUMNS)
 """Of the table of all lesions."""
 
@@ -83,10 +81,8 @@ class Row:
     Attributes
     ----------
     scan : BidsScan
-    summary : dict or None
-        As `results.counts.summarise`; None where it failed.
-    lesions : tuple of dict
-        All that were listed, by column name; what readers said of them, too, where there is something.
+    lesions : tuple of Lesion or None
+        All of the list; None where the scan failed.
     seconds : float
         That the search took.
     is_earlier : bool
@@ -96,8 +92,7 @@ class Row:
     """
 
     scan: BidsScan
-    summary: dict[str, Any] | None = None
-    lesions: tuple[dict[str, Any], ...] = ()
+    lesions: tuple[Lesion, ...] | None = None
     seconds: float = 0.0
     is_earlier: bool = False
     error: str = ""
@@ -109,24 +104,31 @@ class Row:
         return printable(self.scan.stem)
 
     @property
-    def accepted(self) -> list[dict[str, Any]]:
-        """The lesions that count."""
-        return [lesion for lesion in self.lesions if lesion["status"] == ACCEPTED]
+    def counts(self) -> Counts:
+        """What was found, in numbers."""
+        return counts_of(self.lesions or ())
+
+    @property
+    def microbleeds(self) -> list[Lesion]:
+        """Those that the headline counts."""
+        counted = self.counts.counted
+        return [lesion for lesion in self.lesions or () if lesion.certainty in counted]
 
     def lesion_rows(self) -> list[dict[str, Any]]:
         """One row a lesion, by `LESION_COLUMNS`; empty where there is no value."""
-        return [{**self._named(), **lesion} for lesion in self.lesions]
+        return [{**self._named(), **lesion.as_row((*OF_LESIONS, *REVIEW_COLUMNS))} for lesion in self.lesions or ()]
 
     def cells(self) -> dict[str, Any]:
         """Values by `COLUMNS`; empty where there are none."""
-        summary = self.summary or {}
+        searched = self.lesions is not None
+        summary = summary_of(self.counts) if searched else {}
+        groups = summary.pop("by_group", {})
         return {
+            **{key: "" for key in COLUMNS},
             **self._named(),
-            "microbleeds": summary.get("accepted", ""),
-            **{key: summary.get(key, "") for key in ("class", "below_5_mm", "from_5_to_10_mm", "dropped")},
-            **self._by_group(),
-            **self._by_decision(),
-            "seconds": round(self.seconds, 1) if self.summary else "",
+            **{key: value for key, value in summary.items() if key in COLUMNS},
+            **{group: groups.get(group, "") for group in GROUPS},
+            "seconds": round(self.seconds, 1) if searched else "",
             "error": self.error,
             "hint": self.hint,
         }
@@ -137,19 +139,6 @@ class Row:
             "session": printable(self.scan.session),
             "scan": printable((self.scan.folder / self.scan.path.name).as_posix()),
         }
-
-    def _by_group(self) -> dict[str, Any]:
-        """Microbleeds by group of regions; empty where regions were not assessed."""
-        if self.accepted and not any(lesion.get("region") for lesion in self.accepted):
-            return {}
-        groups = Counter(group_of(lesion.get("region", "")) for lesion in self.accepted)
-        return {group: groups[group] for group in GROUPS} if self.summary else {}
-
-    def _by_decision(self) -> dict[str, Any]:
-        """Microbleeds that a reader called definite, and possible; empty where nobody has read."""
-        said = Counter(lesion.get("decision", "") for lesion in self.lesions)
-        read = any(said[decision] for decision in DECISIONS)
-        return {"definite": said[DEFINITE], "possible": said[UNCERTAIN]} if read else {}
 
 
 def do_scan(job: Job) -> Row:
@@ -181,7 +170,7 @@ def do_scan(job: Job) -> Row:
             write_thumbnail(outcome.detection, draft)
         names = {path.name for path in outcome.files.values()} | {thumbnail}
         write_record(job.folder, job.scan.stem, job.scan.path.name, names)
-        return _row(job, _listed(outcome.detection), seconds=time.perf_counter() - started)
+        return Row(job.scan, tuple(outcome.detection.lesions), time.perf_counter() - started)
     except Exception as caught:
         error = told(caught)
         return Row(job.scan, error=printable(error.message), hint=printable(error.hint))
@@ -197,9 +186,9 @@ def earlier_row(job: Job) -> Row | None:
         there = all((job.folder / name).is_file() for name in files)
         if not (reviewed and there) and not is_whole(job.folder, stem, job.scan.path.name, files):
             return None
-        content["lesions"] = [checked_row(one) | checked_verdict(one) for one in Fields(content).records("lesions")]
+        lesions = tuple(checked_lesion(one) for one in Fields(content).records("lesions"))
         seconds = sum(content["provenance"]["timings_s"].values())
-        return _row(job, content, seconds=seconds, is_earlier=True)
+        return Row(job.scan, lesions, seconds, is_earlier=True)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -208,16 +197,3 @@ def earlier_row(job: Job) -> Row | None:
 def _stages(name: str | None, device: str, choice: StageChoice, threads: int) -> Stages:
     """Load the models once a worker."""
     return load_stages(name, device, choice, threads=threads)
-
-
-def _listed(detection: Detection) -> dict[str, Any]:
-    from ..results.counts import summarise
-
-    return {
-        "summary": summarise(detection.lesions),
-        "lesions": [lesion.as_row() for lesion in detection.lesions],
-    }
-
-
-def _row(job: Job, content: dict[str, Any], *, seconds: float, is_earlier: bool = False) -> Row:
-    return Row(job.scan, content["summary"], tuple(content["lesions"]), seconds, is_earlier)

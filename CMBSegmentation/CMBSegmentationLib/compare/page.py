@@ -15,15 +15,15 @@ import SimpleITK as sitk
 from jinja2 import Environment, StrictUndefined, Template
 
 from ..detecting.detect import Detection
-from ..detecting.lesions import ACCEPTED, Lesion
+from ..detecting.lesions import Lesion
 from ..files.csv_table import write_table
 from ..reading.scan_identity import ScanIdentity, doubts
 from ..report.crops import FIELD_MM, Crop, Window, display_window, lesion_crops
 from ..results.folder import drafts, move_in
 from ..vocabulary.notice import NOTICE
-from .align import GONE, NEW, NOT_SEEN, STABLE, Change, Visit, compare, register
+from ..vocabulary.verdicts import KEPT, UNDECIDED
+from .align import STATUSES, Change, Visit, compare, register
 
-STATUSES = (NEW, GONE, STABLE, NOT_SEEN)
 COLUMNS = (
     "status", "first_id", "second_id", "first_r_mm", "first_a_mm", "first_s_mm", "second_r_mm", "second_a_mm",
     "second_s_mm", "first_diameter_mm", "second_diameter_mm", "region", "side", "why",
@@ -114,7 +114,7 @@ def write_comparison(first: Study, second: Study, out: Path) -> dict[str, Path]:
 
 def sentence_of(counts: dict[str, int], readers: Sequence[str] = ()) -> str:
     """Word the changes so that they stay true where they are pasted; `readers` of both scans, if both were read."""
-    words = ", ".join(f"{counts[status]} {status}" for status in STATUSES)
+    words = "; ".join(f"{counts[status]} {status}" for status in STATUSES)
     of = f" of the lesions read by {', '.join(readers)}; the changes are" if readers else ","
     return f"Automated comparison with research software{of} not confirmed by a reader: {words}."
 
@@ -161,9 +161,7 @@ def _moved(lesion: Lesion | None, transform: sitk.Transform) -> Lesion:
     """The place of a lesion in the other scan, as a lesion without voxels."""
     assert lesion is not None  # one of the two scans shows it
     left, posterior, superior = transform.TransformPoint((-lesion.r_mm, -lesion.a_mm, lesion.s_mm))
-    return replace(
-        lesion, id=NO_LESION, status=ACCEPTED, dropped_because="", r_mm=-left, a_mm=-posterior, s_mm=superior
-    )
+    return replace(lesion, id=NO_LESION, status=KEPT, decision=UNDECIDED, r_mm=-left, a_mm=-posterior, s_mm=superior)
 
 
 def _movement(transform: sitk.Transform) -> dict[str, float]:

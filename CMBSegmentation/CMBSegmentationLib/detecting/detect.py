@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..models.model_file import Model
 from ..progress import Clock, Progress, no_progress, part_of
 from .later_stages import region_provenance, second_look, verifier_provenance, with_context
-from .lesions import Lesion, LesionRules, accepted_only, find_lesions
+from .lesions import Lesion, LesionRules, find_lesions, listed
 from .model_grid import prepare
 from .regions import find_regions
 from .sliding_window import BLENDINGS, WindowSettings, predict
@@ -57,7 +57,7 @@ class Detection:
     Attributes
     ----------
     lesions : list of Lesion
-        Accepted first, then dropped candidates with their reasons.
+        Kept ones first, then dropped candidates with their reasons.
     labels : SimpleITK.Image
         UInt16 on the scan's grid, label k = lesion id k.
     probability : SimpleITK.Image
@@ -81,9 +81,9 @@ class Detection:
     provenance: dict[str, Any]
 
     @property
-    def accepted(self) -> list[Lesion]:
-        """The lesions that count."""
-        return accepted_only(self.lesions)
+    def listed(self) -> list[Lesion]:
+        """The lesions without dropped candidates and without those that a reader rejected."""
+        return listed(self.lesions)
 
     def rethresholded(self, threshold: float) -> Detection:
         """Judge the stored probability anew; the network does not run."""
@@ -166,7 +166,7 @@ def detect(
     provenance["verifier"] = None if verifier is None else verifier_provenance(verifier, second)
     lesions = with_context(lesions, brain, provenance)
     clock.lap("lesions")
-    progress(1.0, f"{len(accepted_only(lesions))} microbleeds")
+    progress(1.0, f"{len(listed(lesions))} microbleeds")
     return Detection(
         lesions=lesions,
         labels=labels,

@@ -1,4 +1,4 @@
-"""What the later stages say of each lesion: the verifier's score, the region, the side."""
+"""What is known of each lesion beside its probability: what the detector alone gave it, the region, the side."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ..models.input_spec import CHANNELS
 from ..models.model_file import Model
-from .lesions import ACCEPTED, Lesion
+from ..vocabulary.verdicts import KEPT
+from .lesions import Lesion
 from .model_grid import PreparedScan
 from .regions import FIRST_TISSUE, Regions, region_name, side_of
 from .tissue_shares import shares_of
@@ -60,7 +61,7 @@ def second_look(
 
 
 def with_context(lesions: Sequence[Lesion], tissue: sitk.Image, provenance: dict[str, Any]) -> list[Lesion]:
-    """Fill in ``verifier``, ``region`` and ``side``, and say what a rejected candidate looks like.
+    """Fill in ``detector``, ``region`` and ``side``, and say what the verifier takes a dropped candidate for.
 
     Parameters
     ----------
@@ -74,9 +75,12 @@ def with_context(lesions: Sequence[Lesion], tissue: sitk.Image, provenance: dict
     -------
     list of Lesion
     """
-    judged = (provenance.get("verifier") or {}).get("candidates")
+    verifier = provenance.get("verifier")
+    judged = (verifier or {}).get("candidates")
     found = list(lesions)
-    if judged:
+    if verifier is None:
+        found = [replace(one, detector=one.probability) for one in found]
+    elif judged:
         places = np.array([[one["r_mm"], one["a_mm"], one["s_mm"]] for one in judged])
         found = [_judged(one, places, judged) for one in found]
     return with_regions(found, tissue, provenance)
@@ -139,9 +143,9 @@ def _judged(lesion: Lesion, places: NDArray[np.float64], judged: Sequence[dict[s
     best = min(near.tolist(), key=lambda n: (abs(peaks[n] - lesion.probability) > 0.05, apart[n]))
     one = judged[best]
     because = lesion.dropped_because
-    if lesion.status != ACCEPTED and because.startswith("probability") and one["kind"] not in ("", "microbleed"):
+    if lesion.status != KEPT and because.startswith("probability") and one["kind"] not in ("", "microbleed"):
         because += f"; the verifier takes it for: {one['kind']}"
-    return replace(lesion, verifier=one["score"], dropped_because=because)
+    return replace(lesion, detector=one.get("detector"), dropped_because=because)
 
 
 def _placed(lesion: Lesion, tissue: sitk.Image, midplane: Sequence[float]) -> Lesion:

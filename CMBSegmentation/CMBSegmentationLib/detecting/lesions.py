@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,29 +12,32 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..files.fields import Fields
+from ..vocabulary.columns import COLUMNS as COLUMNS  # training/cmbtraining/benchmark/search.py looks here
+from ..vocabulary.columns import REVIEW_COLUMNS
+from ..vocabulary.numbers import decimals_of, rounded_down, threshold_text
+from ..vocabulary.verdicts import DECISIONS, DROPPED, KEPT, REJECTED, STATUSES, UNDECIDED, certainty_of
 
-COLUMNS = (
-    "id", "status", "r_mm", "a_mm", "s_mm", "volume_mm3", "diameter_mm", "elongation", "contrast",
-    "probability", "verifier", "region", "side", "dropped_because",
-)  # fmt: skip
 CANDIDATE_PROBABILITY = 0.05  # below this nothing is kept, not even as a dropped candidate
 LARGEST_DIAMETER_MM = 10.0  # Docs/paper.md, "Words": a microbleed measures 2-10 mm
 SURROUND_MM = 3.0  # width of the shell that contrast is measured against
 MOST_CANDIDATES = 500  # of the dropped ones, the most probable are listed
 
-ACCEPTED, DROPPED = "accepted", "dropped"
+ACCEPTED = KEPT  # the name by which training/cmbtraining/evaluation/gallery.py knows it
+STATUS_OF_0_1_0 = {"accepted": KEPT}
+DETECTED_ONE = "detected"  # origin of a lesion that no reader put on the list
 OUTSIDE_BRAIN, OUTSIDE_TISSUE = "outside the brain mask", "outside brain tissue"
 
 
 @dataclass(frozen=True)
 class Lesion:
-    """One candidate, accepted or dropped.
+    """One candidate, kept or dropped, and what a reader said of it.
 
     Attributes
     ----------
     id : int
-        Accepted lesions come first, the most probable first.
-    status : {"accepted", "dropped"}
+        Kept lesions come first, the most probable first.
+    status : {"kept", "dropped"}
+        What the program says; no reader changes it.
     r_mm, a_mm, s_mm : float
         Centre of mass, patient RAS.
     volume_mm3 : float
@@ -45,13 +48,23 @@ class Lesion:
     contrast : float
         Signal loss against the tissue around: 0 none, 1 black.
     probability : float
-        Highest in the lesion; the verifier's where one ran.
-    verifier : float or None
-        The verifier's own score; None where none ran.
+        What the threshold acts on: highest in the lesion, the verifier's where one ran.
+    detector : float or None
+        The first stage's highest probability; None where it is not known.
+    phase : str
+        What a phase image says of it; empty where there is none.
     region, side : str
         Empty where they were not assessed.
     dropped_because : str
-        Empty if accepted.
+        The program's reason; empty if kept.
+    decision : {"accepted", "rejected", "uncertain", "none"}
+        The reader's.
+    mimic : str
+        What a rejected one is instead, of `vocabulary.verdicts.MIMICS`; empty where it was not said.
+    reader, decided_at : str
+        Who decided, and when (ISO 8601, UTC).
+    origin : str
+        How it came onto the list, of `review.lesion_list.ORIGINS`.
     """
 
     id: int
@@ -64,29 +77,70 @@ class Lesion:
     elongation: float
     contrast: float
     probability: float
-    verifier: float | None = None
+    detector: float | None = None
+    phase: str = ""
     region: str = ""
     side: str = ""
     dropped_because: str = ""
+    decision: str = UNDECIDED
+    mimic: str = ""
+    reader: str = ""
+    decided_at: str = ""
+    origin: str = DETECTED_ONE
 
-    def as_row(self) -> dict[str, Any]:
-        """Values by column name, in the order of `COLUMNS`."""
-        return asdict(self)
+    @property
+    def certainty(self) -> str:
+        """What is known of it, one of `vocabulary.verdicts.CERTAINTIES`; empty if it is dropped or rejected."""
+        return certainty_of(self.status, self.decision)
+
+    @property
+    def why_not_listed(self) -> str:
+        """The reader's reason or the program's; empty of a lesion that is listed."""
+        if self.decision == REJECTED:
+            by, what = f" by {self.reader}" if self.reader else "", f": {self.mimic}" if self.mimic else ""
+            return f"rejected{by}{what}"
+        return "" if self.certainty else self.dropped_because
+
+    def as_row(self, columns: Sequence[str] = COLUMNS) -> dict[str, Any]:
+        """Values by column name, in the order of the columns."""
+        return {name: getattr(self, name) for name in columns}
 
 
-def checked_row(one: Fields) -> dict[str, Any]:
-    """Read a lesion's values from a file, by `COLUMNS`; `WrongValueError` where one is of another kind."""
+def listed(lesions: Sequence[Lesion]) -> list[Lesion]:
+    """Those on the list: kept or accepted, and not rejected."""
+    return [lesion for lesion in lesions if lesion.certainty]
+
+
+def is_read(lesions: Sequence[Lesion]) -> bool:
+    """Whether a reader has decided on any."""
+    return any(lesion.decision != UNDECIDED for lesion in lesions)
+
+
+def columns_of(lesions: Sequence[Lesion]) -> tuple[str, ...]:
+    """Name the columns of a list: `COLUMNS` and, once a reader has decided, `REVIEW_COLUMNS`."""
+    return (*COLUMNS, *(REVIEW_COLUMNS if is_read(lesions) else ()))
+
+
+def checked_lesion(one: Fields) -> Lesion:
+    """Read a lesion from a file, of this version or of 0.1.0; `WrongValueError` where a value is of another kind."""
     positive = ("volume_mm3", "diameter_mm", "elongation")
-    row: dict[str, Any] = {
-        "id": one.whole("id", least=1, most=65535),
-        "status": one.text("status", choices=(ACCEPTED, DROPPED)),
+    because = one.text("dropped_because", default="")
+    decision = one.text("decision", default="") and one.text("decision", choices=(*DECISIONS, UNDECIDED))
+    status = one.text("status", choices=(*STATUSES, *STATUS_OF_0_1_0))
+    if decision == REJECTED and because.startswith(REJECTED):  # 0.1.0 wrote the reader's reason over the program's
+        status, because = KEPT, ""
+    return Lesion(
+        id=one.whole("id", least=1, most=65535),
+        status=STATUS_OF_0_1_0.get(status, status),
         **{name: one.number(name) for name in ("r_mm", "a_mm", "s_mm", "contrast")},
         **{name: one.number(name, least=0) for name in positive},
-        "probability": one.number("probability", least=0, most=1),
-        "verifier": one.number("verifier", least=0, most=1, default=None),
-        **{name: one.text(name, default="") for name in ("region", "side", "dropped_because")},
-    }
-    return {name: row[name] for name in COLUMNS}
+        probability=one.number("probability", least=0, most=1),
+        detector=one.number("detector", least=0, most=1, default=None),
+        decision=decision or UNDECIDED,
+        dropped_because=because,
+        origin=one.text("origin", default=DETECTED_ONE),
+        **{name: one.text(name, default="") for name in ("phase", "region", "side", "mimic", "reader", "decided_at")},
+    )
 
 
 @dataclass(frozen=True)
@@ -101,7 +155,7 @@ class LesionRules:
 def find_lesions(
     probability: sitk.Image, scan: sitk.Image, brain: sitk.Image, rules: LesionRules
 ) -> tuple[list[Lesion], sitk.Image]:
-    """List the candidates of a probability image, and label the accepted ones.
+    """List the candidates of a probability image, and label the kept ones.
 
     Components are 26-connected. Above the threshold each is a lesion unless a rule drops it; what
     stays below the threshold everywhere is listed as dropped too, so that an empty result is never
@@ -120,22 +174,22 @@ def find_lesions(
     Returns
     -------
     lesions : list of Lesion
-        Accepted first, then dropped, each from the most probable down.
+        Kept first, then dropped, each from the most probable down.
     labels : SimpleITK.Image
-        UInt16 on the scan's grid; label k is the accepted lesion with id k.
+        UInt16 on the scan's grid; label k is the kept lesion with id k.
     """
     p = sitk.GetArrayViewFromImage(probability)
     found = Candidates(p, sitk.GetArrayViewFromImage(scan), sitk.GetArrayViewFromImage(brain), probability)
     rows = found.above(rules) + found.below(rules)
-    accepted = sorted((r for r in rows if not r[1].dropped_because), key=_by_probability)
+    kept = sorted((r for r in rows if not r[1].dropped_because), key=_by_probability)
     dropped = sorted((r for r in rows if r[1].dropped_because), key=_by_probability)[:MOST_CANDIDATES]
 
     labels = np.zeros(p.shape, np.uint16)
     lesions = []
-    for number, (voxels, lesion) in enumerate(accepted + dropped, start=1):
-        status = DROPPED if lesion.dropped_because else ACCEPTED
-        lesions.append(Lesion(**{**asdict(lesion), "id": number, "status": status}))
-        if status == ACCEPTED:
+    for number, (voxels, lesion) in enumerate(kept + dropped, start=1):
+        status = DROPPED if lesion.dropped_because else KEPT
+        lesions.append(replace(lesion, id=number, status=status))
+        if status == KEPT:
             labels[voxels] = number
     image = sitk.GetImageFromArray(labels)
     image.CopyInformation(probability)
@@ -161,16 +215,16 @@ class Candidates:
     """
 
     def __init__(self, p: NDArray, scan: NDArray, brain: NDArray, geometry: sitk.Image) -> None:
-        self.p, self.scan, self.brain, self.geometry = p, scan, brain, geometry
+        self.p, self.scan, self.brain, self.geometry = np.asarray(p, np.float32), scan, brain, geometry
         self.spacing = np.array(geometry.GetSpacing())
         self.voxel_mm3 = float(np.prod(self.spacing))
-        self.any_candidate = p >= CANDIDATE_PROBABILITY
+        self.any_candidate = self.p >= CANDIDATE_PROBABILITY
         self.outside = OUTSIDE_TISSUE if int(brain.max()) > 1 else OUTSIDE_BRAIN
 
     def above(self, rules: LesionRules) -> list[tuple[Voxels, Lesion]]:
         """Components at the threshold, with the rule that drops them if one does."""
         rows = []
-        for voxels in _components(self.p >= rules.threshold):
+        for voxels in _components(self.p >= np.float32(rules.threshold)):
             lesion = self.measured(voxels)
             outside = "" if self.brain[voxels].any() else self.outside
             rows.append((voxels, _with_reason(lesion, reason_to_drop(lesion, outside, rules))))
@@ -182,9 +236,11 @@ class Candidates:
             return []
         rows = []
         for voxels in _components(self.any_candidate):
-            peak = float(self.p[voxels].max())
-            if peak < rules.threshold:
-                rows.append((voxels, _with_reason(self.measured(voxels), below_threshold(peak, rules.threshold))))
+            peak = self.p[voxels].max()
+            if peak < np.float32(rules.threshold):
+                rows.append(
+                    (voxels, _with_reason(self.measured(voxels), below_threshold(float(peak), rules.threshold)))
+                )
         return rows
 
     def measured(self, voxels: Voxels) -> Lesion:
@@ -194,7 +250,7 @@ class Candidates:
         volume = len(index) * self.voxel_mm3
         return Lesion(
             id=0,
-            status=ACCEPTED,
+            status=KEPT,
             r_mm=round(-left, 2),
             a_mm=round(-posterior, 2),
             s_mm=round(superior, 2),
@@ -202,7 +258,7 @@ class Candidates:
             diameter_mm=round(2 * (3 * volume / (4 * np.pi)) ** (1 / 3), 2),
             elongation=round(self._elongation(index), 2),
             contrast=round(self._contrast(voxels), 3),
-            probability=round(float(self.p[voxels].max()), 4),
+            probability=as_listed(float(self.p[voxels].max())),
         )
 
     def _elongation(self, index: NDArray[np.float64]) -> float:
@@ -241,7 +297,7 @@ def _components(mask: NDArray[np.bool_]) -> list[Voxels]:
 
 
 def _with_reason(lesion: Lesion, reason: str) -> Lesion:
-    return Lesion(**{**asdict(lesion), "dropped_because": reason})
+    return replace(lesion, dropped_because=reason)
 
 
 def reason_to_drop(lesion: Lesion, outside: str, rules: LesionRules) -> str:
@@ -264,12 +320,12 @@ def reason_to_drop(lesion: Lesion, outside: str, rules: LesionRules) -> str:
     return ""
 
 
+def as_listed(peak: float, decimals: int = 4) -> float:
+    """Round a 32-bit probability down, so that one below a threshold never reads as if it reached it."""
+    return rounded_down(float(str(np.float32(peak))), decimals)
+
+
 def below_threshold(peak: float, threshold: float) -> str:
     """Say why a candidate that stays below the threshold everywhere does not count."""
-    digits = next((n for n in range(2, 6) if f"{peak:.{n}f}" != f"{threshold:.{n}f}"), 6)
-    return f"probability {peak:.{digits}f} is below the threshold {threshold:.{digits}f}"
-
-
-def accepted_only(lesions: Sequence[Lesion]) -> list[Lesion]:
-    """Those that count."""
-    return [lesion for lesion in lesions if lesion.status == ACCEPTED]
+    decimals = decimals_of(threshold)
+    return f"probability {as_listed(peak, decimals):.{decimals}f} is below the threshold {threshold_text(threshold)}"

@@ -6,17 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import SimpleITK as sitk
 
-from ..detecting.lesions import ACCEPTED, Lesion
+from ..detecting.lesions import Lesion
 from ..errors import Cancelled, CMBError, InputError, MachineError
 from ..reading.dicom.headers import Frame
+from ..results.counts import Counts, counts_of
 from ..results.deidentify import Pseudonyms
 from ..results.folder import drafts, move_in
 from ..results.names import ENDINGS_DICOM, ENDINGS_REPORT
+from ..vocabulary.verdicts import KEPT
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -122,9 +124,11 @@ def _try_out(source: ExportSource, scan: str) -> None:
     rows, columns = source.frames[0].size
     labels = sitk.Image([columns, rows, 1], sitk.sitkUInt16)
     labels[0, 0, 0] = 1
-    lesion = Lesion(1, ACCEPTED, 0, 0, 0, 1, 1, 1, 0, 1)
+    lesion = Lesion(1, KEPT, 0, 0, 0, 1, 1, 1, 0, 1)
     try:
-        for one in _objects(labels, [lesion], replace(source, frames=source.frames[:1]), Software.NONE, {}).values():
+        for one in _objects(
+            labels, [lesion], replace(source, frames=source.frames[:1]), Software.NONE, counts_of([lesion])
+        ).values():
             one.save_as(BytesIO(), enforce_file_format=True)
     except CMBError:
         raise
@@ -135,9 +139,7 @@ def _try_out(source: ExportSource, scan: str) -> None:
         ) from error
 
 
-def dicom_objects(
-    detection: Detection, source: ExportSource, reviewed: Mapping[int, Mapping[str, Any]] | None = None
-) -> dict[str, Dataset]:
+def dicom_objects(detection: Detection, source: ExportSource) -> dict[str, Dataset]:
     """Make the objects.
 
     Parameters
@@ -145,8 +147,6 @@ def dicom_objects(
     detection : Detection
     source : ExportSource
         Of the scan that was searched.
-    reviewed : mapping of int to mapping, optional
-        What readers said, by lesion id: values of `review.lesion_list.REVIEW_COLUMNS`.
 
     Returns
     -------
@@ -156,8 +156,8 @@ def dicom_objects(
     """
     from .software import software_from
 
-    detection, reviewed = _numbered(detection, reviewed or {})
-    return _objects(detection.labels, detection.accepted, source, software_from(detection.provenance), reviewed)
+    labels, lesions = _numbered(detection)
+    return _objects(labels, lesions, source, software_from(detection.provenance), counts_of(detection.lesions))
 
 
 def _objects(
@@ -165,7 +165,7 @@ def _objects(
     lesions: Sequence[Lesion],
     source: ExportSource,
     software: Software,
-    reviewed: Mapping[int, Mapping[str, Any]],
+    counts: Counts,
 ) -> dict[str, Dataset]:
     from highdicom import UID
 
@@ -179,7 +179,7 @@ def _objects(
     objects: dict[str, Dataset] = {}
     segmentation = None
     if lesions:
-        segmentation = segmentation_object(labels, lesions, frames, headers, software, tracking_uids, reviewed)
+        segmentation = segmentation_object(labels, lesions, frames, headers, software, tracking_uids)
         objects["dicom_seg"] = segmentation
     objects["dicom_sr"] = report_object(
         lesions,
@@ -188,7 +188,7 @@ def _objects(
         headers,
         software,
         tracking_uids,
-        reviewed,
+        counts,
         named=not source.export.deidentified,
     )
     name_own_classes(objects.values(), source.classes)
@@ -245,17 +245,13 @@ def _last_line(error: Exception) -> str:
     return f"{type(error).__name__}: {text.splitlines()[-1][:200]}" if text else type(error).__name__
 
 
-def _numbered(
-    detection: Detection, reviewed: Mapping[int, Mapping[str, Any]]
-) -> tuple[Detection, dict[int, Mapping[str, Any]]]:
-    """Number the accepted lesions from 1 without gaps: a review leaves gaps, a segmentation must not have any."""
-    numbers = {one.id: number for number, one in enumerate(detection.accepted, start=1)}
+def _numbered(detection: Detection) -> tuple[sitk.Image, list[Lesion]]:
+    """Number the listed lesions from 1 without gaps: a review leaves gaps, a segmentation must not have any."""
+    numbers = {one.id: number for number, one in enumerate(detection.listed, start=1)}
     mapping = np.zeros(int(sitk.GetArrayViewFromImage(detection.labels).max()) + 1, np.uint16)
     for old, new in numbers.items():
         if old < len(mapping):
             mapping[old] = new
     labels = sitk.GetImageFromArray(mapping[sitk.GetArrayViewFromImage(detection.labels)])
     labels.CopyInformation(detection.labels)
-    lesions = [replace(one, id=numbers[one.id]) for one in detection.accepted]
-    said = {numbers[old]: about for old, about in reviewed.items() if old in numbers and about.get("decision")}
-    return replace(detection, lesions=lesions, labels=labels), said
+    return labels, [replace(one, id=numbers[one.id]) for one in detection.listed]

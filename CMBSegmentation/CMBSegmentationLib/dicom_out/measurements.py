@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import highdicom as hd
@@ -11,9 +11,13 @@ from pydicom.dataset import Dataset
 
 from ..detecting.lesions import Lesion
 from ..reading.dicom.headers import Frame
+from ..results.counts import Counts
 from . import codes
 from .segmentation import SERIES_OFFSET
 from .software import Software
+
+ALL, NOT_READ = "All CMB", "Detected, not read"
+"""Names of the counts: definite and possible ones once a reader has begun, else what was detected; and what is left."""
 
 
 def report_object(
@@ -23,7 +27,7 @@ def report_object(
     sources: Sequence[Dataset],
     software: Software,
     tracking_uids: dict[int, str],
-    reviewed: Mapping[int, Mapping[str, Any]] | None = None,
+    counts: Counts,
     named: bool = True,
 ) -> Dataset:
     """Write a measurement report (DICOM PS3.16, TID 1500 and 1411).
@@ -31,7 +35,7 @@ def report_object(
     Parameters
     ----------
     lesions : sequence of Lesion
-        The accepted ones; may be empty, which the report then says.
+        Those of the list; may be empty, which the report then says.
     segmentation : Dataset or None
         Of these lesions; None where there are none.
     frames : sequence of Frame
@@ -41,8 +45,8 @@ def report_object(
     software : Software
     tracking_uids : dict
         By lesion id, as in the segmentation.
-    reviewed : mapping of int to mapping, optional
-        What readers said, by lesion id.
+    counts : Counts
+        Of all lesions of the detection, as every other file of it has them.
     named : bool
         Whether the reader may be named.
 
@@ -51,18 +55,17 @@ def report_object(
     Dataset
         A Comprehensive 3D SR, partial and unverified: whoever reads did so in a program, nobody signed it.
     """
-    said = reviewed or {}
     device = hd.sr.DeviceObserverIdentifyingAttributes(
         uid=hd.UID(), name="slicer-cmb", manufacturer_name="slicer-cmb", model_name=software.name,
         serial_number=software.serial,
     )  # fmt: skip
     observer = hd.sr.ObserverContext(codes.DEVICE, device)
-    readers = {str(about["reader"]) for about in said.values() if about.get("reader")} if named else set()
-    person = _person(readers.pop()) if len(readers) == 1 else None
-    state = "reviewed" if said else "unreviewed"
-    groups: list[Any] = [_count(len(lesions), frames, sources, software)]
+    person = _person(counts.readers[0]) if named and len(counts.readers) == 1 else None
+    state = "reviewed" if counts.is_read else "unreviewed"
+    numbers = {ALL: counts.microbleeds} | ({NOT_READ: counts.not_read} if counts.is_read and counts.not_read else {})
+    groups: list[Any] = [_count(name, number, frames, sources, software) for name, number in numbers.items()]
     if segmentation is not None:
-        groups += [_lesion(one, segmentation, software, tracking_uids[one.id], said.get(one.id, {})) for one in lesions]
+        groups += [_lesion(one, segmentation, software, tracking_uids[one.id]) for one in lesions]
     report = hd.sr.MeasurementReport(
         observation_context=hd.sr.ObservationContext(observer_person_context=person, observer_device_context=observer),
         procedure_reported=codes.MRI_OF_BRAIN,
@@ -93,9 +96,9 @@ def _algorithm(software: Software) -> hd.sr.AlgorithmIdentification:
 
 
 def _count(
-    number: int, frames: Sequence[Frame], sources: Sequence[Dataset], software: Software
+    name: str, number: int, frames: Sequence[Frame], sources: Sequence[Dataset], software: Software
 ) -> hd.sr.MeasurementsAndQualitativeEvaluations:
-    """The number of lesions: an empty result is said, not left out."""
+    """A number of lesions: an empty result is said, not left out."""
     is_multi_frame = len(sources) < len(frames)
     searched = [
         hd.sr.SourceImageForMeasurementGroup(
@@ -104,7 +107,7 @@ def _count(
         for one in sources
     ]
     return hd.sr.MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=hd.sr.TrackingIdentifier(uid=hd.UID(), identifier="All CMB"),
+        tracking_identifier=hd.sr.TrackingIdentifier(uid=hd.UID(), identifier=name),
         finding_type=codes.HEMORRHAGE,
         finding_sites=[hd.sr.FindingSite(codes.BRAIN)],
         algorithm_id=_algorithm(software),
@@ -120,7 +123,7 @@ def _person(reader: str) -> hd.sr.ObserverContext:
 
 
 def _lesion(
-    lesion: Lesion, segmentation: Dataset, software: Software, tracking_uid: str, said: Mapping[str, Any]
+    lesion: Lesion, segmentation: Dataset, software: Software, tracking_uid: str
 ) -> hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations:
     centre = hd.sr.Scoord3DContentItem(
         name=codes.CENTRE,
@@ -142,7 +145,7 @@ def _lesion(
             hd.sr.Measurement(codes.PROBABILITY, lesion.probability, codes.NO_UNIT),
         ],
     )
-    verdict = codes.VERDICTS.get(str(said.get("decision")))
+    verdict = codes.VERDICTS.get(lesion.decision)
     if verdict is not None:
         group[0].ContentSequence.append(hd.sr.QualitativeEvaluation(codes.READER_VERDICT, verdict)[0])
     group[0].ContentSequence.append(centre)  # TID 1411 is extensible; its own coordinates are those of the region

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import highdicom as hd
 import numpy as np
@@ -12,10 +11,10 @@ import SimpleITK as sitk
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from ..detecting.lesions import Lesion
+from ..detecting.lesions import Lesion, is_read
 from ..reading.dicom.headers import Frame
 from ..vocabulary.looks import LESION_COLOUR, REVIEW_COLOURS
-from ..vocabulary.verdicts import UNREVIEWED
+from ..vocabulary.verdicts import UNDECIDED, UNREVIEWED
 from . import codes
 from .software import Software
 from .source import decimals
@@ -30,7 +29,6 @@ def segmentation_object(
     sources: Sequence[Dataset],
     software: Software,
     tracking_uids: dict[int, str],
-    reviewed: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> Dataset:
     """Write the lesions' voxels as segments (DICOM PS3.3, A.51; binary).
 
@@ -39,7 +37,7 @@ def segmentation_object(
     labels : SimpleITK.Image
         On the grid of `frames`; label k is the lesion with id k.
     lesions : sequence of Lesion
-        The accepted ones, ids from 1 without gaps; not empty.
+        Those of the list, ids from 1 without gaps; not empty.
     frames : sequence of Frame
         Slice k of `labels` is frame k.
     sources : sequence of Dataset
@@ -47,8 +45,6 @@ def segmentation_object(
     software : Software
     tracking_uids : dict
         By lesion id: ties a segment to its measurements.
-    reviewed : mapping of int to mapping, optional
-        What readers said, by lesion id.
 
     Returns
     -------
@@ -57,6 +53,7 @@ def segmentation_object(
     orientation, spacing = frames[0].orientation, frames[0].spacing
     assert orientation is not None  # or `read_dicom` would have refused it
     assert spacing is not None
+    read = is_read(lesions)
     algorithm = hd.AlgorithmIdentificationSequence(
         name=software.name, version=software.version, family=codes.ARTIFICIAL_INTELLIGENCE, source="slicer-cmb"
     )
@@ -71,12 +68,12 @@ def segmentation_object(
             tracking_uid=tracking_uids[lesion.id],
             tracking_id=f"CMB {lesion.id}",
             anatomic_regions=[codes.finding_site(lesion.region)],
-            display_color=_colour(lesion.id, reviewed or {}),
+            display_color=_colour(lesion, read),
         )
         for lesion in lesions
     ]
     step = labels.GetSpacing()[2]
-    state = "reviewed" if reviewed else "unreviewed"
+    state = "reviewed" if read else "unreviewed"
     segmentation = hd.seg.Segmentation(
         source_images=sources,
         pixel_array=sitk.GetArrayFromImage(labels).astype(np.uint16),
@@ -108,10 +105,10 @@ def segmentation_object(
     return segmentation
 
 
-def _colour(lesion_id: int, reviewed: Mapping[int, Mapping[str, Any]]) -> hd.color.CIELabColor:
+def _colour(lesion: Lesion, read: bool) -> hd.color.CIELabColor:
     """Paint a lesion as our own views do: by what a reader said of it, or as one that nobody has read."""
-    decision = str(reviewed.get(lesion_id, {}).get("decision") or UNREVIEWED)
-    colour = REVIEW_COLOURS.get(decision, LESION_COLOUR) if reviewed else LESION_COLOUR
+    state = UNREVIEWED if lesion.decision == UNDECIDED else lesion.decision
+    colour = REVIEW_COLOURS[state] if read else LESION_COLOUR
     return hd.color.CIELabColor.from_rgb(*(round(255 * part) for part in colour))
 
 

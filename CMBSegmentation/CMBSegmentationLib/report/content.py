@@ -9,39 +9,30 @@ from typing import TYPE_CHECKING, Any
 
 from ..detecting.lesions import SURROUND_MM, Lesion
 from ..reading.scan_identity import NAMING
-from ..results.counts import summarise
-from ..vocabulary.numbers import counted
+from ..results.counts import Counts, counts_of
+from ..results.summary import sentence_of
+from ..vocabulary.numbers import threshold_text
+from ..vocabulary.verdicts import DEFINITE, POSSIBLE
 from .crops import Crop, Locator, Overview, Window, display_window, lesion_crops, tilt_degrees
 from .glass_brain import Projection, glass_brain
-from .tables import DEFINITE, DETECTED, POSSIBLE, Findings, certainty_of, findings_of
+from .tables import CountTable, count_tables
 from .words import METHODS, SAY
 
 if TYPE_CHECKING:
     from ..detecting.detect import Detection
 
-MOST_PICTURED = 60  # accepted lesions with pictures: about 3 MB of report
+MOST_PICTURED = 60  # lesions of the list with pictures: about 3 MB of report
 MOST_DROPPED_PICTURED = 10
 COMMANDS = re.compile(r" \([^()]*--[^()]*\)")  # which made the training data: for the provenance, not for a reader
-Reviewed = Mapping[int, Mapping[str, Any]]
-"""What readers said, by lesion id: values of `review.lesion_list.REVIEW_COLUMNS`."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """A lesion with its pictures.
-
-    Attributes
-    ----------
-    certainty : str
-        One of `report_counts`' words; empty of a dropped candidate.
-    reader : str
-    """
+    """A lesion with its pictures."""
 
     lesion: Lesion
     crops: tuple[Crop, ...]
     locator: Locator
-    certainty: str = ""
-    reader: str = ""
 
     @property
     def position(self) -> str:
@@ -57,9 +48,10 @@ class Card:
     @property
     def verdict(self) -> str:
         """The reader's word; empty where there is none."""
-        if self.certainty not in (DEFINITE, POSSIBLE):
+        certainty, reader = self.lesion.certainty, self.lesion.reader
+        if certainty not in (DEFINITE, POSSIBLE):
             return ""
-        return SAY["by_reader"].format(certainty=self.certainty, reader=self.reader) if self.reader else self.certainty
+        return SAY["by_reader"].format(certainty=certainty, reader=reader) if reader else certainty
 
 
 @dataclass(frozen=True)
@@ -73,16 +65,14 @@ class ReportContent:
         The model's own, with headings.
     notes : list of str
         What was repaired on reading.
-    summary : dict
-        As `results.counts.summarise`.
+    counts : Counts
     sentence : str
         To paste.
-    findings : Findings
+    tables : tuple of CountTable
     projections : tuple of Projection
-    certainty : dict
-        By lesion id, of the listed ones.
-    accepted, dropped : list of Lesion
-    accepted_cards, dropped_cards : list of Card
+    listed, dropped : list of Lesion
+        Dropped are those that the program dropped or a reader rejected.
+    listed_cards, dropped_cards : list of Card
     methods : list of str
     provenance : dict
     window : Window
@@ -98,14 +88,13 @@ class ReportContent:
     model_name: str
     cautions: list[tuple[str, str]]
     notes: list[str]
-    summary: dict[str, Any]
+    counts: Counts
     sentence: str
-    findings: Findings
+    tables: tuple[CountTable, ...]
     projections: tuple[Projection, ...]
-    certainty: dict[int, str]
-    accepted: list[Lesion]
+    listed: list[Lesion]
     dropped: list[Lesion]
-    accepted_cards: list[Card]
+    listed_cards: list[Card]
     dropped_cards: list[Card]
     methods: list[str]
     provenance: dict[str, Any]
@@ -115,9 +104,7 @@ class ReportContent:
     searched: str
 
 
-def content_of(
-    detection: Detection, *, scan_name: str, notes: Sequence[str] = (), reviewed: Reviewed | None = None
-) -> ReportContent:
+def content_of(detection: Detection, *, scan_name: str, notes: Sequence[str] = ()) -> ReportContent:
     """Work out the report of a detection.
 
     Parameters
@@ -127,50 +114,36 @@ def content_of(
         As the reader knows the scan; any characters.
     notes : sequence of str
         What was repaired when the scan was read (`Scan.notes`).
-    reviewed : mapping, optional
 
     Returns
     -------
     ReportContent
         Positions are patient RAS in mm, pictures are in radiological convention.
     """
-    said = reviewed or {}
-    accepted = detection.accepted
-    dropped = [lesion for lesion in detection.lesions if lesion.dropped_because]
+    listed = detection.listed
+    dropped = [lesion for lesion in detection.lesions if not lesion.certainty]
     window = display_window(detection.image, detection.brain)
     overview = Overview(detection.image, detection.brain, window)
-    findings = findings_of(detection.lesions, said)
-    certainty = {one.id: certainty_of(one, said.get(one.id, {})) for one in accepted}
+    counts = counts_of(detection.lesions)
 
     def cards(lesions: Sequence[Lesion]) -> list[Card]:
-        return [
-            Card(
-                one,
-                lesion_crops(detection, one, window),
-                overview.locate(one),
-                certainty.get(one.id, ""),
-                str(said.get(one.id, {}).get("reader") or ""),
-            )
-            for one in lesions
-        ]
+        return [Card(one, lesion_crops(detection, one, window), overview.locate(one)) for one in lesions]
 
-    summary = summarise(detection.lesions)
     return ReportContent(
         scan_name=scan_name,
         scan_facts=_scan_facts(detection),
         model_name=model_name(detection.provenance),
         cautions=_cautions(detection.provenance),
         notes=list(notes),
-        summary=summary,
-        sentence=_sentence(findings, [one for one in accepted if certainty[one.id] != DETECTED], summary),
-        findings=findings,
-        projections=glass_brain(detection.brain, accepted) if accepted else (),
-        certainty=certainty,
-        accepted=accepted,
+        counts=counts,
+        sentence=sentence_of(counts),
+        tables=count_tables(counts),
+        projections=glass_brain(detection.brain, listed) if listed else (),
+        listed=listed,
         dropped=dropped,
-        accepted_cards=cards(accepted[:MOST_PICTURED]),
+        listed_cards=cards(listed[:MOST_PICTURED]),
         dropped_cards=cards(dropped[:MOST_DROPPED_PICTURED]),
-        methods=methods_of(detection, findings),
+        methods=methods_of(detection, counts),
         provenance=detection.provenance,
         window=window,
         tilt=tilt_degrees(detection.image),
@@ -185,26 +158,26 @@ def without_names(content: ReportContent) -> ReportContent:
     given = content.provenance.get("input")
     if isinstance(given, Mapping):
         kept["input"] = {key: value for key, value in given.items() if key not in NAMING}
-    readers = content.findings.readers
-    said = content.sentence.replace(f" by {', '.join(readers)}", "") if readers else content.sentence
+    readers, counts = content.counts.readers, replace(content.counts, readers=())
 
-    def unnamed(lesion: Lesion) -> Lesion:
-        because = lesion.dropped_because  # by whom it was rejected
-        for reader in readers:
-            because = because.replace(f" by {reader}", "")
-        return replace(lesion, dropped_because=because)
+    def unnamed(lesions: Sequence[Lesion]) -> list[Lesion]:
+        return [replace(lesion, reader="") for lesion in lesions]
+
+    def unnamed_cards(cards: Sequence[Card]) -> list[Card]:
+        return [replace(card, lesion=replace(card.lesion, reader="")) for card in cards]
 
     return replace(
         content,
         scan_name=SAY["without_name"],
         notes=[],
-        sentence=said,
+        sentence=sentence_of(counts),
         provenance=kept,
-        findings=replace(content.findings, readers=()),
+        counts=counts,
         methods=[words for words in content.methods if words != METHODS["read"].format(readers=", ".join(readers))],
-        dropped=[unnamed(lesion) for lesion in content.dropped],
-        accepted_cards=[replace(card, reader="") for card in content.accepted_cards],
-        dropped_cards=[replace(card, lesion=unnamed(card.lesion), reader="") for card in content.dropped_cards],
+        listed=unnamed(content.listed),
+        dropped=unnamed(content.dropped),
+        listed_cards=unnamed_cards(content.listed_cards),
+        dropped_cards=unnamed_cards(content.dropped_cards),
     )
 
 
@@ -216,24 +189,7 @@ def model_name(provenance: Mapping[str, Any], kind: str = "model") -> str:
     return " ".join(str(model[key]) for key in ("name", "version") if model.get(key))
 
 
-def _sentence(findings: Findings, read: Sequence[Lesion], summary: Mapping[str, Any]) -> str:
-    """Word the findings so that they stay true where they are pasted; `read` are the definite and possible ones."""
-    if not findings.reviewed:
-        pattern = f" Pattern: {findings.pattern}." if findings.pattern and summary["accepted"] else ""
-        return f"{summary['sentence']}{pattern}"
-    by = f" by {', '.join(findings.readers)}" if findings.readers else ""
-    numbers = ", ".join(f"{findings.totals.get(kind, 0)} {kind}" for kind in (DEFINITE, POSSIBLE))
-    of_read = summarise(read)
-    sizes = [f"{of_read['below_5_mm']} smaller than 5 mm"] * bool(read)
-    places = [f"{number} {region}" for region, number in of_read["by_region"].items()]
-    more = f" ({'; '.join([*sizes, *([', '.join(places)] if places else [])])})" if read else ""
-    pattern = f" Pattern of the definite ones: {findings.pattern}." if findings.pattern and read else ""
-    unread = findings.totals.get(DETECTED, 0)
-    left = f" Not finished: {counted(unread, 'detected lesion')} not read yet." if unread else ""
-    return f"Cerebral microbleeds, read{by} with the help of research software: {numbers}{more}.{pattern}{left}"
-
-
-def methods_of(detection: Detection, findings: Findings) -> list[str]:
+def methods_of(detection: Detection, counts: Counts) -> list[str]:
     """Tell in sentences how the lesions were found, from what the provenance says."""
     provenance, rules = detection.provenance, detection.rules
     settings = provenance.get("settings") or {}
@@ -244,7 +200,9 @@ def methods_of(detection: Detection, findings: Findings) -> list[str]:
         mm = (config.get("data") or {}).get("spacing_mm") if isinstance(config, Mapping) else None
         spacing = f"{' × '.join(f'{s:g}' for s in mm)} mm" if mm else "its own voxel size"
         words = METHODS["detector"]
-        said.append(words.format(model=model_name(provenance), spacing=spacing, threshold=rules.threshold))
+        said.append(
+            words.format(model=model_name(provenance), spacing=spacing, threshold=threshold_text(rules.threshold))
+        )
     said.append(METHODS["smallest"].format(volume=rules.min_volume_mm3, diameter=rules.max_diameter_mm))
     if model_name(provenance, "verifier"):
         said.append(METHODS["verifier"].format(model=model_name(provenance, "verifier")))
@@ -256,9 +214,9 @@ def methods_of(detection: Detection, findings: Findings) -> list[str]:
     if isinstance(settings, Mapping) and settings.get("brain_mask"):
         said.append(METHODS["brain_given" if settings["brain_mask"] == "given" else "brain_found"])
     said.append(METHODS["measures"].format(shell=SURROUND_MM))
-    if findings.readers:
-        said.append(METHODS["read"].format(readers=", ".join(findings.readers)))
-    elif not findings.reviewed:
+    if counts.readers:
+        said.append(METHODS["read"].format(readers=", ".join(counts.readers)))
+    elif not counts.is_read:
         said.append(METHODS["unread"])
     return said
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from ..detecting.lesions import ACCEPTED, CANDIDATE_PROBABILITY, Lesion
+from ..detecting.lesions import CANDIDATE_PROBABILITY, Lesion
 
 if TYPE_CHECKING:
     from ..detecting.detect import Detection
@@ -79,7 +79,7 @@ class Crop:
     outline : str
         SVG path along voxel edges around the lesion; millimetres from the picture's upper left corner.
     neighbours : str
-        The same around other accepted lesions.
+        The same around other lesions of the list.
     """
 
     plane: Plane
@@ -139,7 +139,7 @@ def lesion_crops(detection: Detection, lesion: Lesion, window: Window) -> tuple[
     ----------
     detection : Detection
     lesion : Lesion
-        One of `detection.lesions`, accepted or dropped.
+        One of `detection.lesions`, listed or not.
     window : Window
 
     Returns
@@ -152,7 +152,7 @@ def lesion_crops(detection: Detection, lesion: Lesion, window: Window) -> tuple[
     labels = sitk.GetArrayFromImage(_surroundings(detection.labels, centre))
     index = np.array(image.TransformPhysicalPointToContinuousIndex(centre))[::-1]  # z, y, x
     values = sitk.GetArrayViewFromImage(image)
-    if lesion.status == ACCEPTED:
+    if lesion.certainty:
         mask = labels == lesion.id
     else:
         probability = sitk.GetArrayFromImage(_surroundings(detection.probability, centre))

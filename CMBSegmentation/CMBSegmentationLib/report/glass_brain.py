@@ -24,6 +24,7 @@ class Mark:
     """A lesion in a projection; millimetres from the upper left corner."""
 
     id: int
+    certainty: str
     x_mm: float
     y_mm: float
     radius_mm: float
@@ -106,7 +107,6 @@ def _projection(plane: Plane, mask: np.ndarray, first: np.ndarray, lesions: Sequ
         place = (at - first) / PIXEL_MM + 0.5
         down = height - place[plane.down] if plane.down == 0 else place[plane.down]
         radius = max(one.diameter_mm, SMALLEST_CIRCLE_MM) / 2
-        marks.append(
-            Mark(one.id, round(float(place[plane.across] * PIXEL_MM), 1), round(float(down * PIXEL_MM), 1), radius)
-        )
+        x_mm, y_mm = (round(float(pixels * PIXEL_MM), 1) for pixels in (place[plane.across], down))
+        marks.append(Mark(one.id, one.certainty, x_mm, y_mm, radius))
     return Projection(plane, png_uri(shade.astype(np.uint8)), width * PIXEL_MM, height * PIXEL_MM, tuple(marks))

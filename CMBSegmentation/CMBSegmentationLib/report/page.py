@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from ..detecting.lesions import CANDIDATE_PROBABILITY, COLUMNS, LARGEST_DIAMETER_MM, MOST_CANDIDATES, Lesion
-from ..results.counts import CLASSES, SMALL_BELOW_MM
-from ..vocabulary.numbers import counted
-from .content import ReportContent, Reviewed, content_of
+from ..detecting.lesions import CANDIDATE_PROBABILITY, LARGEST_DIAMETER_MM, MOST_CANDIDATES, Lesion, is_read
+from ..results.counts import CLASSES, SIZES, SMALL_BELOW_MM, Counts
+from ..vocabulary.columns import COLUMNS
+from ..vocabulary.numbers import counted, rounded_down, threshold_text
+from ..vocabulary.verdicts import UNDECIDED
+from .content import ReportContent, content_of, model_name
 from .crops import FIELD_MM
 from .glass_brain import SMALLEST_CIRCLE_MM
 from .words import SAY
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 UNITS = {"mm3": "mm³", "mm": "mm", "s": "s", "ms": "ms", "percent": "%", "bytes": "bytes"}
-LEFT_OUT = {"accepted": ("status", "dropped_because"), "dropped": ("status",)}  # what the table's title says already
+NOT_SHOWN = {"listed": ("status", "dropped_because"), "dropped": ("status",)}  # what the table's title says already
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Column:
         None for text.
     factor : float
         From the stored value to the unit shown.
+    rounds_down : bool
+        A probability: one below a threshold is not to read as if it reached it.
     """
 
     heading: str
@@ -45,20 +49,24 @@ class Column:
     meaning: str = ""
     decimals: int | None = None
     factor: float = 1.0
+    rounds_down: bool = False
 
     def text(self, value: Any) -> str:
         """Write a value; an en dash where there is none."""
         if value is None or value == "":
             return "–"
+        if value == UNDECIDED:
+            return SAY["not_reviewed"]
         if self.decimals is None:
             return str(value)
-        rounded = round(value * self.factor, self.decimals) + 0.0  # no minus before a zero
+        rounding = rounded_down if self.rounds_down else round
+        rounded = rounding(value * self.factor, self.decimals) + 0.0  # no minus before a zero
         return f"{rounded:.{self.decimals}f}".replace("-", "−")
 
 
 SHOWN = {
     "id": Column("No.", decimals=0),
-    "status": Column("Status"),
+    "decision": Column("Decision", "", "The reader's"),
     "r_mm": Column("R", "mm", "Centre, millimetres to the patient's right; negative is left", 1),
     "a_mm": Column("A", "mm", "Centre, millimetres to anterior; negative is posterior", 1),
     "s_mm": Column("S", "mm", "Centre, millimetres to superior; negative is inferior", 1),
@@ -66,17 +74,20 @@ SHOWN = {
     "diameter_mm": Column("Diameter", "mm", "Of the sphere of equal volume", 1),
     "elongation": Column("Elongation", "", "Longest over shortest extent; 1 is a ball", 1),
     "contrast": Column("Signal loss", "%", "Against the tissue around; 100 % is black", 0, 100),
-    "probability": Column("Probability", "", "The network's highest in the lesion, 0 to 1", 2),
-    "verifier": Column("Verifier", "", "The second stage's score, 0 to 1", 2),
+    "probability": Column(
+        "Probability", "", "What the threshold acts on: the last stage's, 0 to 1", 2, rounds_down=True
+    ),
+    "detector": Column(
+        "Detector", "", "The first stage's highest probability in the lesion, 0 to 1", 2, rounds_down=True
+    ),
+    "phase": Column("Phase"),
     "region": Column("Region"),
     "side": Column("Side"),
     "dropped_because": Column("Dropped because"),
 }
 
 
-def report_html(
-    detection: Detection, *, scan_name: str, notes: Sequence[str] = (), reviewed: Reviewed | None = None
-) -> str:
+def report_html(detection: Detection, *, scan_name: str, notes: Sequence[str] = ()) -> str:
     """Write the report of a detection.
 
     Parameters
@@ -86,8 +97,6 @@ def report_html(
         As the reader knows the scan; any characters.
     notes : sequence of str
         What was repaired when the scan was read (`Scan.notes`).
-    reviewed : mapping of int to mapping, optional
-        What readers said, by lesion id: values of `review.lesion_list.REVIEW_COLUMNS`.
 
     Returns
     -------
@@ -95,7 +104,7 @@ def report_html(
         An HTML document with its pictures and its style inside; it loads nothing and runs no script.
         Positions are patient RAS in mm, pictures are in radiological convention.
     """
-    return page_of(content_of(detection, scan_name=scan_name, notes=notes, reviewed=reviewed))
+    return page_of(content_of(detection, scan_name=scan_name, notes=notes))
 
 
 def page_of(content: ReportContent) -> str:
@@ -104,17 +113,31 @@ def page_of(content: ReportContent) -> str:
         **{name: getattr(content, name) for name in ReportContent.__dataclass_fields__},
         classes=CLASSES,
         dropped_capped=len(content.dropped) >= MOST_CANDIDATES,
-        accepted_columns=columns_of(content.accepted, "accepted"),
+        listed_columns=columns_of(content.listed, "listed"),
         dropped_columns=columns_of(content.dropped, "dropped"),
         reasons=grouped_reasons(content.dropped),
-        regions_assessed=any(lesion.region for lesion in content.accepted),
+        regions_assessed=any(lesion.region for lesion in content.listed),
+        verified=bool(model_name(content.provenance, "verifier")),
+        sizes=_sizes(content.counts),
+        title_of_dropped=title_of_dropped(content.counts),
         field_mm=FIELD_MM,
-        small_below_mm=SMALL_BELOW_MM,
-        largest_mm=LARGEST_DIAMETER_MM,
-        larger=sum(one.diameter_mm > LARGEST_DIAMETER_MM for one in content.accepted),
         smallest_circle_mm=SMALLEST_CIRCLE_MM,
         candidate_probability=CANDIDATE_PROBABILITY,
     )
+
+
+def _sizes(counts: Counts) -> dict[str, int]:
+    """Word the sizes of the headline's lesions; larger ones than a microbleed only where there are any."""
+    small, large, larger = (counts.number(counts.counted, size=size) for size in SIZES)
+    low, high = SMALL_BELOW_MM, LARGEST_DIAMETER_MM
+    words = {SAY["smaller_than"].format(mm=low): small, SAY["from_to"].format(low=low, high=high): large}
+    return words | ({SAY["larger_than"].format(mm=high): larger} if larger else {})
+
+
+def title_of_dropped(counts: Counts) -> str:
+    """Count what is not listed: ``1 rejected lesion and 2 dropped candidates``."""
+    numbers = {"rejected lesion": counts.rejected, "dropped candidate": counts.dropped}
+    return " and ".join(counted(number, noun) for noun, number in numbers.items() if number)
 
 
 def grouped_reasons(dropped: Sequence[Lesion]) -> list[tuple[int, str]]:
@@ -127,8 +150,8 @@ def grouped_reasons(dropped: Sequence[Lesion]) -> list[tuple[int, str]]:
     """
     groups: dict[str, list[str]] = {}
     for lesion in dropped:
-        kind = re.sub(r"\d+(\.\d+)?", "#", lesion.dropped_because)
-        groups.setdefault(kind, []).append(lesion.dropped_because)
+        kind = re.sub(r"\d+(\.\d+)?", "#", lesion.why_not_listed)
+        groups.setdefault(kind, []).append(lesion.why_not_listed)
     return sorted(((len(reasons), reasons[0]) for reasons in groups.values()), key=lambda row: -row[0])
 
 
@@ -141,14 +164,21 @@ def _template() -> Template:
     environment.tests["records"] = lambda value: (
         isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value)
     )
-    environment.globals.update(shown=SHOWN, counted=counted, say=SAY)
+    environment.globals.update(shown=SHOWN, counted=counted, say=SAY, cell=cell, threshold_text=threshold_text)
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
 
 
-def columns_of(lesions: Sequence[Lesion], status: str) -> list[str]:
-    """Those worth a column: not the title's own, and not one that is empty in every row."""
-    shown = [name for name in COLUMNS if name not in LEFT_OUT[status]]
+def columns_of(lesions: Sequence[Lesion], kind: str) -> list[str]:
+    """Name those worth a column: not what the title says, not an empty one, nor one that repeats another."""
+    repeats = {"decision"} if not is_read(lesions) else set()
+    repeats |= {"detector"} if all(one.detector in (None, one.probability) for one in lesions) else set()
+    shown = [name for name in COLUMNS if name not in NOT_SHOWN[kind] and name not in repeats]
     return [name for name in shown if any(getattr(lesion, name) not in (None, "") for lesion in lesions)]
+
+
+def cell(lesion: Lesion, name: str) -> str:
+    """Write a lesion's value of a column; why it was dropped is the reader's reason where there is one."""
+    return SHOWN[name].text(lesion.why_not_listed if name == "dropped_because" else getattr(lesion, name))
 
 
 def label(key: Any) -> str:

@@ -28,6 +28,8 @@ SAY = {
     "not_assessed": "not assessed",
     "candidates_dropped": "Candidates dropped",
     "rejected_by_reader": "Rejected by the reader",
+    "not_reviewed": "not reviewed",
+    "left_to_read": "Detected, not read yet",
     "at_least": "at least ",
     "paste": "To paste into a text (one click selects it)",
     "repaired": "Repaired on reading",
@@ -36,7 +38,10 @@ SAY = {
         "has it. The HTML report shows it."
     ),
     "tables": "Counts",
-    "tables_note_read": "Definite: accepted by the reader; possible: the reader is uncertain; detected: not read yet.",
+    "tables_note_read": (
+        "Definite: accepted by the reader; possible: the reader is uncertain; detected: not read yet, and counted "
+        "nowhere but here."
+    ),
     "tables_note_unread": "Detected by the program; no reader has called any of them definite or possible yet.",
     "tables_no_regions": (
         "Regions and sides were not assessed, so that MARS and BOMBS cannot be filled; what is known is the size."
@@ -79,9 +84,10 @@ SAY = {
     "whole_slice": "whole axial slice",
     "nothing": "Why nothing is listed",
     "all_dropped": "{counted} looked at, and all were dropped:",
+    "all_left_out": "{counted} looked at, and all were dropped or rejected:",
     "like_this": " like this",
     "listed_below": "They are listed below.",
-    "lower_threshold": " A lower threshold than {threshold:.3g} takes in more of them, true and false ones.",
+    "lower_threshold": " A lower threshold than {threshold} takes in more of them, true and false ones.",
     "no_candidate": (
         "The network saw no candidate at all: nowhere in the scan did its probability reach {probability}, from which "
         "candidates are listed."
@@ -109,7 +115,7 @@ SAY = {
 METHODS = {
     "detector": (
         "Each voxel of the brain got a probability from the network {model} at {spacing}; connected voxels from "
-        "{threshold:.3g} on are a lesion (26 neighbours)."
+        "{threshold} on are a lesion (26 neighbours)."
     ),
     "smallest": "Smaller than {volume:g} mm³ or larger than {diameter:g} mm across is dropped.",
     "verifier": "A second network, {model}, looked at each candidate once more.",

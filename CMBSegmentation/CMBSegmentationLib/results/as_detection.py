@@ -35,8 +35,6 @@ class StoredDetection:
         The scan's name without extension.
     notes : tuple of str
         What was repaired on reading the scan at the time.
-    reviewed : dict or None
-        What readers said, by lesion id; None where nobody has read.
     frames : tuple of Frame
         Of a DICOM scan.
     identity : ScanIdentity
@@ -46,7 +44,6 @@ class StoredDetection:
     detection: Detection
     stem: str
     notes: tuple[str, ...]
-    reviewed: dict[int, dict[str, Any]] | None
     frames: tuple[Frame, ...]
     identity: ScanIdentity
 
@@ -83,23 +80,21 @@ def read_detection(folder: Path, scan: Path, series: str | None = None) -> Store
             f"{scan.name} is not the scan of these results: {differs}.",
             f"Give the scan that was searched ({found.stem}).",
         )
-    lesions = [Lesion(**row) for row in found.rows]
     labels = sitk.Cast(labels, sitk.sitkUInt16)
     labels.CopyInformation(image)
     for stored in (found.probability, found.brain):
         if stored is not None and stored.GetSize() != image.GetSize():
             raise InputError(f"The results in {folder} are not all of one scan.", "Run the detection again.")
-    probability = found.probability or _probability(labels, lesions)
+    probability = found.probability or _probability(labels, found.lesions)
     probability.CopyInformation(image)
     brain = found.brain or brain_mask(image)
     brain.CopyInformation(image)
     provenance = {key: value for key, value in found.provenance.items() if key != "notes"}
-    detection = Detection(lesions, labels, probability, brain, image, rules_of(found.provenance), provenance)
+    detection = Detection(found.lesions, labels, probability, brain, image, rules_of(found.provenance), provenance)
     return StoredDetection(
         detection,
         found.stem,
         tuple(found.provenance.get("notes", ())),
-        found.reviewed or None,
         tuple(read.frames),
         identity,
     )

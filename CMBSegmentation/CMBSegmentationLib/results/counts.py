@@ -1,51 +1,165 @@
-"""How many microbleeds of which size and where: the counts that a reader reports, and a sentence to paste."""
+"""How many microbleeds, how sure, where and how large: the one count of files, reports and user interfaces."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from ..detecting.lesions import LARGEST_DIAMETER_MM, Lesion, accepted_only
-from ..vocabulary.numbers import counted
+from ..detecting.lesions import LARGEST_DIAMETER_MM, Lesion, is_read
+from ..vocabulary.regions import GROUPS, PATTERNS, REGIONS, SIDES, pattern_of
+from ..vocabulary.verdicts import DEFINITE, DETECTED, DROPPED, POSSIBLE, REJECTED, UNDECIDED
 
 CLASSES = ("0", "1", "2-4", "5-10", ">10")
 """Counts in classes that do not overlap. Readers ask for 0, 1, 2-4, >= 5 and > 10 (Docs/published-figures.md,
 "Burden"); >= 5 is the last two together."""
 SMALL_BELOW_MM = 5.0  # BOMBS counts < 5 mm and 5-10 mm apart
+SMALL, LARGE, LARGER = SIZES = ("< 5 mm", "5–10 mm", "> 10 mm")
 UNKNOWN_REGION = "unassigned"
 
 
-def summarise(lesions: Sequence[Lesion]) -> dict[str, Any]:
-    """Count the lesions of a detection.
+class Cell(NamedTuple):
+    """What lesions are counted by.
+
+    Attributes
+    ----------
+    certainty : str
+        One of `vocabulary.verdicts.CERTAINTIES`.
+    region : str
+        One of `vocabulary.regions.REGIONS`, or `UNKNOWN_REGION`.
+    side : str
+        One of `vocabulary.regions.SIDES`; empty where it is not known.
+    size : str
+        One of `SIZES`.
+    """
+
+    certainty: str
+    region: str
+    side: str
+    size: str
+
+
+@dataclass(frozen=True)
+class Counts:
+    """A list of lesions in numbers.
+
+    Attributes
+    ----------
+    is_read : bool
+        Whether a reader has decided on any lesion of the list.
+    rejected : int
+        By a reader.
+    dropped : int
+        By the program, without a reader's decision.
+    readers : tuple of str
+        In the order of their first decision.
+    cells : mapping
+        Listed lesions by `Cell`.
+    """
+
+    is_read: bool = False
+    rejected: int = 0
+    dropped: int = 0
+    readers: tuple[str, ...] = ()
+    cells: Mapping[Cell, int] = field(default_factory=dict)
+
+    def number(
+        self, certainties: Collection[str], *, regions: Collection[str] = (), side: str | None = None, size: str = ""
+    ) -> int:
+        """Count listed lesions, all regions, sides and sizes unless some are asked for."""
+        return sum(
+            number
+            for cell, number in self.cells.items()
+            if cell.certainty in certainties
+            and (not regions or cell.region in regions)
+            and side in (None, cell.side)
+            and size in ("", cell.size)
+        )
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """What the headline, its class, sizes and regions count: definite and possible ones once a reader has begun."""
+        return (DEFINITE, POSSIBLE) if self.is_read else (DETECTED,)
+
+    @property
+    def microbleeds(self) -> int:
+        """The headline."""
+        return self.number(self.counted)
+
+    @property
+    def count_class(self) -> str:
+        """Of the headline, one of `CLASSES`."""
+        return count_class(self.microbleeds)
+
+    @property
+    def definite(self) -> int:
+        """Those that a reader accepted."""
+        return self.number((DEFINITE,))
+
+    @property
+    def possible(self) -> int:
+        """Those of which a reader is uncertain."""
+        return self.number((POSSIBLE,))
+
+    @property
+    def not_read(self) -> int:
+        """Those that the program kept and no reader has decided on."""
+        return self.number((DETECTED,))
+
+    @property
+    def by_region(self) -> dict[str, int]:
+        """The headline by region, the most frequent first; empty where none is known."""
+        found = {name: self.number(self.counted, regions=(name,)) for name in (*REGIONS, UNKNOWN_REGION)}
+        if found[UNKNOWN_REGION] == self.microbleeds:
+            return {}
+        return dict(sorted(((name, n) for name, n in found.items() if n), key=lambda row: -row[1]))
+
+    @property
+    def by_group(self) -> dict[str, int]:
+        """The headline by lobar, deep and infratentorial; empty where there are lesions and no region is known."""
+        if self.microbleeds and not self.by_region:
+            return {}
+        return {group: self.number(self.counted, regions=regions) for group, regions in GROUPS.items()}
+
+    @property
+    def pattern(self) -> str:
+        """Of the definite ones, or of all detected where nobody has read; empty where no region is known."""
+        sure = self.counted[0]
+        regions = [cell.region for cell in self.cells if cell.certainty == sure and cell.region != UNKNOWN_REGION]
+        return pattern_of(regions) if regions or not self.cells else ""
+
+    @property
+    def pattern_meaning(self) -> str:
+        """The pattern in the literature, as `vocabulary.regions.PATTERNS`."""
+        return PATTERNS.get(self.pattern, "")
+
+
+def counts_of(lesions: Sequence[Lesion]) -> Counts:
+    """Count a list of lesions.
 
     Parameters
     ----------
     lesions : sequence of Lesion
-        Accepted and dropped, as in `Detection.lesions`.
+        All of the list, dropped and rejected ones too.
 
     Returns
     -------
-    dict
-        JSON-ready: ``accepted`` and ``dropped`` (numbers), ``class`` (one of `CLASSES`),
-        ``below_5_mm`` and ``from_5_to_10_mm`` (accepted lesions by diameter of the sphere of equal
-        volume), ``by_region`` (accepted lesions by region, the most frequent first; empty where
-        regions were not assessed) and ``sentence`` (English, for a report).
+    Counts
 
     References
     ----------
     Cordonnier et al., Stroke 40:94, 2009: the Brain Observer MicroBleed Scale (BOMBS) and its sizes.
+    Gregoire et al., Neurology 73:1759, 2009: the Microbleed Anatomical Rating Scale (MARS).
     """
-    accepted = accepted_only(lesions)
-    counts: dict[str, Any] = {
-        "accepted": len(accepted),
-        "dropped": len(lesions) - len(accepted),
-        "class": count_class(len(accepted)),
-        "below_5_mm": sum(lesion.diameter_mm < SMALL_BELOW_MM for lesion in accepted),
-        "from_5_to_10_mm": sum(SMALL_BELOW_MM <= lesion.diameter_mm <= LARGEST_DIAMETER_MM for lesion in accepted),
-        "by_region": _by_region(accepted),
-    }
-    return {**counts, "sentence": _sentence(counts)}
+    decided = sorted((one for one in lesions if one.decision != UNDECIDED), key=lambda one: one.decided_at)
+    return Counts(
+        is_read=is_read(lesions),
+        rejected=sum(one.decision == REJECTED for one in lesions),
+        dropped=sum(one.status == DROPPED and one.decision == UNDECIDED for one in lesions),
+        readers=tuple(dict.fromkeys(one.reader for one in decided if one.reader)),
+        cells=Counter(_cell(one) for one in lesions if one.certainty),
+    )
 
 
 def count_class(number: int) -> str:
@@ -57,20 +171,17 @@ def count_class(number: int) -> str:
     return "5-10" if number <= 10 else ">10"
 
 
-def _by_region(accepted: Sequence[Lesion]) -> dict[str, int]:
-    if not any(lesion.region for lesion in accepted):
-        return {}
-    return dict(Counter(lesion.region or UNKNOWN_REGION for lesion in accepted).most_common())
+def size_class(diameter_mm: float) -> str:
+    """Name the size of a diameter, one of `SIZES`."""
+    if diameter_mm < SMALL_BELOW_MM:
+        return SMALL
+    return LARGE if diameter_mm <= LARGEST_DIAMETER_MM else LARGER
 
 
-def _sentence(counts: dict[str, Any]) -> str:
-    """Word the counts so that they stay true where they are pasted."""
-    start = "Automated detection with research software, not confirmed by a reader:"
-    number = counts["accepted"]
-    if number == 0:
-        dropped = f" ({counted(counts['dropped'], 'candidate')} dropped)" if counts["dropped"] else ", no candidate"
-        return f"{start} no cerebral microbleed{dropped}."
-    small, large = counts["below_5_mm"], counts["from_5_to_10_mm"]
-    sizes = [f"{small} smaller than 5 mm"] * bool(small) + [f"{large} of 5–10 mm"] * bool(large)
-    places = [f"{n} {region}" for region, n in counts["by_region"].items()] or ["locations not assessed"]
-    return f"{start} {counted(number, 'cerebral microbleed')} ({', '.join(sizes)}; {', '.join(places)})."
+def _cell(lesion: Lesion) -> Cell:
+    return Cell(
+        lesion.certainty,
+        lesion.region if lesion.region in REGIONS else UNKNOWN_REGION,
+        lesion.side if lesion.side in SIDES else "",
+        size_class(lesion.diameter_mm),
+    )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import SimpleITK as sitk
 
-from ..detecting.lesions import checked_row
+from ..detecting.lesions import Lesion, checked_lesion
 from ..errors import InputError
 from ..files.fields import Fields, WrongValueError, read_json
 from ..files.paths import check_utf_8
@@ -17,8 +17,7 @@ from ..reading.apart import apart
 from ..reading.image_file import read_image
 from ..reading.scan import read_label_image
 from ..reading.scan_identity import NAMING
-from ..vocabulary.columns import REVIEW_COLUMNS
-from .names import ENDINGS, SCHEMA_VERSION, result_names
+from .names import ENDINGS, READABLE_VERSIONS, SCHEMA_VERSION, result_names
 
 MOST_NAMED = 8  # scans in a message
 
@@ -29,8 +28,8 @@ class ResultFolder:
 
     Attributes
     ----------
-    rows : list of dict
-        Lesions by column name, accepted and dropped, in the order of the list.
+    lesions : list of Lesion
+        All of the list, in its order.
     provenance : dict
         As in `Detection.provenance`, and ``notes``: what was repaired on reading, worded for the user.
     labels : SimpleITK.Image
@@ -39,17 +38,14 @@ class ResultFolder:
         None if they were not stored; `brain` is a mask, or a map of regions as `detecting.regions.Regions.tissue`.
     stem : str
         The scan's name without extension.
-    reviewed : dict
-        What readers said, by lesion id: values of `REVIEW_COLUMNS`; empty where nobody has read.
     """
 
-    rows: list[dict[str, Any]]
+    lesions: list[Lesion]
     provenance: dict[str, Any]
     labels: sitk.Image
     probability: sitk.Image | None
     brain: sitk.Image | None
     stem: str = ""
-    reviewed: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
 def read_result_folder(folder: Path, stem: str | None = None) -> ResultFolder:
@@ -78,15 +74,13 @@ def read_result_folder(folder: Path, stem: str | None = None) -> ResultFolder:
     try:
         content = Fields(read_json(path.read_text(encoding="utf-8")))
         version = content.whole("schema_version")
-        if version != SCHEMA_VERSION:
+        if version not in READABLE_VERSIONS:
             raise InputError(
-                f"{path.name} has schema version {version}, this program reads {SCHEMA_VERSION}.",
+                f"{path.name} has schema version {version}, this program reads up to {SCHEMA_VERSION}.",
                 "Update this program, or run the detection again.",
             )
-        lesions = list(content.records("lesions"))
-        rows = [checked_row(one) for one in lesions]
-        reviewed = {one.whole("id"): said for one in lesions if (said := checked_verdict(one))}
-        if len({row["id"] for row in rows}) < len(rows):
+        lesions = [checked_lesion(one) for one in content.records("lesions")]
+        if len({one.id for one in lesions}) < len(lesions):
             raise WrongValueError("Two lesions have the same id.")
         notes = list(content.texts("notes", default=()))
         provenance = {**checked_provenance(content.fields("provenance")), "notes": notes}
@@ -94,7 +88,7 @@ def read_result_folder(folder: Path, stem: str | None = None) -> ResultFolder:
         raise InputError(f"{path.name} is damaged ({error}).", "Run the detection again.") from error
     files = [folder / names[kind] for kind in ("labels", "probability", "brain")]
     labels, probability, brain = apart(_read_images, *files, name=names["labels"])
-    return ResultFolder(rows, provenance, labels, probability, brain, stem, reviewed)
+    return ResultFolder(lesions, provenance, labels, probability, brain, stem)
 
 
 def _list_of(folder: Path, stem: str | None) -> Path:
@@ -114,13 +108,6 @@ def _list_of(folder: Path, stem: str | None) -> Path:
             f"{folder} holds the results of {len(lists)} scans ({stems}{more}){of}.", "Give the scan that is meant."
         )
     return own[0] if own else lists[0]
-
-
-def checked_verdict(one: Fields) -> dict[str, Any]:
-    """Read a reader's columns of a lesion, by `REVIEW_COLUMNS`; empty if the list was not reviewed."""
-    if one.text("decision", default=None) is None:
-        return {}
-    return {name: one.text(name, default="") for name in REVIEW_COLUMNS}
 
 
 def checked_provenance(about: Fields) -> dict[str, Any]:

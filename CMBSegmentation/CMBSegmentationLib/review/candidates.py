@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -17,18 +16,18 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from ..detecting.lesions import (
-    ACCEPTED,
     CANDIDATE_PROBABILITY,
-    DROPPED,
     MOST_CANDIDATES,
     OUTSIDE_BRAIN,
     OUTSIDE_TISSUE,
     Candidates,
     Lesion,
     LesionRules,
+    as_listed,
     below_threshold,
     reason_to_drop,
 )
+from ..vocabulary.verdicts import DROPPED, KEPT
 from .grid import Flat, grid_of
 
 SAME_PLACE_MM = 0.05  # rows are rounded to hundredths
@@ -65,9 +64,9 @@ class CandidateField:
         UInt8 mask; None where it was not stored, and nothing is dropped for lying outside.
     rules : LesionRules
         All but the threshold is kept.
-    detected : iterable of mapping, optional
-        Lesion rows as the detector listed them at ``rules.threshold``. What only the detector could know
-        (verifier, region, side, a reason that is not one of the rules) is handed on to the
+    detected : iterable of Lesion, optional
+        As the detector listed them at ``rules.threshold``. What only the detector could know
+        (its own probability, region, side, a reason that is not one of the rules) is handed on to the
         candidates that come from them.
     placed : callable, optional
         Fills in region and side of a lesion that the detector did not list.
@@ -79,7 +78,7 @@ class CandidateField:
         scan: sitk.Image,
         brain: sitk.Image | None,
         rules: LesionRules,
-        detected: Iterable[dict[str, Any]] = (),
+        detected: Iterable[Lesion] = (),
         placed: Callable[[Lesion], Lesion] = lambda lesion: lesion,
     ) -> None:
         self.probability, self.scan, self.brain, self.rules = probability, scan, brain, rules
@@ -90,7 +89,7 @@ class CandidateField:
         within = np.broadcast_to(np.uint8(1), p.shape) if brain is None else sitk.GetArrayViewFromImage(brain)
         self._measure = Candidates(p, sitk.GetArrayViewFromImage(scan), within, probability)
         self._flat: Flat = np.flatnonzero(p >= CANDIDATE_PROBABILITY)
-        self._p = p.ravel()[self._flat].astype(np.float64)
+        self._p = p.ravel()[self._flat].astype(np.float32)
         self._zyx = np.column_stack(np.unravel_index(self._flat, self.shape)).astype(np.float64)
         self._place = self.grid.ras_mm(self._zyx) @ (1.0, 2**0.5, 3**0.5)  # parts ties the same in any order of voxels
         self._edges = _touching(self._flat, self.shape)
@@ -98,7 +97,7 @@ class CandidateField:
         self._in_brain = within[tuple(self._zyx.astype(np.intp).T)] > 0
         self._base = self._parts(self._p >= CANDIDATE_PROBABILITY)
         self._surround = np.full(self._base.max(initial=-1) + 1, np.nan)  # of each base candidate, when first asked for
-        self._rows: list[dict[str, Any]] = []
+        self._rows: list[Lesion] = []
         self._row_of = np.full(len(self._flat), -1)  # which detected row a voxel belonged to
         self._take_rows(list(detected))
 
@@ -116,20 +115,20 @@ class CandidateField:
             As `detecting.lesions.find_lesions` lists them. The contrast is against the tissue around the whole
             candidate, for a threshold moves a lesion's border and not the tissue around it.
         """
-        rules = replace(self.rules, threshold=threshold)
-        highest = np.zeros(len(self._surround))
+        rules, level = replace(self.rules, threshold=threshold), np.float32(threshold)
+        highest = np.zeros(len(self._surround), np.float32)
         np.maximum.at(highest, self._base, self._p)
-        reaches = self._p >= threshold
-        low = highest[self._base] < threshold
+        reaches = self._p >= level
+        low = highest[self._base] < level
         above = self._measured(self._parts(reaches), rules)
         below = self._measured(np.where(low, self._base, -1), rules)
-        kept = [one for one in above if one.lesion.status == ACCEPTED]
-        dropped = [one for one in (*above, *below) if one.lesion.status != ACCEPTED]
+        kept = [one for one in above if one.lesion.status == KEPT]
+        dropped = [one for one in (*above, *below) if one.lesion.status != KEPT]
         return sorted(kept, key=_by_probability) + sorted(dropped, key=_by_probability)[:MOST_CANDIDATES]
 
     def parts_of(self, voxels: Flat, threshold: float) -> list[Candidate]:
         """List into what these voxels part at a threshold, most probable first."""
-        chosen = np.isin(self._flat, voxels, assume_unique=True) & (self._p >= threshold)
+        chosen = np.isin(self._flat, voxels, assume_unique=True) & (self._p >= np.float32(threshold))
         return sorted(
             self._measured(self._parts(chosen), replace(self.rules, threshold=threshold)), key=_by_probability
         )
@@ -176,7 +175,7 @@ class CandidateField:
             surround = self._surround_of(int(self._base[own[0]]))
             lesion = Lesion(
                 id=0,
-                status=ACCEPTED,
+                status=KEPT,
                 r_mm=round(float(ras[n, 0]), 2),
                 a_mm=round(float(ras[n, 1]), 2),
                 s_mm=round(float(ras[n, 2]), 2),
@@ -184,11 +183,11 @@ class CandidateField:
                 diameter_mm=round(float(2 * (3 * volume[n] / (4 * np.pi)) ** (1 / 3)), 2),
                 elongation=round(float(extent[n, -1] / extent[n, 0]), 2),
                 contrast=round(float(np.clip(1 - signal[n] / surround, -1, 1)), 3) if surround > 0 else 0.0,
-                probability=round(float(peaks[n]), 4),
+                probability=as_listed(float(peaks[n])),
             )
             highest = own[self._p[own] == peaks[n]]
             peak = highest[np.argmax(self._place[highest])]
-            if peaks[n] < rules.threshold:
+            if peaks[n] < np.float32(rules.threshold):
                 reason = below_threshold(float(peaks[n]), rules.threshold)
             else:
                 reason = reason_to_drop(lesion, "" if in_brain[n] else self._measure.outside, rules)
@@ -201,26 +200,26 @@ class CandidateField:
         known = rows[rows >= 0]
         row = self._rows[np.bincount(known).argmax()] if len(known) else None
         if row is None:
-            return replace(lesion, status=DROPPED if reason else ACCEPTED, dropped_because=reason)
-        said = str(row.get("dropped_because") or "")
+            return replace(lesion, status=DROPPED if reason else KEPT, dropped_because=reason)
+        said = row.dropped_because
         if not reason and said and not any(words in said for words in RULE_WORDS):
             reason = said
-        if row["volume_mm3"] == lesion.volume_mm3:  # the very same voxels
-            lesion = replace(lesion, contrast=row["contrast"])
+        if row.volume_mm3 == lesion.volume_mm3:  # the very same voxels
+            lesion = replace(lesion, contrast=row.contrast)
         return replace(
             lesion,
-            status=DROPPED if reason else ACCEPTED,
+            status=DROPPED if reason else KEPT,
             dropped_because=reason,
-            verifier=row.get("verifier"),
-            region=str(row.get("region") or ""),
-            side=str(row.get("side") or ""),
+            detector=row.detector,
+            region=row.region,
+            side=row.side,
         )
 
-    def _take_rows(self, rows: list[dict[str, Any]]) -> None:
+    def _take_rows(self, rows: list[Lesion]) -> None:
         """Find which candidate each detected row is, by its place."""
         if not rows:
             return
-        places = np.array([[row["r_mm"], row["a_mm"], row["s_mm"]] for row in rows])
+        places = np.array([[row.r_mm, row.a_mm, row.s_mm] for row in rows])
         for candidate in self.at(self.rules.threshold):
             lesion = candidate.lesion
             apart = np.abs(places - (lesion.r_mm, lesion.a_mm, lesion.s_mm)).max(axis=1)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
-from ..detecting.lesions import ACCEPTED as KEPT
-from ..detecting.lesions import COLUMNS, Lesion
-from ..vocabulary.columns import REVIEW_COLUMNS
-from ..vocabulary.verdicts import BELOW, REJECTED, UNREVIEWED, Verdict
+from ..detecting.lesions import DETECTED_ONE, Lesion
+from ..vocabulary.verdicts import BELOW, KEPT, REJECTED, UNREVIEWED, Verdict
 from .candidates import Candidate, CandidateField
 from .grid import Flat
 
-DETECTED, ADDED, MERGED, SPLIT = "detected", "added", "merged", "split"
+DETECTED, ADDED, MERGED, SPLIT = DETECTED_ONE, "added", "merged", "split"
 ORIGINS = (DETECTED, ADDED, MERGED, SPLIT)
 
 
@@ -59,7 +56,7 @@ class ReviewedLesion:
 
     @property
     def counts(self) -> bool:
-        """Whether it is a microbleed as far as is known: not rejected, not dropped."""
+        """Whether it may be a microbleed as far as is known: not rejected, not dropped."""
         return self.state not in (REJECTED, BELOW)
 
     @property
@@ -67,20 +64,13 @@ class ReviewedLesion:
         """Whether a reader has had a hand in it, so that no threshold changes it."""
         return self.verdict is not None or self.deleted or self.origin != DETECTED
 
-    def row(self) -> dict[str, Any]:
-        """Values by column name: `detecting.lesions.COLUMNS`, then `REVIEW_COLUMNS`.
-
-        ``status`` is "accepted" where it counts, by the reader or else by the detector, and
-        "dropped" otherwise, with the reason.
-        """
-        verdict = self.verdict
-        row = {**self.lesion.as_row(), "id": self.id, "status": KEPT if self.counts else "dropped"}
-        if verdict is not None:
-            by = f" by {verdict.reader}" if verdict.reader else ""
-            what = f": {verdict.mimic}" if verdict.mimic else ""
-            row["dropped_because"] = f"rejected{by}{what}" if verdict.decision == REJECTED else ""
-        said = (verdict.decision, verdict.mimic, verdict.reader, verdict.time) if verdict else ("", "", "", "")
-        return {name: row[name] for name in COLUMNS} | dict(zip(REVIEW_COLUMNS, (*said, self.origin), strict=True))
+    def as_lesion(self) -> Lesion:
+        """Give it as files and counts have it: with its number, what the reader said, and how it came onto the list."""
+        lesion = replace(self.lesion, id=self.id, origin=self.origin)
+        if self.verdict is None:
+            return lesion
+        said = self.verdict
+        return replace(lesion, decision=said.decision, mimic=said.mimic, reader=said.reader, decided_at=said.time)
 
 
 @dataclass(frozen=True, eq=False)

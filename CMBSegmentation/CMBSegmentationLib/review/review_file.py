@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..detecting.lesions import Lesion, checked_row
+from ..detecting.lesions import Lesion, checked_lesion
 from ..files.atomic_file import DamagedFileError
 from ..files.fields import Fields, read_json
 from ..reading.image_size import check_voxels
@@ -147,7 +147,7 @@ def _lesion_to_json(one: ReviewedLesion) -> dict[str, Any]:
         "threshold": one.threshold,
         "verdict": asdict(one.verdict) if one.verdict else None,
         "voxels": _runs(one.voxels),
-        "lesion": asdict(one.lesion),
+        "lesion": one.lesion.as_row(),
     }
 
 
@@ -173,7 +173,7 @@ def _lesion_from_json(data: Mapping[str, Any], voxels: int) -> ReviewedLesion:
 def _measured(data: Mapping[str, Any]) -> Lesion:
     """Check a lesion's values; its number is 0 until the review gives it one."""
     number = int(data["id"])
-    return Lesion(**{**checked_row(Fields({**data, "id": max(1, number)})), "id": number})
+    return replace(checked_lesion(Fields({**data, "id": max(1, number)})), id=number)
 
 
 def _runs(flat: Flat) -> list[list[int]]:

@@ -61,7 +61,7 @@ def find_microbleeds(
     Examples
     --------
     >>> from CMBSegmentationLib import find_microbleeds, sample_scan
-    >>> for lesion in find_microbleeds(sample_scan()).accepted:  # doctest: +SKIP
+    >>> for lesion in find_microbleeds(sample_scan()).listed:  # doctest: +SKIP
     ...     print(f"{lesion.diameter_mm:.1f} mm, {lesion.side} {lesion.region}, {lesion.probability:.2f}")
     """
     settings = Settings(threshold=threshold)

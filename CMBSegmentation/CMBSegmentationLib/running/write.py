@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..detecting.detect import Detection
 from ..detecting.later_stages import midplane_of
-from ..detecting.lesions import COLUMNS
+from ..detecting.lesions import columns_of
 from ..detecting.regions import FIRST_TISSUE
 from ..files.csv_table import write_table
 from ..report.page import report_html
-from ..results.counts import summarise
+from ..results.counts import counts_of
 from ..results.folder import check_output_folder, drafts, move_in, write_image
 from ..results.names import SCHEMA_VERSION, all_names, result_names
-from ..vocabulary.columns import REVIEW_COLUMNS
+from ..results.summary import summary_of
 from ..vocabulary.notice import NOTICE
 from ..vocabulary.regions import REGIONS
 
@@ -31,7 +31,6 @@ def write_results(
     *,
     notes: Sequence[str] = (),
     save_probability: bool = False,
-    reviewed: Mapping[int, Mapping[str, Any]] | None = None,
     header: Nifti1Header | None = None,
 ) -> dict[str, Path]:
     """Write all files of a detection to a temporary folder, then move them in.
@@ -47,8 +46,6 @@ def write_results(
         What was repaired on reading.
     save_probability : bool
         Also write the probability and the brain mask (or map of regions), so that others can re-threshold.
-    reviewed : mapping of int to mapping, optional
-        What readers said of each lesion, by its id: values of columns that follow `COLUMNS`.
     header : nibabel.nifti1.Nifti1Header, optional
         Of the scan's NIfTI file, as for `write_image`.
 
@@ -70,19 +67,20 @@ def write_results(
     names = result_names(stem, probability=save_probability, regions=mapped)
     with drafts(out) as draft:
         write_image(detection.labels, draft / names["labels"], header)
-        rows = [{**lesion.as_row(), **(reviewed or {}).get(lesion.id, {})} for lesion in detection.lesions]
-        _write_table(rows, REVIEW_COLUMNS if reviewed is not None else (), draft / names["table"])
+        columns = columns_of(detection.lesions)
+        rows = [lesion.as_row(columns) for lesion in detection.lesions]
+        write_table(draft / names["table"], columns, rows)
         content = {
             "schema_version": SCHEMA_VERSION,
             "notice": NOTICE,
             "scan": stem,
             "notes": list(notes),
-            "summary": summarise(detection.lesions),
+            "summary": summary_of(counts_of(detection.lesions)),
             "lesions": rows,
             "provenance": detection.provenance,
         }
         (draft / names["json"]).write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
-        report = report_html(detection, scan_name=stem, notes=notes, reviewed=reviewed)
+        report = report_html(detection, scan_name=stem, notes=notes)
         (draft / names["report"]).write_text(report, encoding="utf-8")
         if save_probability:
             write_image(detection.probability, draft / names["probability"], header)
@@ -95,7 +93,3 @@ def write_results(
         for name in all_names(stem) - set(names.values()):
             (out / name).unlink(missing_ok=True)  # of the run that is replaced
     return {kind: out / name for kind, name in names.items()}
-
-
-def _write_table(rows: Sequence[Mapping[str, Any]], more_columns: Sequence[str], path: Path) -> None:
-    write_table(path, (*COLUMNS, *more_columns), rows)

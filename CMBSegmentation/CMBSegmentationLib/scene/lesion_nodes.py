@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,15 +13,12 @@ import vtk
 from numpy.typing import NDArray
 from vtk.util import numpy_support
 
-from ..detecting.lesions import ACCEPTED, COLUMNS
-from ..vocabulary.columns import REVIEW_COLUMNS
+from ..detecting.lesions import STATUS_OF_0_1_0, Lesion, columns_of, listed
+from ..vocabulary.columns import COLUMNS, REVIEW_COLUMNS
 from ..vocabulary.looks import LESION_COLOUR, TERMINOLOGY, TERMINOLOGY_TAG
 
-Row = Mapping[str, Any]
-"""A lesion's values by column name, as `Lesion.as_row` gives them."""
-
 INTEGER_COLUMNS = ("id",)
-TEXT_COLUMNS = ("status", "region", "side", "dropped_because", *REVIEW_COLUMNS)
+TEXT_COLUMNS = ("status", "decision", "phase", "region", "side", "dropped_because", *REVIEW_COLUMNS)
 FILL_OPACITY_2D = 0.0  # outlines only: a filled segment would hide the few voxels it marks
 TEXT_SCALE = 2.5
 
@@ -31,25 +28,24 @@ def lesion_name(lesion_id: int) -> str:
     return f"CMB {lesion_id}"
 
 
-def fill_table(table_node: slicer.vtkMRMLTableNode, rows: Sequence[Row]) -> None:
-    """Write all lesions, accepted and dropped, to a table.
+def fill_table(table_node: slicer.vtkMRMLTableNode, lesions: Sequence[Lesion]) -> None:
+    """Write all lesions, kept and dropped, to a table.
 
     Parameters
     ----------
     table_node : vtkMRMLTableNode
-        Its columns are replaced by `detecting.lesions.COLUMNS` and, where the rows have them, `REVIEW_COLUMNS`:
-        int (id), text, and double; what was not assessed is NaN.
-    rows : sequence of Row
+        Its columns are replaced by `detecting.lesions.columns_of` the lesions: int (id), text, and double; what was
+        not assessed is NaN.
+    lesions : sequence of Lesion
     """
-    reviewed = any(name in row for row in rows[:1] for name in REVIEW_COLUMNS)
     with slicer.util.NodeModify(table_node):
         table_node.SetLocked(False)
         table_node.RemoveAllColumns()
-        for name in (*COLUMNS, *(REVIEW_COLUMNS if reviewed else ())):
+        for name in columns_of(lesions):
             column = _new_column(name)
             column.SetName(name)
-            for row in rows:
-                column.InsertNextValue(_cell(name, row[name]))
+            for lesion in lesions:
+                column.InsertNextValue(_cell(name, getattr(lesion, name)))
             table_node.AddColumn(column)
         table_node.SetUseColumnTitleAsColumnHeader(True)  # else a view shows the names as a first row
         table_node.SetLocked(True)
@@ -66,7 +62,8 @@ def lesion_rows(table_node: slicer.vtkMRMLTableNode) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        Values by column name, in the table's order; None where not assessed.
+        Values by column name, in the table's order; None where not assessed. Words are this version's; columns are
+        those that the table has.
     """
     table = table_node.GetTable()
     columns = {name: table.GetColumnByName(name) for name in (*COLUMNS, *REVIEW_COLUMNS)}
@@ -76,14 +73,14 @@ def lesion_rows(table_node: slicer.vtkMRMLTableNode) -> list[dict[str, Any]]:
     ]
 
 
-def fill_points(points_node: slicer.vtkMRMLMarkupsFiducialNode, rows: Sequence[Row], scan_id: str) -> None:
-    """Set one locked point on each accepted lesion.
+def fill_points(points_node: slicer.vtkMRMLMarkupsFiducialNode, lesions: Sequence[Lesion], scan_id: str) -> None:
+    """Set one locked point on each listed lesion.
 
     Parameters
     ----------
     points_node : vtkMRMLMarkupsFiducialNode
         Its points are replaced.
-    rows : sequence of Row
+    lesions : sequence of Lesion
     scan_id : str
         Node ID of the scan on which the points lie.
     """
@@ -91,9 +88,9 @@ def fill_points(points_node: slicer.vtkMRMLMarkupsFiducialNode, rows: Sequence[R
         points_node.SetLocked(False)
         points_node.SetAndObserveTransformNodeID(None)  # positions are world RAS
         points_node.RemoveAllControlPoints()
-        for row in accepted(rows):
-            position = vtk.vtkVector3d(row["r_mm"], row["a_mm"], row["s_mm"])
-            number = points_node.AddControlPoint(position, lesion_name(row["id"]))
+        for lesion in listed(lesions):
+            position = vtk.vtkVector3d(lesion.r_mm, lesion.a_mm, lesion.s_mm)
+            number = points_node.AddControlPoint(position, lesion_name(lesion.id))
             points_node.SetNthControlPointAssociatedNodeID(number, scan_id)
         points_node.SetLocked(True)
 
@@ -109,11 +106,11 @@ def style_points(points_node: slicer.vtkMRMLMarkupsFiducialNode) -> None:
 def fill_segmentation(
     segmentation_node: slicer.vtkMRMLSegmentationNode,
     scan_node: slicer.vtkMRMLScalarVolumeNode,
-    rows: Sequence[Row],
+    lesions: Sequence[Lesion],
     labels: NDArray[np.generic],
     ijk_to_ras: NDArray[np.float64],
 ) -> None:
-    """Make one segment of each accepted lesion.
+    """Make one segment of each listed lesion.
 
     Parameters
     ----------
@@ -121,7 +118,7 @@ def fill_segmentation(
         Its segments are replaced.
     scan_node : vtkMRMLScalarVolumeNode
         Gives the reference geometry.
-    rows : sequence of Row
+    lesions : sequence of Lesion
     labels : integer array (k, j, i)
         Value = lesion id, on the scan's grid.
     ijk_to_ras : float64 array (4, 4)
@@ -136,25 +133,20 @@ def fill_segmentation(
         return
     labelmap = _oriented_labels(labels, ijk_to_ras)
     binary = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
-    for row in accepted(rows):
+    for lesion in listed(lesions):
         segment = slicer.vtkSegment()
-        segment.SetName(lesion_name(row["id"]))
+        segment.SetName(lesion_name(lesion.id))
         segment.SetColor(*LESION_COLOUR)
         segment.SetTag(TERMINOLOGY_TAG, TERMINOLOGY)
-        segment.SetLabelValue(row["id"])
+        segment.SetLabelValue(lesion.id)
         segment.AddRepresentation(binary, labelmap)  # one layer for all: lesions never overlap
-        segmentation.AddSegment(segment, f"CMB_{row['id']}")
+        segmentation.AddSegment(segment, f"CMB_{lesion.id}")
 
 
 def style_segmentation(segmentation_node: slicer.vtkMRMLSegmentationNode) -> None:
     """Give a new segmentation its looks; later changes by the user are left alone."""
     segmentation_node.CreateDefaultDisplayNodes()
     segmentation_node.GetDisplayNode().SetOpacity2DFill(FILL_OPACITY_2D)
-
-
-def accepted(rows: Sequence[Row]) -> list[Row]:
-    """Those that count."""
-    return [row for row in rows if row["status"] == ACCEPTED]
 
 
 def _oriented_labels(labels: NDArray[np.generic], ijk_to_ras: NDArray[np.float64]) -> slicer.vtkOrientedImageData:
@@ -185,4 +177,6 @@ def _cell(name: str, value: Any) -> Any:
 
 
 def _value(name: str, cell: Any) -> Any:
+    if name == "status":
+        return STATUS_OF_0_1_0.get(cell, cell)
     return None if isinstance(cell, float) and math.isnan(cell) else cell

@@ -15,16 +15,16 @@ import slicer.util
 from numpy.typing import NDArray
 
 from ..detecting.later_stages import with_regions
-from ..detecting.lesions import CANDIDATE_PROBABILITY, Lesion, LesionRules
+from ..detecting.lesions import CANDIDATE_PROBABILITY, Lesion, LesionRules, checked_lesion
 from ..errors import InputError
+from ..files.fields import Fields
 from ..reading.grid import SAME_GRID_VOXELS
 from ..reading.scan import checked_scan, scan_stem
 from ..results.read_back import read_result_folder
 from ..review.candidates import CandidateField
+from ..vocabulary.verdicts import UNDECIDED, certainty_of
 from . import names
 from .lesion_nodes import (
-    Row,
-    accepted,
     fill_points,
     fill_segmentation,
     fill_table,
@@ -51,11 +51,11 @@ class ResultNodes:
     ----------
     scan : vtkMRMLScalarVolumeNode
     segmentation : vtkMRMLSegmentationNode
-        One segment an accepted lesion, "CMB 3" for id 3.
+        One segment a listed lesion, "CMB 3" for id 3.
     table : vtkMRMLTableNode
-        All lesions, accepted and dropped, in the columns `detecting.lesions.COLUMNS`.
+        All lesions, kept and dropped, in the columns `detecting.lesions.columns_of` them.
     points : vtkMRMLMarkupsFiducialNode
-        One locked point an accepted lesion, world RAS.
+        One locked point a listed lesion, world RAS.
     probability : vtkMRMLScalarVolumeNode or None
     brain : vtkMRMLLabelMapVolumeNode or None
         Where the detector looked. None, like `probability`, if it was not stored.
@@ -105,7 +105,7 @@ def load_results(folder: Path, scan_node: slicer.vtkMRMLScalarVolumeNode) -> Res
         node = node or _add_node(scan_node, kind)
         if image is not None:
             fill_volume(node, sitk.GetArrayViewFromImage(image), ijk_to_ras)
-    return _filled(scan_node, found.rows, sitk.GetArrayViewFromImage(found.labels), ijk_to_ras, found.provenance)
+    return _filled(scan_node, found.lesions, sitk.GetArrayViewFromImage(found.labels), ijk_to_ras, found.provenance)
 
 
 def _stem_of(scan_node: slicer.vtkMRMLScalarVolumeNode) -> str:
@@ -133,7 +133,8 @@ def find_results(scan_node: slicer.vtkMRMLScalarVolumeNode | None) -> ResultNode
     if not nodes[names.TABLE] or not nodes[names.POINTS]:
         return None
     if not nodes[names.SEGMENTATION]:
-        if accepted(lesion_rows(nodes[names.TABLE])):
+        rows = lesion_rows(nodes[names.TABLE])
+        if any(certainty_of(row["status"], row.get("decision") or UNDECIDED) for row in rows):
             return None
         empty = _add_node(scan_node, names.SEGMENTATION)  # such ones are not saved
         empty.SetSaveWithScene(False)
@@ -177,7 +178,8 @@ def candidates_of(nodes: ResultNodes) -> CandidateField:
     def placed(lesion: Lesion) -> Lesion:
         return lesion if brain is None else with_regions([lesion], brain, provenance)[0]
 
-    return CandidateField(probability, scan, brain, rules, detected, placed)
+    lesions = [checked_lesion(Fields(row)) for row in detected]
+    return CandidateField(probability, scan, brain, rules, lesions, placed)
 
 
 def provenance_of(nodes: ResultNodes) -> dict[str, Any]:
@@ -205,18 +207,18 @@ def _check_grid(image: sitk.Image, scan_node: slicer.vtkMRMLScalarVolumeNode, ij
 
 def _filled(
     scan_node: slicer.vtkMRMLScalarVolumeNode,
-    rows: Sequence[Row],
+    lesions: Sequence[Lesion],
     labels: NDArray[np.generic],
     ijk_to_ras: NDArray[np.float64],
     provenance: dict[str, Any],
 ) -> ResultNodes:
     nodes = find_results(scan_node)
     assert nodes is not None  # the callers made or found them
-    fill_segmentation(nodes.segmentation, scan_node, rows, labels, ijk_to_ras)
-    fill_table(nodes.table, rows)
-    fill_points(nodes.points, rows, scan_node.GetID())
+    fill_segmentation(nodes.segmentation, scan_node, lesions, labels, ijk_to_ras)
+    fill_table(nodes.table, lesions)
+    fill_points(nodes.points, lesions, scan_node.GetID())
     nodes.table.SetAttribute(names.PROVENANCE_ATTRIBUTE, json.dumps(provenance))
-    nodes.table.SetAttribute(names.DETECTED_ATTRIBUTE, json.dumps(list(rows)))
+    nodes.table.SetAttribute(names.DETECTED_ATTRIBUTE, json.dumps([one.as_row() for one in lesions]))
     return nodes
 
 

@@ -53,7 +53,7 @@ class ShownReview:
         pointed : sequence of ReviewedLesion
             Those that have a point; grey where they do not count.
         """
-        fill_table(self.nodes.table, [one.row() for one in listed])
+        fill_table(self.nodes.table, [one.as_lesion() for one in listed])
         self._show_segments({one.id: one for one in listed if one.counts})
         self._show_points(pointed)
 

@@ -13,11 +13,11 @@ from typing import Any
 import slicer
 
 from ..child_process import python_environment
-from ..detecting.lesions import ACCEPTED, DROPPED
 from ..errors import CMBError, InputError, MachineError
 from ..scene import ResultNodes, export_mask, export_scan, find_results, lesion_rows, load_results, provenance_of
 from ..signal import Signal
 from ..vocabulary.numbers import counted
+from ..vocabulary.verdicts import UNDECIDED, certainty_of
 from ..worker.process import (
     Process,
     ProcessRunner,
@@ -300,6 +300,6 @@ class DetectionSession:
 
 
 def _count(results: ResultNodes) -> str:
-    statuses = [row["status"] for row in lesion_rows(results.table)]
-    accepted, dropped = statuses.count(ACCEPTED), statuses.count(DROPPED)
-    return f"Done: {counted(accepted, 'microbleed')}, {counted(dropped, 'candidate')} dropped."
+    rows = lesion_rows(results.table)
+    listed = sum(bool(certainty_of(row["status"], row.get("decision") or UNDECIDED)) for row in rows)
+    return f"Done: {counted(listed, 'microbleed')}, {counted(len(rows) - listed, 'candidate')} dropped."

@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import SimpleITK as sitk
 
-from ..detecting.lesions import ACCEPTED, COLUMNS, Lesion
 from ..errors import CMBError, InputError, MachineError
 from ..files.atomic_file import replacing
+from ..results.counts import counts_of
 from ..results.folder import check_output_folder
 from ..results.names import all_names
-from ..review import ReviewedLesion, counts_of, readers_of, text_of, utc_now
+from ..review import utc_now
 from ..review.review_file import ENDING
-from ..vocabulary.columns import REVIEW_COLUMNS
+from ..vocabulary.verdicts import KEPT
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header
@@ -87,17 +87,14 @@ def export_review(
             source = _dicom_source(detection, origin.dicom_folder, origin.series)
         except CMBError as error:  # told once the other files are there
             failed = error
-    reviewed = _said(review)
-    notes = [*_notes(review, detection), *(source.notes if source else ())]
-    files = write_results(
-        detection, out, stem, notes=notes, save_probability=True, reviewed=reviewed, header=origin.header
-    )
+    notes = [*_notes(review), *(source.notes if source else ())]
+    files = write_results(detection, out, stem, notes=notes, save_probability=True, header=origin.header)
     if failed is not None:
         raise failed
     if source is not None:
         from ..dicom_out import dicom_objects, write_objects
 
-        files |= write_objects(lambda: dicom_objects(detection, source, reviewed), out, stem)
+        files |= write_objects(lambda: dicom_objects(detection, source), out, stem)
     return files
 
 
@@ -136,9 +133,7 @@ def export_pdf(review: OpenReview, path: Path, *, overwrite: bool = False, dropp
     detection = detection_of(review)
     with replacing(path) as draft:
         draft.touch()  # a folder that cannot be written is told before anything is drawn
-        content = content_of(
-            detection, scan_name=stem_of(review), notes=_notes(review, detection), reviewed=_said(review)
-        )
+        content = content_of(detection, scan_name=stem_of(review), notes=_notes(review))
         draft.write_bytes(report_pdf(content, dropped=dropped))
     return path
 
@@ -165,7 +160,7 @@ def holds_results(review: OpenReview, out: Path) -> bool:
 
 
 def detection_of(review: OpenReview) -> Detection:
-    """Give a review as a detection: what counts is accepted, what was rejected is dropped with who and why."""
+    """Give a review as a detection: its lesions with what the reader said, the label image without those rejected."""
     from ..detecting.detect import Detection
 
     candidates = review.candidates
@@ -173,12 +168,13 @@ def detection_of(review: OpenReview) -> Detection:
     provenance = review.provenance
     provenance.pop("notes", None)
     provenance["settings"] = {**provenance.get("settings", {}), "threshold": rules.threshold}
-    provenance["review"] = _summary(review)
+    lesions = [one.as_lesion() for one in review.lesions]
+    provenance["review"] = {"readers": list(counts_of(lesions).readers), "date": utc_now()}
     brain = candidates.brain
     if brain is None:
         brain = sitk.Cast(candidates.probability >= 0, sitk.sitkUInt8)
     return Detection(
-        lesions=sorted((_as_lesion(one) for one in review.lesions), key=lambda one: (one.status != ACCEPTED, one.id)),
+        lesions=sorted(lesions, key=lambda one: (one.status != KEPT, one.id)),
         labels=_labels(review),
         probability=candidates.probability,
         brain=brain,
@@ -188,35 +184,9 @@ def detection_of(review: OpenReview) -> Detection:
     )
 
 
-def _said(review: OpenReview) -> dict[int, dict[str, Any]]:
-    """What readers said, by lesion id."""
-    return {one.id: {name: one.row()[name] for name in REVIEW_COLUMNS} for one in review.lesions}
-
-
-def _notes(review: OpenReview, detection: Detection) -> list[str]:
-    """The review in a line, and what was repaired when the scan was read."""
-    notes = [str(note) for note in review.provenance.get("notes", ())]
-    return [detection.provenance["review"]["text"].splitlines()[0], *notes]
-
-
-def _summary(review: OpenReview) -> dict[str, Any]:
-    counts, readers = counts_of(review.lesions), readers_of(review.lesions)
-    return {
-        "readers": list(readers),
-        "date": utc_now(),
-        "definite": counts.total.definite,
-        "possible": counts.total.possible,
-        "rejected": counts.rejected,
-        "unreviewed": counts.unreviewed,
-        "class": counts.count_class,
-        "pattern": counts.pattern,
-        "text": text_of(counts, readers),
-    }
-
-
-def _as_lesion(one: ReviewedLesion) -> Lesion:
-    row = one.row()
-    return Lesion(**{name: row[name] for name in COLUMNS})
+def _notes(review: OpenReview) -> list[str]:
+    """What was repaired when the scan was read."""
+    return [str(note) for note in review.provenance.get("notes", ())]
 
 
 def _labels(review: OpenReview) -> sitk.Image:

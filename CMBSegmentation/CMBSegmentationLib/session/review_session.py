@@ -15,17 +15,15 @@ import slicer
 from numpy.typing import NDArray
 
 from ..errors import CMBError, InputError, told
+from ..results.counts import Counts, counts_of
+from ..results.summary import text_of
 from ..review import (
     ACCEPTED,
     ADDED,
     REJECTED,
-    Counts,
     Grower,
     ReviewedLesion,
     Verdict,
-    counts_of,
-    readers_of,
-    text_of,
     utc_now,
 )
 from ..review.edits import added, deleted, merged, split, with_place, with_verdict
@@ -209,12 +207,12 @@ class ReviewSession(DetectionSession):
     @property
     def counts(self) -> Counts:
         """The chosen scan's review in numbers."""
-        return counts_of(self.review.lesions if self.review else ())
+        return counts_of([one.as_lesion() for one in self.review.lesions] if self.review else ())
 
     @property
     def text(self) -> str:
         """The counts worded for a report."""
-        return text_of(self.counts, readers_of(self.review.lesions) if self.review else ())
+        return text_of(self.counts)
 
     @property
     def can_undo(self) -> bool:
@@ -494,7 +492,7 @@ class ReviewSession(DetectionSession):
         """
         origin = ExportedFrom(Path(dicom_folder) if dicom_folder else None, series, header)
         files = export_review(self._ready(), Path(folder), overwrite, origin)
-        left = self.counts.unreviewed
+        left = self.counts.not_read
         more = f" {left} of the list have no verdict yet." if left else ""
         self.noticed(Notice(f"Exported to {folder}.{more}"))
         return files

@@ -1,4 +1,4 @@
-"""What a reader says of a lesion."""
+"""What the program and a reader say of a lesion, and what the two come to."""
 
 from __future__ import annotations
 
@@ -7,11 +7,21 @@ from datetime import datetime, timezone
 
 from ..errors import InputError
 
+KEPT, DROPPED = "kept", "dropped"
+STATUSES = (KEPT, DROPPED)
+"""What the program says of a candidate; no reader changes it."""
+
 ACCEPTED, REJECTED, UNCERTAIN = "accepted", "rejected", "uncertain"
 DECISIONS = (ACCEPTED, REJECTED, UNCERTAIN)
-"""Accepted is what BOMBS and MARS call definite, uncertain what they call possible."""
+"""What a reader says. Accepted is what BOMBS and MARS call definite, uncertain what they call possible."""
+UNDECIDED = "none"
+"""No reader has decided."""
 
-UNREVIEWED, BELOW = "unreviewed", "dropped"
+DEFINITE, POSSIBLE, DETECTED = "definite", "possible", "detected"
+CERTAINTIES = (DEFINITE, POSSIBLE, DETECTED)
+"""What is known of a lesion on the list: a reader accepted it, a reader is uncertain, no reader has decided."""
+
+UNREVIEWED, BELOW = "unreviewed", DROPPED
 """States of a lesion without a verdict: the detector kept it, or it did not."""
 
 MIMICS = (
@@ -54,6 +64,21 @@ class Verdict:
                 f"{self.mimic!r} cannot be said of {self.decision} lesions.",
                 f"Rejected ones may be {', '.join(MIMICS)}.",
             )
+
+
+def certainty_of(status: str, decision: str) -> str:
+    """Say what is known of a lesion, one of `CERTAINTIES`; empty of one that is dropped or rejected.
+
+    Parameters
+    ----------
+    status : str
+        One of `STATUSES`.
+    decision : str
+        One of `DECISIONS`, or `UNDECIDED`; it overrules the program.
+    """
+    if decision == UNDECIDED:
+        return DETECTED if status == KEPT else ""
+    return {ACCEPTED: DEFINITE, UNCERTAIN: POSSIBLE}.get(decision, "")
 
 
 def utc_now() -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
+from ...vocabulary.verdicts import DEFINITE, POSSIBLE
 from ..content import Card
 from ..crops import FIELD_MM, Crop
 from ..glass_brain import Projection
-from ..tables import DEFINITE, POSSIBLE
 
 ACCENT, QUIET, RULE = (0.70, 0.15, 0.12), (0.35, 0.35, 0.35), (0.75, 0.75, 0.75)
 OUTLINE, NEIGHBOUR = (1.0, 0.75, 0.15), (0.45, 0.75, 0.9)
@@ -107,7 +107,7 @@ def draw_locator(card: Card, width: float, height: float, side: float) -> Draw:
     return draw
 
 
-def draw_projection(one: Projection, scale: float, certainty: Mapping[int, str]) -> Draw:
+def draw_projection(one: Projection, scale: float) -> Draw:
     """Draw a projection of the glass brain, `scale` points a mm; what readers call possible is dashed."""
 
     def draw(canvas: Any) -> None:
@@ -118,10 +118,9 @@ def draw_projection(one: Projection, scale: float, certainty: Mapping[int, str])
         canvas.setLineWidth(0.8)
         canvas.setFont("CMB", 5)
         for mark in one.marks:
-            kind = certainty.get(mark.id, "")
-            canvas.setDash(*((1, 1) if kind == POSSIBLE else ()))
+            canvas.setDash(*((1, 1) if mark.certainty == POSSIBLE else ()))
             x, y, radius = mark.x_mm * scale, height - mark.y_mm * scale, mark.radius_mm * scale
-            canvas.circle(x, y, radius, stroke=1, fill=int(kind == DEFINITE))
+            canvas.circle(x, y, radius, stroke=1, fill=int(mark.certainty == DEFINITE))
             if len(one.marks) <= 40:
                 canvas.drawString(x + radius + 1, y - 1.7, str(mark.id))
         canvas.setFillColorRGB(*QUIET)

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
-from ...vocabulary.numbers import counted
+from ...vocabulary.numbers import counted, threshold_text
 from ..content import Card, ReportContent
 from ..crops import FIELD_MM
 from ..glass_brain import SMALLEST_CIRCLE_MM, Projection
-from ..page import SHOWN, columns_of, grouped_reasons, label, plain
+from ..page import SHOWN, cell, columns_of, grouped_reasons, label, plain, title_of_dropped
 from ..tables import CountTable
 from ..words import SAY
 from .drawings import (
@@ -25,7 +25,13 @@ from .drawings import (
 from .fonts import marked_up, scripts_of
 
 PICTURE_MM = 36.0  # each plane on paper: a fifth larger than life
+NAMES_SHARE, WIDEST_COUNT_MM = 0.29, 16.0  # of a table of counts: its first column, and each of the others
 MAP_MM = 58.0  # height of the glass brain
+SHARES = {
+    **{"id": 0.5, "decision": 1.7, "r_mm": 0.75, "a_mm": 0.75, "s_mm": 0.75, "volume_mm3": 0.9, "elongation": 1.15},
+    **{"contrast": 0.8, "probability": 1.15, "region": 1.8, "side": 1.15, "dropped_because": 3.4},
+}
+"""Widths of the columns of the list against each other; 1 where none is given."""
 LEFT_TO_THE_LIST = ("config", "metrics", "parameters", "candidates")  # of models and stages: pages of it
 
 
@@ -34,7 +40,7 @@ class Layout:
 
     def __init__(self, content: ReportContent, width: float) -> None:
         from reportlab.lib.colors import Color
-        from reportlab.lib.enums import TA_RIGHT
+        from reportlab.lib.enums import TA_CENTER, TA_RIGHT
         from reportlab.lib.styles import ParagraphStyle
 
         self.content, self.width = content, width
@@ -63,6 +69,9 @@ class Layout:
             "caption": ParagraphStyle("caption", body, textColor=quiet, fontSize=7.5, leading=10, keepWithNext=1),
             "cell": ParagraphStyle("cell", body, fontSize=7.5, leading=9.5),
             "column": ParagraphStyle("column", body, textColor=quiet, fontSize=6.5, leading=8),
+            "column of counts": ParagraphStyle(
+                "column of counts", body, textColor=quiet, fontSize=6.5, leading=8, alignment=TA_CENTER
+            ),
             "column of numbers": ParagraphStyle(
                 "column of numbers", body, textColor=quiet, fontSize=6.5, leading=8, alignment=TA_RIGHT
             ),
@@ -84,7 +93,7 @@ class Layout:
         parts = [Spacer(1, 12), self.text(content.sentence, "sentence"), Spacer(1, 8)]
         if content.notes:
             parts += [self.text(SAY["repaired"], "heading"), *[self.text(f"• {note}") for note in content.notes]]
-        parts += self._findings() if content.accepted else self._nothing()
+        parts += self._findings() if content.listed else self._nothing()
         if dropped and content.dropped:
             parts += self._dropped()
         parts += [self.text(SAY["methods"], "heading"), self.text(" ".join(content.methods))]
@@ -100,7 +109,11 @@ class Layout:
 
         content = self.content
         tilt = SAY["off_axes"].format(degrees=content.tilt) if content.tilt >= 1 else ""
-        facts = [content.scan_facts + tilt, content.model_name, f"{SAY['threshold']} {content.threshold:.3g}"]
+        facts = [
+            content.scan_facts + tilt,
+            content.model_name,
+            f"{SAY['threshold']} {threshold_text(content.threshold)}",
+        ]
         if content.searched:
             facts.append(SAY["searched"].format(date=content.searched))
         parts = [
@@ -115,20 +128,22 @@ class Layout:
     def _findings(self) -> list[Any]:
         from reportlab.platypus import KeepTogether
 
-        content, findings = self.content, self.content.findings
-        note = SAY["tables_note_read" if findings.reviewed else "tables_note_unread"]
-        if not any(one.region for one in content.accepted):
+        content, counts = self.content, self.content.counts
+        note = SAY["tables_note_read" if counts.is_read else "tables_note_unread"]
+        if not any(one.region for one in content.listed):
             note += " " + SAY["tables_no_regions"]
         parts: list[Any] = [self.text(SAY["tables"], "heading"), self.text(note, "quiet")]
         parts += [
             KeepTogether([self.text(SAY[table.name.lower()], "caption"), self._counts(table)])
-            for table in findings.tables
+            for table in content.tables
         ]
-        sure = findings.certainties[0]
-        klass = SAY["class_words"].format(name=findings.count_class.replace("-", "–"), certainty=sure)
+        klass = SAY["class_words"].format(
+            name=counts.count_class.replace("-", "–"), certainty=" + ".join(counts.counted)
+        )
         pattern = SAY["not_assessed"]
-        if findings.pattern:
-            pattern = f"{findings.pattern} ({sure}). {SAY['literature'].format(meaning=findings.meaning)}"
+        if counts.pattern:
+            meaning = SAY["literature"].format(meaning=counts.pattern_meaning)
+            pattern = f"{counts.pattern} ({counts.counted[0]}). {meaning}"
         bold = '<font name="CMB-Bold">{}</font>: {}'
         parts.append(
             KeepTogether(
@@ -148,17 +163,17 @@ class Layout:
                 ]
             )
         )
-        parts += [self.text(SAY["list"], "heading"), self._lesions(content.accepted, "accepted")]
+        parts += [self.text(SAY["list"], "heading"), self._lesions(content.listed, "listed")]
         parts.append(self.text(SAY["list_note"], "quiet"))
         window = content.window
         about = [SAY["pictures_note"].format(field=FIELD_MM, low=window.low, high=window.high)]
         if content.tilt >= 1:
             about.append(SAY["pictures_tilt"].format(degrees=content.tilt))
         about += [SAY["pictures_pdf"], SAY["pictures_outline"]]
-        if len(content.accepted) > len(content.accepted_cards):
-            about.append(SAY["pictures_some"].format(shown=len(content.accepted_cards), all=len(content.accepted)))
+        if len(content.listed) > len(content.listed_cards):
+            about.append(SAY["pictures_some"].format(shown=len(content.listed_cards), all=len(content.listed)))
         parts += [self.text(SAY["pictures"], "heading"), self.text(" ".join(about), "quiet")]
-        return parts + [self._card(card, SAY["cmb"]) for card in content.accepted_cards]
+        return parts + [self._card(card, SAY["cmb"]) for card in content.listed_cards]
 
     def _nothing(self) -> list[Any]:
         from ...detecting.lesions import CANDIDATE_PROBABILITY
@@ -167,7 +182,9 @@ class Layout:
         parts = [self.text(SAY["nothing"], "heading")]
         if content.dropped:
             number = counted(len(content.dropped), "candidate was", "candidates were")
-            parts.append(self.text(SAY["all_dropped"].format(counted=number)))
+            parts.append(
+                self.text(SAY["all_left_out" if content.counts.rejected else "all_dropped"].format(counted=number))
+            )
             parts += self._reasons()
         else:
             parts.append(self.text(SAY["no_candidate"].format(probability=CANDIDATE_PROBABILITY)))
@@ -181,8 +198,8 @@ class Layout:
 
     def _dropped(self) -> list[Any]:
         content = self.content
-        parts = [self.text(counted(len(content.dropped), "dropped candidate"), "heading")]
-        if content.accepted:
+        parts = [self.text(title_of_dropped(content.counts), "heading")]
+        if content.listed:
             parts += self._reasons()
         parts += [self._card(card, SAY["candidate"]) for card in content.dropped_cards]
         return [*parts, self._lesions(content.dropped, "dropped")]
@@ -192,7 +209,7 @@ class Layout:
         from reportlab.lib.colors import Color
         from reportlab.platypus import Table
 
-        names = ", ".join(self.content.findings.readers)
+        names = ", ".join(self.content.counts.readers)
         rows = [[names, "", "", "", ""], [SAY["reader"], "", SAY["date"], "", SAY["signature"]]]
         style = [
             ("FONTNAME", (0, 0), (-1, -1), "CMB"),
@@ -208,6 +225,9 @@ class Layout:
         return Table(rows, widths, [36, None], style=style, hAlign="LEFT", spaceAfter=4)
 
     def _counts(self, table: CountTable) -> Any:
+        """A table of counts, as wide as the page at most."""
+        from reportlab.lib.units import mm
+
         spans = any(heading for heading, _ in table.spans)
         upper: list[str] = [""]
         style: list[tuple] = []
@@ -215,13 +235,19 @@ class Layout:
             style.append(("SPAN", (len(upper), 0), (len(upper) + width - 1, 0)))
             upper += [heading] + [""] * (width - 1)
         body = [[row.name, *[str(cell) if cell else "·" for cell in row.cells]] for row in table.rows]
-        rows = [*([upper] if spans else []), ["", *table.columns], *body]
+        columns = [self.text(column, "column of counts") for column in table.columns]
+        rows = [*([upper] if spans else []), ["", *columns], *body]
         first = 2 if spans else 1
         bold = [("FONTNAME", (0, k), (-1, k), "CMB-Bold") for k, row in enumerate(table.rows, first) if row.is_sum]
-        return self._table(rows, first, [*(style if spans else []), *bold, ("ALIGN", (1, 0), (-1, -1), "CENTER")])
+        tight = [("LEFTPADDING", (1, 0), (-1, -1), 1), ("RIGHTPADDING", (1, 0), (-1, -1), 1)]
+        name = self.width * NAMES_SHARE
+        column = min(WIDEST_COUNT_MM * mm, (self.width - name) / len(table.columns))
+        widths = [name, *[column] * len(table.columns)]
+        centred = ("ALIGN", (1, 0), (-1, -1), "CENTER")
+        return self._table(rows, first, [*(style if spans else []), *bold, centred, *tight], widths)
 
-    def _lesions(self, lesions: Sequence[Any], status: str) -> Any:
-        names = columns_of(lesions, status)
+    def _lesions(self, lesions: Sequence[Any], kind: str) -> Any:
+        names = columns_of(lesions, kind)
         heading = [
             self.text(
                 f"{SHOWN[n].heading} {SHOWN[n].unit}", "column" if SHOWN[n].decimals is None else "column of numbers"
@@ -229,17 +255,11 @@ class Layout:
             for n in names
         ]
         rows = [
-            [
-                self.text(SHOWN[n].text(getattr(one, n)), "cell")
-                if SHOWN[n].decimals is None
-                else SHOWN[n].text(getattr(one, n))
-                for n in names
-            ]
+            [self.text(cell(one, n), "cell") if SHOWN[n].decimals is None else cell(one, n) for n in names]
             for one in lesions
         ]
         right = [("ALIGN", (k, 0), (k, -1), "RIGHT") for k, n in enumerate(names) if SHOWN[n].decimals is not None]
-        wide = {"id": 0.6, "r_mm": 0.8, "a_mm": 0.8, "s_mm": 0.8, "dropped_because": 3.4, "region": 2.4, "status": 1.2}
-        shares = [wide.get(n, 1.0) for n in names]
+        shares = [SHARES.get(n, 1.0) for n in names]
         widths = [self.width * share / sum(shares) for share in shares]
         tight = [("LEFTPADDING", (0, 0), (-1, -1), 2.5), ("RIGHTPADDING", (0, 0), (-1, -1), 2.5)]
         tight += [("LEFTPADDING", (k, 0), (k, -1), 8) for k, n in enumerate(names) if k and SHOWN[n].decimals is None]
@@ -267,10 +287,8 @@ class Layout:
 
         scale = MAP_MM * mm / max(one.height_mm for one in projections)
         scale = min(scale, (self.width - 8 * mm) / sum(one.width_mm for one in projections))
-        certainty = self.content.certainty
         drawings = [
-            drawing(one.width_mm * scale, one.height_mm * scale, draw_projection(one, scale, certainty))
-            for one in projections
+            drawing(one.width_mm * scale, one.height_mm * scale, draw_projection(one, scale)) for one in projections
         ]
         return self._row(drawings)
 
@@ -280,10 +298,10 @@ class Layout:
 
         lesion, side = card.lesion, PICTURE_MM * mm
         facts = [self.text(f'<font name="CMB-Bold" size="10">{name} {lesion.id}</font>', markup=True)]
-        facts += [self.text(words, "cell") for words in (card.verdict, card.place, lesion.dropped_because) if words]
-        for key in ("diameter_mm", "volume_mm3", "contrast", "elongation", "probability", "verifier"):
+        facts += [self.text(words, "cell") for words in (card.verdict, card.place, lesion.why_not_listed) if words]
+        for key in ("diameter_mm", "volume_mm3", "contrast", "elongation", "probability", "detector"):
             column, value = SHOWN[key], getattr(lesion, key)
-            if value is not None:
+            if value is not None and (key != "detector" or value != lesion.probability):
                 facts.append(self.text(f"{column.heading} {column.text(value)} {column.unit}".strip(), "cell"))
         facts.append(self.text(escape(card.position).replace(" · ", "<br/>"), "quiet", markup=True))
         plain_row = [drawing(side, side, draw_crop(crop, side, outlined=False)) for crop in card.crops]
