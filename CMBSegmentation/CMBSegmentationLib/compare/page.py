@@ -44,7 +44,7 @@ class Study:
 
     @property
     def visit(self) -> Visit:
-        """As `longitudinal` wants it."""
+        """What the alignment and the matching look at."""
         return Visit(self.detection.image, self.detection.brain, self.detection.lesions)
 
 
