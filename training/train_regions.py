@@ -71,7 +71,8 @@ def train(config: Config, options: argparse.Namespace, names: list[str]) -> Path
         seed=settings.seed,
         drawn=options.out / "heads",
         new_share=options.new_heads,
-        **({} if settings.workers else {"workers": 1, "max_queue_size": 4}),
+        workers=0 if settings.workers else 1,  # a thread that draws ahead, where no processes do
+        max_queue_size=4,
     )
     validation = RegionBatches(
         read_heads(options.label_maps, options.region_maps, chosen(names, options.validate)),

@@ -55,7 +55,7 @@ def made_up_lists(scan, folder):
     with (folder / f"{scan.subject}{ENDINGS['table']}").open("w", newline="") as stream:
         table = csv.writer(stream)
         table.writerow(["id", "status", "probability", "dropped_because"])
-        table.writerows([[1, "accepted", 0.8, ""], [2, "accepted", 0.6, ""]])
+        table.writerows([[1, "kept", 0.8, ""], [2, "kept", 0.6, ""]])
 
 
 def figures():

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -184,7 +185,7 @@ def test_heads_in_a_folder_give_the_batches_that_heads_in_memory_give(labels, cl
         return dataclasses.replace(a_region_sample((40, 40, 40)), voxels=rng.random((40, 40, 40), np.float32))
 
     monkeypatch.setattr("cmbtraining.regions.dataset.draw_sample", draw)
-    of = {"batch_size": 1, "steps": 9, "seed": 1, "pool": 2}
+    of: dict[str, Any] = {"batch_size": 1, "steps": 9, "seed": 1, "pool": 2}
     in_memory = RegionBatches([(labels, classes)], (32, 32, 32), **of)
     in_folder = RegionBatches([(labels, classes)], (32, 32, 32), **of, drawn=tmp_path / "heads")
     for n in range(9):

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..files.fields import Fields
-from ..vocabulary.columns import COLUMNS as COLUMNS  # training/cmbtraining/benchmark/search.py looks here
-from ..vocabulary.columns import REVIEW_COLUMNS
+from ..vocabulary.columns import COLUMNS, REVIEW_COLUMNS
 from ..vocabulary.numbers import decimals_of, rounded_down, threshold_text
 from ..vocabulary.verdicts import DECISIONS, DROPPED, KEPT, REJECTED, STATUSES, UNDECIDED, certainty_of
 
@@ -22,7 +21,6 @@ LARGEST_DIAMETER_MM = 10.0  # Docs/paper.md, "Words": a microbleed measures 2-10
 SURROUND_MM = 3.0  # width of the shell that contrast is measured against
 MOST_CANDIDATES = 500  # of the dropped ones, the most probable are listed
 
-ACCEPTED = KEPT  # the name by which training/cmbtraining/evaluation/gallery.py knows it
 STATUS_OF_0_1_0 = {"accepted": KEPT}
 DETECTED_ONE = "detected"  # origin of a lesion that no reader put on the list
 OUTSIDE_BRAIN, OUTSIDE_TISSUE = "outside the brain mask", "outside brain tissue"

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from CMBSegmentationLib.detecting.detect import Detection, detect
-from CMBSegmentationLib.detecting.lesions import COLUMNS
 from CMBSegmentationLib.models.loaded_models import Stages
 from CMBSegmentationLib.models.model_file import Model
 from CMBSegmentationLib.reading.scan import read_scan
 from CMBSegmentationLib.results.folder import write_image
 from CMBSegmentationLib.results.names import ENDINGS
+from CMBSegmentationLib.vocabulary.columns import COLUMNS
 from CMBSegmentationLib.vocabulary.operating_points import operating_points
 
 from ..evaluation.score_files import LesionScore, SubjectScore

@@ -13,9 +13,10 @@ from jinja2 import Environment, StrictUndefined, Template
 from scipy import ndimage
 
 from CMBSegmentationLib.detecting.detect import Detection
-from CMBSegmentationLib.detecting.lesions import ACCEPTED, Lesion, LesionRules
+from CMBSegmentationLib.detecting.lesions import Lesion, LesionRules
 from CMBSegmentationLib.reading.scan import read_scan
 from CMBSegmentationLib.report.crops import FIELD_MM, Crop, display_window, lesion_crops
+from CMBSegmentationLib.vocabulary.verdicts import KEPT
 
 from ..data.masks import read_labels, read_mask
 from .breakdown import MATCHED_BY
@@ -70,7 +71,7 @@ def subject_tiles(scan: Path, truth: Path, prediction: Path, lesions: Sequence[L
     window = display_window(image, image > 0)
     tiles = []
     for kind, one in wanted:
-        at = Lesion(one.id, ACCEPTED, one.r_mm, one.a_mm, one.s_mm, 0.0, one.diameter_mm, 1.0, 0.0, 1.0)
+        at = Lesion(one.id, KEPT, one.r_mm, one.a_mm, one.s_mm, 0.0, one.diameter_mm, 1.0, 0.0, 1.0)
         tiles.append(
             Tile(
                 kind,

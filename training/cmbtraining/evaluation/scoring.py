@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from CMBSegmentationLib.compare.match import match_centres
 from CMBSegmentationLib.results.names import ENDINGS
+from CMBSegmentationLib.vocabulary.verdicts import KEPT
 
 from ..data.masks import MaskError, grid_difference, read_labels, read_mask
 from ..synthesis.mimics import KINDS
@@ -21,6 +22,7 @@ from .breakdown import cohort_of
 from .score_files import CANDIDATE, PREDICTED, TRUE, LesionScore, ScoreError, SubjectScore
 
 CONNECTED = np.ones((3, 3, 3))  # 26-connected: Docs/paper.md, section 6
+LISTED = (KEPT, "accepted")  # the latter in lists of 0.1.0
 BELOW_THRESHOLD = "probability"  # how the core's reason begins for a candidate below the threshold
 
 
@@ -197,7 +199,7 @@ def _list_rows(path: Path | None) -> list[dict[str, str]]:
 
 def _probabilities(predicted: _Components, labels: NDArray, rows: Sequence[dict[str, str]]) -> list[float | None]:
     """The highest probability of the listed lesions whose labels a component holds."""
-    listed = {int(row["id"]): float(row["probability"]) for row in rows if row["status"] == "accepted"}
+    listed = {int(row["id"]): float(row["probability"]) for row in rows if row["status"] in LISTED}
     found: list[float | None] = []
     for number, box in enumerate(ndimage.find_objects(predicted.labels), start=1):
         ids = np.unique(labels[box][predicted.labels[box] == number])

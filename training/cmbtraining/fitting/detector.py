@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -185,7 +185,7 @@ def _prepare(subjects: Sequence[Subject], spec: InputSpec, cache: Path, workers:
     with ExitStack() as stack:
         if workers:
             pool = stack.enter_context(multiprocessing.get_context("spawn").Pool(workers))
-            done = pool.imap(one_by_one, subjects)
+            done: Iterable[None] = pool.imap(one_by_one, subjects)
         else:
             done = map(one_by_one, subjects)
         for _ in track(done, f"Preparing {cache.name}", total=len(subjects)):
