@@ -71,17 +71,6 @@ def test_the_panel_declares_the_widgets_that_are_not_qts_own(module):
     assert not_qts <= declared
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_every_shortcut_is_told_in_a_tooltip(module):
-    (shortcuts,) = re.findall(r"^        keys = \{\n(.*?)^        \}", source_of(module), re.MULTILINE | re.DOTALL)
-    keys = set(re.findall(r'"([^"]+)":', shortcuts))
-    words = {"PgUp": "Page Up", "PgDown": "Page Down"}
-    tips = " ".join(text.text or "" for text in panel_of(module).iter("string"))
-    told = {key.strip() for told in re.findall(r"\(([^()]+)\)", tips) for key in told.split(" and ")}
-    assert keys
-    assert {words.get(key, key) for key in keys} <= told
-
-
 def test_no_folder_of_a_library_holds_more_than_twelve_files():
     folders = [path for module in MODULES for path in (ROOT / module / f"{module}Lib").rglob("*") if path.is_dir()]
     counts = {path.relative_to(ROOT).as_posix(): len(list(path.glob("*.py"))) for path in folders}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -36,7 +37,7 @@ class ReviewedLesion:
         One of `ORIGINS`.
     verdict : Verdict or None
     deleted : bool
-        Taken off the list by a reader; kept so that no threshold brings it back.
+        Taken off the list by a reader, in a review that version 0.1.0 began: no threshold brings it back.
     threshold : float
         At which its extent was taken.
     """
@@ -67,6 +68,10 @@ class ReviewedLesion:
         """Whether a reader has had a hand in it, so that no threshold changes it."""
         return self.verdict is not None or self.deleted or self.origin != DETECTED
 
+    def at_place(self, region: str, side: str) -> ReviewedLesion:
+        """Give it with another region and side."""
+        return replace(self, lesion=replace(self.lesion, region=region, side=side))
+
     def row(self) -> dict[str, Any]:
         """Values by column name: `detecting.lesions.COLUMNS`, then `REVIEW_COLUMNS`.
 
@@ -92,10 +97,18 @@ class Review:
     threshold : float
     fixed : tuple of ReviewedLesion
         By id: decided, added, merged, split or deleted.
+    places : mapping
+        Region and side by id, of lesions whose place a reader has given.
     """
 
     threshold: float
     fixed: tuple[ReviewedLesion, ...] = ()
+    places: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no reader has done anything yet."""
+        return not self.fixed and not self.places
 
     def find(self, lesion_id: int) -> ReviewedLesion | None:
         """Find a fixed lesion."""
@@ -106,6 +119,10 @@ class Review:
         others = [one for one in self.fixed if one.id != lesion.id]
         kept = [*others, lesion] if lesion.is_fixed else others
         return replace(self, fixed=tuple(sorted(kept, key=lambda one: one.id)))
+
+    def with_place(self, lesion_id: int, region: str, side: str) -> Review:
+        """Remember where a lesion lies."""
+        return replace(self, places={**self.places, lesion_id: (region, side)})
 
     def without(self, *ids: int) -> Review:
         """Forget lesions."""
@@ -153,6 +170,7 @@ def listed(candidates: CandidateField, review: Review, numbers: Numbering) -> tu
         ReviewedLesion(numbers.of(one.peak), one.voxels, one.lesion, one.peak, threshold=review.threshold)
         for one in _beside(candidates, review)
     ]
+    free = [one.at_place(*review.places[one.id]) if one.id in review.places else one for one in free]
     taken = {one.id for one in review.fixed}
     shown = [one for one in (*review.fixed, *free) if not one.deleted and (one.is_fixed or one.id not in taken)]
     return tuple(sorted(shown, key=lambda one: one.id))
