@@ -71,6 +71,16 @@ def test_the_panel_declares_the_widgets_that_are_not_qts_own(module):
     assert not_qts <= declared
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_a_list_that_is_clicked_does_not_keep_the_keyboard(module):
+    """Letters would choose other words in it."""
+    lists = [one for one in panel_of(module).iter("widget") if one.get("class") == "QComboBox"]
+    assert lists
+    for one in lists:
+        (policy,) = [part for part in one.findall("property") if part.get("name") == "focusPolicy"]
+        assert policy.findtext("enum") == "Qt::TabFocus", one.get("name")
+
+
 def test_no_folder_of_a_library_holds_more_than_twelve_files():
     folders = [path for module in MODULES for path in (ROOT / module / f"{module}Lib").rglob("*") if path.is_dir()]
     counts = {path.relative_to(ROOT).as_posix(): len(list(path.glob("*.py"))) for path in folders}

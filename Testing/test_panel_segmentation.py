@@ -192,6 +192,18 @@ def test_a_key_does_not_change_a_list_that_has_the_focus(a_panel):
     assert (lesion.lesion.region, lesion.verdict) == ("brainstem", None)
 
 
+def test_letters_do_not_choose_in_a_list_that_was_clicked(a_panel):
+    a_panel.key("N")
+    region = a_panel.ui.regionSelector
+    was = region.currentText
+    a_panel.click(region)  # opens it
+    region.hidePopup()
+    a_panel.settle()
+    for letter in "BCFT":
+        a_panel.key(letter)
+    assert region.currentText == was
+
+
 def test_a_place_that_is_refused_is_taken_out_of_the_list(a_panel, monkeypatch):
     a_panel.key("N")
     region = a_panel.ui.regionSelector

@@ -29,16 +29,28 @@ class PageKeys:
 
     def __init__(self, desk: PageSession) -> None:
         self._desk, self.state = desk, desk.state
-        self._do = _actions(desk)
+        anywhere = _anywhere(desk)
+        self._reading, self._scribbling = anywhere | _while_reading(desk), anywhere | _while_scribbling(desk)
         self._take(Keys(PAGE))
         desk.server.trigger("key")(self.press)
         desk.server.trigger("keys_kept")(self.take_kept)
         desk.server.trigger("set_key")(self.change)
         desk.server.trigger("reset_keys")(self.reset)
 
-    def press(self, key: str) -> None:
-        """Do what a key stands for; behind a dialog nothing but the help's own key acts."""
-        found = (self._keys.action(key, place) for place in self._places())
+    def press(self, key: str, panel: str) -> None:
+        """Do what a key stands for; behind a dialog nothing but the help's own key acts.
+
+        Parameters
+        ----------
+        key : str
+            In Qt's words.
+        panel : str
+            The tab that the browser showed when it was pressed: it is ahead of the state here.
+        """
+        is_scribbling = panel == SCRIBBLE_PANEL
+        asks = self._desk.reviewing.session.question.is_open
+        places = [SCRIBBLE] if is_scribbling else [QUESTION, READ] if asks else [READ]
+        found = (self._keys.action(key, place) for place in places)
         action = next((one for one in found if one is not None), None)
         if action is None:
             return
@@ -46,7 +58,7 @@ class PageKeys:
         if action.name != HELP and (not state.has_scan or state.help_shown or state.series_shown):
             return
         try:
-            self._do[action.name]()
+            (self._scribbling if is_scribbling else self._reading)[action.name]()
         except Exception as error:
             self._desk.tell_error(error)
 
@@ -71,15 +83,10 @@ class PageKeys:
         self._keys = keys
         self.state.update({"keys": keys.in_words(), "keys_heard": [keys.of(one.name) for one in keys.actions]})
 
-    def _places(self) -> list[str]:
-        if self.state.panel == SCRIBBLE_PANEL:
-            return [SCRIBBLE]
-        return [QUESTION, READ] if self._desk.reviewing.session.question.is_open else [READ]
 
-
-def _actions(desk: PageSession) -> dict[str, Callable[[], object]]:
-    """Give what each action does, by its name."""
-    state, views, reviewing, scribbling = desk.state, desk.views, desk.reviewing, desk.scribbling
+def _anywhere(desk: PageSession) -> dict[str, Callable[[], object]]:
+    """Give what each action does that is the same in both tabs, by its name."""
+    state = desk.state
 
     def toggle(name: str) -> Callable[[], None]:
         return lambda: setattr(state, name, not state[name])
@@ -87,12 +94,22 @@ def _actions(desk: PageSession) -> dict[str, Callable[[], object]]:
     def take_brush(brush: str) -> Callable[[], None]:
         def act() -> None:
             state.panel = SCRIBBLE_PANEL
-            scribbling.choose_brush(brush)
+            desk.scribbling.choose_brush(brush)
 
         return act
 
-    def here(while_reading: Callable[[], object], while_scribbling: Callable[[], object]) -> Callable[[], object]:
-        return lambda: (while_scribbling if state.panel == SCRIBBLE_PANEL else while_reading)()
+    return {
+        "brush": take_brush(PAINT),
+        "eraser": take_brush(ERASE),
+        "crosshair": toggle("crosshair"),
+        "outlines": toggle("outlines"),
+        "fit": desk.views.reset,
+        HELP: toggle("help_shown"),
+    }
+
+
+def _while_reading(desk: PageSession) -> dict[str, Callable[[], object]]:
+    reviewing = desk.reviewing
 
     def answer(mimic: str) -> Callable[[], object]:
         return lambda: reviewing.answer(mimic)
@@ -108,19 +125,22 @@ def _actions(desk: PageSession) -> dict[str, Callable[[], object]]:
         **{mimic_action(number): answer(mimic) for number, mimic in enumerate(MIMICS, start=1)},
         "no_mimic": answer(""),
         "close_question": reviewing.close_question,
+        "undo": reviewing.undo,
+        "redo": reviewing.redo,
+        "delete": reviewing.delete,
+    }
+
+
+def _while_scribbling(desk: PageSession) -> dict[str, Callable[[], object]]:
+    scribbling = desk.scribbling
+    return {
         "grow": scribbling.grow,
         "accept_grown": scribbling.accept,
         "lower_tolerance": lambda: scribbling.step_tolerance(-1),
         "raise_tolerance": lambda: scribbling.step_tolerance(1),
         "mark_mimic": lambda: scribbling.place("mimics"),
         "mark_finding": lambda: scribbling.place("findings"),
-        "brush": take_brush(PAINT),
-        "eraser": take_brush(ERASE),
-        "undo": here(reviewing.undo, scribbling.undo),
-        "redo": here(reviewing.redo, scribbling.redo),
-        "delete": here(reviewing.delete, scribbling.remove_chosen),
-        "crosshair": toggle("crosshair"),
-        "outlines": toggle("outlines"),
-        "fit": views.reset,
-        HELP: toggle("help_shown"),
+        "undo": scribbling.undo,
+        "redo": scribbling.redo,
+        "delete": scribbling.remove_chosen,
     }

@@ -108,7 +108,7 @@ window.cmb = (() => {
     if (event.target.matches?.("select") && (isOpen(event.target) || event.key.length > 1)) return;
     if (document.querySelector(OVERLAY) && key !== "?") return;
     event.preventDefault();
-    window.trame.trigger("key", [key]);
+    window.trame.trigger("key", [key, window.trame.state.get("panel")]);
   });
 
   /* Keys that a reader has changed are kept in this browser. */
