@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from CMBScribbleGrowLib.session import Cases
     from CMBScribbleGrowLib.study.linked_lesion import LinkedLesion
     from CMBScribbleGrowLib.study.state import Status
+    from CMBSegmentationWidgets.panel_keys import PanelKeys
 
 POLL_INTERVAL_MS = 250
 TOLERANCE_STEP_PERCENT = 0.5
@@ -62,7 +63,7 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         VTKObservationMixin.__init__(self)
         self.logic: CMBScribbleGrowLogic | None = None
         self.pollTimer = None
-        self.shortcuts: list[Any] = []
+        self.keys: PanelKeys | None = None
 
     def setup(self) -> None:
         """Build the panel; called when the user opens the module for the first time."""
@@ -76,6 +77,7 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.setUpForms()
         self.setUpChoices()
         self.connectPanel()
+        self.setUpKeys()
         self.onParametersChanged(self.logic.session.parameters)
         self.onAnnotationChanged(None)
         self.onScanChanged(self.ui.scanSelector.currentNode())
@@ -83,17 +85,17 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def cleanup(self) -> None:
         """Save what is open; called when Slicer closes or the module is reloaded."""
         self.pollTimer.stop()
-        self.removeShortcuts()
+        self.keys.ignore()
         self.logic.session.close()
         self.removeObservers()
 
     def enter(self) -> None:
         """Listen to the keyboard while the module is shown."""
-        self.addShortcuts()
+        self.keys.listen()
 
     def exit(self) -> None:
         """Leave the keyboard to other modules."""
-        self.removeShortcuts()
+        self.keys.ignore()
         self.ui.segmentEditor.setActiveEffect(None)
 
     def setUpEditor(self) -> None:
@@ -189,29 +191,28 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         logic.cases.changed.connect(self.onCasesChanged)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneChanged)
 
-    def addShortcuts(self) -> None:
-        """One key an action; each button's tooltip names its own."""
-        session = self.logic.session
-        keys = {
-            "G": self.onGrow, "Return": self.onAcceptKey, "Ctrl+Z": session.undo, "Ctrl+Y": session.redo,
-            "[": lambda: self.onToleranceKey(-TOLERANCE_STEP_PERCENT),
-            "]": lambda: self.onToleranceKey(TOLERANCE_STEP_PERCENT),
-            "PgUp": self.onPrevious, "PgDown": self.onNext, "Ctrl+D": self.onDoneAndNext,
-            "M": self.onPlaceMimic, "F": self.onPlaceFinding,
-        }  # fmt: skip
-        self.removeShortcuts()
-        for key, action in keys.items():
-            shortcut = qt.QShortcut(slicer.util.mainWindow())
-            shortcut.setKey(qt.QKeySequence(key))
-            shortcut.connect("activated()", _called_alone(action))
-            self.shortcuts.append(shortcut)
+    def setUpKeys(self) -> None:
+        """Give each action its key, and each button's tooltip the key of its own."""
+        from CMBSegmentationWidgets.panel_keys import PanelKeys
 
-    def removeShortcuts(self) -> None:
-        """Give the keys back."""
-        for shortcut in self.shortcuts:
-            shortcut.setEnabled(False)
-            shortcut.setParent(None)
-        self.shortcuts = []
+        ui, session = self.ui, self.logic.session
+        actions = {
+            "grow": self.onGrow, "accept_grown": session.accept, "undo": session.undo, "redo": session.redo,
+            "lower_tolerance": lambda: self.onToleranceKey(-TOLERANCE_STEP_PERCENT),
+            "raise_tolerance": lambda: self.onToleranceKey(TOLERANCE_STEP_PERCENT),
+            "delete": lambda: self.logic.remove(self.lesionList.current), "mark_mimic": self.onPlaceMimic,
+            "mark_finding": self.onPlaceFinding, "previous_study": self.onPrevious, "next_study": self.onNext,
+            "finish_study": self.onDoneAndNext,
+        }  # fmt: skip
+        tooltips = {
+            "grow": ui.growButton, "accept_grown": ui.acceptButton, "undo": ui.undoButton, "redo": ui.redoButton,
+            "lower_tolerance": ui.toleranceSlider, "raise_tolerance": ui.toleranceSlider,
+            "delete": ui.removeLesionButton, "mark_mimic": ui.placeMimicButton,
+            "mark_finding": ui.placeFindingButton, "previous_study": ui.previousButton, "next_study": ui.nextButton,
+            "finish_study": ui.doneButton,
+        }  # fmt: skip
+        self.keys = PanelKeys(actions, tooltips, {}, ui.keyTable, ui.statusLabel.setText)
+        ui.resetKeysButton.connect("clicked()", _called_alone(self.keys.reset))
 
     def onScanChanged(self, volumeNode: Any) -> None:
         """Open the annotation of the chosen scan."""
@@ -288,11 +289,6 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onGrow(self) -> None:
         """Grow what is painted in the chosen segment."""
         self.logic.grow(self.editorNode.GetSelectedSegmentID())
-
-    def onAcceptKey(self) -> None:
-        """Accept, unless Return ends the typing of an answer."""
-        if not isinstance(qt.QApplication.focusWidget(), (qt.QLineEdit, qt.QPlainTextEdit, qt.QAbstractSpinBox)):
-            self.logic.session.accept()
 
     def onPrevious(self) -> None:
         """Open the study before this one."""

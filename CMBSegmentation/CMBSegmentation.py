@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from CMBSegmentationLib.review import ReviewedLesion
     from CMBSegmentationLib.scene import ResultNodes
     from CMBSegmentationLib.session import Notice, ReviewParameters, Status
+    from CMBSegmentationWidgets.panel_keys import PanelKeys
 
 REQUESTER = "CMB Segmentation"
 POLL_INTERVAL_MS = 200
@@ -106,8 +107,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         VTKObservationMixin.__init__(self)
         self.logic: CMBSegmentationLogic | None = None
         self.pollTimer = None
-        self.shortcuts: list[Any] = []
-        self.isRejecting = False
+        self.keys: PanelKeys | None = None
         self._parameterNode: CMBSegmentationParameterNode | None = None
         self._parameterNodeTag = None
 
@@ -121,6 +121,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = CMBSegmentationLogic()
         self.setUpChoices()
         self.connectPanel()
+        self.setUpKeys()
         self.initializeParameterNode()
         self.onReadingChanged(self.logic.session.reading)
         self.onStatusChanged(self.logic.session.status)
@@ -129,7 +130,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def cleanup(self) -> None:
         """End what runs and save what is open; called when Slicer closes or the module is reloaded."""
         self.pollTimer.stop()
-        self.removeShortcuts()
+        self.keys.ignore()
         self.setParameterNode(None)
         self.logic.session.close()
         self.removeObservers()
@@ -137,11 +138,12 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def enter(self) -> None:
         """Listen to the keyboard, and show what changed while another module was open."""
         self.initializeParameterNode()
-        self.addShortcuts()
+        self.keys.listen()
 
     def exit(self) -> None:
         """Leave the keyboard to other modules."""
-        self.removeShortcuts()
+        self.keys.ignore()
+        self.logic.session.question.close()
         self.ui.addButton.setChecked(False)
         self.setParameterNode(None)
 
@@ -164,15 +166,26 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ui.slabSpin.setValue(SLAB_MM)
         self.lesionTable = LesionTable(ui.lesionTable, self.onRowChosen, self.onSorted)
         self.countTable = CountTable(ui.countTable)
-        grid = qt.QGridLayout()
-        ui.mimicPanel.layout().addLayout(grid)
-        for number, mimic in enumerate(MIMICS):
-            button = qt.QPushButton(f"{number + 1}  {mimic}")
-            button.setToolTip(_("Reject: {mimic}").format(mimic=mimic))
-            button.connect("clicked()", lambda mimic=mimic: self.onMimic(mimic))
-            grid.addWidget(button, number // 2, number % 2)
+        self.answerButtons = self.buildQuestion(MIMICS)
         ui.mimicPanel.setVisible(False)
         self.logic.session.set_reading(reader=ui.readerEdit.text)
+
+    def buildQuestion(self, mimics: Sequence[str]) -> dict[str, Any]:
+        """Build a button for each answer to "What is it?"; give them by the names of the actions."""
+        from CMBSegmentationLib.vocabulary.actions import mimic_action
+
+        answers = {mimic_action(number): mimic for number, mimic in enumerate(mimics, start=1)}
+        answers |= {"no_mimic": _("not said"), "close_question": _("Back")}
+        grid = qt.QGridLayout()
+        self.ui.mimicPanel.layout().addLayout(grid)
+        buttons = {}
+        for place, (name, text) in enumerate(answers.items()):
+            buttons[name] = qt.QPushButton(text)
+            buttons[name].setToolTip(
+                _("No verdict yet") if name == "close_question" else _("Reject: {answer}").format(answer=text)
+            )
+            grid.addWidget(buttons[name], place // 2, place % 2)
+        return buttons
 
     def connectPanel(self) -> None:
         """Connect the widgets, the session and the scene."""
@@ -196,7 +209,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ui.addButton.connect("toggled(bool)", self.onAddToggled)
         buttons = {
             ui.detectButton: self.onDetect, ui.cancelButton: session.cancel,
-            ui.acceptButton: lambda: session.decide("accepted"), ui.rejectButton: self.onReject,
+            ui.acceptButton: lambda: session.decide("accepted"), ui.rejectButton: session.ask,
             ui.uncertainButton: lambda: session.decide("uncertain"), ui.previousButton: session.previous,
             ui.nextButton: session.next, ui.undoButton: session.undo, ui.redoButton: session.redo,
             ui.deleteButton: session.delete, ui.mergeButton: self.onMerge, ui.splitButton: session.split,
@@ -210,40 +223,41 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         session.review_changed.connect(self.onReviewChanged)
         session.current_changed.connect(self.onCurrentChanged)
         session.reading_changed.connect(self.onReadingChanged)
+        session.question.changed.connect(self.onQuestionChanged)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneChanged)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneChanged)
 
-    def addShortcuts(self) -> None:
-        """One key an action; each button's tooltip names its own."""
+    def setUpKeys(self) -> None:
+        """Give each action its key, and each button's tooltip the key of its own."""
+        from CMBSegmentationLib.vocabulary.actions import mimic_action
         from CMBSegmentationLib.vocabulary.verdicts import MIMICS
+        from CMBSegmentationWidgets.panel_keys import PanelKeys
 
         ui, session = self.ui, self.logic.session
-        keys = {
-            "N": session.next, "P": session.previous, "A": lambda: session.decide("accepted"), "R": self.onReject,
-            "U": lambda: session.decide("uncertain"), "Ctrl+Z": session.undo, "Ctrl+Y": session.redo,
-            "M": self.onAddUnderMouse, "Del": session.delete, "Ctrl+M": self.onMerge, "Ctrl+T": session.split,
-            "D": ui.droppedCheck.toggle, "S": ui.slabCheck.toggle, "F": ui.fillCheck.toggle,
-            "O": ui.overviewCheck.toggle, "3": lambda: self.onNumber(3, ui.threeDCheck.toggle),
-            "Ctrl+E": self.onExport, "Ctrl+Shift+C": self.onCopy,
-            "Return": lambda: self.onMimic(""), "Esc": self.stopRejecting,
+        answers = {mimic_action(n): _answering(session, mimic) for n, mimic in enumerate(MIMICS, start=1)}
+        answers |= {"no_mimic": _answering(session, ""), "close_question": session.question.close}
+        for name, action in answers.items():
+            self.answerButtons[name].connect("clicked()", _calledAlone(action))
+        actions = {
+            "next": session.next, "previous": session.previous, "accept": lambda: session.decide("accepted"),
+            "uncertain": lambda: session.decide("uncertain"), "reject": session.ask, "add": self.onAddUnderMouse,
+            "merge": self.onMerge, "split": session.split, "delete": session.delete, "undo": session.undo,
+            "redo": session.redo, "dropped": ui.droppedCheck.toggle, "slab": ui.slabCheck.toggle,
+            "fill": ui.fillCheck.toggle, "in_3d": ui.threeDCheck.toggle, "overview": ui.overviewCheck.toggle,
+            "export": self.onExport, "copy": self.onCopy,
         }  # fmt: skip
-        for number in range(1, len(MIMICS) + 1):
-            keys.setdefault(str(number), lambda number=number: self.onNumber(number))
-        self.removeShortcuts()
-        for key, action in keys.items():
-            shortcut = qt.QShortcut(slicer.util.mainWindow())
-            shortcut.setKey(qt.QKeySequence(key))
-            shortcut.connect("activated()", _calledAlone(action))
-            self.shortcuts.append(shortcut)
-
-    def removeShortcuts(self) -> None:
-        """Give the keys back."""
-        for shortcut in self.shortcuts:
-            shortcut.setEnabled(False)
-            shortcut.setParent(None)
-        self.shortcuts = []
-        self.stopRejecting()
+        tooltips = {
+            "next": ui.nextButton, "previous": ui.previousButton, "accept": ui.acceptButton,
+            "uncertain": ui.uncertainButton, "reject": ui.rejectButton, "add": ui.addButton, "merge": ui.mergeButton,
+            "split": ui.splitButton, "delete": ui.deleteButton, "undo": ui.undoButton, "redo": ui.redoButton,
+            "dropped": ui.droppedCheck, "slab": ui.slabCheck, "fill": ui.fillCheck, "in_3d": ui.threeDCheck,
+            "overview": ui.overviewCheck, "export": ui.exportButton, "copy": ui.copyButton,
+        }  # fmt: skip
+        self.keys = PanelKeys(
+            actions | answers, tooltips, self.answerButtons, ui.keyTable, lambda why: self.tell(why, isProblem=True)
+        )
+        ui.resetKeysButton.connect("clicked()", _calledAlone(self.keys.reset))
 
     # parameters
 
@@ -337,40 +351,16 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onRowChosen(self, lesionId: int) -> None:
         """Show the lesion of a row that was clicked."""
-        self.stopRejecting()
         self.logic.session.select(lesionId)
 
     def onSorted(self, ids: Sequence[int]) -> None:
         """Have next and previous follow the table."""
         self.logic.session.set_order(ids)
 
-    def onReject(self) -> None:
-        """Ask what the lesion is, by one more key."""
-        if self.logic.session.current is None:
-            self.logic.session.decide("rejected")  # says that none is chosen
-            return
-        self.isRejecting = True
-        self.ui.mimicPanel.setVisible(True)
-
-    def onMimic(self, mimic: str) -> None:
-        """Reject the lesion as what was said, or without saying."""
-        if self.isRejecting:
-            self.stopRejecting()
-            self.logic.session.decide("rejected", mimic)
-
-    def onNumber(self, number: int, otherwise: Callable[[], object] | None = None) -> None:
-        """Take a number as a mimic while it is asked for."""
-        from CMBSegmentationLib.vocabulary.verdicts import MIMICS
-
-        if self.isRejecting:
-            self.onMimic(MIMICS[number - 1])
-        elif otherwise is not None:
-            otherwise()
-
-    def stopRejecting(self) -> None:
-        """Ask no more."""
-        self.isRejecting = False
-        self.ui.mimicPanel.setVisible(False)
+    def onQuestionChanged(self, isOpen: bool) -> None:
+        """Ask what the lesion is, or ask no more."""
+        self.ui.mimicPanel.setVisible(isOpen)
+        self.keys.set_question_open(isOpen)
 
     def onMerge(self) -> None:
         """Make one lesion of the chosen rows."""
@@ -393,8 +383,10 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic.session.add_at(self.logic.positionUnderMouse())
 
     def onPlace(self, index: int = 0) -> None:
-        """Say where the current lesion lies."""
-        self.logic.session.set_place(self.ui.regionSelector.currentText, self.ui.sideSelector.currentText)
+        """Say where the current lesion lies; what is refused is taken out of the lists again."""
+        session, ui = self.logic.session, self.ui
+        if session.set_place(ui.regionSelector.currentText, ui.sideSelector.currentText) is None:
+            self.onCurrentChanged(session.current)
 
     def onReaderNamed(self) -> None:
         """Take the reader's name, and remember it for the next start."""
@@ -518,6 +510,11 @@ def _calledAlone(action: Callable[[], object]) -> Callable[[], None]:
         action()
 
     return alone
+
+
+def _answering(session: Any, mimic: str) -> Callable[[], object]:
+    """Make the answer to "What is it?"."""
+    return lambda: session.answer(mimic)
 
 
 def installInSlicer(requirements: Sequence[str]) -> None:

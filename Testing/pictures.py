@@ -28,7 +28,7 @@ def _page(browser, state: Path) -> None:
     server = Server(state)
     try:
         search_sample(page, server)
-        for key in ("n", "a", "a"):
+        for key in ("a", "a"):
             page.keyboard.press(key)
             page.wait_for_timeout(SETTLED_MS)
         page.screenshot(path=PICTURES / "web.png")

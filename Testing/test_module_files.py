@@ -72,14 +72,13 @@ def test_the_panel_declares_the_widgets_that_are_not_qts_own(module):
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_every_shortcut_is_told_in_a_tooltip(module):
-    (shortcuts,) = re.findall(r"^        keys = \{\n(.*?)^        \}", source_of(module), re.MULTILINE | re.DOTALL)
-    keys = set(re.findall(r'"([^"]+)":', shortcuts))
-    words = {"PgUp": "Page Up", "PgDown": "Page Down"}
-    tips = " ".join(text.text or "" for text in panel_of(module).iter("string"))
-    told = {key.strip() for told in re.findall(r"\(([^()]+)\)", tips) for key in told.split(" and ")}
-    assert keys
-    assert {words.get(key, key) for key in keys} <= told
+def test_a_list_that_is_clicked_does_not_keep_the_keyboard(module):
+    """Letters would choose other words in it."""
+    lists = [one for one in panel_of(module).iter("widget") if one.get("class") == "QComboBox"]
+    assert lists
+    for one in lists:
+        (policy,) = [part for part in one.findall("property") if part.get("name") == "focusPolicy"]
+        assert policy.findtext("enum") == "Qt::TabFocus", one.get("name")
 
 
 def test_no_folder_of_a_library_holds_more_than_twelve_files():

@@ -15,6 +15,8 @@ from slicer_scene import a_scene, new_scene
 sys.path.append(str(ROOT / "CMBScribbleGrow" / "Testing"))  # the scan that the module's own tests use
 from painted_scan import SPOTS, add_head, paint, ras_of
 
+from CMBSegmentationLib.vocabulary.actions import SCRIBBLE
+
 __all__ = ["a_scene", "new_scene", "open_panel"]
 
 pytestmark = pytest.mark.xdist_group("qt")
@@ -69,6 +71,30 @@ def test_undo_takes_the_lesion_back(a_panel):
     assert records(a_panel) == []
     a_panel.key("Ctrl+Y")
     assert len(records(a_panel)) == 1
+
+
+def test_enter_after_a_click_on_grow_accepts(a_panel):
+    paint(a_panel.scan, "A")
+    a_panel.click(a_panel.ui.growButton)
+    a_panel.ui.growButton.setFocus()
+    a_panel.key("Return")
+    assert [one.accepted for one in a_panel.widget.logic.session.lesions] == [True]
+
+
+def test_delete_removes_the_chosen_lesion_and_undo_brings_it_back(a_panel):
+    paint(a_panel.scan, "A")
+    a_panel.key("G")
+    a_panel.key("Del")
+    assert records(a_panel) == []
+    a_panel.key("Ctrl+Z")
+    assert len(records(a_panel)) == 1
+
+
+def test_every_key_of_scribbling_does_something_and_is_told(a_panel):
+    keys = a_panel.widget.keys
+    assert {one.name for one in keys.keys.actions if SCRIBBLE in one.places} == set(keys.actions)
+    assert a_panel.ui.toleranceSlider.toolTip.endswith("([ and ])")
+    assert a_panel.ui.keyTable.rowCount == len(keys.keys.actions)
 
 
 def test_answers_are_written_to_the_disk(a_panel, tmp_path):

@@ -24,6 +24,8 @@ from oblique_scan import LESION_PEAKS, SCAN_NAME, oblique_ijk_to_ras, scan_voxel
 
 from CMBSegmentationLib.scene import export_scan, load_results
 from CMBSegmentationLib.scene.volumes import fill_volume, geometry_of
+from CMBSegmentationLib.vocabulary.actions import QUESTION, READ
+from CMBSegmentationLib.vocabulary.keys import in_words
 
 __all__ = ["a_scene", "new_scene", "open_panel", "reopened"]
 
@@ -153,6 +155,101 @@ def test_escape_leaves_the_question_and_return_leaves_it_open(a_panel):
     assert verdicts(a_panel).count("rejected") == 1
 
 
+def test_numbers_do_nothing_until_the_question_is_open(a_panel):
+    a_panel.key("N")
+    for key in "1234567":
+        a_panel.key(key)
+    assert set(verdicts(a_panel)) == {"unreviewed"}
+    assert not a_panel.ui.threeDCheck.checked
+    a_panel.key("R")
+    a_panel.key("3")
+    assert verdicts(a_panel)[0] == "rejected"
+    assert "cavernoma" in cells(a_panel, NOTE)[0]
+
+
+def test_another_verdict_closes_the_question(a_panel):
+    a_panel.key("N")
+    a_panel.key("R")
+    a_panel.key("A")  # changed one's mind
+    assert not a_panel.ui.mimicPanel.visible
+    a_panel.key("1")  # nobody asks of the next one
+    assert verdicts(a_panel) == ["accepted", "unreviewed", "unreviewed"]
+
+
+def test_a_key_does_not_change_a_list_that_has_the_focus(a_panel):
+    """Place and side are given before a verdict."""
+    a_panel.key("N")
+    a_panel.key("N")
+    second = a_panel.widget.logic.session.current.id
+    region = a_panel.ui.regionSelector
+    region.setFocus()
+    a_panel.choose(region, "brainstem")
+    region.activated.emit(region.currentIndex)
+    a_panel.key("P")  # previous, and not parietal
+    session = a_panel.widget.logic.session
+    assert session.current.id != second
+    lesion = session.review.find(second)
+    assert (lesion.lesion.region, lesion.verdict) == ("brainstem", None)
+
+
+def test_letters_do_not_choose_in_a_list_that_was_clicked(a_panel):
+    a_panel.key("N")
+    region = a_panel.ui.regionSelector
+    was = region.currentText
+    a_panel.click(region)  # opens it
+    region.hidePopup()
+    a_panel.settle()
+    for letter in "BCFT":
+        a_panel.key(letter)
+    assert region.currentText == was
+
+
+def test_a_place_that_is_refused_is_taken_out_of_the_list(a_panel, monkeypatch):
+    a_panel.key("N")
+    region = a_panel.ui.regionSelector
+    monkeypatch.setattr(a_panel.widget.logic.session, "set_place", lambda *_: None)
+    was = region.currentText
+    a_panel.choose(region, "brainstem")
+    region.activated.emit(region.currentIndex)
+    assert region.currentText == was
+
+
+def test_what_the_detector_found_is_not_deleted_by_a_key(a_panel):
+    a_panel.key("N")
+    a_panel.key("Del")
+    assert cells(a_panel, 0) == ["1", "2", "3"]
+    assert "found by the detector" in a_panel.ui.statusLabel.text
+
+
+def test_every_key_is_listed_in_the_panel_and_told_by_its_button(a_panel):
+    keys = a_panel.widget.keys.keys
+    table = a_panel.ui.keyTable
+    listed = {table.item(row, 1).text(): table.item(row, 0).text() for row in range(table.rowCount)}
+    assert listed == {one.says: in_words(keys.of(one.name)) for one in keys.actions}
+    assert a_panel.ui.acceptButton.toolTip.endswith("(A)")
+    assert {one.name for one in keys.actions if set(one.places) & {READ, QUESTION}} == set(a_panel.widget.keys.actions)
+
+
+def test_a_key_is_changed_in_the_panel_and_kept(a_panel):
+    table = a_panel.ui.keyTable
+    row = next(row for row in range(table.rowCount) if table.item(row, 1).text().startswith("accept:"))
+    table.item(row, 0).setText("N")
+    assert "is taken" in a_panel.ui.statusLabel.text
+    assert table.item(row, 0).text() == "A"
+    table.item(row, 0).setText("k")
+    assert a_panel.ui.acceptButton.toolTip.endswith("(K)")
+    a_panel.widget.exit()
+    a_panel.widget.enter()  # as when the module is opened again
+    a_panel.key("N")
+    a_panel.key("A")
+    assert verdicts(a_panel)[0] == "unreviewed"
+    a_panel.key("K")
+    assert verdicts(a_panel)[0] == "accepted"
+    a_panel.ui.keySection.collapsed = False
+    a_panel.click(a_panel.ui.resetKeysButton)
+    assert table.item(row, 0).text() == "A"
+
+
 def test_letters_typed_into_a_field_are_no_keys(a_panel):
     a_panel.key("N")
     a_panel.type(a_panel.ui.readerEdit, "AU")
@@ -212,14 +309,14 @@ def test_the_views_follow_their_switches(a_panel):
     assert a_panel.views[0].GetSlabReconstructionThickness() == 20.0
     a_panel.key("S")
     assert not a_panel.views[0].GetSlabReconstructionEnabled()
-    a_panel.key("F")
+    a_panel.key("L")
     display = a_panel.widget.logic.session.results.segmentation.GetDisplayNode()
     assert display.GetOpacity2DFill() > 0
-    a_panel.key("3")
+    a_panel.key("X")
     assert slicer.util.getNode(f"{SCAN_NAME} brain surface").GetDisplayNode().GetVisibility()
-    a_panel.key("O")
+    a_panel.key("W")
     assert a_panel.views[0].GetSlabReconstructionTypeAsString(a_panel.views[0].GetSlabReconstructionType()) == "Max"
-    a_panel.key("O")
+    a_panel.key("W")
     assert not a_panel.views[0].GetSlabReconstructionEnabled()
 
 
@@ -324,12 +421,12 @@ def test_a_case_is_reviewed_by_keyboard_alone(open_panel, new_scene, tmp_path, d
     longest = panel.wait_until(lambda: not session.is_running)
     assert longest < 2.0  # 0.2 s on an idle machine; the rest is what else runs on it
     assert cells(panel, 0) == ["1", "2"]
-    panel.key("N")
+    assert session.current.id == 1  # without a key
     panel.key("A")
     panel.key("R")
     panel.key("2")
     slicer.vtkMRMLSliceNode.JumpAllSlices(scene, *ras_of(scan, (k, j, i)), slicer.vtkMRMLSliceNode.CenteredJumpSlice)
-    panel.key("M")
+    panel.key("I")
     assert verdicts(panel) == ["accepted", "rejected", "accepted"], panel.ui.statusLabel.text
     panel.ui.thresholdSlider.setFocus()
     panel.key("Up")

@@ -32,6 +32,7 @@ def test_the_zip_holds_the_decisions(reading, tmp_path):
     page.keyboard.press("a")
     wait_for_state(page, ids[0], "accepted")
     page.locator(f".cmb-current[data-lesion='{ids[1]}']").wait_for()
+    page.keyboard.press("r")
     page.keyboard.press("1")
     wait_for_state(page, ids[1], "rejected")
     with zipfile.ZipFile(take(page, "Results").path()) as archive:

@@ -9,10 +9,13 @@ import zipfile
 import numpy as np
 import pytest
 from playwright.sync_api import expect
-from web_browser import go_to, take, view_of, wait_until
+from web_browser import go_to, take, view_of, wait_until, wait_until_told
 from web_controls import assert_all_named, controls_of
 from web_pictures import AXIAL, bluish, brightness, picture
 from web_review import accepted_in, reject, rows_of, state_of, wait_for_state
+
+from CMBSegmentationLib.vocabulary.actions import PAGE
+from CMBSegmentationLib.vocabulary.keys import Keys
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("chromium")]
 
@@ -38,6 +41,7 @@ def test_a_reader_goes_through_by_keys(reading):
     page.keyboard.press("a")
     wait_for_state(page, ids[0], "accepted")
     page.locator(f".cmb-current[data-lesion='{ids[1]}']").wait_for()  # on to the next by itself
+    page.keyboard.press("r")
     page.keyboard.press("1")
     wait_for_state(page, ids[1], "rejected")
     page.keyboard.press("u")
@@ -49,6 +53,130 @@ def test_a_reader_goes_through_by_keys(reading):
     page.locator(f".cmb-current[data-lesion='{ids[2]}']").wait_for()
     page.keyboard.press("Control+y")
     wait_for_state(page, ids[2], "uncertain")
+
+
+def test_a_number_answers_only_while_it_is_asked_for(reading):
+    page, ids = reading, rows_of(reading)
+    page.keyboard.press("n")
+    for key in "1234567":
+        page.keyboard.press(key)
+    page.keyboard.press("r")
+    question = page.get_by_role("group", name="What is it?")
+    question.wait_for()
+    page.keyboard.press("Escape")
+    question.wait_for(state="hidden")
+    assert [state_of(page, one) for one in ids] == ["to read"] * len(ids)
+    page.keyboard.press("r")
+    page.keyboard.press("3")
+    wait_for_state(page, ids[0], "rejected")
+    page.keyboard.press("1")  # of the next one nobody has asked
+    page.locator(f".cmb-current[data-lesion='{ids[1]}']").wait_for()
+    page.keyboard.press("p")
+    page.locator(".cmb-why", has_text="rejected by reader: cavernoma").wait_for()
+    assert [state_of(page, one) for one in ids[1:]] == ["to read"] * (len(ids) - 1)
+
+
+def test_what_the_detector_found_is_not_deleted(reading):
+    page, ids = reading, rows_of(reading)
+    page.keyboard.press("n")
+    page.keyboard.press("Delete")
+    wait_until_told(page, f"CMB {ids[0]} was found by the detector", "Reject it")
+    assert rows_of(page) == ids
+
+
+def test_a_chosen_region_is_not_changed_by_the_next_key(reading):
+    """Place and side are given before a verdict."""
+    page, ids = reading, rows_of(reading)
+    for lesion in ids[:2]:
+        page.keyboard.press("n")
+        page.locator(f".cmb-current[data-lesion='{lesion}']").wait_for()
+    region = page.get_by_label("Region of the lesion")
+    region.focus()
+    region.select_option("brainstem")
+    page.locator(f"[data-lesion='{ids[1]}']").get_by_text("brainstem").wait_for()
+    page.keyboard.press("p")  # previous, and not parietal
+    page.locator(f".cmb-current[data-lesion='{ids[0]}']").wait_for()
+    page.locator(f"[data-lesion='{ids[1]}']").get_by_text("brainstem").wait_for()
+    assert state_of(page, ids[1]) == "to read"
+
+
+def test_a_list_gives_the_focus_back_after_a_choice_with_the_mouse(reading):
+    page = reading
+    page.keyboard.press("n")
+    region = page.get_by_label("Region of the lesion")
+    region.dispatch_event("pointerdown")
+    region.focus()
+    region.select_option("brainstem")
+    expect(region).not_to_be_focused()
+
+
+def test_a_list_shows_what_is_true_when_the_choice_is_refused(reading):
+    page = reading
+    page.keyboard.press("n")
+    region = page.get_by_label("Region of the lesion")
+    region.wait_for()
+    was = region.input_value()
+    region.evaluate("list => list.add(new Option('moon', 'moon'))")
+    region.select_option("moon")
+    page.get_by_role("alert").get_by_text("There is no region 'moon'.").wait_for()
+    region.select_option("moon")  # the message says so already: nothing else in the page changes
+    expect(region).to_have_value(was)
+    wait_until_told(page, "There is no region 'moon'.")
+
+
+def test_no_key_acts_behind_an_open_dialog(reading):
+    page, ids = reading, rows_of(reading)
+    page.keyboard.press("n")
+    page.locator(f".cmb-current[data-lesion='{ids[0]}']").wait_for()
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Help").wait_for()
+    for key in ("a", "n", "r", "1", "Delete", "b", "h"):
+        page.keyboard.press(key)
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Help").wait_for(state="hidden")
+    page.get_by_role("button", name="Export").click()
+    page.get_by_text("Close this session").wait_for()
+    page.keyboard.press("a")
+    page.keyboard.press("Escape")
+    page.get_by_text("Close this session").wait_for(state="hidden")
+    crosshair = page.get_by_role("button", name="Crosshair", exact=True)
+    was = crosshair.get_attribute("aria-pressed")
+    page.keyboard.press("c")  # comes after all the others
+    expect(crosshair).not_to_have_attribute("aria-pressed", was)
+    crosshair.click()
+    assert state_of(page, ids[0]) == "to read"
+    expect(page.locator(f".cmb-current[data-lesion='{ids[0]}']")).to_have_count(1)
+    expect(page.get_by_role("tab", name="Read")).to_have_attribute("aria-selected", "true")
+
+
+def test_the_help_shows_every_key(reading):
+    page = reading
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Help").wait_for()
+    shown = page.locator(".cmb-help .cmb-key").all_inner_texts()
+    assert sorted(shown) == sorted(Keys(PAGE).in_words().values())
+
+
+def test_a_key_is_changed_in_the_help_and_kept_in_the_browser(reading, server):
+    page, (first, *_) = reading, rows_of(reading)
+    page.keyboard.press("?")
+    accept = page.get_by_role("button", name="accept: a definite microbleed")
+    accept.click()
+    page.keyboard.press("n")
+    wait_until_told(page, "N is taken")
+    accept.click()
+    page.keyboard.press("k")
+    expect(accept).to_have_text("K")
+    go_to(page, server)
+    page.locator(f"[data-lesion='{first}']").click()
+    page.keyboard.press("a")
+    page.keyboard.press("k")
+    wait_for_state(page, first, "accepted")
+    expect(page.get_by_role("button", name="Accept", exact=True)).to_have_attribute("title", "Accept (K)")
+    page.keyboard.press("?")
+    page.get_by_role("button", name="Reset keys").click()
+    expect(accept).to_have_text("A")
+    wait_until(page, lambda: page.evaluate("() => localStorage.getItem('cmb_keys')") == "{}")
 
 
 def test_a_verdict_stays_while_the_threshold_moves(reading):
@@ -160,7 +288,8 @@ def test_every_control_has_a_name(reading):
     assert names["Read"] >= {"Axial view", "Axial slice position in mm", "Threshold, probability", "Merge CMB 1"}
     assert names["Scribble"] >= {"Paint", "Brush diameter, mm", "Reader", "Type of mimic 1", "What was found at 1"}
     assert names["Export"] >= {"Results", "Report", "Report as PDF", "Scene", "Compare with an earlier scan"}
-    assert names["Help"] - names["Scribble"] == {"CLOSE"}  # as it is written there
+    own = {one for one in names["Help"] - names["Scribble"] if not one.endswith("change the key")}
+    assert own == {"CLOSE", "RESET KEYS"}  # as it is written there
     assert min(len(seen["Read"]), len(seen["Scribble"])) >= 50  # all that there were when this was written
 
 
@@ -186,12 +315,7 @@ def test_a_scribble_grows_and_is_accepted_as_a_lesion(reading):
     page.keyboard.press("f")
     page.keyboard.press("b")
     page.get_by_role("button", name="Paint", pressed=True).wait_for()
-    box = view_of(page, AXIAL)
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.57
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + 2, y + 1, steps=3)
-    page.mouse.up()
+    scribble(page)
     page.keyboard.press("g")
     grown = page.get_by_role("list", name="Grown microbleeds")
     grown.get_by_text("CMB 1").wait_for()
@@ -201,10 +325,46 @@ def test_a_scribble_grows_and_is_accepted_as_a_lesion(reading):
     page.get_by_label("Suspected cause").select_option("other")
     page.get_by_label("Which cause").wait_for()
     assert_all_named(controls_of(page))
+    for _ in ("cause", "location"):
+        page.keyboard.press("Control+z")
+    grown.get_by_text("thalamus").wait_for(state="detached")
+    for _ in ("location", "cause"):
+        page.keyboard.press("Control+y")
+    grown.get_by_text("thalamus").wait_for()
+    page.get_by_label("Which cause").wait_for()
     page.get_by_role("button", name="Accept as lesion").click()
     grown.get_by_text("accepted", exact=True).wait_for()
     page.get_by_role("tab", name="Read").click()
     page.wait_for_function("n => document.querySelectorAll('[data-lesion]').length === n", arg=count + 1)
+
+
+def test_enter_after_a_click_on_grow_accepts(reading):
+    page = reading
+    page.get_by_role("tab", name="Scribble").click()
+    page.keyboard.press("f")
+    page.keyboard.press("b")
+    page.get_by_role("button", name="Paint", pressed=True).wait_for()
+    scribble(page)
+    page.get_by_role("button", name="Grow", exact=True).click()
+    grown = page.get_by_role("list", name="Grown microbleeds")
+    grown.get_by_text("not accepted yet").wait_for()
+    page.keyboard.press("Enter")
+    grown.get_by_text("accepted", exact=True).wait_for()
+
+
+def test_keys_of_the_list_do_nothing_in_scribble(reading):
+    """Nobody sees the list then."""
+    page, ids = reading, rows_of(reading)
+    page.locator(f"[data-lesion='{ids[0]}']").click()
+    page.locator(f".cmb-current[data-lesion='{ids[0]}']").wait_for()
+    page.get_by_role("tab", name="Scribble").click()
+    for key in ("a", "r", "1", "n", "Delete", "Control+z"):
+        page.keyboard.press(key)
+    page.get_by_role("tab", name="Read").click()
+    page.keyboard.press("u")
+    wait_for_state(page, ids[0], "uncertain")
+    assert [state_of(page, one) for one in ids[1:]] == ["to read"] * (len(ids) - 1)
+    assert not page.get_by_role("alert").is_visible()
 
 
 def test_findings_and_quality_are_said_and_taken_home(reading):
@@ -233,6 +393,16 @@ def test_findings_and_quality_are_said_and_taken_home(reading):
     assert (mimic["type"], mimic["side"]) == ("basal-ganglia calcification", "left")
     assert finding["text"] == "old infarct"
     assert mimic["r_mm"] > finding["r_mm"]  # the patient's right is on the left of the view
+
+
+def scribble(page):
+    """Paint a few voxels in the axial view."""
+    box = view_of(page, AXIAL)
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.57
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 2, y + 1, steps=3)
+    page.mouse.up()
 
 
 def place(page, kind, across):

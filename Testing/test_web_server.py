@@ -33,6 +33,7 @@ def test_after_a_crash_of_the_server_the_review_goes_on(browser, asked_hosts, re
     lesion = rows_of(page)[0]
     page.keyboard.press("n")
     page.keyboard.press("r")
+    page.keyboard.press("Enter")
     wait_for_state(page, lesion, "rejected")
     review = server.folder(KEY) / "review"
     wait_until(page, lambda: any('"rejected"' in one.read_text() for one in review.glob("*_review.json")))

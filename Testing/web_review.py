@@ -124,4 +124,5 @@ def reject(page: Page, lesion: int) -> None:
     """Reject a lesion with the mouse."""
     page.locator(f"[data-lesion='{lesion}']").click()
     page.get_by_role("button", name="Reject", exact=True).click()
+    page.get_by_role("group", name="What is it?").get_by_role("button", name="not said").click()
     wait_for_state(page, lesion, "rejected")

@@ -313,6 +313,16 @@ def test_only_an_added_lesion_is_deleted_and_comes_back_at_no_threshold(a_sessio
     assert states(a_session)[number] == "accepted"
 
 
+def test_a_candidate_under_a_deleted_lesion_is_listed_again(a_session):
+    a_session.show_dropped(True)
+    (dropped,) = [one for one in a_session.lesions if one.state == "dropped"]
+    k, j, i = UNSEEN
+    added = a_session.add_at(ras_of(k, j, i))
+    assert dropped.id not in states(a_session)  # the added one is there instead
+    assert a_session.delete(added.id)
+    assert states(a_session)[dropped.id] == "dropped"
+
+
 def test_what_the_detector_found_is_not_deleted_without_trace(a_session):
     before = states(a_session)
     assert a_session.delete(2) is None
@@ -320,6 +330,7 @@ def test_what_the_detector_found_is_not_deleted_without_trace(a_session):
     assert states(a_session) == before
     joined = a_session.merge([1, 2])
     assert a_session.delete(joined.id) is None
+    assert "merged" in last(a_session).message
 
 
 def test_a_jump_centres_the_views_at_a_fixed_field_of_view(a_session, a_scene):
@@ -374,6 +385,73 @@ def test_regions_make_counts_and_a_pattern(a_session):
     assert "left frontal 1/0" in a_session.text
     assert "1 detected lesion not read yet" in a_session.text
     assert a_session.set_place("moon", "left", lesion_id=1) is None
+
+
+def test_place_and_side_are_given_before_a_verdict(a_session, a_scan, a_scene, tmp_path):
+    a_session.set_place("brainstem", "left", lesion_id=2)
+    assert place_of(a_session, 2) == ("brainstem", "left")
+    assert states(a_session)[2] == "unreviewed"
+    a_session.set_threshold(0.95)  # no verdict: it follows the threshold
+    assert 2 not in [one.id for one in a_session.lesions]
+    a_session.set_threshold(0.5)
+    assert place_of(a_session, 2) == ("brainstem", "left")
+    a_session.decide("accepted", lesion_id=2)
+    a_session.take_back(2)
+    assert place_of(a_session, 2) == ("brainstem", "left")
+    a_session.save()
+    again = ReviewSession(a_scene)
+    again.set_reading(folder=str(tmp_path))
+    again.set_parameters(scan_node_id=a_scan.GetID())
+    assert place_of(again, 2) == ("brainstem", "left")
+    again.close()
+    for _ in range(3):
+        a_session.undo()
+    assert place_of(a_session, 2) != ("brainstem", "left")
+
+
+def place_of(session, number):
+    lesion = session.review.find(number).lesion
+    return lesion.region, lesion.side
+
+
+# the question
+
+
+def test_a_rejection_asks_what_it_is_and_takes_one_answer(a_session):
+    heard = []
+    a_session.question.changed.connect(heard.append)
+    assert a_session.answer("vessel") is None  # nobody has asked
+    a_session.select(1)
+    a_session.ask()
+    assert states(a_session)[1] == "unreviewed"
+    a_session.answer("vessel")
+    assert states(a_session)[1] == "rejected"
+    assert a_session.answer("other") is None  # it was about lesion 1; now lesion 2 is looked at
+    assert states(a_session)[2] == "unreviewed"
+    assert heard == [True, False]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda session: session.next(),
+        lambda session: session.decide("accepted", advance=False),
+        lambda session: session.set_place("frontal", "left"),
+        lambda session: session.merge([1, 2]),
+    ],
+    ids=["next", "accept", "place", "merge"],
+)
+def test_the_question_closes_with_any_other_step(a_session, step):
+    a_session.select(1)
+    a_session.ask()
+    step(a_session)
+    assert not a_session.question.is_open
+
+
+def test_without_a_lesion_nothing_is_asked(a_session):
+    assert a_session.ask() is None
+    assert "No lesion is chosen" in last(a_session).message
+    assert not a_session.question.is_open
 
 
 def test_the_exported_list_is_what_was_decided(a_session, tmp_path):

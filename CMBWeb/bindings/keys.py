@@ -1,63 +1,146 @@
-"""One key an action, the same as on the desktop; the browser tells which was pressed outside text fields."""
+"""The keys of the page: what each does, which the reader has changed, and where they act."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from CMBSegmentationLib.review import ACCEPTED, MIMICS, REJECTED, UNCERTAIN
+from CMBSegmentationLib.review import ACCEPTED, MIMICS, UNCERTAIN
+from CMBSegmentationLib.vocabulary.actions import PAGE, QUESTION, READ, SCRIBBLE, mimic_action
+from CMBSegmentationLib.vocabulary.keys import Keys
 
 from .scribbling import ERASE, PAINT, SCRIBBLE_PANEL
 
 if TYPE_CHECKING:
     from ..page.page_session import PageSession
 
+HELP = "help"
 
-def actions(desk: PageSession) -> dict[str, Callable[[], object]]:
-    """Give the action of each key, as the browser names keys."""
-    state, views, reviewing, scribbling = desk.state, desk.views, desk.reviewing, desk.scribbling
+
+class PageKeys:
+    """Does what a key stands for, in the tab that is shown.
+
+    The browser tells which key was pressed outside text fields, and keeps what the reader has changed.
+
+    Parameters
+    ----------
+    desk : PageSession
+    """
+
+    def __init__(self, desk: PageSession) -> None:
+        self._desk, self.state = desk, desk.state
+        anywhere = _anywhere(desk)
+        self._reading, self._scribbling = anywhere | _while_reading(desk), anywhere | _while_scribbling(desk)
+        self._take(Keys(PAGE))
+        desk.server.trigger("key")(self.press)
+        desk.server.trigger("keys_kept")(self.take_kept)
+        desk.server.trigger("set_key")(self.change)
+        desk.server.trigger("reset_keys")(self.reset)
+
+    def press(self, key: str, panel: str) -> None:
+        """Do what a key stands for; behind a dialog nothing but the help's own key acts.
+
+        Parameters
+        ----------
+        key : str
+            In Qt's words.
+        panel : str
+            The tab that the browser showed when it was pressed: it is ahead of the state here.
+        """
+        is_scribbling = panel == SCRIBBLE_PANEL
+        asks = self._desk.reviewing.session.question.is_open
+        places = [SCRIBBLE] if is_scribbling else [QUESTION, READ] if asks else [READ]
+        found = (self._keys.action(key, place) for place in places)
+        action = next((one for one in found if one is not None), None)
+        if action is None:
+            return
+        state = self.state
+        if action.name != HELP and (not state.has_scan or state.help_shown or state.series_shown):
+            return
+        try:
+            (self._scribbling if is_scribbling else self._reading)[action.name]()
+        except Exception as error:
+            self._desk.tell_error(error)
+
+    def take_kept(self, changed: Mapping[str, str]) -> None:
+        """Take the keys that the browser has kept; those that do not fit are left out."""
+        self._take(Keys.kept(PAGE, changed))
+
+    def change(self, name: str, key: str) -> dict[str, str]:
+        """Give an action another key, and give all changes to keep; one that is refused is told."""
+        try:
+            self._take(self._keys.with_key(name, key))
+        except Exception as error:
+            self._desk.tell_error(error)
+        return self._keys.changed
+
+    def reset(self) -> dict[str, str]:
+        """Use the keys of the table again."""
+        self._take(Keys(PAGE))
+        return self._keys.changed
+
+    def _take(self, keys: Keys) -> None:
+        self._keys = keys
+        self.state.update({"keys": keys.in_words(), "keys_heard": [keys.of(one.name) for one in keys.actions]})
+
+
+def _anywhere(desk: PageSession) -> dict[str, Callable[[], object]]:
+    """Give what each action does that is the same in both tabs, by its name."""
+    state = desk.state
 
     def toggle(name: str) -> Callable[[], None]:
         return lambda: setattr(state, name, not state[name])
 
-    def in_scribbling(action: Callable[[], object]) -> Callable[[], object]:
+    def take_brush(brush: str) -> Callable[[], None]:
         def act() -> None:
             state.panel = SCRIBBLE_PANEL
-            action()
+            desk.scribbling.choose_brush(brush)
 
         return act
 
-    def undo() -> None:
-        scribbling.undo() if state.panel == SCRIBBLE_PANEL else reviewing.undo()
-
     return {
-        "?": toggle("help_shown"),
-        "n": lambda: reviewing.step(1),
-        "p": lambda: reviewing.step(-1),
-        "ArrowDown": lambda: reviewing.step(1),
-        "ArrowUp": lambda: reviewing.step(-1),
-        "a": lambda: reviewing.decide(ACCEPTED),
-        "r": lambda: reviewing.decide(REJECTED),
-        "u": lambda: reviewing.decide(UNCERTAIN),
-        **{str(number): _called(reviewing.reject_as, number) for number in range(1, len(MIMICS) + 1)},
-        "z": reviewing.zoom,
-        "i": reviewing.add_here,
-        "Delete": reviewing.delete,
-        "h": toggle("outlines"),
-        "c": toggle("crosshair"),
-        "f": views.reset,
-        "b": in_scribbling(lambda: scribbling.choose_brush(PAINT)),
-        "e": in_scribbling(lambda: scribbling.choose_brush(ERASE)),
-        "g": in_scribbling(scribbling.grow),
-        "m": in_scribbling(lambda: scribbling.place("mimics")),
-        "o": in_scribbling(lambda: scribbling.place("findings")),
-        "Enter": lambda: scribbling.accept() if state.panel == SCRIBBLE_PANEL else None,
-        "[": lambda: scribbling.step_tolerance(-1),
-        "]": lambda: scribbling.step_tolerance(1),
-        "Ctrl+z": undo,
-        "Ctrl+y": reviewing.redo,
+        "brush": take_brush(PAINT),
+        "eraser": take_brush(ERASE),
+        "crosshair": toggle("crosshair"),
+        "outlines": toggle("outlines"),
+        "fit": desk.views.reset,
+        HELP: toggle("help_shown"),
     }
 
 
-def _called(action: Callable[[int], object], number: int) -> Callable[[], object]:
-    return lambda: action(number)
+def _while_reading(desk: PageSession) -> dict[str, Callable[[], object]]:
+    reviewing = desk.reviewing
+
+    def answer(mimic: str) -> Callable[[], object]:
+        return lambda: reviewing.answer(mimic)
+
+    return {
+        "next": lambda: reviewing.step(1),
+        "previous": lambda: reviewing.step(-1),
+        "accept": lambda: reviewing.decide(ACCEPTED),
+        "uncertain": lambda: reviewing.decide(UNCERTAIN),
+        "reject": reviewing.ask,
+        "add": reviewing.add_here,
+        "zoom": reviewing.zoom,
+        **{mimic_action(number): answer(mimic) for number, mimic in enumerate(MIMICS, start=1)},
+        "no_mimic": answer(""),
+        "close_question": reviewing.close_question,
+        "undo": reviewing.undo,
+        "redo": reviewing.redo,
+        "delete": reviewing.delete,
+    }
+
+
+def _while_scribbling(desk: PageSession) -> dict[str, Callable[[], object]]:
+    scribbling = desk.scribbling
+    return {
+        "grow": scribbling.grow,
+        "accept_grown": scribbling.accept,
+        "lower_tolerance": lambda: scribbling.step_tolerance(-1),
+        "raise_tolerance": lambda: scribbling.step_tolerance(1),
+        "mark_mimic": lambda: scribbling.place("mimics"),
+        "mark_finding": lambda: scribbling.place("findings"),
+        "undo": scribbling.undo,
+        "redo": scribbling.redo,
+        "delete": scribbling.remove_chosen,
+    }

@@ -10,7 +10,7 @@ import slicer
 from CMBScribbleGrowLib.growing.from_point import grower
 from CMBSegmentationLib.errors import MachineError
 from CMBSegmentationLib.results.counts import UNKNOWN_REGION
-from CMBSegmentationLib.review import MIMICS, REJECTED, ReviewedLesion
+from CMBSegmentationLib.review import ReviewedLesion
 from CMBSegmentationLib.scene import ResultNodes
 from CMBSegmentationLib.session import Notice, ReviewParameters, ReviewSession, State, Status
 from CMBSegmentationLib.vocabulary.verdicts import BELOW
@@ -46,6 +46,7 @@ class Reviewing:
         session.reading_changed.connect(self._show_reading)
         session.noticed.connect(self._show_notice)
         session.results_changed.connect(self._show_results)
+        session.question.changed.connect(lambda is_open: self.state.update({"asking": is_open}))
         self.state.update(
             {
                 "detecting": False,
@@ -61,6 +62,7 @@ class Reviewing:
                 "sort_by": "id",
                 "sort_down": False,
                 "current": None,
+                "asking": False,
                 "chosen": {},
                 "threshold": 0.3,
                 "points": {},
@@ -82,6 +84,7 @@ class Reviewing:
         self.state.change("threshold")(self._take_threshold)
         self.state.change("slab_mm", "in_3d", "filled")(self._take_looks)
         self.state.change("outlines")(self._take_outlines)
+        self.state.change("panel")(self._leave_question)
 
     # the scan and its detection
 
@@ -135,13 +138,21 @@ class Reviewing:
         """Look at a lesion."""
         self.session.select(lesion_id)
 
-    def decide(self, decision: str, mimic: str = "") -> None:
+    def decide(self, decision: str) -> None:
         """Give a verdict on the lesion that is looked at."""
-        self.session.decide(decision, mimic)
+        self.session.decide(decision)
 
-    def reject_as(self, number: int) -> None:
-        """Reject the lesion as the mimic of that number, from 1."""
-        self.decide(REJECTED, MIMICS[number - 1])
+    def ask(self) -> None:
+        """Ask what the lesion is, which is to be rejected."""
+        self.session.ask()
+
+    def answer(self, mimic: str) -> None:
+        """Reject the lesion that is asked about; empty leaves open what it is."""
+        self.session.answer(mimic)
+
+    def close_question(self) -> None:
+        """Ask no more."""
+        self.session.question.close()
 
     def set_place(self, region: str, side: str) -> None:
         """Say where the lesion lies."""
@@ -230,6 +241,9 @@ class Reviewing:
 
     def _take_looks(self, slab_mm: float, in_3d: bool, filled: bool, **_: Any) -> None:
         self.session.set_reading(slab_mm=float(slab_mm) or None, in_3d=in_3d, filled=filled)
+
+    def _leave_question(self, **_: Any) -> None:
+        self.session.question.close()
 
     def _take_outlines(self, **_: Any) -> None:
         self._show_results(self.session.results)

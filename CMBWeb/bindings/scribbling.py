@@ -66,6 +66,7 @@ class Scribbling:
                 "series": {},
                 "curve": growth_figure(None),
                 "can_grow_undo": False,
+                "can_grow_redo": False,
                 "placing": "",
             }
         )
@@ -207,6 +208,11 @@ class Scribbling:
         self.put_down_quietly()
         self.session.undo()
 
+    def redo(self) -> None:
+        """Go forward by one step that was undone."""
+        self.put_down_quietly()
+        self.session.redo()
+
     def select(self, lesion_id: int) -> None:
         """Choose a grown lesion, and look at it."""
         self.session.select(lesion_id)
@@ -296,11 +302,15 @@ class Scribbling:
         self._desk.app.markups_logic.place_node(getattr(study.nodes, kind))
         self.state.placing = kind
 
-    def remove(self, kind: str, record_id: int) -> None:
+    def remove(self, kind: str, record_id: int | None) -> None:
         """Take a record out; undo brings it back."""
         record = self._record(kind, record_id)
         if record is not None:
             self.session.remove(record)
+
+    def remove_chosen(self) -> None:
+        """Take the chosen grown lesion out; undo brings it back."""
+        self.remove("microbleeds", self.state.grown_chosen)
 
     def _record(self, kind: str, record_id: int | None) -> Any:
         annotation = self.session.annotation
@@ -329,6 +339,7 @@ class Scribbling:
                 "grow_failed": status.state is State.FAILED,
                 "grow_notes": list(status.notes),
                 "can_grow_undo": self.session.can_undo,
+                "can_grow_redo": self.session.can_redo,
             }
         )
 
@@ -353,6 +364,7 @@ class Scribbling:
                 "assessment": asdict(said) if said else {},
                 "series": asdict(series) if series else {},
                 "can_grow_undo": self.session.can_undo,
+                "can_grow_redo": self.session.can_redo,
             }
         )
         self._show_answers()

@@ -21,7 +21,7 @@ from CMBSegmentationLib.reading.dicom.series import SeriesChoiceError
 from CMBSegmentationLib.scene import load_results
 
 from ..bindings.exporting import compare, export
-from ..bindings.keys import actions
+from ..bindings.keys import PageKeys
 from ..bindings.reviewing import Reviewing
 from ..bindings.scans import OpenedScan, add_scan, read_in
 from ..bindings.scenes import check_apart, clear, open_scene
@@ -78,8 +78,7 @@ class PageSession:
         self.kept = KeptResults(self.review_folder, lambda: queue_folder(self._own_folder()))
         self.reviewing = Reviewing(self, self.kept)
         self.scribbling = Scribbling(self)
-        self._keys = actions(self)
-        server.trigger("key")(self.press)
+        self.keys = PageKeys(self)
         server.controller.on_server_ready.add_task(self._poll)
 
     # the beginning and the end
@@ -128,16 +127,6 @@ class PageSession:
         if known.unforeseen:
             log.error("unforeseen", exc_info=error)
         self.tell(known.message, known.hint, "error")
-
-    def press(self, key: str) -> None:
-        """Do what a key stands for."""
-        action = self._keys.get(key)
-        if action is None or (not self.state.has_scan and key != "?"):
-            return
-        try:
-            action()
-        except Exception as error:
-            self.tell_error(error)
 
     # scans
 

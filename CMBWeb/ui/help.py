@@ -5,40 +5,57 @@ from __future__ import annotations
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
+from CMBSegmentationLib.vocabulary.actions import ACTIONS, BOTH, PAGE, PLACES, Action
+
 from .aria import role
 
-KEYS = (
-    ("Read", (("N", "next lesion"), ("P", "previous lesion"), ("A", "accept"), ("R", "reject"), ("U", "uncertain"),
-              ("Ctrl+Z", "undo"), ("Z", "zoom to the lesion, or back"), ("Delete", "delete an added lesion"))),
-    ("Scribble", (("B", "brush"), ("E", "eraser"), ("G", "grow"), ("Enter", "accept as lesion"),
-                  ("[ and ]", "lower, raise the tolerance"), ("M", "mark a mimic"),
-                  ("O", "mark another finding"))),
-    ("Picture", (("Wheel", "scroll slices"), ("Drag", "grey window"), ("Right drag", "zoom"), ("Middle drag", "pan"),
-                 ("Shift+move", "move the other views along"), ("C", "crosshair"), ("F", "fit to the scan"),
-                 ("H", "hide or show outlines"))),
-    ("Page", (("?", "this help"), ("Esc", "close it"))),
-)  # fmt: skip
+MOUSE = (("Wheel", "scroll slices"), ("Drag", "grey window"), ("Right drag", "zoom"), ("Middle drag", "pan"),
+         ("Shift+move", "move the other views along"))  # fmt: skip
 
 
 def build_help() -> None:
     """Build the help."""
-    with v3.VDialog(v_model=("help_shown",), max_width=860), v3.VCard(classes="cmb-help", **role("dialog", "Help")):
+    with v3.VDialog(v_model=("help_shown",), max_width=1080), v3.VCard(classes="cmb-help", **role("dialog", "Help")):
         with html.Div(classes="cmb-row"):
             html.H2("Keys and mouse")
             v3.VSpacer()
+            v3.VBtn("Reset keys", click="window.cmb.resetKeys()", variant="text")
             v3.VBtn("Close", click="help_shown = false", variant="text")
+        html.P("Click a key to change it. Keys act while you neither type nor have a dialog open.", classes="cmb-quiet")
         with html.Div(classes="cmb-keys"):
-            for group, keys in KEYS:
+            for title, actions in _groups():
                 with html.Div():
-                    html.H3(group)
+                    html.H3(title)
                     with html.Dl():
-                        for key, what in keys:
-                            with html.Dt():
-                                html.Kbd(key)
-                            html.Dd(what)
+                        for action in actions:
+                            _key(action)
+            with html.Div():
+                html.H3("Mouse in a view")
+                with html.Dl():
+                    for gesture, says in MOUSE:
+                        with html.Dt():
+                            html.Kbd(gesture)
+                        html.Dd(says)
         html.P(
             "Probability is the detector's own, not calibrated on patients. Contrast is the signal loss against the "
             "tissue around: 0 none, 1 black. Ø is the diameter of the sphere of equal volume. Positions are patient "
             "RAS, in mm.",
             classes="cmb-quiet",
         )
+
+
+def _groups() -> list[tuple[str, list[Action]]]:
+    own = [one for one in ACTIONS if PAGE in one.front_ends]
+    groups = [(title, [one for one in own if one.places == (place,)]) for place, title in PLACES.items()]
+    return [*groups, ("Reading and scribbling", [one for one in own if one.places == BOTH])]
+
+
+def _key(action: Action) -> None:
+    with html.Dt():
+        html.Button(
+            f"{{{{ keys.{action.name} }}}}",
+            click=f"window.cmb.changeKey('{action.name}', $event.currentTarget)",
+            classes="cmb-key",
+            raw_attrs=[f":aria-label=\"keys.{action.name} + ', {action.says}: change the key'\""],
+        )
+    html.Dd(action.says)

@@ -7,6 +7,7 @@ from trame.widgets import vuetify3 as v3
 
 from ..page.page_session import PageSession
 from .aria import named, role
+from .key_titles import titled
 
 SLABS_MM = (0, 4, 8, 12, 16, 20)
 
@@ -49,7 +50,7 @@ def build_picture_tools(desk: PageSession) -> None:
             variant=("crosshair ? 'tonal' : 'text'",),
             size="small",
             prepend_icon="mdi-crosshairs",
-            title="Crosshair (C); Shift and move to place it",
+            title=titled("Crosshair: Shift and move to place it", "crosshair"),
             **named("Crosshair", aria_pressed="crosshair"),
         )
         v3.VBtn(
@@ -58,7 +59,7 @@ def build_picture_tools(desk: PageSession) -> None:
             variant=("outlines ? 'tonal' : 'text'",),
             size="small",
             prepend_icon="mdi-vector-circle",
-            title="Show the lesions' outlines (H)",
+            title=titled("Show the outlines of the lesions", "outlines"),
             **named("Outlines", aria_pressed="outlines"),
         )
         v3.VSpacer()
@@ -68,5 +69,5 @@ def build_picture_tools(desk: PageSession) -> None:
             variant="text",
             size="small",
             prepend_icon="mdi-fit-to-page-outline",
-            title="Fit all views to the scan (F)",
+            title=titled("Fit all views to the scan", "fit"),
         )

@@ -6,6 +6,7 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
 from CMBSegmentationLib.review import ACCEPTED, MIMICS, REJECTED, UNCERTAIN
+from CMBSegmentationLib.vocabulary.actions import mimic_action
 from CMBSegmentationLib.vocabulary.regions import REGIONS, SIDES
 from CMBSegmentationLib.vocabulary.verdicts import BELOW, UNREVIEWED
 
@@ -13,6 +14,7 @@ from ..bindings.lesion_rows import ALL, LISTED
 from ..bindings.reviewing import Reviewing
 from ..page.page_session import PageSession
 from .aria import named, role
+from .key_titles import titled
 from .lesion_table import build_lesion_table
 
 FILTERS = (  # name, label, what it shows
@@ -25,9 +27,9 @@ FILTERS = (  # name, label, what it shows
     (ALL, "All", "Everything that was found"),
 )
 VERDICTS = (
-    (ACCEPTED, "Accept", "A", "mdi-check", "success"),
-    (REJECTED, "Reject", "R", "mdi-close", "error"),
-    (UNCERTAIN, "Uncertain", "U", "mdi-help", "warning"),
+    (ACCEPTED, "Accept", "accept", "mdi-check", "success"),
+    (REJECTED, "Reject", "reject", "mdi-close", "error"),
+    (UNCERTAIN, "Uncertain", "uncertain", "mdi-help", "warning"),
 )
 
 
@@ -38,7 +40,8 @@ def build_review_panel(desk: PageSession) -> None:
     with html.Div(classes="cmb-teach cmb-quiet", v_if="!searched && !detecting"):
         html.P(
             "The detector searches the whole brain and lists what may be a microbleed, the most probable first. "
-            "Nothing counts until you have read it: N goes to the next, A accepts, R rejects, U leaves it uncertain."
+            "Nothing counts until you have read it: {{ keys.next }} goes to the next, {{ keys.accept }} accepts, "
+            "{{ keys.reject }} rejects, {{ keys.uncertain }} leaves it uncertain."
         )
         html.P("It was trained on simulated scans only. Expect it to miss some, and to list vessels.", classes="mt-3")
     with html.Div(classes="cmb-read", v_if="searched"):
@@ -66,8 +69,8 @@ def _detect(bound: Reviewing) -> None:
             html.P("{{ note }}", v_for="note in detect_notes", key="note")
         v3.VSpacer()
         for icon, what, key, click, can in (
-            ("mdi-undo", "Undo", "Ctrl+Z", bound.undo, "can_undo"),
-            ("mdi-redo", "Redo", "Ctrl+Y", bound.redo, "can_redo"),
+            ("mdi-undo", "Undo", "undo", bound.undo, "can_undo"),
+            ("mdi-redo", "Redo", "redo", bound.redo, "can_redo"),
         ):
             v3.VBtn(
                 icon=icon,
@@ -76,7 +79,7 @@ def _detect(bound: Reviewing) -> None:
                 variant="text",
                 disabled=(f"!{can}",),
                 v_if="searched",
-                title=f"{what} ({key})",
+                title=titled(what, key),
                 **named(what),
             )
     with html.Div(classes="cmb-detecting", v_if="detecting", **role("status")):
@@ -167,7 +170,7 @@ def _verdict(bound: Reviewing) -> None:
                 click=(bound.step, "[-1]"),
                 size="small",
                 variant="tonal",
-                title="Previous (P)",
+                title=titled("Previous", "previous"),
                 **named("Previous lesion"),
             )
             v3.VBtn(
@@ -175,22 +178,23 @@ def _verdict(bound: Reviewing) -> None:
                 click=(bound.step, "[1]"),
                 size="small",
                 variant="tonal",
-                title="Next (N)",
+                title=titled("Next", "next"),
                 **named("Next lesion"),
             )
             for decision, label, key, icon, colour in VERDICTS:
                 v3.VBtn(
                     label,
                     prepend_icon=icon,
-                    click=(bound.decide, f"['{decision}']"),
+                    click=bound.ask if decision == REJECTED else (bound.decide, f"['{decision}']"),
                     disabled=("current === null",),
                     variant=(f"chosen.state === '{decision}' ? 'flat' : 'tonal'",),
                     color=colour,
                     classes="cmb-decide",
-                    title=f"{label} ({key})",
+                    title=titled(label, key),
                     **named(label, aria_pressed=f"chosen.state === '{decision}'"),
                 )
-        with html.Div(classes="cmb-chosen-facts", v_if="current !== null"):
+        _question(bound)
+        with html.Div(classes="cmb-chosen-facts", v_if="current !== null && !asking"):
             html.Div(
                 "CMB {{ chosen.id }} · Ø {{ chosen.diameter_mm }} mm · {{ chosen.volume_mm3 }} mm³ · "
                 "{{ chosen.elongation }} times as long as wide",
@@ -203,14 +207,6 @@ def _verdict(bound: Reviewing) -> None:
             )
             html.Div("{{ chosen.why }}", v_if="chosen.why", classes="cmb-why")
             with html.Div(classes="cmb-row cmb-tight"):
-                with html.Select(
-                    change=(bound.decide, f"['{REJECTED}', $event.target.value]"),
-                    title="Reject it as this mimic (1–7)",
-                    **named("Mimic", value="chosen.mimic"),
-                ):
-                    html.Option("mimic …", value="")
-                    for number, mimic in enumerate(MIMICS, start=1):
-                        html.Option(f"{number} {mimic}", value=mimic)
                 for field, label, words, args in (
                     ("region", "Region of the lesion", REGIONS, "[$event.target.value, chosen.side]"),
                     ("side", "Side of the lesion", SIDES, "[chosen.region, $event.target.value]"),
@@ -222,15 +218,37 @@ def _verdict(bound: Reviewing) -> None:
         _change(bound)
 
 
+def _question(bound: Reviewing) -> None:
+    """Build what is asked of a lesion that is to be rejected; it takes keys while it is open only."""
+    with html.Div(classes="cmb-question", v_if="asking", **role("group", "What is it?")):
+        html.Strong("What is it?")
+        with html.Div(classes="cmb-answers"):
+            for number, mimic in enumerate(MIMICS, start=1):
+                _answer(mimic, mimic_action(number), (bound.answer, f"['{mimic}']"))
+            _answer("not said", "no_mimic", (bound.answer, "['']"))
+            _answer("Back", "close_question", bound.close_question)
+
+
+def _answer(text: str, action: str, click: object) -> None:
+    with html.Button(click=click, classes="cmb-answer"):
+        html.Kbd(f"{{{{ keys.{action} }}}}")
+        html.Span(text)
+
+
 def _change(bound: Reviewing) -> None:
     with html.Div(classes="cmb-row cmb-tight"):
         for label, title, click, disabled in (
-            ("Add here", "Add a missed lesion, grown from the middle of the views (I)", bound.add_here, "false"),
+            (
+                "Add here",
+                titled("Add a missed lesion, grown from the middle of the views", "add"),
+                bound.add_here,
+                "false",
+            ),
             ("Split", "Part the lesion", bound.split, "current === null"),
             ("Merge", "Make one of the lesions that are ticked", bound.merge, "merging.length < 2"),
             (
                 "Delete",
-                "Take a lesion that you added off the list (Delete)",
+                titled("Delete a lesion that you added; reject one that the detector found", "delete"),
                 bound.delete,
                 "!chosen || chosen.origin !== 'added'",
             ),

@@ -13,6 +13,7 @@ from CMBScribbleGrowLib.growing.settings import METHODS
 from ..bindings.scribbling import ERASE, PAINT, Scribbling
 from ..page.page_session import PageSession
 from .aria import named, role
+from .key_titles import titled
 
 BRUSHES_MM = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 FORM = (  # field, label, words
@@ -39,7 +40,10 @@ def build_scribble_panel(desk: PageSession) -> None:
 def _brush(desk: PageSession) -> None:
     bound = desk.scribbling
     with html.Div(classes="cmb-row"):
-        for brush, label, icon, key in ((PAINT, "Paint", "mdi-brush", "B"), (ERASE, "Erase", "mdi-eraser", "E")):
+        for brush, label, icon, key in (
+            (PAINT, "Paint", "mdi-brush", "brush"),
+            (ERASE, "Erase", "mdi-eraser", "eraser"),
+        ):
             v3.VBtn(
                 label,
                 prepend_icon=icon,
@@ -47,7 +51,7 @@ def _brush(desk: PageSession) -> None:
                 variant=(f"brush === '{brush}' ? 'flat' : 'tonal'",),
                 color=(f"brush === '{brush}' ? 'primary' : undefined",),
                 disabled=("!has_scan",),
-                title=f"{label} a few voxels inside a microbleed ({key})",
+                title=titled(f"{label} a few voxels inside a microbleed", key),
                 **named(label, aria_pressed=f"brush === '{brush}'"),
             )
         with html.Label(classes="cmb-field", title="Diameter of brush and eraser"):
@@ -77,7 +81,7 @@ def _growing(desk: PageSession) -> None:
             color="primary",
             variant="flat",
             disabled=("!has_scan",),
-            title="Grow what is painted: each stroke apart is one microbleed (G)",
+            title=titled("Grow what is painted: each stroke apart is one microbleed", "grow"),
         )
         v3.VBtn(
             "Accept as lesion",
@@ -85,17 +89,18 @@ def _growing(desk: PageSession) -> None:
             click=bound.accept,
             variant="tonal",
             disabled=("grown_chosen === null",),
-            title="Keep the mask as it is shown (Enter)",
+            title=titled("Keep the mask as it is shown", "accept_grown"),
         )
-        v3.VBtn(
-            icon="mdi-undo",
-            click=bound.undo,
-            variant="text",
-            size="small",
-            disabled=("!can_grow_undo",),
-            title="Undo (Ctrl+Z)",
-            **named("Undo scribbling"),
-        )
+        for what, click in (("undo", bound.undo), ("redo", bound.redo)):
+            v3.VBtn(
+                icon=f"mdi-{what}",
+                click=click,
+                variant="text",
+                size="small",
+                disabled=(f"!can_grow_{what}",),
+                title=titled(what.capitalize(), what),
+                **named(f"{what.capitalize()} scribbling"),
+            )
         v3.VSpacer()
         with html.Label(classes="cmb-field", title="All strokes are one entry: the many of amyloid angiopathy"):
             html.Input(type="checkbox", v_model="grouped", **named("One CAA group"))
@@ -115,7 +120,10 @@ def _growing(desk: PageSession) -> None:
             with html.Select(v_model="grow_mode", **named("Growing mode")):
                 for mode in METHODS:
                     html.Option(mode, value=mode)
-        with html.Label(classes="cmb-field cmb-grows", title="Per cent of the brain's intensity range ( [ and ] )"):
+        with html.Label(
+            classes="cmb-field cmb-grows",
+            title=titled("Per cent of the intensity range of the brain", "lower_tolerance", "raise_tolerance"),
+        ):
             html.Span("Tolerance")
             html.Input(
                 type="range",
@@ -148,8 +156,8 @@ def _growing(desk: PageSession) -> None:
 def _grown(desk: PageSession) -> None:
     bound = desk.scribbling
     html.P(
-        "Paint a few voxels inside what was missed (B), then Grow (G): the mask is found by itself, and the curve "
-        "shows where it would leak.",
+        "Paint a few voxels inside what was missed ({{ keys.brush }}), then Grow ({{ keys.grow }}): the mask is found "
+        "by itself, and the curve shows where it would leak.",
         v_if="!grown.length",
         classes="cmb-quiet cmb-teach",
     )
@@ -198,8 +206,8 @@ def _form(desk: PageSession) -> None:
 def _landmarks(desk: PageSession) -> None:
     bound = desk.scribbling
     for kind, one, title, key, what in (
-        ("mimics", "Mimic", "Mimics", "M", "what looks like a microbleed and is none"),
-        ("findings", "Finding", "Other findings", "O", "what else is to be reported"),
+        ("mimics", "Mimic", "Mimics", "mark_mimic", "what looks like a microbleed and is none"),
+        ("findings", "Finding", "Other findings", "mark_finding", "what else is to be reported"),
     ):
         with html.Div(classes="cmb-row cmb-line"):
             html.Strong(title)
@@ -210,7 +218,7 @@ def _landmarks(desk: PageSession) -> None:
                 size="small",
                 variant="tonal",
                 disabled=("!has_scan",),
-                title=f"Set a point on {what} ({key})",
+                title=titled(f"Set a point on {what}", key),
                 **named(f"Place a {one.lower()}"),
             )
         with html.Ul(classes="cmb-list", v_if=f"{kind}.length", **named(title)):

@@ -7,6 +7,7 @@ from trame.widgets import vuetify3 as v3
 
 from ..page.page_session import PageSession
 from .aria import named
+from .key_titles import titled
 
 EXPORTS = (  # title, what it is, icon, where it is asked for
     ("Results", "List, segmentation, report, annotations: .zip", "mdi-folder-zip-outline", "zip"),
@@ -63,5 +64,9 @@ def build_bar(desk: PageSession) -> None:
                 **named("Close this session"),
             )
     v3.VBtn(
-        icon="mdi-help-circle-outline", click="help_shown = true", variant="text", title="Help (?)", **named("Help")
+        icon="mdi-help-circle-outline",
+        click="help_shown = true",
+        variant="text",
+        title=titled("Help", "help"),
+        **named("Help"),
     )

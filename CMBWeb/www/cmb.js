@@ -2,7 +2,6 @@
 /* What a page needs of the browser itself: choosing and dropping files, keys, and what to say when the server is gone. */
 window.cmb = (() => {
   const LARGEST_BYTES = 2048 * 2 ** 20;
-  const KEYS = new Set([..."?cfbegmo[]npruazyih1234567".split(""), "Enter", "Delete", "ArrowUp", "ArrowDown"]);
   const set = (values) => window.trame.state.update(values);
   const tell = (message, hint) => set({ message, message_hint: hint, message_kind: "error", message_shown: true });
 
@@ -86,17 +85,72 @@ window.cmb = (() => {
     send(files, entries.length === 1 && entries[0].isDirectory ? entries[0].name : "");
   });
 
-  /* Keys: outside text fields only, and never those that the browser needs. */
-  const TYPING = "input:not([type=range]):not([type=checkbox]), textarea, select, [contenteditable]";
+  /* Keys: the server knows what they do. None acts while one types, nor behind a dialog or a menu, but for "?". */
+  const TYPING = "input:not([type=range]):not([type=checkbox]), textarea, [contenteditable]";
+  const OVERLAY = ".v-overlay--active.v-dialog, .v-overlay--active.v-menu, .cmb-ended";
+  const QT_NAMES = {
+    Delete: "Del", Enter: "Return", Escape: "Esc", PageUp: "PgUp", PageDown: "PgDown", Insert: "Ins", " ": "Space",
+    ArrowUp: "Up", ArrowDown: "Down", ArrowLeft: "Left", ArrowRight: "Right",
+  };
+  const MODIFIERS = ["Control", "Shift", "Alt", "Meta", "AltGraph"];
+  const isOpen = (list) => CSS.supports("selector(:open)") && list.matches(":open");
+  const keyOf = (event) => {
+    const name = QT_NAMES[event.key] || (event.key.length === 1 ? event.key.toUpperCase() : event.key);
+    const shift = event.shiftKey && (event.ctrlKey || event.key.length > 1);
+    return (event.ctrlKey ? "Ctrl+" : "") + (shift ? "Shift+" : "") + name;
+  };
+
   document.addEventListener("keydown", (event) => {
-    if (event.target.closest?.(TYPING) || event.altKey || event.metaKey) return;
+    const key = keyOf(event);
+    if (event.altKey || event.metaKey || !(window.trame?.state?.get("keys_heard") || []).includes(key)) return;
+    if (event.target.closest?.(TYPING)) return;
     if (event.key === "Enter" && event.target.closest?.("button, a, [role=button]")) return;
-    if (event.ctrlKey && !"zy".includes(event.key.toLowerCase())) return;
-    if (event.key === "y" && !event.ctrlKey) return;
-    const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    if (!KEYS.has(name)) return;
+    if (event.target.matches?.("select") && (isOpen(event.target) || event.key.length > 1)) return;
+    if (document.querySelector(OVERLAY) && key !== "?") return;
     event.preventDefault();
-    window.trame.trigger("key", [event.ctrlKey ? "Ctrl+" + name : name]);
+    window.trame.trigger("key", [key, window.trame.state.get("panel")]);
+  });
+
+  /* Keys that a reader has changed are kept in this browser. */
+  const KEPT = "cmb_keys";
+  const keep = (changed) => localStorage.setItem(KEPT, JSON.stringify(changed));
+  let forgetKey = () => {};
+
+  function changeKey(action, button) {
+    forgetKey();
+    const take = async (event) => {
+      if (MODIFIERS.includes(event.key)) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      forgetKey();
+      if (event.key !== "Escape") keep(await window.trame.trigger("set_key", [action, keyOf(event)]));
+    };
+    forgetKey = () => {
+      window.removeEventListener("keydown", take, true);
+      button.classList.remove("cmb-asked");
+    };
+    window.addEventListener("keydown", take, true);
+    button.classList.add("cmb-asked");
+  }
+
+  const resetKeys = async () => keep(await window.trame.trigger("reset_keys", []));
+
+  function takeKept() {
+    if (!window.trame?.state?.get("keys")) return setTimeout(takeKept, 50);
+    const kept = localStorage.getItem(KEPT);
+    if (kept && kept !== "{}") window.trame.trigger("keys_kept", [JSON.parse(kept)]);
+  }
+  takeKept();
+
+  /* What was clicked or chosen with the mouse gives the focus back: the next key is not for it. */
+  let byKey = false;
+  document.addEventListener("pointerdown", () => (byKey = false), true);
+  document.addEventListener("keydown", () => (byKey = true), true);
+  document.addEventListener("click", (event) => event.detail && event.target.closest?.("button")?.blur());
+  document.addEventListener("change", ({ target }) => {
+    if (!target.matches?.("select")) return;
+    if ("_value" in target) target.value = target._value ?? ""; // Vue's: what is true until the server says otherwise
+    if (!byKey) target.blur();
   });
 
   /* The pictures take the focus: each is named by its view. */
@@ -215,5 +269,5 @@ window.cmb = (() => {
     },
   };
 
-  return { later, chooseFile: () => choose(false), chooseFolder: () => choose(true), compare, take, forget };
+  return { later, changeKey, resetKeys, chooseFile: () => choose(false), chooseFolder: () => choose(true), compare, take, forget };
 })();

@@ -22,8 +22,9 @@ def with_verdict(review: Review, lesion: ReviewedLesion, verdict: Verdict | None
 
 
 def with_place(review: Review, lesion: ReviewedLesion, region: str, side: str) -> Review:
-    """Say in which region, on which side a lesion lies that has a verdict."""
-    return review.with_lesion(replace(lesion, lesion=replace(lesion.lesion, region=region, side=side)))
+    """Say in which region, on which side a lesion lies; without a verdict it still follows the threshold."""
+    review = review.with_place(lesion.id, region, side)
+    return review.with_lesion(lesion.at_place(region, side)) if lesion.is_fixed else review
 
 
 def added(
@@ -66,7 +67,7 @@ def merged(
     verdict = next((one.verdict for one in (first, *parts) if one.verdict is not None), None)
     lesion = _put_together(review, candidates, first.id, voxels, MERGED, verdict)
     if first.lesion.region or first.lesion.side:
-        lesion = replace(lesion, lesion=replace(lesion.lesion, region=first.lesion.region, side=first.lesion.side))
+        lesion = lesion.at_place(first.lesion.region, first.lesion.side)
     return review.without(*(one.id for one in parts)).with_lesion(lesion), lesion
 
 
@@ -87,15 +88,14 @@ def split(
     parts = []
     for number, voxels in zip(ids, groups, strict=True):
         part = _put_together(review, candidates, number, voxels, SPLIT, lesion.verdict)
-        placed = replace(part.lesion, region=lesion.lesion.region, side=lesion.lesion.side)
-        parts.append(replace(part, lesion=placed))
+        parts.append(part.at_place(lesion.lesion.region, lesion.lesion.side))
         review = review.with_lesion(parts[-1])
     return review, tuple(parts)
 
 
 def deleted(review: Review, lesion: ReviewedLesion) -> Review:
-    """Take a lesion off the list for good; no threshold brings it back."""
-    return review.with_lesion(replace(lesion, deleted=True))
+    """Forget a lesion that a reader added; a candidate of the detector's that lay under it is listed again."""
+    return review.without(lesion.id)
 
 
 def _put_together(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -33,7 +34,7 @@ class ReviewedLesion:
         One of `ORIGINS`.
     verdict : Verdict or None
     deleted : bool
-        Taken off the list by a reader; kept so that no threshold brings it back.
+        Taken off the list by a reader, in a review that version 0.1.0 began: no threshold brings it back.
     threshold : float
         At which its extent was taken.
     """
@@ -72,6 +73,10 @@ class ReviewedLesion:
         said = self.verdict
         return replace(lesion, decision=said.decision, mimic=said.mimic, reader=said.reader, decided_at=said.time)
 
+    def at_place(self, region: str, side: str) -> ReviewedLesion:
+        """Give it with another region and side."""
+        return replace(self, lesion=replace(self.lesion, region=region, side=side))
+
 
 @dataclass(frozen=True, eq=False)
 class Review:
@@ -82,10 +87,18 @@ class Review:
     threshold : float
     fixed : tuple of ReviewedLesion
         By id: decided, added, merged, split or deleted.
+    places : mapping
+        Region and side by id, of lesions whose place a reader has given.
     """
 
     threshold: float
     fixed: tuple[ReviewedLesion, ...] = ()
+    places: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no reader has done anything yet."""
+        return not self.fixed and not self.places
 
     def find(self, lesion_id: int) -> ReviewedLesion | None:
         """Find a fixed lesion."""
@@ -96,6 +109,10 @@ class Review:
         others = [one for one in self.fixed if one.id != lesion.id]
         kept = [*others, lesion] if lesion.is_fixed else others
         return replace(self, fixed=tuple(sorted(kept, key=lambda one: one.id)))
+
+    def with_place(self, lesion_id: int, region: str, side: str) -> Review:
+        """Remember where a lesion lies."""
+        return replace(self, places={**self.places, lesion_id: (region, side)})
 
     def without(self, *ids: int) -> Review:
         """Forget lesions."""
@@ -143,6 +160,7 @@ def listed(candidates: CandidateField, review: Review, numbers: Numbering) -> tu
         ReviewedLesion(numbers.of(one.peak), one.voxels, one.lesion, one.peak, threshold=review.threshold)
         for one in _beside(candidates, review)
     ]
+    free = [one.at_place(*review.places[one.id]) if one.id in review.places else one for one in free]
     taken = {one.id for one in review.fixed}
     shown = [one for one in (*review.fixed, *free) if not one.deleted and (one.is_fixed or one.id not in taken)]
     return tuple(sorted(shown, key=lambda one: one.id))

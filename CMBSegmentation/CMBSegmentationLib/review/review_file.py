@@ -15,6 +15,7 @@ from ..detecting.lesions import Lesion, checked_lesion
 from ..files.atomic_file import DamagedFileError
 from ..files.fields import Fields, read_json
 from ..reading.image_size import check_voxels
+from ..vocabulary.regions import REGIONS, SIDES
 from ..vocabulary.verdicts import Verdict
 from .grid import Flat, Grid
 from .kept_in import kept_in
@@ -66,6 +67,7 @@ def to_text(saved: SavedReview) -> str:
             "last_number": saved.numbers.last,
             "numbers": [[peak, number] for peak, number in saved.numbers.by_peak.items()],
             "lesions": [_lesion_to_json(one) for one in saved.review.fixed],
+            "places": [[number, *place] for number, place in sorted(saved.review.places.items())],
         },
         ensure_ascii=False,
     )
@@ -112,7 +114,8 @@ def from_text(text: str, source: str) -> SavedReview:
         if not 0 < threshold < 1:
             raise ValueError(f"threshold {threshold}")
         to_ras = np.array(data["zyx_to_ras"], np.float64).reshape(3, 4)
-        return SavedReview(Review(threshold, fixed), numbers, Grid(shape, to_ras), str(data["scan"]))
+        places = {int(n): _place(region, side) for n, region, side in data.get("places", ())}  # since 0.2.0
+        return SavedReview(Review(threshold, fixed, places), numbers, Grid(shape, to_ras), str(data["scan"]))
     except DamagedFileError:
         raise
     except Exception as error:  # whatever a damaged file holds
@@ -129,7 +132,7 @@ def on_grid(saved: SavedReview, grid: Grid) -> SavedReview | None:
         fixed.append(replace(one, voxels=np.sort(_moved(saved.grid, grid, one.voxels)), peak=peak))
     peaks = _moved(saved.grid, grid, list(saved.numbers.by_peak))
     numbers = Numbering(dict(zip(peaks.tolist(), saved.numbers.by_peak.values(), strict=True)), saved.numbers.last)
-    return SavedReview(Review(saved.review.threshold, tuple(fixed)), numbers, grid, saved.scan)
+    return SavedReview(replace(saved.review, fixed=tuple(fixed)), numbers, grid, saved.scan)
 
 
 def _moved(grid: Grid, other: Grid, flat: Sequence[int] | Flat) -> Flat:
@@ -168,6 +171,12 @@ def _lesion_from_json(data: Mapping[str, Any], voxels: int) -> ReviewedLesion:
         deleted=bool(data["deleted"]),
         threshold=float(data["threshold"]),
     )
+
+
+def _place(region: str, side: str) -> tuple[str, str]:
+    if region not in ("", *REGIONS) or side not in ("", *SIDES):
+        raise ValueError(f"place {region!r}, {side!r}")
+    return region, side
 
 
 def _measured(data: Mapping[str, Any]) -> Lesion:

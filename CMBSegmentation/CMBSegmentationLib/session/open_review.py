@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ class OpenReview:
         self.current: int | None = view.get("current") if isinstance(view.get("current"), int) else None
         self.show_dropped = bool(view.get("show_dropped", False))
         self.lesions: tuple[ReviewedLesion, ...] = ()
-        self.show(save=bool(self.review.fixed))
+        self.show(save=not self.review.is_empty)
 
     # the list
 
@@ -160,7 +161,7 @@ class OpenReview:
         """List at another threshold; verdicts stay with their lesions."""
         if not 0 < threshold < 1:
             raise InputError(f"Threshold {threshold:g} is not between 0 and 1.", "Try 0.3.")
-        self.review = Review(threshold, self.review.fixed)
+        self.review = replace(self.review, threshold=threshold)
         self.show()
 
     def show(self, *, save: bool = True) -> None:
@@ -240,7 +241,7 @@ class OpenReview:
     @property
     def unsaved(self) -> bool:
         """Whether there is anything that is not on the disk."""
-        return self._autosave.dirty if self._autosave else bool(self.review.fixed)
+        return self._autosave.dirty if self._autosave else not self.review.is_empty
 
     def save_in(self, folder: str | None) -> SavedReview | None:
         """Save in a folder from now on; give what is there already. Raises as `ReviewAutosave.load`."""
@@ -292,7 +293,7 @@ class OpenReview:
         return on_grid(saved, self.candidates.grid)
 
     def _go_to(self, review: Review, what: str) -> str:
-        self.review = Review(self.review.threshold, review.fixed)
+        self.review = replace(review, threshold=self.review.threshold)
         self.show()
         return what
 

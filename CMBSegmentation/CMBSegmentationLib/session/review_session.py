@@ -20,7 +20,9 @@ from ..results.summary import text_of
 from ..review import (
     ACCEPTED,
     ADDED,
+    MERGED,
     REJECTED,
+    SPLIT,
     Grower,
     ReviewedLesion,
     Verdict,
@@ -38,6 +40,7 @@ from .compare_review import compare_review
 from .detection_session import DetectionSession, State
 from .export_review import ExportedFrom, export_pdf, export_review
 from .open_review import OpenReview
+from .question import Question
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header
@@ -141,6 +144,8 @@ class ReviewSession(DetectionSession):
         Called with the new `ReviewParameters`.
     noticed : Signal
         Called with a `Notice`.
+    question : Question
+        Whether the reader is asked what the current lesion is; `ask` opens it, `answer` and any other step close it.
     """
 
     def __init__(
@@ -161,6 +166,8 @@ class ReviewSession(DetectionSession):
         self._order: list[int] = []
         self._save_error = ""
         self._searched: str | None = None  # ID of the scan whose new results are to be listed
+        self.question = Question()
+        self.current_changed.connect(lambda lesion: self.question.close_unless_about(lesion.id if lesion else None))
         self.results_changed.connect(self._on_results)
 
     # what there is
@@ -341,6 +348,25 @@ class ReviewSession(DetectionSession):
         return review.find(lesion.id) or lesion
 
     @noticed
+    def ask(self) -> ReviewedLesion:
+        """Ask what the current lesion is, which is to be rejected."""
+        lesion = self._chosen(None)
+        self.question.ask(lesion.id)
+        return lesion
+
+    def answer(self, mimic: str = "") -> ReviewedLesion | None:
+        """Reject the lesion that is asked about; None if none is.
+
+        Parameters
+        ----------
+        mimic : str
+            One of `review.MIMICS`; empty leaves open what it is.
+        """
+        if not self.question.is_open:
+            return None
+        return self.decide(REJECTED, mimic)
+
+    @noticed
     def take_back(self, lesion_id: int | None = None) -> ReviewedLesion | None:
         """Remove a verdict; a lesion as it was detected follows the threshold again."""
         review, lesion = self._ready(), self._chosen(lesion_id)
@@ -350,7 +376,7 @@ class ReviewSession(DetectionSession):
 
     @noticed
     def set_place(self, region: str, side: str, *, lesion_id: int | None = None) -> ReviewedLesion | None:
-        """Say where a lesion lies that has a verdict.
+        """Say where a lesion lies; one without a verdict follows the threshold as before.
 
         Parameters
         ----------
@@ -366,8 +392,6 @@ class ReviewSession(DetectionSession):
         if side and side not in SIDES:
             raise InputError(f"There is no side {side!r}.", f"Sides are {', '.join(SIDES)}.")
         review, lesion = self._ready(), self._chosen(lesion_id)
-        if not lesion.is_fixed:
-            raise InputError(f"CMB {lesion.id} has no verdict yet.", "Accept it or call it uncertain first.")
         review.do(with_place(review.review, lesion, region, side), f"place of CMB {lesion.id}")
         self._after(f"CMB {lesion.id}: {' '.join(filter(None, (side, region))) or 'no region'}")
         return review.find(lesion.id)
@@ -447,9 +471,8 @@ class ReviewSession(DetectionSession):
         """Take a lesion off the list that a reader has added; what the detector found stays, with a verdict."""
         review, lesion = self._ready(), self._chosen(lesion_id)
         if lesion.origin != ADDED:
-            raise InputError(
-                f"CMB {lesion.id} was found by the detector: it stays on the list.", "Reject it, and say what it is."
-            )
+            how = {MERGED: "merged", SPLIT: "split"}.get(lesion.origin, "found by the detector")
+            raise InputError(f"CMB {lesion.id} was {how}: it stays on the list.", "Reject it, and say what it is.")
         before = [one.id for one in self.lesions]
         review.do(deleted(review.review, lesion), f"CMB {lesion.id} deleted")
         if review.current == lesion.id:
@@ -595,7 +618,8 @@ class ReviewSession(DetectionSession):
     # inside
 
     def _on_results(self, results: ResultNodes | None) -> None:
-        """Open the review of what is chosen, or of what a detection has just found."""
+        """Open the review of what is chosen, or of what a detection has just found: at its first lesion."""
+        is_new = False
         if results is not None:
             number = results.scan.GetID()
             known = self._open.get(number)
@@ -603,8 +627,11 @@ class ReviewSession(DetectionSession):
             if known is None or not known.is_there or is_new:
                 self._open_review(results, is_new)
         self._order = []
-        self.review_changed()
-        self.current_changed(self.current)
+        self.review_changed()  # the user interface says in which order it lists
+        if is_new and self.current is None and self.lesions:
+            self.select(self.lesions[0].id)
+        else:
+            self.current_changed(self.current)
 
     @noticed
     def _open_review(self, results: ResultNodes, is_new: bool) -> None:
@@ -618,7 +645,7 @@ class ReviewSession(DetectionSession):
         if is_new:
             points = operating_points(review.provenance)
             chosen = points.get(self._reading.operating_point or "", review.candidates.rules.threshold)
-            if not review.review.fixed:
+            if review.review.is_empty:
                 review.numbers.by_peak.clear()
                 review.numbers.last = 0
             review.list_at(review.candidates.rules.threshold)  # numbers as the detector gave them
@@ -703,6 +730,7 @@ class ReviewSession(DetectionSession):
         return lesion
 
     def _after(self, said: str) -> None:
+        self.question.close()
         self.review_changed()
         self.current_changed(self.current)
         self.noticed(Notice(f"{said}."))
