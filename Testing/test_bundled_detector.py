@@ -50,8 +50,8 @@ def test_the_sample_scans_lesions_are_found_with_few_false_ones(tmp_path):
     found = accepted(listed(sample_scan(), tmp_path))
     truth = true_centres()
     hits = len(match_centres(centres(found), truth))
-    assert hits >= 0.8 * len(truth)
-    assert len(found) - hits <= 3
+    assert hits >= 0.7 * len(truth)
+    assert len(found) - hits <= 1
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ from CMBSegmentationLib.batch.bids import BidsScan
 from CMBSegmentationLib.batch.cohort import write_table as write_cohort
 from CMBSegmentationLib.batch.jobs import Row
 from CMBSegmentationLib.files.csv_table import plain_cell, write_table
-from CMBSegmentationLib.running.write import _write_table
 
 ROOT = Path(__file__).parents[2]
 FORMULAS = [
@@ -57,10 +56,9 @@ def cells_of(path):
 @pytest.mark.parametrize("text", FORMULAS)
 def test_every_table_neutralises_its_cells(tmp_path, text):
     write_table(tmp_path / "a.csv", ("x",), [{"x": text}])
-    _write_table([{"id": 1, "region": text}], (), tmp_path / "b.csv")
     scan = BidsScan(Path("scan.nii.gz"), text, text, Path("sub-1"))
     cohort = write_cohort([Row(scan, error=text, hint=text)], tmp_path)
-    for path in (tmp_path / "a.csv", tmp_path / "b.csv", cohort):
+    for path in (tmp_path / "a.csv", cohort):
         cells = cells_of(path)
         assert text not in cells
         assert f"'{text}" in cells

@@ -33,25 +33,35 @@ def whole(place, tmp_path_factory) -> Path:  # noqa: F811
     return out
 
 
-def bundled_config() -> dict:
-    from CMBSegmentationLib.models.model_file import find_model, load_model
+def exported_table_iv(path: Path, filters: tuple[int, ...], size: tuple[int, int, int]) -> Path:
+    """Table IV's network as `export.py` writes it, its batch normalisations with statistics as if trained."""
+    import keras
 
-    return dict(load_model(find_model(None), "cpu").manifest.training["config"])
+    from cmbtraining.export.onnx_export import export, manifest_for
+    from cmbtraining.networks.table_iv import build_unet
+
+    network = build_unet(size, filters, l2=0.0)
+    rng = np.random.default_rng(1)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.set_weights([rng.uniform(0.5, 1.5, one.shape) for one in layer.get_weights()])
+    config = config_from_dict({"network": {"filters": list(filters), "patch_size": list(size)}})
+    told = {"name": "x", "version": "1", "training": {}, "intended_use": "", "metrics": {}}
+    export(network, config, manifest_for(config, **told, threshold=0.5), path)
+    return path
 
 
 @untraced()
-def test_a_bundled_model_goes_on_as_the_function_it_was(tmp_path):
+def test_an_exported_model_goes_on_as_the_function_it_was(tmp_path):
     import keras
     import onnxruntime
 
-    from CMBSegmentationLib.models.model_file import find_model
     from cmbtraining.fitting.fine_tuning import start_from
     from cmbtraining.networks.table_iv import build_unet
 
-    path = find_model(None)
-    filters = tuple(bundled_config()["network"]["filters"])
+    filters, size = (8, 16), (16, 16, 16)
+    path = exported_table_iv(tmp_path / "table-iv.onnx", filters, size)
     session = onnxruntime.InferenceSession(str(path))
-    size = session.get_inputs()[0].shape[1:4]
     model = build_unet(size, filters, l2=0.0)
     patches = np.random.default_rng(0).normal(size=(2, *size, 1)).astype(np.float32)
     start_from(model, path, patches)

@@ -248,6 +248,7 @@ def write_candidates(folder, seed):
     crops = rng.normal(size=(40, *CROP, len(CHANNELS))).astype(np.float16)
     kinds = np.tile([0, 1], 20)
     crops[kinds == 0, 8:16, 8:16, 4:12, 0] -= 5
+    crops[..., 1] = 0.5  # of the detector, which knows nothing here
     folder.mkdir()
     np.savez_compressed(folder / f"sub-{seed}.npz", crops=crops, kinds=kinds, peaks=np.full(40, 0.5, np.float32))
     return folder

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from CMBSegmentationLib.detecting.detect import Detection
 from CMBSegmentationLib.detecting.lesions import CANDIDATE_PROBABILITY, LesionRules
+from CMBSegmentationLib.files.atomic_file import put_in_place
 
 NAME = "detection.npz"
 
@@ -35,7 +36,7 @@ def keep(detection: Detection, folder: Path) -> None:
             brain=sitk.GetArrayViewFromImage(detection.brain),
             told=np.array(json.dumps(told)),
         )
-    draft.replace(folder / NAME)
+    put_in_place(draft, folder / NAME)
 
 
 def kept(folder: Path, scan: sitk.Image) -> Detection | None:
