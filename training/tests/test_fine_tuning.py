@@ -46,8 +46,8 @@ def exported_table_iv(path: Path, filters: tuple[int, ...], size: tuple[int, int
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.set_weights([rng.uniform(0.5, 1.5, one.shape) for one in layer.get_weights()])
     config = config_from_dict({"network": {"filters": list(filters), "patch_size": list(size)}})
-    told = {"name": "x", "version": "1", "training": {}, "intended_use": "", "metrics": {}}
-    export(network, config, manifest_for(config, **told, threshold=0.5), path)
+    manifest = manifest_for(config, name="x", version="1", training={}, intended_use="", metrics={}, threshold=0.5)
+    export(network, config, manifest, path)
     return path
 
 

@@ -17,9 +17,9 @@ from .hardware import open_session
 from .manifest import METADATA_KEY, Manifest, parse_manifest
 
 BUNDLED_SHA256: dict[str, str] = {
-    "cmb-detector-simulated.onnx": "8c507e5da16723afd497572a87533c240d3fd208d147370d6fc561c99487a507",
+    "cmb-detector-simulated.onnx": "72b31fdda73bad6a2b091155317c5896c9e40bd6f02db61121fe8f3919deda7c",
     "cmb-regions-simulated.onnx": "cad37440f0f4712e24fb72a80a0b7b9c076ed0e0801c0648e59516a91ab50923",
-    "cmb-verifier-simulated.onnx": "dfc4476cb6ba5f157bf5577f709fce2e6962f6db5b9fc577aeac0526056abb6b",
+    "cmb-verifier-simulated.onnx": "a7a070db61fa8111870f1f91937616a6f54b63c7b0ee3288081df631c4ac53c2",
 }
 DEFAULT_MODEL = "cmb-detector-simulated"
 DEFAULT_REGIONS = "cmb-regions-simulated"
