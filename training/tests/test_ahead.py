@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+from cmbtraining.config.settings import ConfigError
 from cmbtraining.fitting.ahead import drawn_ahead
 
 
@@ -66,6 +67,12 @@ def test_the_batches_on_disk_are_gone_at_the_end():
         folder = Path(batches._folder.name)
         assert folder.is_dir()
     assert not folder.exists()
+
+
+def test_a_system_that_cannot_fork_is_told_what_to_set(monkeypatch):
+    monkeypatch.setattr("multiprocessing.get_all_start_methods", lambda: ["spawn"])
+    with pytest.raises(ConfigError, match="set it to 0"), drawn_ahead(Numbered(), 2):
+        pass
 
 
 def test_without_processes_batches_stay_as_they_are():

@@ -20,7 +20,14 @@ from cmbtraining.benchmark.sets import SCANS, WITHOUT_LESIONS, benchmark_scans
 from cmbtraining.config.settings import Training
 from cmbtraining.data.candidates import KINDS, kind_of
 from cmbtraining.export.calibration import calibration, fold
-from cmbtraining.networks.verifier import CandidateBatches, Examples, build_verifier, read_examples
+from cmbtraining.networks.verifier import (
+    PROBABILITY,
+    CandidateBatches,
+    DetectorLogOdds,
+    Examples,
+    build_verifier,
+    read_examples,
+)
 from cmbtraining.regions.atlas import CLASSES, region_map
 from cmbtraining.regions.dataset import RegionBatches, patch_of
 from cmbtraining.regions.loss import RegionLoss
@@ -314,3 +321,14 @@ def test_the_benchmark_is_planned_the_same_every_time(tmp_path):
     (tmp_path / "map_16.nii.gz").unlink()
     with pytest.raises(FileNotFoundError, match="needs 16"):
         benchmark_scans(tmp_path)
+
+
+def test_the_verifiers_last_layer_is_given_the_detectors_log_odds_of_the_candidate_in_the_middle():
+    crops = np.zeros((3, *CROP, len(CHANNELS)), np.float32)
+    crops[..., PROBABILITY] = 0.1
+    crops[0, 12, 12, 8, PROBABILITY] = 0.75
+    crops[1, 2, 2, 2, PROBABILITY] = 0.99  # a neighbour at the edge
+    crops[2, 12, 12, 8, PROBABILITY] = 1.0  # no infinity
+    found = np.asarray(DetectorLogOdds()(crops)).ravel()
+    np.testing.assert_allclose(found[:2], [np.log(3), -np.log(9)], rtol=1e-5)
+    assert 5 < found[2] < 10

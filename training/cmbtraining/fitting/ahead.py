@@ -14,6 +14,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from ..config.settings import ConfigError
+
 AHEAD = 3  # batches under way for every process
 SHARED_MEMORY = Path("/dev/shm")
 
@@ -84,6 +86,8 @@ def drawn_ahead(batches: Any, processes: int) -> Iterator[Any]:
     if not processes:
         yield batches
         return
+    if "fork" not in multiprocessing.get_all_start_methods():
+        raise ConfigError("training.workers: this system cannot fork processes (Windows cannot); set it to 0.")
     ahead = DrawnAhead(batches, processes)
     try:
         yield ahead
