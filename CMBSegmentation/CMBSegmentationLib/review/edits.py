@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..detecting.candidates.grid import Flat
 from ..detecting.lesions import CANDIDATE_PROBABILITY
 from ..errors import InputError
 from ..vocabulary.verdicts import KEPT, Verdict
 from .candidates import CandidateField
-from .grid import Flat
 from .lesion_list import ADDED, MERGED, SPLIT, Numbering, Review, ReviewedLesion
 
 

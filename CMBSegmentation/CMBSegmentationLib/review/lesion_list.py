@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ..detecting.candidates.grid import Flat
 from ..detecting.lesions import DETECTED_ONE, Lesion
 from ..vocabulary.verdicts import BELOW, KEPT, REJECTED, UNREVIEWED, Verdict
 from .candidates import Candidate, CandidateField
-from .grid import Flat
 
 DETECTED, ADDED, MERGED, SPLIT = DETECTED_ONE, "added", "merged", "split"
 ORIGINS = (DETECTED, ADDED, MERGED, SPLIT)
