@@ -10,6 +10,7 @@ from pathlib import Path
 import pydicom
 import pytest
 import SimpleITK as sitk
+from CMBSegmentationLib.detecting.later_stages import with_context
 from dark_spots import ball_brain, only, write_dark_voxel_model
 from dicom_series import write_series
 from hypothesis import HealthCheck, given, settings
@@ -19,7 +20,6 @@ from test_dicom_out import as_stored, one
 
 from CMBCommand import cli
 from CMBSegmentationLib.detecting.detect import Detection
-from CMBSegmentationLib.detecting.later_stages import with_context
 from CMBSegmentationLib.dicom_out.software import software_from
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.reading.scan import read_scan

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import zip_longest
 
 import SimpleITK as sitk
@@ -19,7 +18,7 @@ from .candidates.masks import masks_on_scan
 from .candidates.measuring import Measuring
 from .lesions import Lesion, LesionRules, listed
 from .model_grid import prepare
-from .regions import find_regions, placed
+from .regions import find_regions, placing
 from .search import Search, used
 from .sliding_window import BLENDINGS, WindowSettings, predict
 from .tissue_shares import tissue_for
@@ -104,9 +103,7 @@ class Detection:
         Settings(threshold=threshold)  # checks the value
         rules = replace(self.rules, threshold=threshold)
         found = self.candidates.at(rules)
-        return replace(
-            self, lesions=[one.lesion for one in found], labels=labels_of(found, self.image), rules=rules
-        )
+        return replace(self, lesions=[one.lesion for one in found], labels=labels_of(found, self.image), rules=rules)
 
 
 def detect(
@@ -174,8 +171,8 @@ def detect(
     masks = masks_on_scan(prepared, probability, on_model_grid.shape, hills)
     scores = [_score(hill, verdict) for hill, verdict in zip_longest(hills, verdicts)]
     scored = [(mask, score) for mask, score in zip(masks, scores, strict=True) if mask is not None]
-    where = None if mapped is None else partial(placed, tissue=mapped.tissue, midplane=mapped.midplane)
-    candidates = measured(scored, Measuring(image, probability), brain, where)
+    midplane = None if mapped is None else mapped.midplane
+    candidates = measured(scored, Measuring(image, probability), brain, placing(midplane, brain))
     found = candidates.at(rules)
     lesions = [one.lesion for one in found]
     clock.lap("lesions")
@@ -184,7 +181,7 @@ def detect(
         detector=used(model),
         verifier=None if verifier is None else used(verifier),
         regions=None if regions is None else used(regions),
-        midplane=None if mapped is None else mapped.midplane,
+        midplane=midplane,
         operating_points=operating_points(own.metrics.get("operating_points"), threshold),
         overlap=overlap,
         blending=settings.blending,

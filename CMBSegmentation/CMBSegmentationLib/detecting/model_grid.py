@@ -65,7 +65,7 @@ class PreparedScan:
         return matrix
 
     def parts_of_a_voxel(self) -> NDArray[np.float64]:
-        """Give the places (n, 3) that `to_scan_grid` looks at in a scan voxel, from its centre, in indices of `voxels`."""
+        """Give the places (n, 3) that `to_scan_grid` looks at in a scan voxel, from its centre, in voxels here."""
         canonical = sitk.DICOMOrient(_geometry_of(self._scan), self.spec.axes)
         spacing = _without_position(canonical).GetSpacing()
         steps = [((np.arange(n) + 0.5) / n - 0.5) * s for n, s in zip(self._parts_along(spacing), spacing, strict=True)]

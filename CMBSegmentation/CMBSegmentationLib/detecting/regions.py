@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import SimpleITK as sitk
@@ -101,6 +102,13 @@ def side_of(position_ras_mm: tuple[float, float, float], region: str, midplane: 
     if region in MAY_BE_MIDLINE and abs(right_mm) < MIDLINE_MM:
         return "midline"
     return "right" if right_mm > 0 else "left"
+
+
+def placing(midplane: Sequence[float] | None, tissue: sitk.Image | None) -> Callable[[Lesion], Lesion] | None:
+    """Give the function that places lesions (`placed`); None where regions were not mapped, or the map is not there."""
+    if midplane is None or tissue is None:
+        return None
+    return partial(placed, tissue=tissue, midplane=midplane)
 
 
 def placed(lesion: Lesion, tissue: sitk.Image, midplane: Sequence[float]) -> Lesion:

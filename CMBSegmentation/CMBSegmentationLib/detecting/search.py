@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..models.model_file import Model
+from ..reading.scan_identity import ScanName
 
 
 @dataclass(frozen=True)
@@ -47,25 +48,6 @@ class UsedModel:
     def trained_on(self) -> str:
         """What it was trained on; empty if that is not recorded."""
         return str(self.training.get("data") or "")
-
-
-@dataclass(frozen=True)
-class ScanName:
-    """What a result keeps of its scan, so that whoever has it finds it again; all empty in a de-identified export.
-
-    Attributes
-    ----------
-    file : str
-    voxels_sha256 : str
-        `reading.scan_identity.voxels_sha256`.
-    study_uid, series_uid : str
-        Of DICOM.
-    """
-
-    file: str = ""
-    voxels_sha256: str = ""
-    study_uid: str = ""
-    series_uid: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..detecting.brain_mask import brain_mask
-from ..detecting.candidates.listing import candidates_in
 from ..detecting.detect import Detection
 from ..detecting.lesions import Lesion
 from ..errors import InputError
@@ -20,6 +19,7 @@ from ..reading.dicom.headers import Frame
 from ..reading.grid import is_same_grid
 from ..reading.scan import FILE_SUFFIXES, Scan, scan_stem
 from ..reading.scan_identity import ScanIdentity, identity_of, what_differs
+from .earlier_versions import candidates_of_earlier
 from .read_back import read_result_folder
 
 
@@ -90,7 +90,7 @@ def read_detection(folder: Path, scan: Path, series: str | None = None) -> Store
     probability.CopyInformation(image)
     brain = found.brain or brain_mask(image)
     brain.CopyInformation(image)
-    candidates = stored.candidates or candidates_in(probability, image, brain)
+    candidates = stored.candidates or candidates_of_earlier(stored.lesions, probability, image, brain)
     detection = Detection(
         list(stored.lesions), labels, probability, brain, image, stored.rules, stored.search, candidates
     )

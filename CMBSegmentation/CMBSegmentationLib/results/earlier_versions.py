@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from ..detecting.lesions import LesionRules
-from ..detecting.search import ScanName, Search, UsedModel
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from ..detecting.candidates.listing import Candidate, Candidates, candidates_in
+from ..detecting.lesions import Lesion, LesionRules
+from ..detecting.search import Search, UsedModel
 from ..files.fields import Fields, WrongValueError
 from ..models.manifest import check_training
-from ..reading.scan_identity import NAMING
+from ..reading.scan_identity import NAMING, ScanName
 from ..vocabulary.operating_points import operating_points
 from ..vocabulary.reasons import Reason, Rule
 from ..vocabulary.verdicts import KEPT
 
+SAME_PLACE_MM = 2.0
 STATUS_OF_0_1_0 = {"accepted": KEPT}
 NUMBER = r"(\d+(?:\.\d+)?)"
 SENTENCES = {
-    Rule.BELOW_THRESHOLD: rf"probability {NUMBER} is below the threshold {NUMBER}(?:; the verifier takes it for: (.*))?",
+    Rule.BELOW_THRESHOLD: rf"probability {NUMBER} is below the threshold {NUMBER}"
+    r"(?:; the verifier takes it for: (.*))?",
     Rule.TOO_SMALL: rf"{NUMBER} mm³ is below the smallest volume {NUMBER} mm³",
     Rule.TOO_LARGE: rf"{NUMBER} mm is larger than a microbleed \({NUMBER} mm\)",
     Rule.OUTSIDE_BRAIN: "outside the brain mask",
@@ -32,10 +41,45 @@ def reason_of_sentence(sentence: str) -> Reason | None:
     for rule, pattern in SENTENCES.items():
         found = re.fullmatch(pattern, sentence, re.DOTALL)
         if found is not None:
-            numbers = [float(one) for one in found.groups()[:2]] or [None, None]
-            looks_like = (found.group(3) or "") if rule is Rule.BELOW_THRESHOLD else ""
-            return Reason(rule, *numbers, looks_like)  # type: ignore[arg-type]
+            value, limit, looks_like = (*found.groups(), None, None, None)[:3]
+            numbers = [None if one is None else float(one) for one in (value, limit)]
+            return Reason(rule, *numbers, looks_like=looks_like or "")
     return Reason(Rule.OTHER, said=sentence)
+
+
+def candidates_of_earlier(
+    rows: Sequence[Lesion],
+    probability: sitk.Image,
+    scan: sitk.Image,
+    brain: sitk.Image | None,
+    placed: Callable[[Lesion], Lesion] | None = None,
+) -> Candidates:
+    """Find the candidates of a result of an earlier version, whose probability the verifier's score had scaled.
+
+    Parameters
+    ----------
+    rows : sequence of Lesion
+        Of its list: what only the detector knew (its own probability, region, side, what the verifier takes it for)
+        goes to the candidate that lies there.
+    probability, scan, brain, placed
+        As for `detecting.candidates.listing.candidates_in`.
+    """
+    found = candidates_in(probability, scan, brain, placed)
+    if not rows:
+        return found
+    places = np.array([(row.r_mm, row.a_mm, row.s_mm) for row in rows])
+    return replace(found, every=tuple(_with_row(one, rows, places) for one in found.every))
+
+
+def _with_row(one: Candidate, rows: Sequence[Lesion], places: NDArray[np.float64]) -> Candidate:
+    lesion = one.lesion
+    apart = np.linalg.norm(places - (lesion.r_mm, lesion.a_mm, lesion.s_mm), axis=1)
+    row = rows[int(apart.argmin())]
+    if apart.min() > max(SAME_PLACE_MM, row.diameter_mm / 2):
+        return one
+    looks_like = row.reason.looks_like if row.reason is not None else ""
+    region, side = (row.region, row.side) if row.region else (lesion.region, lesion.side)
+    return replace(one, lesion=replace(lesion, detector=row.detector, region=region, side=side), looks_like=looks_like)
 
 
 def rules_of_provenance(about: Fields) -> LesionRules:
@@ -59,7 +103,7 @@ def search_of_provenance(about: Fields) -> Search:
         detector=detector,
         verifier=_model(about, "verifier"),
         regions=_model(about, "regions"),
-        midplane=None if midplane is None else regions.numbers("midplane_ras", length=4),  # type: ignore[arg-type]
+        midplane=None if midplane is None else regions.numbers("midplane_ras", length=4),
         operating_points=operating_points(detector.metrics.get("operating_points") if detector else None, own),
         overlap=settings.number("overlap", default=None),
         blending=settings.text("blending", default=""),

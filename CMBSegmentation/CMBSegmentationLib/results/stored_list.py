@@ -12,18 +12,18 @@ import numpy as np
 from ..detecting.candidates.grid import Flat, Grid, flat_of, runs_of
 from ..detecting.candidates.listing import Candidate, Candidates
 from ..detecting.lesions import Lesion, LesionRules, columns_of
-from ..detecting.search import ScanName, Search, UsedModel
+from ..detecting.search import Search, UsedModel
 from ..files.fields import Fields, WrongValueError
 from ..models.manifest import check_training
 from ..reading.image_size import check_voxels
-from ..reading.scan_identity import NAMING
+from ..reading.scan_identity import NAMING, ScanName
 from ..vocabulary.operating_points import operating_points
 from ..vocabulary.reasons import Rule
 from ..vocabulary.verdicts import KEPT
 from .earlier_versions import rules_of_provenance, search_of_provenance
 from .lesion_rows import checked_lesion, measures_of, row_of
 
-FIRST_WITH_CANDIDATES = 3  # schema version
+FIRST_WITH_FIELDS = 3  # schema version: before it, how a scan was searched is in its provenance
 RUNS_A_TEXT = 1000
 MEASURES = (
     "r_mm", "a_mm", "s_mm", "volume_mm3", "diameter_mm", "elongation", "contrast", "probability", "detector", "phase",
@@ -45,7 +45,7 @@ class StoredList:
     notes : tuple of str
         What was repaired on reading the scan, worded for the user.
     candidates : Candidates or None
-        None in lists of earlier versions, which do not have them.
+        None in lists of earlier versions, which do not have them (`earlier_versions.candidates_of_earlier`).
     """
 
     lesions: tuple[Lesion, ...]
@@ -93,12 +93,13 @@ def from_json(content: Fields, version: int, source: str) -> StoredList:
     if len({one.id for one in lesions}) < len(lesions):
         raise WrongValueError("Two lesions have the same id.")
     notes = content.texts("notes", default=())
-    if version < FIRST_WITH_CANDIDATES:
+    if version < FIRST_WITH_FIELDS:
         about = content.fields("provenance")
         return StoredList(lesions, rules_of_provenance(about), search_of_provenance(about), notes)
     rules = _rules(content.fields("rules"))
     search = _search(content.fields("search"), rules)
-    return StoredList(lesions, rules, search, notes, candidates_from(content, source))
+    candidates = candidates_from(content, source) if "candidates" in content.plain else None
+    return StoredList(lesions, rules, search, notes, candidates)
 
 
 def grid_to_json(grid: Grid) -> dict[str, Any]:
@@ -179,7 +180,7 @@ def _search(about: Fields, rules: LesionRules) -> Search:
         detector=_model(about, "detector"),
         verifier=_model(about, "verifier"),
         regions=_model(about, "regions"),
-        midplane=midplane,  # type: ignore[arg-type]
+        midplane=midplane,
         operating_points=operating_points(_numbers(points, above=0, below=1), rules.threshold),
         overlap=about.number("overlap", default=None),
         **{key: about.text(key, default="") for key in ("blending", "brain_mask", "device", "software", "date")},

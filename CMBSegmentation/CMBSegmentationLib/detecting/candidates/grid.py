@@ -81,7 +81,7 @@ def runs_of(flat: Flat) -> list[list[int]]:
 
 
 def flat_of(runs: Iterable[Sequence[int]], voxels: int) -> Flat:
-    """Give the indices of runs as `runs_of` wrote them; `ValueError` if there are none, or one leaves the scan's voxels."""
+    """Give the indices of runs as `runs_of` wrote them; `ValueError` if there are none, or one leaves the scan."""
     pairs = [(int(start), int(length)) for start, length in runs]
     if not pairs or any(start < 0 or length < 1 or start + length > voxels for start, length in pairs):
         raise ValueError("a lesion lies outside the scan")

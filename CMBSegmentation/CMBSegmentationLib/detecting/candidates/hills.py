@@ -14,8 +14,8 @@ PARTED_BELOW = 0.735
 """Two peaks are two candidates where the saddle between them is below this share of the lower one. It is what lies
 between two points that are just told apart by Rayleigh's criterion (Phil Mag 8:261, 1879)."""
 MASK_SHARE = 0.6
-"""A candidate's mask is what reaches this share of its own peak. Chosen on the sample, whose lesions it measures as large
-as the default threshold used to (Docs/architecture.md)."""
+"""A candidate's mask is what reaches this share of its own peak. Chosen on the sample (Docs/architecture.md, "One mask,
+one score")."""
 
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -84,8 +84,8 @@ class Candidates:
         Returns
         -------
         list of Candidate
-            Kept ones first, then at most `MOST_CANDIDATES` dropped ones, each from the most probable down; their lesions
-            are numbered from 1 and have status and reason.
+            Kept ones first, then at most `MOST_CANDIDATES` dropped ones, each from the most probable down. Their
+            lesions are numbered from 1 and have status and reason.
         """
         reasons = [(one, one.reason(rules)) for one in self.every]
         kept = [(one, None) for one, reason in reasons if reason is None]
@@ -116,10 +116,14 @@ class Candidates:
 
 def labels_of(listed: Iterable[Candidate], like: sitk.Image) -> sitk.Image:
     """Draw what is kept of a list: UInt16 on the grid of an image, label k is the lesion with id k."""
+    return drawn({one.lesion.id: one.voxels for one in listed if one.lesion.status == KEPT}, like)
+
+
+def drawn(masks: Mapping[int, Flat], like: sitk.Image) -> sitk.Image:
+    """Draw masks by their label: UInt16 on the grid of an image."""
     labels = np.zeros(like.GetNumberOfPixels(), np.uint16)
-    for one in listed:
-        if one.lesion.status == KEPT:
-            labels[one.voxels] = one.lesion.id
+    for label, voxels in masks.items():
+        labels[voxels] = label
     image = sitk.GetImageFromArray(labels.reshape(like.GetSize()[::-1]))
     image.CopyInformation(like)
     return image

@@ -92,7 +92,7 @@ def masks_in(probability: sitk.Image, hills: Sequence[Hill]) -> list[Mask]:
 def _relative(
     prepared: PreparedScan, shape: tuple[int, ...], hills: Sequence[Hill], ras_mm: NDArray[np.float64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Give the share of the peak that scan voxels (n, 3; RAS mm) reach, and where in them: an index of the model's grid.
+    """Give the share of the peak that scan voxels (n, 3; RAS mm) reach, and where in them (index of the model's grid).
 
     As `PreparedScan.to_scan_grid`, the highest of a voxel's parts counts.
     """
@@ -111,9 +111,7 @@ def _relative(
     return best, where
 
 
-def _nearest(
-    index: NDArray[np.float64], spacing_mm: Sequence[float], hills: Sequence[Hill]
-) -> NDArray[np.intp]:
+def _nearest(index: NDArray[np.float64], spacing_mm: Sequence[float], hills: Sequence[Hill]) -> NDArray[np.intp]:
     """Say which hill's upper part lies nearest to each place of the model's grid."""
     tops, numbers = [], []
     for number, hill in enumerate(hills):
