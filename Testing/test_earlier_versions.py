@@ -96,6 +96,8 @@ def test_a_saved_scene(stored, a_scene, tmp_path):
 
 
 def test_an_annotation(stored):
+    if stored.name != "0.1.0":
+        pytest.skip("annotations are stored of 0.1.0 only: their form is the same since")
     (file,) = (stored / "annotations").glob("*_annotation.json")
     study = read_study(file)
     assert study.readers == ("SI",)

@@ -8,11 +8,11 @@ import math
 
 import numpy as np
 import pytest
-from CMBSegmentationLib.review.grid import Grid
 from hypothesis import given
 from hypothesis import strategies as st
 from property_tests import examples
 
+from CMBSegmentationLib.detecting.candidates.grid import Grid
 from CMBSegmentationLib.detecting.lesions import Lesion
 from CMBSegmentationLib.files import fields
 from CMBSegmentationLib.files.atomic_file import DamagedFileError

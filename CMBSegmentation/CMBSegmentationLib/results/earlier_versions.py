@@ -41,9 +41,9 @@ def reason_of_sentence(sentence: str) -> Reason | None:
     for rule, pattern in SENTENCES.items():
         found = re.fullmatch(pattern, sentence, re.DOTALL)
         if found is not None:
-            value, limit, looks_like = (*found.groups(), None, None, None)[:3]
-            numbers = [None if one is None else float(one) for one in (value, limit)]
-            return Reason(rule, *numbers, looks_like=looks_like or "")
+            said = (*found.groups(), None, None, None)
+            value, limit = (None if one is None else float(one) for one in said[:2])
+            return Reason(rule, value, limit, said[2] or "")
     return Reason(Rule.OTHER, said=sentence)
 
 
