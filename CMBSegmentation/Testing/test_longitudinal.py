@@ -29,19 +29,8 @@ from CMBSegmentationLib.vocabulary.reasons import Reason, Rule
 
 def a_lesion(number: int, lps, because: str = "") -> Lesion:
     r, a, s = -lps[0], -lps[1], lps[2]
-    return Lesion(
-        number,
-        "dropped" if because else "kept",
-        r,
-        a,
-        s,
-        14,
-        3,
-        1,
-        0.6,
-        0.9,
-        reason=because and Reason(Rule.OTHER, said=because),
-    )
+    reason = Reason(Rule.OTHER, said=because) if because else None
+    return Lesion(number, "dropped" if because else "kept", r, a, s, 14, 3, 1, 0.6, 0.9, reason=reason)
 
 
 @pytest.fixture(scope="module")
