@@ -17,7 +17,9 @@ import cmbtraining.benchmark.search as benchmark_search
 from CMBCommand import cli
 from CMBSegmentationLib import read_detection, read_scan
 from CMBSegmentationLib.compare.match import match_centres
+from CMBSegmentationLib.detecting import detect as detecting
 from CMBSegmentationLib.detecting.lesions import COLUMNS
+from CMBSegmentationLib.detecting.sliding_window import predict
 from CMBSegmentationLib.files.bundled import bundled_models, sample_scan
 from CMBSegmentationLib.models.loaded_models import load_stages
 from CMBSegmentationLib.models.model_file import (
@@ -38,6 +40,7 @@ __all__ = ["a_scene", "new_scene"]
 
 ROOT = Path(__file__).resolve().parents[1]
 TASKS = {DEFAULT_MODEL: "detect", DEFAULT_REGIONS: "regions", DEFAULT_VERIFIER: "verify"}
+ANSWERS: dict[str, np.ndarray] = {}  # of the detector, by what it was shown
 REAL = ROOT.parent / "shared" / "data" / "gre_xa30"
 
 
@@ -74,7 +77,9 @@ def part_folder(tmp_path_factory):
     """A part of the sample, and in ``out`` what is found there."""
     folder = tmp_path_factory.mktemp("part")
     sitk.WriteImage(part_of_sample(), str(folder / "part.nii.gz"))
-    listed(folder / "part.nii.gz", folder / "out", "--save-probability")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(detecting, "predict", lambda *given: ANSWERS.setdefault("part", predict(*given)))
+        listed(folder / "part.nii.gz", folder / "out", "--save-probability")
     return folder
 
 
@@ -105,6 +110,7 @@ def test_shell_review_and_benchmark_list_the_same_lesions_at_any_threshold(part_
     benchmark_search.search(searched, {"all": load_stages(None, "cpu")}, tmp_path, {"all": points})
 
     shell = {0.546: rows_in(part_folder / "out")}
+    monkeypatch.setattr(detecting, "predict", lambda *given: ANSWERS["part"])  # no threshold changes it
     shell[0.7] = listed(part_folder / "part.nii.gz", tmp_path / "shell", "--threshold", "0.7")
     sizes = {}
     for point, threshold in points.items():
