@@ -36,6 +36,7 @@ from CMBSegmentationLib.scene import (
     load_results,
     remove_results,
 )
+from CMBSegmentationLib.scene.names import LIST_ATTRIBUTE
 
 RESULT_CLASSES = (
     "vtkMRMLSegmentationNode",
@@ -399,6 +400,14 @@ def test_a_scene_without_lesions_is_saved_and_reopened(a_scene, a_scan, nothing_
     assert segment_names(nodes.segmentation) == []
     assert len(lesion_rows(nodes.table)) == len(LESION_PEAKS)
     assert accepted_at(nodes, 0.5) == 3
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"schema_version": 3}', '{"schema_version": "3", "lesions": 4}'])
+def test_a_scene_whose_list_is_damaged_says_so(a_scan, a_result_folder, text):
+    nodes = load_results(a_result_folder, a_scan)
+    nodes.table.SetAttribute(LIST_ATTRIBUTE, text)
+    with pytest.raises(InputError, match="is damaged"):
+        candidates_of(nodes)
 
 
 def test_a_reopened_scene_takes_another_threshold(a_scene, a_scan, a_result_folder, reopened):

@@ -103,7 +103,7 @@ def _put_together(
     review: Review, candidates: CandidateField, number: int, voxels: Flat, origin: str, verdict: Verdict | None
 ) -> ReviewedLesion:
     lesion = replace(candidates.measured(voxels), id=number, status=KEPT)
-    return ReviewedLesion(number, voxels, lesion, -1, origin, verdict, threshold=review.threshold)
+    return ReviewedLesion(number, voxels, lesion, -1, origin, verdict)
 
 
 def _where_it_parts(candidates: CandidateField, lesion: ReviewedLesion) -> list[Flat]:

@@ -36,8 +36,6 @@ class ReviewedLesion:
     verdict : Verdict or None
     deleted : bool
         Taken off the list by a reader, in a review that version 0.1.0 began: no threshold brings it back.
-    threshold : float
-        At which its extent was taken.
     """
 
     id: int
@@ -47,7 +45,6 @@ class ReviewedLesion:
     origin: str = DETECTED
     verdict: Verdict | None = None
     deleted: bool = False
-    threshold: float = 0.5
 
     @property
     def state(self) -> str:
@@ -157,8 +154,7 @@ def listed(candidates: CandidateField, review: Review, numbers: Numbering) -> tu
         By id; deleted ones left out.
     """
     free = [
-        ReviewedLesion(numbers.of(one.peak), one.voxels, one.lesion, one.peak, threshold=review.threshold)
-        for one in _beside(candidates, review)
+        ReviewedLesion(numbers.of(one.peak), one.voxels, one.lesion, one.peak) for one in _beside(candidates, review)
     ]
     free = [one.at_place(*review.places[one.id]) if one.id in review.places else one for one in free]
     taken = {one.id for one in review.fixed}

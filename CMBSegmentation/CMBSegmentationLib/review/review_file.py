@@ -67,7 +67,7 @@ def to_text(saved: SavedReview) -> str:
             "threshold": saved.review.threshold,
             "last_number": saved.numbers.last,
             "numbers": [[peak, number] for peak, number in saved.numbers.by_peak.items()],
-            "lesions": [_lesion_to_json(one) for one in saved.review.fixed],
+            "lesions": [_lesion_to_json(one, saved.review.threshold) for one in saved.review.fixed],
             "places": [[number, *place] for number, place in sorted(saved.review.places.items())],
         },
         ensure_ascii=False,
@@ -142,13 +142,13 @@ def _moved(grid: Grid, other: Grid, flat: Sequence[int] | Flat) -> Flat:
     return moved
 
 
-def _lesion_to_json(one: ReviewedLesion) -> dict[str, Any]:
+def _lesion_to_json(one: ReviewedLesion, threshold: float) -> dict[str, Any]:
     return {
         "id": one.id,
         "origin": one.origin,
         "deleted": one.deleted,
         "peak": one.peak,
-        "threshold": one.threshold,
+        "threshold": threshold,  # 0.1.0 wants one for each
         "verdict": asdict(one.verdict) if one.verdict else None,
         "voxels": runs_of(one.voxels),
         "lesion": row_of(one.lesion),
@@ -166,7 +166,6 @@ def _lesion_from_json(data: Mapping[str, Any], voxels: int) -> ReviewedLesion:
         origin=data["origin"],
         verdict=Verdict(**data["verdict"]) if data["verdict"] else None,
         deleted=bool(data["deleted"]),
-        threshold=float(data["threshold"]),
     )
 
 

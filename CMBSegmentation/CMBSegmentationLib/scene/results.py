@@ -16,7 +16,7 @@ from ..detecting.candidates.grid import grid_of
 from ..detecting.lesions import CANDIDATE_PROBABILITY
 from ..detecting.regions import placing
 from ..errors import InputError
-from ..files.fields import Fields
+from ..files.fields import Fields, read_json
 from ..reading.grid import SAME_GRID_VOXELS
 from ..reading.scan import checked_scan, scan_stem
 from ..results.earlier_versions import candidates_of_earlier
@@ -184,15 +184,28 @@ def candidates_of(nodes: ResultNodes) -> CandidateField:
 
 
 def list_of(nodes: ResultNodes) -> StoredList:
-    """Give the list as it was loaded: rules, how the scan was searched, all candidates."""
-    text, source = nodes.table.GetAttribute(names.LIST_ATTRIBUTE), nodes.table.GetName()
-    if text:
-        content = Fields(json.loads(text))
+    """Give the list as it was loaded: rules, how the scan was searched, all candidates; `InputError` if damaged."""
+    source = nodes.table.GetName()
+    try:
+        content = _list_content(nodes.table)
         return from_json(content, content.whole("schema_version"), source)
-    provenance = json.loads(nodes.table.GetAttribute(names.PROVENANCE_ATTRIBUTE) or "{}")
-    rows = json.loads(nodes.table.GetAttribute(names.DETECTED_ATTRIBUTE) or "[]")
-    content = Fields({"provenance": provenance, "lesions": rows, "notes": provenance.get("notes", [])})
-    return from_json(content, FIRST_WITH_FIELDS - 1, source)
+    except ValueError as error:
+        raise InputError(f"{source} is damaged ({error}).", "Run the detection again.") from error
+
+
+def _list_content(table: slicer.vtkMRMLTableNode) -> Fields:
+    text = table.GetAttribute(names.LIST_ATTRIBUTE)
+    if text:
+        return Fields(read_json(text))
+    provenance = Fields(read_json(table.GetAttribute(names.PROVENANCE_ATTRIBUTE) or "{}"), "provenance")
+    return Fields(
+        {
+            "schema_version": FIRST_WITH_FIELDS - 1,
+            "provenance": provenance.plain,
+            "lesions": read_json(table.GetAttribute(names.DETECTED_ATTRIBUTE) or "[]"),
+            "notes": provenance.texts("notes", default=()),
+        }
+    )
 
 
 def remove_results(scan_node: slicer.vtkMRMLScalarVolumeNode) -> None:

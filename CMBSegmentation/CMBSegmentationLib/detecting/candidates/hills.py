@@ -51,7 +51,8 @@ def find_hills(probability: NDArray[np.float32]) -> list[Hill]:
     """Part a probability into hills.
 
     Each voxel belongs to the peak that the steepest way up leads to. Of two neighbouring hills whose saddle is no
-    real dip (`PARTED_BELOW`) one is made. No threshold of use has a part in it.
+    real dip (`PARTED_BELOW`) one is made. No threshold of use has a part in it. Where two ways up are equally steep the
+    order of the axes decides; a detector's probability is on the model's grid, whose order is always the same.
 
     Parameters
     ----------
