@@ -22,5 +22,8 @@ REVIEW_ATTRIBUTE = "CMBSegmentation.Review"
 VIEW_ATTRIBUTE = "CMBSegmentation.ReviewView"
 """Attribute of the table's node: where the reader was, JSON (`session.open_review`)."""
 
+ANNOTATED_ATTRIBUTE = "CMBSegmentation.Annotated"
+"""Attribute of the scan's node: the numbers that its annotation has taken, JSON (`lesion_numbers`)."""
+
 BRAIN_SURFACE = "brain surface"
 """Kind of the model node that shows the brain in 3D, as `RESULT_ATTRIBUTE` names it."""
