@@ -25,5 +25,11 @@ VIEW_ATTRIBUTE = "CMBSegmentation.ReviewView"
 ANNOTATED_ATTRIBUTE = "CMBSegmentation.Annotated"
 """Attribute of the scan's node: the numbers that its annotation has taken, JSON (`lesion_numbers`)."""
 
+MARKERS = "markers: "
+"""Begins the kinds of the nodes that mark lesions in 3D, as `RESULT_ATTRIBUTE` names them; a verdict follows, or `CHOSEN`."""
+
+CHOSEN = "chosen"
+"""The lesion that the reader looks at, whatever its verdict."""
+
 BRAIN_SURFACE = "brain surface"
 """Kind of the model node that shows the brain in 3D, as `RESULT_ATTRIBUTE` names it."""

@@ -22,6 +22,7 @@ from ..reading.grid import SAME_GRID_VOXELS
 from ..reading.scan import checked_scan, scan_stem
 from ..results.read_back import read_result_folder
 from ..review.candidates import CandidateField
+from ..vocabulary.looks import REVIEW_COLOURS
 from ..vocabulary.verdicts import UNDECIDED, certainty_of
 from . import names
 from .lesion_nodes import (
@@ -192,6 +193,8 @@ def remove_results(scan_node: slicer.vtkMRMLScalarVolumeNode) -> None:
     for kind in NODE_KINDS:
         _remove(node_of(scan_node, kind))
     _remove(node_of(scan_node, names.BRAIN_SURFACE, "vtkMRMLModelNode"))
+    for kind in (*REVIEW_COLOURS, names.CHOSEN):
+        _remove(node_of(scan_node, names.MARKERS + kind, "vtkMRMLMarkupsFiducialNode"))
 
 
 def _check_grid(image: sitk.Image, scan_node: slicer.vtkMRMLScalarVolumeNode, ijk_to_ras: NDArray[np.float64]) -> None:

@@ -178,7 +178,8 @@ class OpenReview:
             self._autosave.changed(saved)
 
     def keep_view(self) -> None:
-        """Have the scene remember where the reader is."""
+        """Have the scene show and remember where the reader is."""
+        self._shown.choose(self.current)
         write_view(self.nodes, {"current": self.current, "show_dropped": self.show_dropped})
 
     # growing what was missed
