@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from CMBSegmentationLib.review import ReviewedLesion
     from CMBSegmentationLib.scene import ResultNodes
     from CMBSegmentationLib.session import Notice, ReviewParameters, Status
+    from CMBSegmentationWidgets.at_hand import FocusRing
     from CMBSegmentationWidgets.panel_keys import PanelKeys
 
 REQUESTER = "CMB Segmentation"
@@ -39,7 +40,7 @@ POLL_INTERVAL_MS = 200
 READER_SETTING = "CMBSegmentation/Reader"
 SLAB_MM = 10.0
 PROBLEM_STYLE = "color: #b3261e; font-weight: bold"
-OPERATING_POINTS = ("sensitive", "balanced", "specific")  # as CMBSegmentationLib.vocabulary.operating_points has them
+OPERATING_POINTS = ("sensitive", "balanced", "specific", "custom")  # as CMBSegmentationLib.vocabulary.operating_points has them
 DEVICES = ("auto", "cuda", "openvino", "coreml", "cpu")  # as CMBSegmentationLib.models.hardware has them
 
 
@@ -108,6 +109,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic: CMBSegmentationLogic | None = None
         self.pollTimer = None
         self.keys: PanelKeys | None = None
+        self.focusRing: FocusRing | None = None
         self._parameterNode: CMBSegmentationParameterNode | None = None
         self._parameterNodeTag = None
 
@@ -118,10 +120,14 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.layout.addWidget(panel)
         self.ui = slicer.util.childWidgetVariables(panel)
         panel.setMRMLScene(slicer.mrmlScene)
+        from CMBSegmentationWidgets.at_hand import FocusRing, WheelGuard
+
         self.logic = CMBSegmentationLogic()
         self.setUpChoices()
         self.connectPanel()
         self.setUpKeys()
+        self.wheelGuard = WheelGuard(panel)
+        self.focusRing = FocusRing(panel)
         self.initializeParameterNode()
         self.onReadingChanged(self.logic.session.reading)
         self.onStatusChanged(self.logic.session.status)
@@ -131,6 +137,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """End what runs and save what is open; called when Slicer closes or the module is reloaded."""
         self.pollTimer.stop()
         self.keys.ignore()
+        self.focusRing.remove()
         self.setParameterNode(None)
         self.logic.session.close()
         self.removeObservers()
@@ -182,7 +189,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         for place, (name, text) in enumerate(answers.items()):
             buttons[name] = qt.QPushButton(text)
             buttons[name].setToolTip(
-                _("No verdict yet") if name == "close_question" else _("Reject: {answer}").format(answer=text)
+                _("No verdict yet") if name == "close_question" else _("Reject as {answer}").format(answer=text)
             )
             grid.addWidget(buttons[name], place // 2, place % 2)
         return buttons
@@ -320,7 +327,8 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             return
         session = self.logic.session
         session.set_parameters(model=self.ui.modelPath.currentPath or None)
-        session.set_reading(operating_point=self.ui.operatingPointSelector.currentText)
+        name = self.ui.operatingPointSelector.currentText
+        session.set_reading(operating_point=None if name == "custom" else name)
         self.logic.startDetection(self.ui.inputSelector.currentNode())
 
     def onStatusChanged(self, status: Status) -> None:
@@ -339,8 +347,18 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.statusLabel.setStyleSheet(PROBLEM_STYLE if isProblem else "")
 
     def onOperatingPoint(self, index: int = 0) -> None:
-        """List at the named threshold."""
-        self.logic.session.set_operating_point(self.ui.operatingPointSelector.currentText or None)
+        """List at the named threshold; "custom" only says that the slider is elsewhere."""
+        session, name = self.logic.session, self.ui.operatingPointSelector.currentText
+        if name == "custom" and session.operating_point not in ("", "custom"):
+            self.showOperatingPoint()
+        elif name and name != "custom":
+            session.set_operating_point(name)
+
+    def showOperatingPoint(self) -> None:
+        """Name the threshold at which the scan is listed."""
+        if self.logic.session.operating_point:
+            selector = self.ui.operatingPointSelector
+            selector.setCurrentIndex(selector.findText(self.logic.session.operating_point))
 
     # reviewing
 
@@ -436,13 +454,14 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             if review is not None:
                 ui.thresholdSlider.setValue(session.threshold)
                 ui.droppedCheck.setChecked(review.show_dropped)
+        self.showOperatingPoint()
         counts = session.counts
         self.countTable.show(counts)
         ui.droppedCheck.setText(_("Show dropped candidates ({count})").format(count=session.dropped))
         ui.summaryLabel.setText(self.logic.summaryLine())
         path = review.path if review else None
         ui.folderButton.setText(
-            _("Saved in {folder}").format(folder=path.parent.name) if path else _("Not saved: choose")
+            _("Saved in {folder}").format(folder=path.parent.name) if path else _("Choose where to save…")
         )
         ui.folderButton.setVisible(review is not None)
         self.updateButtons()
@@ -644,7 +663,7 @@ class CMBSegmentationLogic(ScriptedLoadableModuleLogic):
         if session.review is None:
             return _("No list yet: choose a scan and click Detect microbleeds.")
         counts = session.counts
-        line = _("{definite} definite, {possible} possible, {rejected} rejected, {left} without a verdict.").format(
+        line = _("{definite} definite, {possible} possible, {rejected} rejected, {left} not reviewed.").format(
             definite=counts.definite,
             possible=counts.possible,
             rejected=counts.rejected,

@@ -32,7 +32,7 @@ from ..review.edits import added, deleted, merged, regrown, split, with_place, w
 from ..scene import ResultNodes, jump_to, middle_of_views, set_slab, show_overview
 from ..scene.brain_surface import hide_3d, show_3d
 from ..signal import Signal
-from ..vocabulary.operating_points import operating_points
+from ..vocabulary.operating_points import operating_points, point_at
 from ..vocabulary.regions import REGIONS, SIDES
 from ..vocabulary.verdicts import UNREVIEWED
 from ..worker.process import ProcessRunner, Subprocess
@@ -210,6 +210,11 @@ class ReviewSession(DetectionSession):
     def operating_points(self) -> dict[str, float]:
         """Threshold by name, of the model that searched the chosen scan; empty if it was not searched."""
         return operating_points(self.review.provenance) if self.review else {}
+
+    @property
+    def operating_point(self) -> str:
+        """The name of the threshold at which the chosen scan is listed, or "custom"; empty if it was not searched."""
+        return point_at(self.operating_points, self.threshold)
 
     @property
     def counts(self) -> Counts:
