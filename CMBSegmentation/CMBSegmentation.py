@@ -160,6 +160,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Fill in what can be chosen."""
         from CMBSegmentationLib.vocabulary.regions import REGIONS, SIDES
         from CMBSegmentationLib.vocabulary.verdicts import MIMICS
+        from CMBSegmentationWidgets.about_section import PanelLog
         from CMBSegmentationWidgets.count_table import CountTable
         from CMBSegmentationWidgets.lesion_table import LesionTable
 
@@ -173,6 +174,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ui.slabSpin.setValue(SLAB_MM)
         self.lesionTable = LesionTable(ui.lesionTable, self.onRowChosen, self.onSorted)
         self.countTable = CountTable(ui.countTable)
+        self.panelLog = PanelLog(ui.logText)
         self.answerButtons = self.buildQuestion(MIMICS)
         ui.mimicPanel.setVisible(False)
         self.logic.session.set_reading(reader=ui.readerEdit.text)
@@ -214,6 +216,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ui.threeDCheck.connect("toggled(bool)", lambda checked: session.set_reading(in_3d=bool(checked)))
         ui.overviewCheck.connect("toggled(bool)", lambda checked: session.set_reading(overview=bool(checked)))
         ui.addButton.connect("toggled(bool)", self.onAddToggled)
+        ui.aboutSection.connect("contentsCollapsed(bool)", self.onAboutShown)
         buttons = {
             ui.detectButton: self.onDetect, ui.cancelButton: session.cancel,
             ui.acceptButton: lambda: session.decide("accepted"), ui.rejectButton: session.ask,
@@ -221,7 +224,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             ui.nextButton: session.next, ui.undoButton: session.undo, ui.redoButton: session.redo,
             ui.deleteButton: session.delete, ui.mergeButton: self.onMerge, ui.splitButton: session.split,
             ui.copyButton: self.onCopy, ui.exportButton: self.onExport, ui.folderButton: self.onFolder,
-            ui.compareButton: self.onCompare,
+            ui.compareButton: self.onCompare, ui.reinstallButton: self.onReinstall,
         }  # fmt: skip
         for button, action in buttons.items():
             button.connect("clicked()", _calledAlone(action))
@@ -344,6 +347,8 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def tell(self, message: str, isProblem: bool = False) -> None:
         """Write a line for the user; a problem stands out."""
         self.ui.statusLabel.setText(message)
+        if not self.logic.session.is_running or isProblem:  # how far a search is changes all the time
+            self.panelLog.write(message, is_problem=isProblem)
         self.ui.statusLabel.setStyleSheet(PROBLEM_STYLE if isProblem else "")
 
     def onOperatingPoint(self, index: int = 0) -> None:
@@ -442,6 +447,25 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         path = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Save the review in"))
         if path:
             self.logic.session.set_reading(folder=path)
+
+    def onAboutShown(self, isCollapsed: bool) -> None:
+        """Look up the versions when they are to be seen."""
+        from CMBSegmentationWidgets.about_section import versions_text
+
+        if not isCollapsed:
+            self.ui.versionsLabel.setText(versions_text())
+
+    def onReinstall(self) -> None:
+        """Install the packages again after asking."""
+        from CMBSegmentationWidgets.about_section import reinstall
+
+        try:
+            if reinstall():
+                self.tell(_("The packages were installed again. Restart Slicer to use them."))
+        except Exception as error:  # pip's failure is a CalledProcessError
+            why = _("The packages could not be installed ({error}). Check the internet connection and try again.")
+            self.tell(why.format(error=error), isProblem=True)
+        self.onAboutShown(isCollapsed=False)
 
     # showing
 

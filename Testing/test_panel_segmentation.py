@@ -635,3 +635,26 @@ def test_the_widget_with_the_focus_is_framed(a_panel):
     a_panel.window.setFocus()
     a_panel.settle()
     assert not ring.visible
+
+
+def test_the_log_keeps_what_was_told_and_versions_are_named(a_panel, monkeypatch):
+    from CMBSegmentationLib import __version__
+
+    ui = a_panel.ui
+    a_panel.key("N")
+    a_panel.key("A")
+    a_panel.key("Del")
+    said = ui.logText.plainText
+    assert "CMB 1 accepted" in said
+    assert "found by the detector" in said
+    ui.aboutSection.collapsed = False
+    a_panel.settle()
+    for part in (f"CMB Segmentation {__version__}", "cmb-detector-simulated 0.", "onnxruntime 1.", "nibabel "):
+        assert part in ui.versionsLabel.text, ui.versionsLabel.text
+    asked = []
+    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda *_, **__: True, raising=False)
+    monkeypatch.setattr(slicer.util, "pip_install", asked.append, raising=False)
+    a_panel.click(ui.reinstallButton)
+    assert "--force-reinstall" in asked[0]
+    assert any(one.startswith("onnxruntime") for one in asked[0])
+    assert "Restart Slicer" in ui.statusLabel.text
