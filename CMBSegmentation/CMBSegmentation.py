@@ -40,7 +40,12 @@ POLL_INTERVAL_MS = 200
 READER_SETTING = "CMBSegmentation/Reader"
 SLAB_MM = 10.0
 PROBLEM_STYLE = "color: #b3261e; font-weight: bold"
-OPERATING_POINTS = ("sensitive", "balanced", "specific", "custom")  # as CMBSegmentationLib.vocabulary.operating_points has them
+OPERATING_POINTS = (
+    "sensitive",
+    "balanced",
+    "specific",
+    "custom",
+)  # as CMBSegmentationLib.vocabulary.operating_points has them
 DEVICES = ("auto", "cuda", "openvino", "coreml", "cpu")  # as CMBSegmentationLib.models.hardware has them
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import slicer
@@ -61,14 +62,15 @@ def reinstall() -> bool:
 def _models() -> list[str]:
     from CMBSegmentationLib.files.bundled import bundled_models
 
-    lines = []
-    for path in bundled_models():
-        try:
-            from CMBSegmentationLib.models.hardware import open_session
-            from CMBSegmentationLib.models.model_file import read_manifest
+    return [_model(path) for path in bundled_models()]
 
-            manifest = read_manifest(open_session(path, "cpu")[0], path.name)
-            lines.append(f"{manifest.name} {manifest.version}")
-        except (CMBError, ImportError):
-            lines.append(f"{path.stem} (version unknown: the packages are missing)")
-    return lines
+
+def _model(path: Path) -> str:
+    try:
+        from CMBSegmentationLib.models.hardware import open_session
+        from CMBSegmentationLib.models.model_file import read_manifest
+
+        manifest = read_manifest(open_session(path, "cpu")[0], path.name)
+    except (CMBError, ImportError):
+        return f"{path.stem} (version unknown: packages are missing)"
+    return f"{manifest.name} {manifest.version}"

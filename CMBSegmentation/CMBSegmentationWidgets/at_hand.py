@@ -30,7 +30,7 @@ class WheelGuard(qt.QObject):
                 widget.installEventFilter(self)
                 widget.setFocusPolicy(qt.Qt.TabFocus if widget.inherits("QComboBox") else qt.Qt.StrongFocus)
 
-    def eventFilter(self, widget: Any, event: Any) -> bool:  # noqa: N802 - Qt's name
+    def eventFilter(self, widget: Any, event: Any) -> bool:
         """Keep the wheel from a widget without the focus."""
         if event.type() != qt.QEvent.Wheel or qt.QApplication.focusWidget() is widget:
             return False

@@ -9,7 +9,7 @@ import qt
 if TYPE_CHECKING:
     from CMBSegmentationLib.results.counts import Counts
 
-HEADINGS = ("", "left", "right", "midline / –", "< 5 mm", "5–10 mm", "all")
+HEADINGS = ("definite / possible", "left", "right", "midline / –", "< 5 mm", "5–10 mm", "all")
 ROW_HEIGHT = 22
 NOTHING = "–"
 

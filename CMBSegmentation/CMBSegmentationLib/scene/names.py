@@ -26,7 +26,7 @@ ANNOTATED_ATTRIBUTE = "CMBSegmentation.Annotated"
 """Attribute of the scan's node: the numbers that its annotation has taken, JSON (`lesion_numbers`)."""
 
 MARKERS = "markers: "
-"""Begins the kinds of the nodes that mark lesions in 3D, as `RESULT_ATTRIBUTE` names them; a verdict follows, or `CHOSEN`."""
+"""Begins the kinds of the nodes that mark lesions in 3D; a verdict follows, or `CHOSEN`."""
 
 CHOSEN = "chosen"
 """The lesion that the reader looks at, whatever its verdict."""
