@@ -178,7 +178,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ui.fieldOfViewSpin.setValue(self.logic.session.reading.field_of_view_mm)
         ui.slabSpin.setValue(SLAB_MM)
         self.lesionTable = LesionTable(ui.lesionTable, self.onRowChosen, self.onSorted)
-        self.countTable = CountTable(ui.countTable)
+        self.countTable = CountTable(ui.countTable, ui.countLabel)
         self.panelLog = PanelLog(ui.logText)
         self.answerButtons = self.buildQuestion(MIMICS)
         ui.mimicPanel.setVisible(False)

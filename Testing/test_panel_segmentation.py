@@ -625,11 +625,16 @@ def test_text_in_the_table_is_readable(a_panel):
 
 
 def test_the_widget_with_the_focus_is_framed(a_panel):
-    ring = a_panel.widget.focusRing.frame
+    ring = a_panel.widget.focusRing.own_frame
     button = a_panel.ui.nextButton
     button.setFocus()
     a_panel.settle()
     assert ring.visible
+    middle = button.mapTo(a_panel.window, button.rect.center())
+    assert ring.rect.contains(ring.mapFrom(a_panel.window, middle))
+    a_panel.ui.advancedSection.collapsed = False  # moves all below
+    a_panel.settle()
+    a_panel.settle()
     middle = button.mapTo(a_panel.window, button.rect.center())
     assert ring.rect.contains(ring.mapFrom(a_panel.window, middle))
     a_panel.window.setFocus()

@@ -46,7 +46,7 @@ def _below(widget: Any) -> Iterator[Any]:
             yield from _below(child)
 
 
-class FocusRing:
+class FocusRing(qt.QObject):
     """A frame around the panel's widget that has the focus.
 
     Parameters
@@ -55,26 +55,45 @@ class FocusRing:
     """
 
     def __init__(self, panel: Any) -> None:
-        self._panel = panel
-        self.frame = qt.QFrame(panel)
-        self.frame.setStyleSheet(RING_STYLE)
-        self.frame.setAttribute(qt.Qt.WA_TransparentForMouseEvents)
-        self.frame.hide()
+        qt.QObject.__init__(self, panel)
+        self.own_panel = panel
+        self.own_framed: list[Any] = []  # the widget and what holds it, up to the panel
+        self.own_frame = qt.QFrame(panel)
+        self.own_frame.setStyleSheet(RING_STYLE)
+        self.own_frame.setAttribute(qt.Qt.WA_TransparentForMouseEvents)
+        self.own_frame.hide()
         slicer.app.connect(FOCUS_CHANGED, self.follow)
 
     def follow(self, former: Any = None, widget: Any = None) -> None:
         """Frame what has the focus now; nothing where that is outside the panel."""
-        if widget is None or not self._panel.isAncestorOf(widget):
-            self.frame.setVisible(False)
+        for one in self.own_framed:
+            one.removeEventFilter(self)
+        self.own_framed = []
+        if widget is None or not self.own_panel.isAncestorOf(widget):
+            self.own_frame.hide()
             return
-        corner = widget.mapTo(self._panel, qt.QPoint(0, 0))
-        size = widget.size if not callable(widget.size) else widget.size()
-        self.frame.setGeometry(
-            corner.x() - RING_PX, corner.y() - RING_PX, size.width() + 2 * RING_PX, size.height() + 2 * RING_PX
-        )
-        self.frame.show()
-        self.frame.raise_()
+        while widget is not self.own_panel:
+            self.own_framed.append(widget)
+            widget.installEventFilter(self)
+            widget = widget.parentWidget()
+        self.own_frame.show()
+        self.own_frame.raise_()
+        self._place()
+
+    def eventFilter(self, widget: Any, event: Any) -> bool:
+        """Move the frame with its widget."""
+        if event.type() in (qt.QEvent.Move, qt.QEvent.Resize):
+            self._place()
+        return False
 
     def remove(self) -> None:
         """Follow no more: the panel is going away."""
+        self.follow()
         slicer.app.disconnect(FOCUS_CHANGED, self.follow)
+
+    def _place(self) -> None:
+        widget = self.own_framed[0]
+        rect = widget.rect() if callable(widget.rect) else widget.rect
+        corner = widget.mapTo(self.own_panel, qt.QPoint(0, 0))
+        rect.moveTo(corner)
+        self.own_frame.setGeometry(rect.adjusted(-RING_PX, -RING_PX, RING_PX, RING_PX))

@@ -14,7 +14,6 @@ import slicer
 import slicer.util
 from numpy.typing import NDArray
 
-from ..detecting.later_stages import with_regions
 from ..detecting.lesions import CANDIDATE_PROBABILITY, Lesion, LesionRules, checked_lesion
 from ..errors import InputError
 from ..files.fields import Fields
@@ -170,6 +169,8 @@ def candidates_of(nodes: ResultNodes) -> CandidateField:
     brain = None if nodes.brain is None else _result_image(nodes.brain)
     for image in filter(None, (probability, brain)):
         _check_grid(image, nodes.scan, world_ijk_to_ras(nodes.scan))
+    from ..detecting.later_stages import with_regions  # not before there are results: it makes a panel open later
+
     provenance = provenance_of(nodes)
     settings = provenance.get("settings", {})
     kept = {name: settings[name] for name in ("threshold", "min_volume_mm3", "max_diameter_mm") if name in settings}
