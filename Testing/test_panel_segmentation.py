@@ -622,6 +622,12 @@ def test_text_in_the_table_is_readable(a_panel):
             brush.color().getRgbF()[:3] for brush in (table.item(row, 1).foreground(), table.item(row, 1).background())
         )
         assert contrast_of(text, ground) >= 4.5, table.item(row, 1).text()
+    a_panel.key("N")
+    shot = table.grab().toImage()
+    place = table.visualItemRect(table.item(table.currentRow(), 2))
+    place.translate(table.viewport().geometry().topLeft())
+    pixels = [shot.pixelColor(x, place.center().y()).getRgbF()[:3] for x in range(place.left() + 2, place.right() - 2)]
+    assert contrast_of((1.0, 1.0, 1.0), pixels[-1]) >= 4.5  # the chosen row
 
 
 def test_the_widget_with_the_focus_is_framed(a_panel):

@@ -9,7 +9,7 @@ import qt
 if TYPE_CHECKING:
     from CMBSegmentationLib.results.counts import Counts
 
-HEADINGS = ("Region", "left", "right", "midline / –", "< 5 mm", "5–10 mm", "all")
+HEADINGS = ("Region", "left", "right", "other", "< 5 mm", "5–10 mm", "all")
 ROW_HEIGHT = 22
 NOTHING = "–"
 
@@ -28,6 +28,8 @@ class CountTable:
         self._widget, self._caption = widget, caption
         widget.setColumnCount(len(HEADINGS))
         widget.setHorizontalHeaderLabels(list(HEADINGS))
+        widget.horizontalHeaderItem(3).setToolTip("On the midline, or no side was given")
+        widget.setHorizontalScrollBarPolicy(qt.Qt.ScrollBarAlwaysOff)
         widget.setEditTriggers(qt.QAbstractItemView.NoEditTriggers)
         widget.setSelectionMode(qt.QAbstractItemView.NoSelection)
         widget.setFocusPolicy(qt.Qt.NoFocus)
