@@ -318,7 +318,7 @@ def test_a_scribble_grows_and_is_accepted_as_a_lesion(reading):
     scribble(page)
     page.keyboard.press("g")
     grown = page.get_by_role("list", name="Grown microbleeds")
-    name = grown.get_by_text(re.compile(r"^CMB \d+$")).inner_text()
+    name = grown.get_by_text(re.compile(r"^\s*CMB \d+$")).inner_text().strip()
     assert int(name.removeprefix("CMB ")) not in ids  # another lesion has none of the list's numbers
     page.locator(".cmb-curve .scatterlayer").wait_for()
     page.get_by_label("Location").select_option("thalamus")
