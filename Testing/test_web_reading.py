@@ -310,7 +310,7 @@ def test_a_second_tab_takes_the_session_over(reading, server):
 
 
 def test_a_scribble_grows_and_is_accepted_as_a_lesion(reading):
-    page, count = reading, len(rows_of(reading))
+    page, ids = reading, rows_of(reading)
     page.get_by_role("tab", name="Scribble").click()
     page.keyboard.press("f")
     page.keyboard.press("b")
@@ -318,7 +318,8 @@ def test_a_scribble_grows_and_is_accepted_as_a_lesion(reading):
     scribble(page)
     page.keyboard.press("g")
     grown = page.get_by_role("list", name="Grown microbleeds")
-    grown.get_by_text("CMB 1").wait_for()
+    name = grown.get_by_text(re.compile(r"^\s*CMB \d+$")).inner_text().strip()
+    assert int(name.removeprefix("CMB ")) not in ids  # another lesion has none of the list's numbers
     page.locator(".cmb-curve .scatterlayer").wait_for()
     page.get_by_label("Location").select_option("thalamus")
     grown.get_by_text("thalamus").wait_for()
@@ -335,7 +336,8 @@ def test_a_scribble_grows_and_is_accepted_as_a_lesion(reading):
     page.get_by_role("button", name="Accept as lesion").click()
     grown.get_by_text("accepted", exact=True).wait_for()
     page.get_by_role("tab", name="Read").click()
-    page.wait_for_function("n => document.querySelectorAll('[data-lesion]').length === n", arg=count + 1)
+    page.wait_for_function("n => document.querySelectorAll('[data-lesion]').length === n", arg=len(ids) + 1)
+    page.locator(f"[data-lesion='{name.removeprefix('CMB ')}']").wait_for()
 
 
 def test_enter_after_a_click_on_grow_accepts(reading):

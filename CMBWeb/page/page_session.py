@@ -290,7 +290,7 @@ class PageSession:
     def add_grown(self, lesion: LinkedLesion) -> None:
         """Put a grown lesion on the list of microbleeds."""
         if self.reviewing.session.review is not None:
-            self.reviewing.session.add_voxels(lesion.mask)
+            self.reviewing.session.add_voxels(lesion.mask, number=lesion.id)
 
     async def export(self, what: str) -> tuple[Path, str, str]:
         """Write what a reader takes home; as `exporting.export`."""
