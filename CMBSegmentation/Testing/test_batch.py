@@ -20,14 +20,16 @@ import pytest
 import SimpleITK as sitk
 from counted_jobs import counted
 from dark_spots import MANIFEST, ball_brain, only, write_dark_voxel_model
+from rich.console import Console
+from rich.progress import Progress
 from waiting import wait_until
 
 from CMBCommand import cli
-from CMBCommand.batch import _about
+from CMBCommand.batch import ScansDone, _about
 from CMBSegmentationLib.batch.bids import BidsScan, dataset_name, find_scans, left_out
 from CMBSegmentationLib.batch.cluster import run_jobs, workers
 from CMBSegmentationLib.batch.cohort import _sizes
-from CMBSegmentationLib.batch.jobs import Job, Row, do_scan
+from CMBSegmentationLib.batch.jobs import Job, Row, do_scan, earlier_row
 from CMBSegmentationLib.detecting.detect import Settings
 from CMBSegmentationLib.detecting.lesions import Lesion
 from CMBSegmentationLib.errors import InputError, MachineError
@@ -86,7 +88,8 @@ def a_cluster() -> Iterator[str]:
     """The address of a scheduler with one worker, for all tests that kill neither."""
     from dask.distributed import LocalCluster
 
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
+    apart = {"CMB_READING_APART": "1"}  # as in this process, see the conftest.py of all tests
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", env=apart) as cluster:
         yield cluster.scheduler_address
 
 
@@ -464,11 +467,27 @@ def one_byte_changed(path: Path) -> None:
     path.write_bytes(content)
 
 
+DAMAGES = (Path.unlink, emptied, cut_off, one_byte_changed)
+
+
 @pytest.mark.parametrize("ending", ENDINGS_OF_A_RESULT)
-@pytest.mark.parametrize("damage", [Path.unlink, emptied, cut_off, one_byte_changed])
+def test_a_result_that_is_not_whole_is_no_result(a_done_batch, a_small_head, ending):
+    out, _ = a_done_batch
+    first, second = (Job(scan, out) for scan in find_scans(out.with_name("data")))
+    (path,) = first.folder.glob(f"*{ending}")
+    content = path.read_bytes()
+    for damage in DAMAGES:
+        damage(path)
+        assert earlier_row(first) is None
+        assert earlier_row(second) is not None
+        path.write_bytes(content)
+        assert earlier_row(first) is not None
+
+
+@pytest.mark.parametrize(("damage", "ending"), zip(DAMAGES, ENDINGS_OF_A_RESULT, strict=False))
 def test_a_result_that_is_not_whole_is_searched_again(a_done_batch, capsys, ending, damage):
     out, call = a_done_batch
-    damage(next(path for path in sorted(out.rglob(f"*{ending}"))))
+    damage(min(out.rglob(f"*{ending}")))
     capsys.readouterr()
     assert cli.main(call) == 0
     assert "2 of 2 scans are done, 1 of them before" in capsys.readouterr().out
@@ -590,6 +609,24 @@ def test_a_worker_that_is_killed_half_way_costs_nothing(tmp_path, dark_model, a_
     searched = Counter((tmp_path / "out" / "searched.txt").read_text().split())
     assert max(searched.values()) == 1
     assert len(searched) >= 9  # the one in hand when the worker died may have been finished but not noted
+
+
+def test_the_bar_moves_while_a_scan_is_searched(a_cluster, tmp_path, dark_model, last_takes_long):
+    (job, *_) = jobs_of(last_takes_long[0], tmp_path / "out", dark_model)
+    bar, seen = Progress(console=Console(quiet=True)), []
+    shown = ScansDone(bar, bar.add_task("", total=5, completed=2), 2)
+
+    def move(job: Job, share: float) -> None:
+        shown.move(job, share)
+        seen.append(bar.tasks[0].completed)
+
+    with workers(a_cluster, 1) as client:
+        (row,) = run_jobs([job], client, shown.end, moved=move)
+    assert not row.error
+    assert seen == sorted(seen)
+    assert any(2 < completed < 3 for completed in seen)
+    shown.move(job, 0.9)  # said last, heard after the result
+    assert bar.tasks[0].completed == 3
 
 
 def test_the_batch_runs_on_a_scheduler_given_by_address(batch, a_cluster, tmp_path, a_small_head):

@@ -1,6 +1,7 @@
 """The command `cmb`, as a person meets it: what it writes, what it says, and what it returns."""
 
 import csv
+import io
 import json
 import os
 import re
@@ -14,9 +15,11 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from dark_spots import MANIFEST, ball_brain, only, write_dark_voxel_model
+from rich.console import Console
 from waiting import wait_until
 
 from CMBCommand import cli
+from CMBCommand.printing import progress_bar
 from CMBSegmentationLib.detecting.lesions import COLUMNS
 
 SMALL = [24, 24, 24]
@@ -499,3 +502,17 @@ def test_the_worker_tells_errors_as_events(arguments, code, message, tmp_path):
     assert process.returncode == code
     assert last["event"] == "error"
     assert message in last["message"]
+
+
+# Progress
+
+
+def test_the_bar_says_how_long_it_will_still_take():
+    now = 0.0
+    screen = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=100, get_time=lambda: now)
+    with progress_bar(screen) as progress:
+        for now, share in ((0.0, 0.0), (10.0, 0.25), (20.0, 0.5)):
+            progress(share, "patch 5 of 10")
+    said = screen.file.getvalue()
+    assert "patch 5 of 10" in said
+    assert "00:20 left" in said.rsplit("patch", 1)[1]
