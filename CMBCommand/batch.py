@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace, screen: Console) -> int:
     """Search a dataset; 2 if a scan failed, after all others are done."""
     dataset, out = arguments.dataset.resolve(), arguments.out.resolve()
     if arguments.workers is not None and arguments.workers < 1:
-        raise InputError(f"{arguments.workers} workers cannot do anything.", "Give 1 or more with --workers.")
+        raise InputError(f"--workers must be 1 or more, not {arguments.workers}.", "Without it, there is one per core.")
     scans = find_scans(dataset)
     others = left_out(dataset, scans)
     if others:
@@ -84,8 +84,8 @@ def run(arguments: argparse.Namespace, screen: Console) -> int:
     for row in failed:
         screen.print(f"Failed: {row.name}: {row.error} {row.hint}", highlight=False, soft_wrap=True, markup=False)
     earlier = sum(row.is_earlier for row in rows)
-    said = f"{len(rows) - len(failed)} of {len(rows)} scans are done"
-    print(said + (f", {earlier} of them before." if earlier else "."))
+    said = f"Done: {len(rows) - len(failed)} of {counted(len(rows), 'scan')}"
+    print(said + (f", {earlier} of them in an earlier run." if earlier else "."))
     print(f"  Table: {table}\nLesions: {lesions}\n   Page: {page}")
     return 2 if failed else 0
 

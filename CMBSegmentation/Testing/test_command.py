@@ -508,11 +508,12 @@ def test_the_worker_tells_errors_as_events(arguments, code, message, tmp_path):
 
 
 def test_the_bar_says_how_long_it_will_still_take():
-    now = 0.0
-    screen = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=100, get_time=lambda: now)
+    clock = [0.0]
+    screen = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=100, get_time=lambda: clock[0])
     with progress_bar(screen) as progress:
-        for now, share in ((0.0, 0.0), (10.0, 0.25), (20.0, 0.5)):
+        for share in (0.0, 0.25, 0.5):
             progress(share, "patch 5 of 10")
+            clock[0] += 10.0
     said = screen.file.getvalue()
     assert "patch 5 of 10" in said
     assert "00:20 left" in said.rsplit("patch", 1)[1]

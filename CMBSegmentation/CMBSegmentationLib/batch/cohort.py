@@ -16,6 +16,7 @@ from ..files.csv_table import write_table as write_csv
 from ..results.counts import CLASSES
 from ..results.names import ENDINGS
 from ..vocabulary.notice import NOTICE
+from ..vocabulary.numbers import counted
 from .jobs import COLUMNS, LESION_COLUMNS, THUMBNAIL, Row
 
 TABLE, LESIONS, PAGE = "cohort.csv", "cohort_lesions.csv", "cohort.html"
@@ -66,6 +67,7 @@ def write_page(rows: Sequence[Row], out: Path, name: str, about: str = "") -> Pa
         about=about,
         report=ENDINGS["report"],
         regions=regions,
+        counted=counted,
         total=len(rows),
         done=len(done),
         positive=sum(row.counts.microbleeds > 0 for row in done),
