@@ -190,7 +190,7 @@ def _check_settings(out: Path, wanted: dict[str, Any], overwrite: bool) -> None:
             raise InputError(f"{path} cannot be read ({error}).", hint) from error
         if begun != wanted:
             raise InputError(
-                f"{out} was begun with another model or threshold (see {SETTINGS}).",
+                f"{out} was started with another model or threshold (see {SETTINGS}).",
                 "Give the same ones, another folder, or --overwrite to search everything again.",
             )
     with replacing(path) as draft:

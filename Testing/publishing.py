@@ -1,4 +1,4 @@
-"""List what is still empty before the extension can be published (Docs/publishing.md): `python Testing/publishing.py`."""
+"""List what is still missing before the extension can be published (Docs/publishing.md)."""
 
 from __future__ import annotations
 
@@ -35,9 +35,8 @@ def missing(root: Path, remote: str) -> list[str]:
         "CMakeLists.txt: EXTENSION_HOMEPAGE": value_of("EXTENSION_HOMEPAGE", lists),
         "CMakeLists.txt: EXTENSION_ICONURL": value_of("EXTENSION_ICONURL", lists),
         "CMakeLists.txt: EXTENSION_SCREENSHOTURLS": value_of("EXTENSION_SCREENSHOTURLS", lists),
-        "CMakeLists.txt: EXTENSION_CONTRIBUTORS, people with their institutions": "(" in value_of(
-            "EXTENSION_CONTRIBUTORS", lists
-        ),
+        "CMakeLists.txt: EXTENSION_CONTRIBUTORS, people with their institutions": "("
+        in value_of("EXTENSION_CONTRIBUTORS", lists),
         f"CITATION.cff: version {version}": citation and citation[1] == version,
         f"CHANGELOG.md: a date for {version}": changes and re.fullmatch(rf"{version} — \d{{4}}-\d\d-\d\d", changes[1]),
         "LICENSE": (root / "LICENSE").is_file(),

@@ -676,7 +676,7 @@ def test_a_cluster_without_workers_is_told(tmp_path, dark_model, a_small_head, m
     with (
         LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster) as client,
-        pytest.raises(MachineError, match="No worker has been there") as caught,
+        pytest.raises(MachineError, match="No worker has been connected") as caught,
     ):
         run_jobs(jobs, client, lambda row: None)
     assert "start the batch again" in caught.value.hint

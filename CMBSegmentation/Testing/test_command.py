@@ -161,6 +161,14 @@ def test_help_loads_nothing_that_takes_time(arguments):
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_an_unknown_option_shows_how_its_command_is_called(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["report", "results", "--scan", "x.nii.gz", "--overwrite"])
+    said = capsys.readouterr().err
+    assert said.startswith("usage: cmb report")
+    assert "unrecognized arguments: --overwrite" in said
+
+
 def test_the_help_lists_every_command_with_what_it_is_for(cmb):
     code, out, _ = cmb("--help")
     assert code == 0
@@ -339,7 +347,7 @@ def test_a_bundled_model_that_was_changed_is_refused(cmb, scan_file, tmp_path, m
         ("--threshold", "0", "not between 0 and 1"),
         ("--overlap", "1", "not between 0 and 0.9"),
         ("--blending", "magic", "not known"),
-        ("--device", "abacus", "not known"),
+        ("--device", "abacus", "Unknown device"),
         ("--threshold", "much", "invalid float"),
     ],
 )

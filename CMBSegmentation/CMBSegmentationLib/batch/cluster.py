@@ -18,7 +18,7 @@ from .jobs import Job, Row, do_scan
 CONNECT_SECONDS = 20
 RESULT_SECONDS = 60  # to fetch a row that is ready
 LOOK_SECONDS = 0.05
-PROGRESS_SECONDS = 0.5  # between two reports of a worker
+PROGRESS_SECONDS, PROGRESS_STEP = 0.5, 0.1  # a worker reports after so long, or so large a share
 WITHOUT_WORKERS_SECONDS = 180  # a nanny needs some to start another; a cluster may grow by itself
 
 
@@ -67,12 +67,13 @@ def search(job: Job, topic: str) -> Row:
     """Search a scan on a worker, which logs how far it has come under `topic`: the scan's path, and 0 to 1."""
     from dask.distributed import get_worker
 
-    worker, logged = get_worker(), -PROGRESS_SECONDS
+    worker, logged, shown = get_worker(), -PROGRESS_SECONDS, 0.0
 
     def log(fraction: float, message: str) -> None:
-        nonlocal logged
-        if (now := time.monotonic()) - logged >= PROGRESS_SECONDS:
-            logged = now
+        nonlocal logged, shown
+        now = time.monotonic()
+        if now - logged >= PROGRESS_SECONDS or fraction - shown >= PROGRESS_STEP:
+            logged, shown = now, fraction
             worker.log_event(topic, (os.fsencode(job.scan.path), fraction))
 
     return do_scan(job, log)
@@ -169,7 +170,7 @@ def _as_they_end(futures: Sequence[Any], client: Any) -> Iterator[Any]:
                 seen = now  # of a lost connection the futures tell themselves
             elif now - seen > WITHOUT_WORKERS_SECONDS:
                 raise MachineError(
-                    f"No worker has been there for {WITHOUT_WORKERS_SECONDS} s.",
+                    f"No worker has been connected for {WITHOUT_WORKERS_SECONDS} s.",
                     "What is done is kept: start the batch again, with fewer workers if memory ran out.",
                 )
         if not ended:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -92,14 +93,12 @@ def prepare_export(frames: Sequence[Frame], scan: str, export: DicomExport) -> E
         highdicom is not installed.
     """
     if not frames:
-        raise InputError(
-            f"{scan} is not DICOM: there is no study for DICOM results to belong to.", "Leave --dicom away."
-        )
+        raise InputError(f"{scan} is not DICOM: there is no study for DICOM results to belong to.", "Remove --dicom.")
     files = {frame.path for frame in frames}
     if 1 < len(files) < len(frames):
         raise InputError(
             f"The slices of {scan} are spread over {len(files)} multi-frame files.",
-            "DICOM results need them in one file, or in one file each; leave --dicom away.",
+            "DICOM results need them in one file, or in one file each; remove --dicom.",
         )
     try:
         import highdicom  # noqa: F401 - asked for now, not after minutes of searching
@@ -222,7 +221,9 @@ def write_objects(make: Callable[[], Mapping[str, Dataset]], out: Path, stem: st
     """
     kept = f"The list, the segmentation and the report are in {out}; only the DICOM results are missing."
     try:
-        objects = make()
+        with warnings.catch_warnings():  # of values that the scan's own headers have
+            warnings.simplefilter("ignore", UserWarning)
+            objects = make()
         files = {kind: stem + (ENDINGS_DICOM | ENDINGS_REPORT)[kind] for kind in objects}
         with drafts(out) as draft:
             for kind, one in objects.items():
