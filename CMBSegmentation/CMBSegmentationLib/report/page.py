@@ -14,7 +14,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from ..detecting.lesions import CANDIDATE_PROBABILITY, LARGEST_DIAMETER_MM, MOST_CANDIDATES, Lesion, is_read
 from ..results.counts import CLASSES, SIZES, SMALL_BELOW_MM, Counts
 from ..vocabulary.columns import COLUMNS
-from ..vocabulary.numbers import counted, counted_class, rounded_down, threshold_text
+from ..vocabulary.numbers import class_text, counted, counted_class, rounded_down, threshold_text
 from ..vocabulary.verdicts import UNDECIDED
 from .content import ReportContent, content_of, model_name
 from .crops import FIELD_MM
@@ -165,7 +165,9 @@ def _template() -> Template:
         isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value)
     )
     environment.globals.update(shown=SHOWN, say=SAY, cell=cell)
-    environment.globals.update(counted=counted, counted_class=counted_class, threshold_text=threshold_text)
+    environment.globals.update(
+        class_text=class_text, counted=counted, counted_class=counted_class, threshold_text=threshold_text
+    )
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
 
 

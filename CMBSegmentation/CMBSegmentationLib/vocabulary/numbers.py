@@ -14,8 +14,12 @@ def counted(number: int, singular: str, plural: str = "") -> str:
 
 def counted_class(name: str, singular: str, plural: str = "") -> str:
     """Write a class of counts with its noun: ``1 microbleed``, ``2–4 microbleeds``, ``> 10 microbleeds``."""
-    noun = singular if name == "1" else plural or singular + "s"
-    return f"{name.replace('-', '–').replace('>', '> ')} {noun}"
+    return f"{class_text(name)} {singular if name == '1' else plural or singular + 's'}"
+
+
+def class_text(name: str) -> str:
+    """Write a class of counts: ``2–4``, ``> 10``."""
+    return name.replace("-", "–").replace(">", "> ")
 
 
 def rounded_down(value: float, decimals: int) -> float:
