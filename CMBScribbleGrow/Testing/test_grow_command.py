@@ -213,10 +213,10 @@ def test_wrong_scribbles_are_told_and_nothing_is_written(grow, tmp_path, scan, m
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--mode", "magic"], "no mode 'magic'"),
+        (["--mode", "magic"], "Unknown mode 'magic'"),
         (["--tolerance", "130"], "between 0 and 100 %, not 130 %"),
         (["--mode", "random-walker", "--tolerance", "5"], "has no tolerance"),
-        (["--connectivity", "7"], "no connectivity 7"),
+        (["--connectivity", "7"], "Unknown connectivity 7"),
         (["--max-diameter", "0"], "not 0 mm"),
     ],
 )

@@ -255,7 +255,7 @@ BAD_SCANS = {
     "2D": "2D",
     "one slice": "too few slices",
     "constant": "same everywhere",
-    "NaN": "every voxel is NaN",
+    "NaN": "no valid voxel",
     "zero spacing": "2 x 0 x 2 mm wide",
     "negative spacing": "mm wide",
     "zero spacing in MetaImage": "mm|cannot be read",

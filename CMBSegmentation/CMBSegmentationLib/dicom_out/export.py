@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -124,11 +125,11 @@ def _try_out(source: ExportSource, scan: str) -> None:
     labels = sitk.Image([columns, rows, 1], sitk.sitkUInt16)
     labels[0, 0, 0] = 1
     lesion = Lesion(1, KEPT, 0, 0, 0, 1, 1, 1, 0, 1)
+    first = replace(source, frames=source.frames[:1])
     try:
-        for one in _objects(
-            labels, [lesion], replace(source, frames=source.frames[:1]), Software.NONE, counts_of([lesion])
-        ).values():
-            one.save_as(BytesIO(), enforce_file_format=True)
+        with _unsaid():
+            for one in _objects(labels, [lesion], first, Software.NONE, counts_of([lesion])).values():
+                one.save_as(BytesIO(), enforce_file_format=True)
     except CMBError:
         raise
     except Exception as error:  # highdicom's and pydicom's, of any kind
@@ -221,8 +222,7 @@ def write_objects(make: Callable[[], Mapping[str, Dataset]], out: Path, stem: st
     """
     kept = f"The list, the segmentation and the report are in {out}; only the DICOM results are missing."
     try:
-        with warnings.catch_warnings():  # of values that the scan's own headers have
-            warnings.simplefilter("ignore", UserWarning)
+        with _unsaid():
             objects = make()
         files = {kind: stem + (ENDINGS_DICOM | ENDINGS_REPORT)[kind] for kind in objects}
         with drafts(out) as draft:
@@ -239,6 +239,14 @@ def write_objects(make: Callable[[], Mapping[str, Dataset]], out: Path, stem: st
             "Run again with --debug and report it; cmb report --dicom tries again without a search.",
         ) from error
     return {kind: out / file for kind, file in files.items()}
+
+
+@contextmanager
+def _unsaid() -> Iterator[None]:
+    """Keep from the user what highdicom warns of in values that the scan's own headers have."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
 
 
 def _last_line(error: Exception) -> str:
