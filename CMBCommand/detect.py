@@ -57,8 +57,8 @@ def _print_outcome(outcome: Outcome, page: Console) -> None:
 
 
 def _lesion_table(lesions: Sequence[Lesion]) -> Table:
-    table = Table(title="Microbleeds (positions: patient RAS, mm)", title_justify="left")
-    for heading in ("id", "R", "A", "S", "Ø mm", "mm³", "contrast", "prob."):
+    table = Table(title="Microbleeds (positions: patient RAS, mm; loss: signal loss)", title_justify="left")
+    for heading in ("id", "R", "A", "S", "Ø mm", "mm³", "loss %", "prob."):
         table.add_column(heading, justify="right")
     mapped = any(row.region for row in lesions)
     if mapped:
@@ -68,6 +68,11 @@ def _lesion_table(lesions: Sequence[Lesion]) -> Table:
         size = (f"{row.diameter_mm:.1f}", f"{row.volume_mm3:.1f}")
         where = (f"{row.side} {row.region}".strip(),) if mapped else ()
         table.add_row(
-            str(row.id), *position, *size, f"{row.contrast:.2f}", f"{rounded_down(row.probability, 2):.2f}", *where
+            str(row.id),
+            *position,
+            *size,
+            f"{100 * row.contrast:.0f}",
+            f"{rounded_down(row.probability, 2):.2f}",
+            *where,
         )
     return table
