@@ -338,6 +338,33 @@ def test_a_scribble_grows_and_is_accepted_as_a_lesion(reading):
     page.wait_for_function("n => document.querySelectorAll('[data-lesion]').length === n", arg=count + 1)
 
 
+def test_outlines_and_slices_stay_while_a_scribble_is_grown_by_keys(reading):
+    """Slicer's views have keys of their own: B turns a slice, G hides all outlines."""
+    page = reading
+    page.keyboard.press("n")
+    page.keyboard.press("h")
+    wait_until(page, lambda: brightness(page, AXIAL) > 20)
+    without = colour(page)
+    page.keyboard.press("h")
+    wait_until(page, lambda: colour(page) > without)
+    offset = page.locator(".view-offset").first.inner_text()
+    page.get_by_role("tab", name="Scribble").click()
+    page.keyboard.press("b")
+    page.get_by_role("button", name="Paint", pressed=True).wait_for()
+    scribble(page)  # the view has the focus now
+    outlined = colour(page)
+    page.keyboard.press("g")
+    page.get_by_role("list", name="Grown microbleeds").get_by_text("CMB 1").wait_for()
+    for key in ("b", "b"):
+        page.keyboard.press(key)
+    page.get_by_label("Grown microbleeds").get_by_text("not accepted yet").wait_for()
+    display = page.evaluate("() => window.trame.state.get('outlines')")
+    assert display
+    page.get_by_role("button", name="Remove CMB 1").click()
+    wait_until(page, lambda: colour(page) > without, lambda: (without, outlined, colour(page)))
+    expect(page.locator(".view-offset").first).to_have_text(offset)
+
+
 def test_enter_after_a_click_on_grow_accepts(reading):
     page = reading
     page.get_by_role("tab", name="Scribble").click()

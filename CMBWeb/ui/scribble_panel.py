@@ -86,7 +86,7 @@ def _growing(desk: PageSession) -> None:
                 icon=f"mdi-{what}",
                 click=click,
                 variant="text",
-                size="small",
+                size="x-small",
                 disabled=(f"!can_grow_{what}",),
                 title=titled(what.capitalize(), what),
                 **named(f"{what.capitalize()} scribbling"),
