@@ -7,7 +7,7 @@ import re
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
-from web_browser import SAMPLE_NAME, go_to, state_of_page, wait_until, wait_until_told
+from web_browser import SAMPLE_NAME, go_to, wait_until
 from web_review import rows_of, state_of, wait_for_state
 
 from CMBSegmentationLib.errors import InputError
@@ -17,14 +17,16 @@ pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("chromium")]
 
 SIZES = [(900, 700), (860, 640), (1280, 800), (1920, 1080), (853, 533)]  # the last: 1280 x 800 at 150 % zoom
 BOXES = """() => {
-    const box = (element) => element.getBoundingClientRect().toJSON();
-    const shown = (element) => element.checkVisibility() && element.getBoundingClientRect().width > 0;
+    const box = (element) => element.getBoundingClientRect();
+    const all = (list) => [...document.querySelectorAll(list)].filter((one) => one.checkVisibility() && box(one).width > 0);
+    const inPanel = all('.cmb-panel :is(button, select, td, th, input)');
+    const sheet = document.querySelector('.cmb-sheet');
     return {
-        tools: [...document.querySelectorAll('.cmb-tools > *')].filter(shown).map(box),
-        panel: box(document.querySelector('.cmb-panel')),
-        inPanel: [...document.querySelectorAll('.cmb-panel :is(button, select, td, th, input)')]
-            .filter(shown).map((one) => ({ ...box(one), text: one.innerText, cut: one.scrollWidth > one.clientWidth + 1 })),
-        sideways: document.querySelector('.cmb-sheet').scrollWidth - document.querySelector('.cmb-sheet').clientWidth,
+        tools: all('.cmb-tools > *').map((one) => box(one).right),
+        panel: box(document.querySelector('.cmb-panel')).toJSON(),
+        ends: inPanel.map((one) => box(one).right),
+        cut: inPanel.filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.innerText || one.outerHTML),
+        sideways: sheet.scrollWidth - sheet.clientWidth,
     };
 }"""
 
@@ -32,43 +34,40 @@ BOXES = """() => {
 # widths
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def test_nothing_is_covered_or_cut_at_any_size(reading, size):
+def test_nothing_is_covered_or_cut_at_any_size(reading):
     page = reading
-    page.set_viewport_size({"width": size[0], "height": size[1]})
-    try:
-        page.locator("[data-lesion]").first.click()
-        page.get_by_label("Region of the lesion").wait_for()
+    page.locator("[data-lesion]").first.click()
+    page.get_by_label("Region of the lesion").wait_for()
+    wrong = []
+    for width, height in SIZES:
+        page.set_viewport_size({"width": width, "height": height})
         seen = page.evaluate(BOXES)
-        assert max(one["right"] for one in seen["tools"]) <= seen["panel"]["left"]
-        assert max(one["right"] for one in seen["inPanel"]) <= size[0]
-        assert seen["sideways"] <= 0
-        assert not [one["text"] for one in seen["inPanel"] if one["cut"]]
+        wrong += [(width, "toolbar over the panel")] * (max(seen["tools"]) > seen["panel"]["left"])
+        wrong += [(width, "panel beyond the window")] * (max(seen["ends"]) > width or seen["sideways"] > 0)
+        wrong += [(width, f"cut: {one}") for one in seen["cut"]]
+        wrong += [(width, "panel does not grow")] * (width == 1920 and seen["panel"]["width"] <= 440)
         name = page.get_by_role("heading", name=SAMPLE_NAME)
         expect(name).to_be_in_viewport(ratio=1)
         expect(name).to_have_attribute("title", SAMPLE_NAME)
         for tab in ("Scribble", "Review"):
             page.get_by_role("tab", name=tab).click(timeout=5000)
-        if size[0] == 1920:
-            assert seen["panel"]["width"] > 440
-    finally:
-        page.set_viewport_size({"width": 1280, "height": 800})
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert not wrong
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def test_all_that_can_be_done_is_shown_whole_while_it_is_asked_what_a_lesion_is(reading, size):
+def test_all_that_can_be_done_is_shown_whole_while_it_is_asked_what_a_lesion_is(reading):
     page = reading
-    page.set_viewport_size({"width": size[0], "height": size[1]})
-    try:
-        page.keyboard.press("r")
-        question = page.get_by_role("group", name="What is it?")
-        question.wait_for()
+    page.locator("[data-lesion]").first.click()
+    page.keyboard.press("r")
+    question = page.get_by_role("group", name="What is it?")
+    question.wait_for()
+    for width, height in SIZES:
+        page.set_viewport_size({"width": width, "height": height})
         for name in ("Add lesion at centre", "Split", "Merge", "Delete"):
             expect(page.get_by_role("button", name=name, exact=True)).to_be_in_viewport(ratio=1)
         for answer in question.get_by_role("button").all():
             expect(answer).to_be_in_viewport(ratio=1)
-    finally:
-        page.set_viewport_size({"width": 1280, "height": 800})
+    page.set_viewport_size({"width": 1280, "height": 800})
 
 
 # who reads
@@ -92,6 +91,7 @@ def test_who_reads_is_asked_before_the_first_verdict_and_remembered(reading, ser
     name.fill("Ana M.")
     page.keyboard.press("Enter")
     wait_for_state(page, first, "accepted")  # what was begun is done
+    asked.wait_for(state="hidden")
     page.keyboard.press("u")
     wait_for_state(page, second, "uncertain")  # and nobody is asked again
     assert page.evaluate("() => localStorage.getItem('cmb_reader')") == "Ana M."
@@ -103,14 +103,14 @@ def test_who_reads_is_asked_before_the_first_verdict_and_remembered(reading, ser
     page.get_by_role("button", name="Reader: SI").wait_for()
 
 
-def test_a_name_that_the_browser_kept_is_checked_as_one_that_is_typed(reading, server):
+def test_a_name_that_the_browser_kept_is_checked_as_one_that_is_typed(reading):
     page = reading
     page.evaluate("() => window.trame.state.update({ reader: '' })")
-    for kept, taken in (("x" * 1000, ""), ("=cmd()", ""), ("Bo", "Bo")):
+    for kept in ("x" * 1000, "=cmd()", "<b>", "Bo", "Al"):  # the second that can be a name comes too late
         page.evaluate("kept => window.trame.trigger('reader_kept', [kept])", kept)
-        assert state_of_page(page)["reader"] == taken
+    page.get_by_role("button", name="Reader: Bo").wait_for()
     page.evaluate("() => window.trame.trigger('name_reader', ['SI'])")
-    wait_until(page, lambda: state_of_page(page)["reader"] == "SI")
+    page.get_by_role("button", name="Reader: SI").wait_for()
 
 
 def signed_in(folder):
@@ -176,9 +176,12 @@ def serious(page):
     ]
 
 
-def test_every_tab_stop_shows_that_it_has_the_focus_and_accept_is_near(reading):
+def test_every_tab_stop_shows_that_it_has_the_focus_and_accept_is_near(reading, server):
     page = reading
-    page.evaluate("() => document.activeElement.blur()")
+    go_to(page, server)
+    page.locator("[data-lesion]").first.wait_for()
+    page.keyboard.press("n")
+    page.locator(".cmb-current").wait_for()
     page.keyboard.press("Tab")
     expect(page.get_by_text("Skip to the verdict")).to_be_focused()
     page.keyboard.press("Enter")

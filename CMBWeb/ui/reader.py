@@ -56,4 +56,4 @@ def build_reader_question(desk: PageSession) -> None:
         with html.Div(classes="cmb-row mt-3"):
             v3.VSpacer()
             v3.VBtn("Cancel", click="reader_asked = false", variant="text")
-            v3.VBtn("Sign with this name", type="submit", color="primary", variant="flat")
+            v3.VBtn("Sign with this name", color="primary", variant="flat", raw_attrs=['type="submit"'])

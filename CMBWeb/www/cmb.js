@@ -124,7 +124,8 @@ window.cmb = (() => {
       true,
     );
 
-  const toVerdict = () => document.querySelector(".cmb-decide")?.focus();
+  const toVerdict = () =>
+    (document.querySelector(".cmb-decide:not([disabled])") || document.querySelector(".cmb-step"))?.focus();
 
   /* Keys that a reader has changed are kept in this browser. */
   const KEPT = "cmb_keys";
