@@ -18,14 +18,16 @@ pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("chromium")]
 SIZES = [(900, 700), (860, 640), (1280, 800), (1920, 1080), (853, 533)]  # the last: 1280 x 800 at 150 % zoom
 BOXES = """() => {
     const box = (element) => element.getBoundingClientRect();
-    const all = (list) => [...document.querySelectorAll(list)].filter((one) => one.checkVisibility() && box(one).width > 0);
+    const isShown = (one) => one.checkVisibility() && box(one).width > 0;
+    const all = (list) => [...document.querySelectorAll(list)].filter(isShown);
+    const isCut = (one) => one.scrollWidth > one.clientWidth + 1;
     const inPanel = all('.cmb-panel :is(button, select, td, th, input)');
     const sheet = document.querySelector('.cmb-sheet');
     return {
         tools: all('.cmb-tools > *').map((one) => box(one).right),
         panel: box(document.querySelector('.cmb-panel')).toJSON(),
         ends: inPanel.map((one) => box(one).right),
-        cut: inPanel.filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.innerText || one.outerHTML),
+        cut: inPanel.filter(isCut).map((one) => one.innerText || one.outerHTML),
         sideways: sheet.scrollWidth - sheet.clientWidth,
     };
 }"""

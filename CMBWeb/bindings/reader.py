@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from CMBSegmentationLib.errors import InputError, told
+from CMBSegmentationLib.errors import InputError
 
 if TYPE_CHECKING:
     from ..page.page_session import PageSession
@@ -92,14 +92,11 @@ class Reader:
         waiting, self._waiting = self._waiting, []
         self.state.reader_asked = False
         for action in waiting:
-            try:
-                action()
-            except Exception as error:
-                self._desk.tell_error(told(error))
+            self._do(action)
         return str(self.state.reader)
 
     def take_kept(self, name: str) -> None:
-        """Take the name that the browser has kept, where this session has none; one that is refused is asked for again."""
+        """Take the name that the browser has kept, where this session has none and it can be a name."""
         if self.state.reader:
             return
         try:
@@ -107,6 +104,12 @@ class Reader:
         except InputError:
             return
         self._desk.scribbling.open_if_shown()
+
+    def _do(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except Exception as error:
+            self._desk.tell_error(error)
 
     def _sign_as(self, name: str) -> None:
         self.state.reader = name

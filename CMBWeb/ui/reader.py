@@ -20,7 +20,7 @@ def build_reader_button(desk: PageSession) -> None:
         size="small",
         classes="cmb-reader",
         raw_attrs=[
-            ":title=\"(reader ? 'Reader: ' + reader + '. ' : '') + 'Written into each verdict and record; click to change'\"",
+            ":title=\"(reader ? reader + ': w' : 'W') + 'ritten into each verdict and record; click to change'\"",
             ":aria-label=\"'Reader: ' + (reader || 'not named yet')\"",
         ],
     )
