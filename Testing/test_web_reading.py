@@ -72,7 +72,7 @@ def test_a_number_answers_only_while_it_is_asked_for(reading):
     page.keyboard.press("1")  # of the next one nobody has asked
     page.locator(f".cmb-current[data-lesion='{ids[1]}']").wait_for()
     page.keyboard.press("p")
-    page.locator(".cmb-why", has_text="rejected by reader: cavernoma").wait_for()
+    page.locator(".cmb-why", has_text="rejected by SI: cavernoma").wait_for()
     assert [state_of(page, one) for one in ids[1:]] == ["not reviewed"] * (len(ids) - 1)
 
 
@@ -286,7 +286,7 @@ def test_every_control_has_a_name(reading):
     assert_all_named(one for controls in seen.values() for one in controls)
     names = {where: {one.name for one in controls} for where, controls in seen.items()}
     assert names["Read"] >= {"Axial view", "Axial slice position in mm", "Threshold, probability", "Merge CMB 1"}
-    assert names["Scribble"] >= {"Paint", "Brush diameter, mm", "Reader", "Type of mimic 1", "What was found at 1"}
+    assert names["Scribble"] >= {"Paint", "Brush diameter, mm", "Reader: SI", "Type of mimic 1", "What was found at 1"}
     assert names["Export"] >= {"Results", "Report", "Report as PDF", "Scene", "Compare with an earlier scan"}
     own = {one for one in names["Help"] - names["Scribble"] if not one.endswith("change the key")}
     assert own == {"CLOSE", "RESET KEYS"}  # as it is written there
