@@ -90,6 +90,7 @@ def test_who_reads_is_asked_before_the_first_verdict_and_remembered(reading, ser
     name.fill("<img src=x onerror=alert(1)>")
     page.keyboard.press("Enter")
     expect(asked.get_by_role("alert")).to_contain_text("This cannot be a name.")
+    expect(name).to_have_value("<img src=x onerror=alert(1)>")  # to be mended, not typed again
     name.fill("Ana M.")
     page.keyboard.press("Enter")
     wait_for_state(page, first, "accepted")  # what was begun is done

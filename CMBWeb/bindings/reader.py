@@ -43,7 +43,8 @@ def checked_name(name: object) -> str:
     odd = {one for one in text if unicodedata.category(one)[0] not in LETTERS_AND_DIGITS}
     if odd - {*BETWEEN, *JOINERS} or unicodedata.category(text[0])[0] not in "LN":
         raise InputError(
-            "This cannot be a name.", f"Begin with a letter or digit; only spaces and {BETWEEN.strip()} may be between."
+            "This cannot be a name.",
+            f"Begin with a letter or digit; besides them only spaces and {' '.join(BETWEEN.strip())} are taken.",
         )
     return text
 

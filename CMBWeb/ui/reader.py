@@ -46,10 +46,9 @@ def build_reader_question(desk: PageSession) -> None:
                 'name="reader"',
                 f'maxlength="{LONGEST_NAME}"',
                 'autocomplete="off"',
-                ':value="reader"',
                 ":aria-invalid=\"reader_wrong ? 'true' : 'false'\"",
                 'aria-describedby="cmb-reader-wrong"',
-                '@vue:mounted="({ el }) => el.select()"',
+                '@vue:mounted="({ el }) => { el.value = reader; el.select() }"',
             ],
         )
         html.P("{{ reader_wrong }}", id="cmb-reader-wrong", classes="cmb-failed mt-2", **role("alert"))
