@@ -111,7 +111,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
     except (OSError, UnicodeError) as error:
-        raise InputError(f"{host} is not an address of this machine.", "Leave --host away, or give 0.0.0.0.") from error
+        raise InputError(f"{host} is not an address of this machine.", "Leave out --host, or give 0.0.0.0.") from error
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

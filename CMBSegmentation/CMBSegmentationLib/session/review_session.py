@@ -251,9 +251,13 @@ class ReviewSession(DetectionSession):
         if reading == self._reading:
             return True
         if not 5 <= reading.field_of_view_mm <= 500:
-            raise InputError(f"A field of view of {reading.field_of_view_mm:g} mm cannot be.", "Give 5 to 500 mm.")
+            raise InputError(
+                f"The field of view must be 5 to 500 mm, not {reading.field_of_view_mm:g} mm.", "Give another one."
+            )
         if reading.slab_mm is not None and not 0 < reading.slab_mm <= 100:
-            raise InputError(f"A slab of {reading.slab_mm:g} mm cannot be.", "Give up to 100 mm.")
+            raise InputError(
+                f"The slab must be up to 100 mm thick, not {reading.slab_mm:g} mm.", "Give another thickness."
+            )
         if reading.folder != self._reading.folder and self.review is not None:
             self.review.move_to(reading.folder)
             self.noticed(Notice(f"The review is saved in {self.review.path}."))
