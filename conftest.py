@@ -11,7 +11,7 @@ READ_APART = ("test_read_apart", "test_pointing", "test_real_worker", "test_web"
 """Files whose tests read as users do, each scan in a process of its own."""
 FIRST = (
     "chromium", "dask", "test_bundled_detector", "test_network_silence", "test_run", "test_mimics_and_stages",
-    "test_distribution", "test_fine_tuning", "test_public_api", "test_install",
+    "test_fine_tuning", "test_public_api", "test_install",
 )  # fmt: skip
 """Groups that take longest: begun last, one would keep one process busy while the other has nothing left to do."""
 

@@ -637,6 +637,7 @@ def test_the_batch_runs_on_a_scheduler_given_by_address(batch, a_cluster, tmp_pa
     assert "Done: 3 of 3 scans" in out
 
 
+@pytest.mark.soak
 def test_a_scheduler_that_goes_away_is_told_and_what_is_done_is_kept(tmp_path, dark_model, a_small_head):
     from dask.distributed import Client, LocalCluster
 

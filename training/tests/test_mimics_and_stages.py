@@ -96,6 +96,7 @@ def test_artefacts_change_the_picture_and_keep_its_size():
     assert 4 <= len(changed) < 12
 
 
+@pytest.mark.soak
 @untraced()
 def test_the_regions_trainer_stops_and_goes_on_to_the_same_weights(tmp_path, labels, classes):
     for folder, image in (("labels", labels), ("regions", classes)):
