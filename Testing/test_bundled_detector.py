@@ -133,12 +133,10 @@ def measured(rows) -> list[tuple]:
     return sorted((*(float(row[name]) for name in columns), row["status"]) for row in rows)
 
 
-@pytest.mark.parametrize("change", ["reoriented to SAL, as NRRD", "flipped to RPI"])
-def test_a_scan_in_another_axis_order_or_format_gives_the_same_lesions(in_part, change, tmp_path):
+def test_a_scan_in_another_axis_order_and_format_gives_the_same_lesions(in_part, tmp_path):
     image = part_of_sample()
-    axes, suffix = ("SAL", ".nrrd") if "NRRD" in change else ("RPI", ".nii.gz")
-    sitk.WriteImage(sitk.DICOMOrient(image, axes), str(tmp_path / f"turned{suffix}"))
-    found = accepted(listed(tmp_path / f"turned{suffix}", tmp_path / "out"))
+    sitk.WriteImage(sitk.DICOMOrient(image, "SAL"), str(tmp_path / "turned.nrrd"))
+    found = accepted(listed(tmp_path / "turned.nrrd", tmp_path / "out"))
     assert len(found) == len(in_part) > 0
     one_voxel = min(image.GetSpacing())
     pairs = match_centres(centres(found), centres(in_part), one_voxel)

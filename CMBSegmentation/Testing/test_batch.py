@@ -592,6 +592,7 @@ def jobs_of(dataset: Path, out: Path, model: Path) -> list[Job]:
     return [Job(scan, out, str(model), "cpu", StageChoice("none", "none")) for scan in find_scans(dataset)]
 
 
+@pytest.mark.soak
 def test_a_worker_that_is_killed_half_way_costs_nothing(tmp_path, dark_model, a_small_head):
     jobs = jobs_of(make_dataset(tmp_path / "data", a_small_head, 10), tmp_path / "out", dark_model)
     told: list[Row] = []
