@@ -124,6 +124,11 @@ def _write(found: StoredList, image: sitk.Image, rules: LesionRules, folder: Pat
     (folder / f"{subject}{ENDINGS['json']}").write_text(json.dumps(content), encoding="utf-8")
 
 
+def listed_rules(found: StoredList, folder: Path, point: str) -> LesionRules:
+    """Give the rules that a combination's folder was listed by at an operating point."""
+    return replace(found.rules, threshold=json.loads((folder / THRESHOLDS).read_text())[point])
+
+
 def scores_of(scans: Iterable[BenchmarkFiles], folder: Path) -> dict[str, Scores]:
     """Match what one combination listed against the truth.
 
