@@ -3,8 +3,8 @@
     python training/picture_errors.py benchmark/NAME/valdo-load benchmark/scans-valdo-load --out errors/
         [--stages "all stages"] [--point balanced] [--count 40]
 
-Reads what ``benchmark_models.py`` left. Writes ``missed.png`` and ``false.png``, and prints how many errors of all scans
-have which cause. Scans are simulated: what is a mimic is known.
+Reads what ``benchmark_models.py`` left. Writes ``missed.png`` and ``false.png``, and prints how many errors of
+all scans have which cause. Scans are simulated: what is a mimic is known.
 """
 
 from __future__ import annotations
