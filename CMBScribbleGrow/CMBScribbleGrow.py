@@ -104,23 +104,24 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from CMBScribbleGrowWidgets.panel.growing import GrowingPart
         from CMBScribbleGrowWidgets.panel.opening import OpeningPart
         from CMBScribbleGrowWidgets.panel.records import RecordsPart
+        from CMBSegmentationWidgets.panel.signals import Edge
 
+        self.edge = Edge(self.ui.statusLabel.setText)
         self.logic.session.status_changed.connect(self.onStatusChanged)
-        self.growing = GrowingPart(self.ui, self.logic)
-        self.records = RecordsPart(self.ui, self.logic)
-        self.casesPart = CasesPart(self.ui, self.logic)
-        self.opening = OpeningPart(self.ui, self.logic)
+        self.growing = GrowingPart(self.ui, self.logic, self.edge)
+        self.records = RecordsPart(self.ui, self.logic, self.edge)
+        self.casesPart = CasesPart(self.ui, self.logic, self.edge)
+        self.opening = OpeningPart(self.ui, self.logic, self.edge)
 
     def setUpKeys(self) -> None:
         """Give each action its key, and each button's tooltip the key of its own."""
-        from CMBSegmentationWidgets.panel.signals import called_alone
         from CMBSegmentationWidgets.panel_keys import PanelKeys
 
         parts = (self.growing, self.records, self.casesPart)
-        actions = {name: action for part in parts for name, action in part.actions.items()}
+        actions = {name: self.edge.on(action) for part in parts for name, action in part.actions.items()}
         tooltips = {name: widget for part in parts for name, widget in part.tooltips.items()}
         self.keys = PanelKeys(actions, tooltips, {}, self.ui.keyTable, self.ui.statusLabel.setText)
-        self.ui.resetKeysButton.connect("clicked()", called_alone(self.keys.reset))
+        self.ui.resetKeysButton.connect("clicked()", self.edge.on(self.keys.reset))
 
     def listen(self) -> None:
         """Have a timer ask the session for news, and the scene tell what is loaded."""
@@ -189,22 +190,16 @@ class CMBScribbleGrowLogic(ScriptedLoadableModuleLogic):
         """
         from CMBScribbleGrowLib.scene import PAINT_SEGMENT, add_to_scribble, segment_ids, segment_on_scan
 
-        self.answered(self.session.open(inputVolume, reader=reader, **parameters))
+        self.session.opening.open(inputVolume, reader=reader, **parameters)
         study = self.session.study
         for segment in segment_ids(scribbles) if scribbles is not None else []:
             painted = segment_on_scan(scribbles, segment, study.grid).voxels
             add_to_scribble(study.nodes, PAINT_SEGMENT, painted, study.grid)
-        return self.answered(self.session.grow())
+        return self.session.growing.grow()
 
-    def answered(self, result: Any) -> Any:
-        """Raise what the session refused, for scripts that do not watch its status."""
-        if result is None and self.session.status.error is not None:
-            raise self.session.status.error
-        return result
-
-    def grow(self, segmentID: str = "") -> Sequence[LinkedLesion] | None:
+    def grow(self, segmentID: str = "") -> Sequence[LinkedLesion]:
         """Grow what is painted in a segment of the scribbles; without one in the segment to paint in."""
-        return self.session.grow(segmentID or self.paintSegment())
+        return self.session.growing.grow(segmentID or self.paintSegment())
 
     def ownNode(self, nodeClass: Any) -> Any:
         """Give the module's own node of a class: one a scene, kept when the scene is closed."""
@@ -226,13 +221,13 @@ class CMBScribbleGrowLogic(ScriptedLoadableModuleLogic):
     def remove(self, entry: Any) -> None:
         """Take an entry out of the annotation."""
         if entry is not None:
-            self.session.remove(entry)
+            self.session.answering.remove(entry)
 
     def rateSeries(self, **answers: Any) -> Any:
-        """Say how good the scan that is shown is; None if that is refused."""
+        """Say how good the scan that is shown is; None if no study is open."""
         if self.session.study is None:
             return None
-        return self.session.rate_series(self.seriesName(), **answers)
+        return self.session.answering.rate_series(self.seriesName(), **answers)
 
     def seriesName(self) -> str:
         """Name the scan that is shown."""
@@ -316,11 +311,11 @@ class CMBScribbleGrowTest(ScriptedLoadableModuleTest):
         logic = CMBScribbleGrowLogic()
         self.delayDisplay("Growing a lesion of the sample scan")
         with tempfile.TemporaryDirectory() as folder:
-            study = logic.answered(logic.session.open(scan, reader="test", folder=folder))
+            study = logic.session.opening.open(scan, reader="test", folder=folder)
             ras = np.array([lesion["r_mm"], lesion["a_mm"], lesion["s_mm"], 1.0])
             index = np.rint(np.linalg.solve(study.grid.ijk_to_ras, ras)).astype(int)[2::-1]
             add_to_scribble(study.nodes, PAINT_SEGMENT, index[None], study.grid)
-            (grown,) = logic.answered(logic.grow())
+            (grown,) = logic.grow()
             assert len(grown.mask) > 1
             assert len(logic.session.annotation.microbleeds) == 1
             logic.session.close()

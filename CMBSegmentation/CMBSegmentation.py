@@ -162,20 +162,21 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ui.operatingPointSelector.addItems(list(OPERATING_POINTS))
         ui.deviceSelector.addItems(list(DEVICES))
         self.messages = Messages(ui, session)
+        edge = self.messages.edge
         self.detection = DetectionPart(ui, self.logic, self.messages)
-        self.reading = ReadingPart(ui, session)
-        self.review = ReviewPart(ui, session)
-        self.question = QuestionPart(ui, session)
+        self.reading = ReadingPart(ui, session, edge)
+        self.review = ReviewPart(ui, session, edge)
+        self.question = QuestionPart(ui, session, edge)
         self.exporting = ExportPart(ui, session, self.messages)
         self.about = AboutPart(ui, self.messages)
 
     def setUpKeys(self) -> None:
         """Give each action its key, and each button's tooltip the key of its own."""
-        from CMBSegmentationWidgets.panel.signals import called_alone
         from CMBSegmentationWidgets.panel_keys import PanelKeys
 
         parts = (self.reading, self.review, self.exporting)
-        actions = {name: action for part in (*parts, self.question) for name, action in part.actions.items()}
+        edge = self.messages.edge
+        actions = {name: edge.on(action) for part in (*parts, self.question) for name, action in part.actions.items()}
         tooltips = {name: widget for part in parts for name, widget in part.tooltips.items()}
         self.keys = PanelKeys(
             actions,
@@ -184,8 +185,8 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.ui.keyTable,
             lambda why: self.messages.tell(why, is_problem=True),
         )
-        self.logic.session.question.changed.connect(self.keys.set_question_open)
-        self.ui.resetKeysButton.connect("clicked()", called_alone(self.keys.reset))
+        self.logic.session.deciding.question.changed.connect(self.keys.set_question_open)
+        self.ui.resetKeysButton.connect("clicked()", edge.on(self.keys.reset))
 
     def listen(self) -> None:
         """Have a timer ask the session for news, and the scene tell what is opened and closed."""
@@ -200,9 +201,9 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def showAll(self) -> None:
         """Show what the session has, in all parts."""
         session = self.logic.session
-        self.reading.show(session.reading)
-        self.messages.show_status(session.status)
-        self.detection.show_status(session.status)
+        self.reading.show(session.reading.parameters)
+        self.messages.show_status(session.detection.status)
+        self.detection.show_status(session.detection.status)
         session.review_changed()
 
     def initializeParameterNode(self) -> None:
@@ -230,7 +231,8 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if chosen is None:
             return
         scan, mask = chosen.inputVolume, chosen.brainMask
-        session.set_parameters(
+        self.messages.edge.do(
+            session.detection.set_parameters,
             scan_node_id=scan.GetID() if scan else None,
             device=chosen.device,
             overlap=chosen.overlap or None,
@@ -244,7 +246,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneStartClose(self, caller: Any = None, event: Any = None) -> None:
         """Let go of the scene that is closed; what was decided is saved first."""
-        self.logic.session.save()
+        self.messages.edge.do(self.logic.session.save)
         self.setParameterNode(None)
 
     def onSceneChanged(self, caller: Any = None, event: Any = None) -> None:
@@ -297,16 +299,16 @@ class CMBSegmentationLogic(ScriptedLoadableModuleLogic):
         CMBError
             What was wrong, and what to do about it.
         """
-        self.session.set_parameters(**parameters)
+        self.session.detection.set_parameters(**parameters)
         self.startDetection(inputVolume)
-        status = self.session.wait()
+        status = self.session.detection.wait()
         if status.error is not None:
             raise status.error
-        return self.session.results
+        return self.session.detection.results
 
     def startDetection(self, inputVolume: slicer.vtkMRMLScalarVolumeNode) -> None:
         """Start to search a scan; call ``session.poll()`` from a timer until it has ended."""
-        self.session.start(inputVolume)
+        self.session.detection.start(inputVolume)
 
     def resultNodes(self, inputVolume: slicer.vtkMRMLScalarVolumeNode) -> ResultNodes | None:
         """Find the results of a scan; None if it was not searched."""
@@ -329,7 +331,7 @@ class CMBSegmentationLogic(ScriptedLoadableModuleLogic):
 
     def jumpToLesion(self, lesionId: int) -> None:
         """Centre the slice views on a lesion of the chosen scan."""
-        self.session.select(lesionId)
+        self.session.navigation.select(lesionId)
 
     def missingPackages(self) -> list[str]:
         """List the Python packages that have to be installed before the first detection."""
@@ -376,16 +378,16 @@ class CMBSegmentationTest(ScriptedLoadableModuleTest):
         self.delayDisplay("Reviewing it")
         with tempfile.TemporaryDirectory() as folder:
             session = logic.session
-            session.set_parameters(scan_node_id=scan.GetID())
-            session.set_reading(reader="test", folder=folder)
-            first, second = session.lesions[:2]
+            session.detection.set_parameters(scan_node_id=scan.GetID())
+            session.reading.set(reader="test", folder=folder)
+            first, second = session.navigation.lesions[:2]
             logic.jumpToLesion(first.id)
-            session.decide("accepted")
-            session.decide("rejected", "vessel", lesion_id=second.id)
+            session.deciding.decide("accepted")
+            session.deciding.decide("rejected", "vessel", lesion_id=second.id)
             assert results.segmentation.GetSegmentation().GetNumberOfSegments() == found - 1
-            session.undo()
+            session.deciding.undo()
             assert results.segmentation.GetSegmentation().GetNumberOfSegments() == found
-            files = session.export(f"{folder}/out")
+            files = session.exporting.export(f"{folder}/out")
             assert "accepted" in files["table"].read_text(encoding="utf-8")
             session.close()
         self.delayDisplay("Test passed")

@@ -51,12 +51,12 @@ def test_the_wheel_changes_nothing_that_was_not_chosen(a_panel):
 def test_the_operating_point_is_custom_once_the_slider_moves(a_panel):
     ui, session = a_panel.ui, a_panel.widget.logic.session
     a_panel.choose(ui.operatingPointSelector, "balanced")
-    assert (ui.operatingPointSelector.currentText, session.operating_point) == ("balanced", "balanced")
+    assert (ui.operatingPointSelector.currentText, session.listing.operating_point) == ("balanced", "balanced")
     ui.thresholdSlider.setValue(0.42)
-    assert (ui.operatingPointSelector.currentText, session.operating_point) == ("custom", "custom")
-    assert session.threshold == pytest.approx(0.42)
+    assert (ui.operatingPointSelector.currentText, session.listing.operating_point) == ("custom", "custom")
+    assert session.listing.threshold == pytest.approx(0.42)
     a_panel.choose(ui.operatingPointSelector, "specific")
-    assert session.threshold == session.operating_points["specific"]
+    assert session.listing.threshold == session.listing.operating_points["specific"]
     a_panel.choose(ui.operatingPointSelector, "custom")  # the list is still at a named one
     assert ui.operatingPointSelector.currentText == "specific"
 
@@ -89,9 +89,9 @@ def test_a_field_outside_the_panel_keeps_all_its_keys(a_panel):
 def test_text_in_the_table_is_readable(a_panel):
     from CMBSegmentationLib.vocabulary.looks import contrast_of
 
-    a_panel.widget.logic.session.show_dropped(True)
+    a_panel.widget.logic.session.listing.show_dropped(True)
     for lesion, decision in ((1, "accepted"), (2, "rejected"), (3, "uncertain")):
-        a_panel.widget.logic.session.decide(decision, lesion_id=lesion)
+        a_panel.widget.logic.session.deciding.decide(decision, lesion_id=lesion)
     table = a_panel.ui.lesionTable
     for row in range(table.rowCount):
         text, ground = (

@@ -109,7 +109,7 @@ def detect(panel, model):
     panel.key("Tab")
     panel.click(panel.ui.detectButton)
     session = panel.widget.logic.session
-    return panel.wait_until(lambda: not session.is_running)
+    return panel.wait_until(lambda: not session.detection.is_running)
 
 
 def test_a_case_is_reviewed_by_keyboard_alone(open_panel, new_scene, tmp_path, dark_model):
@@ -128,13 +128,13 @@ def test_a_case_is_reviewed_by_keyboard_alone(open_panel, new_scene, tmp_path, d
     panel.ui.detectButton.setFocus()
     panel.key("Space")
     session = panel.widget.logic.session
-    assert session.is_running
-    panel.wait_until(lambda: session.status.fraction > 0 or not session.is_running)
+    assert session.detection.is_running
+    panel.wait_until(lambda: session.detection.status.fraction > 0 or not session.detection.is_running)
     picture(panel, "running")
-    longest = panel.wait_until(lambda: not session.is_running)
+    longest = panel.wait_until(lambda: not session.detection.is_running)
     assert longest < 2.0  # 0.2 s on an idle machine; the rest is what else runs on it
     assert cells(panel, 0) == ["1", "2"]
-    assert session.current.id == 1  # without a key
+    assert session.navigation.current.id == 1  # without a key
     panel.key("A")
     panel.key("R")
     panel.key("2")
@@ -144,7 +144,7 @@ def test_a_case_is_reviewed_by_keyboard_alone(open_panel, new_scene, tmp_path, d
     panel.ui.thresholdSlider.setFocus()
     panel.key("Up")
     panel.window.setFocus()
-    decided = [(one.id, one.state) for one in session.lesions]
+    decided = [(one.id, one.state) for one in session.navigation.lesions]
     file = session.review.path
     panel.wait_until(lambda: not session.review.unsaved, 10)
     saved = json.loads(file.read_text(encoding="utf-8"))
@@ -159,14 +159,14 @@ def test_a_case_is_reviewed_by_keyboard_alone(open_panel, new_scene, tmp_path, d
     assert again.ReadFromMRB(str(mrb), True)
     panel = open_panel("CMBSegmentation", again)
     session = panel.widget.logic.session
-    assert [(one.id, one.state) for one in session.lesions] == decided
+    assert [(one.id, one.state) for one in session.navigation.lesions] == decided
     panel.module.qt.QFileDialog.answers.append(str(tmp_path / "out"))
     panel.key("Ctrl+E")
     (table,) = (tmp_path / "out").glob("*_lesions.csv")
     rows = {row["id"]: row for row in csv.DictReader(table.open(encoding="utf-8"))}
     assert [rows[str(number)]["decision"] for number, _ in decided] == [state for _, state in decided]
     assert rows["2"]["mimic"] == "basal-ganglia calcification"
-    (added,) = [one.id for one in session.lesions if one.origin == "added"]
+    (added,) = [one.id for one in session.navigation.lesions if one.origin == "added"]
     assert rows[str(added)]["origin"] == "added"
     assert len(list((tmp_path / "out").iterdir())) == 6
 
@@ -189,8 +189,8 @@ def test_a_killed_worker_is_told_and_the_review_is_intact(a_panel, tmp_path, dar
     a_panel.ui.modelPath.setCurrentPath(str(dark_model))
     a_panel.click(a_panel.ui.detectButton)
     session = a_panel.widget.logic.session
-    os.killpg(session._run.process._process.pid, signal.SIGKILL)
-    a_panel.wait_until(lambda: not session.is_running)
+    os.killpg(session.detection._run.process._process.pid, signal.SIGKILL)
+    a_panel.wait_until(lambda: not session.detection.is_running)
     picture(a_panel, "error")
     assert "ended by the system" in a_panel.ui.statusLabel.text
     assert verdicts(a_panel)[0] == "accepted"
@@ -239,7 +239,7 @@ def test_a_scene_closed_while_it_is_searched(a_panel, a_scene, dark_model):
     a_panel.ui.modelPath.setCurrentPath(str(dark_model))
     a_panel.click(a_panel.ui.detectButton)
     a_scene.Clear(False)
-    a_panel.wait_until(lambda: not a_panel.widget.logic.session.is_running, 10)
+    a_panel.wait_until(lambda: not a_panel.widget.logic.session.detection.is_running, 10)
     assert cells(a_panel, 0) == []
     assert "closed" in a_panel.ui.statusLabel.text
 

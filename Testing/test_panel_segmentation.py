@@ -16,6 +16,7 @@ sys.path.append(str(ROOT / "CMBSegmentation" / "Testing"))  # the scans that the
 from oblique_scan import SCAN_NAME, oblique_ijk_to_ras
 from segmentation_panel import a_panel, a_searched_scan, cells, picture, verdicts
 
+from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.vocabulary.actions import QUESTION, READ
 from CMBSegmentationLib.vocabulary.keys import in_words
 
@@ -59,7 +60,7 @@ def test_the_list_sorts_by_a_click_on_a_heading_and_keys_follow_it(a_panel):
     a_panel.settle()
     assert cells(a_panel, 0) == ["3", "2", "1"]
     a_panel.key("N")
-    assert a_panel.widget.logic.session.current.id == 3
+    assert a_panel.widget.logic.session.navigation.current.id == 3
 
 
 def test_choosing_a_row_jumps_there_within_50_ms(a_panel):
@@ -67,7 +68,7 @@ def test_choosing_a_row_jumps_there_within_50_ms(a_panel):
     before = time.process_time()  # what else runs on the machine does not count
     table.setCurrentCell(2, 0)
     assert time.process_time() - before < 0.2
-    lesion = a_panel.widget.logic.session.current
+    lesion = a_panel.widget.logic.session.navigation.current
     centre = [a_panel.views[0].GetSliceToRAS().GetElement(axis, 3) for axis in range(3)]
     assert centre == pytest.approx([lesion.lesion.r_mm, lesion.lesion.a_mm, lesion.lesion.s_mm], abs=0.01)
     assert f"CMB {lesion.id}" in a_panel.ui.lesionLabel.text
@@ -130,14 +131,14 @@ def test_a_key_does_not_change_a_list_that_has_the_focus(a_panel):
     """Place and side are given before a verdict."""
     a_panel.key("N")
     a_panel.key("N")
-    second = a_panel.widget.logic.session.current.id
+    second = a_panel.widget.logic.session.navigation.current.id
     region = a_panel.ui.regionSelector
     region.setFocus()
     a_panel.choose(region, "brainstem")
     region.activated.emit(region.currentIndex)
     a_panel.key("P")  # previous, and not parietal
     session = a_panel.widget.logic.session
-    assert session.current.id != second
+    assert session.navigation.current.id != second
     lesion = session.review.find(second)
     assert (lesion.lesion.region, lesion.verdict) == ("brainstem", None)
 
@@ -157,11 +158,16 @@ def test_letters_do_not_choose_in_a_list_that_was_clicked(a_panel):
 def test_a_place_that_is_refused_is_taken_out_of_the_list(a_panel, monkeypatch):
     a_panel.key("N")
     region = a_panel.ui.regionSelector
-    monkeypatch.setattr(a_panel.widget.logic.session, "set_place", lambda *_: None)
+
+    def refuse(*_):
+        raise InputError("The moon is no place.", "Choose another.")
+
+    monkeypatch.setattr(a_panel.widget.logic.session.deciding, "set_place", refuse)
     was = region.currentText
     a_panel.choose(region, "brainstem")
     region.activated.emit(region.currentIndex)
     assert region.currentText == was
+    assert a_panel.ui.statusLabel.text == "The moon is no place. Choose another."
 
 
 def test_what_the_detector_found_is_not_deleted_by_a_key(a_panel):
@@ -244,7 +250,7 @@ def test_the_slider_lists_anew_and_verdicts_stay(a_panel):
 
 
 def test_dropped_candidates_are_listed_with_their_reason(a_panel):
-    a_panel.widget.logic.session.set_threshold(0.96)  # above the highest of all
+    a_panel.widget.logic.session.listing.set_threshold(0.96)  # above the highest of all
     assert cells(a_panel, 0) == []
     assert "Show dropped candidates" in a_panel.ui.summaryLabel.text
     a_panel.key("D")
@@ -261,7 +267,7 @@ def test_the_views_follow_their_switches(a_panel):
     a_panel.key("S")
     assert not a_panel.views[0].GetSlabReconstructionEnabled()
     a_panel.key("L")
-    display = a_panel.widget.logic.session.results.segmentation.GetDisplayNode()
+    display = a_panel.widget.logic.session.detection.results.segmentation.GetDisplayNode()
     assert display.GetOpacity2DFill() > 0
     a_panel.key("X")
     assert slicer.util.getNode(f"{SCAN_NAME} brain surface").GetDisplayNode().GetVisibility()

@@ -52,7 +52,7 @@ def a_session(a_scene, a_clock):
 @pytest.fixture
 def opened(a_session, a_head, folder):
     """A session with the head open."""
-    assert a_session.open(a_head, reader="SI", folder=str(folder))
+    assert a_session.opening.open(a_head, reader="SI", folder=str(folder))
     return a_session
 
 
@@ -60,7 +60,7 @@ def opened(a_session, a_head, folder):
 def grown(opened, a_head):
     """A session with one lesion, of spot A."""
     paint(a_head, "A")
-    assert opened.grow()
+    assert opened.growing.grow()
     return opened
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import vtk
-from grow_sessions import a_clock, a_head, a_session, failed, folder, grown, mask_in_scene, opened, saved
+from grow_sessions import a_clock, a_head, a_session, folder, grown, mask_in_scene, opened, saved
 from painted_scan import SPOTS, ras_of
+from refusals import refused
 
 from CMBScribbleGrowLib.scene import (
     mask_id,
@@ -40,7 +41,7 @@ def test_a_mask_deleted_by_hand_takes_its_record_along_and_both_come_back(grown)
 
 
 def test_nodes_deleted_by_hand_are_made_anew_with_what_they_held(a_scene, grown):
-    grown.add_mimic((1, 2, 3), type="vessel")
+    grown.answering.add_mimic((1, 2, 3), type="vessel")
     for node in (grown.study.nodes.masks, grown.study.nodes.mimics):
         a_scene.RemoveNode(node)
     grown.poll()
@@ -55,7 +56,7 @@ def test_a_point_placed_with_the_mouse_is_a_mimic_and_can_be_moved_and_deleted(o
     opened.poll()
     (mimic,) = opened.annotation.mimics
     assert (mimic.r_mm, mimic.a_mm, mimic.s_mm) == pytest.approx(ras_of(SPOTS["C"]), abs=1e-3)
-    opened.answer(mimic, type="cavernoma")
+    opened.answering.answer(mimic, type="cavernoma")
     assert points.GetNthControlPointDescription(0) == "cavernoma"
     points.SetNthControlPointPositionWorld(0, 1.0, 2.0, 3.0)
     opened.poll()
@@ -73,8 +74,8 @@ def test_a_point_placed_with_the_mouse_is_a_mimic_and_can_be_moved_and_deleted(o
 
 
 def test_mimics_and_findings_are_points_with_their_type(opened):
-    opened.add_mimic((1, 2, 3), type="basal-ganglia calcification", side="right")
-    opened.add_finding((4, 5, 6), text="lacune")
+    opened.answering.add_mimic((1, 2, 3), type="basal-ganglia calcification", side="right")
+    opened.answering.add_finding((4, 5, 6), text="lacune")
     nodes = opened.study.nodes
     assert nodes.mimics.GetNthControlPointDescription(0) == "basal-ganglia calcification"
     assert nodes.findings.GetNthControlPointDescription(0) == "lacune"
@@ -82,29 +83,30 @@ def test_mimics_and_findings_are_points_with_their_type(opened):
 
 
 def test_an_answer_that_is_no_longer_asked_for_is_emptied(opened):
-    mimic = opened.add_mimic((1, 2, 3), type="basal-ganglia calcification", side="right")
-    assert opened.answer(mimic, type="vessel").side == ""
+    mimic = opened.answering.add_mimic((1, 2, 3), type="basal-ganglia calcification", side="right")
+    assert opened.answering.answer(mimic, type="vessel").side == ""
 
 
 def test_a_wrong_answer_is_said_and_changes_nothing(grown):
     record = grown.annotation.microbleeds[0]
-    assert grown.answer(record, location="spleen") is None
-    assert failed(grown, "location")
-    assert grown.answer(record, id=7) is None
+    with refused("location"):
+        grown.answering.answer(record, location="spleen")
+    with refused("id"):
+        grown.answering.answer(record, id=7)
     assert grown.annotation.microbleeds == (record,)
 
 
 def test_study_and_series_are_assessed(opened):
-    opened.assess(included=False, why_not="no SWI", quality="insufficient T2*/SWI")
-    opened.rate_series("SWI", flags=("blurry", "metal"))
+    opened.answering.assess(included=False, why_not="no SWI", quality="insufficient T2*/SWI")
+    opened.answering.rate_series("SWI", flags=("blurry", "metal"))
     said = opened.annotation
     assert (said.assessment.why_not, said.series[0].flags) == ("no SWI", ("blurry", "metal"))
-    opened.assess(included=True)
+    opened.answering.assess(included=True)
     assert opened.annotation.assessment.why_not == ""
 
 
 def test_marking_as_done_saves_and_tells_what_is_missing(grown, folder):
-    assert grown.mark_done()
+    grown.answering.mark_done()
     assert saved(grown, folder).done
     notes = " ".join(grown.status.notes)
     assert "CMB 1: not accepted" in notes

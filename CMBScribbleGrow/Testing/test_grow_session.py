@@ -12,7 +12,6 @@ from grow_sessions import (
     a_head,
     a_session,
     dice,
-    failed,
     folder,
     grown,
     mask_in_scene,
@@ -21,6 +20,7 @@ from grow_sessions import (
     pass_seconds,
 )
 from painted_scan import SPOTS, oblique_ijk_to_ras, paint, ras_of
+from refusals import refused
 
 from CMBScribbleGrowLib.annotation.words import CAA_GROUP
 from CMBScribbleGrowLib.scene import (
@@ -69,7 +69,7 @@ def test_the_segment_to_paint_in_is_empty_again(grown):
 
 def test_strokes_apart_are_a_lesion_each(opened, a_head):
     paint(a_head, "A", "B", "C")
-    lesions = opened.grow()
+    lesions = opened.growing.grow()
     assert [lesion.id for lesion in lesions] == [1, 2, 3]
     by_place = {lesion.id: max("ABC", key=lambda name: dice(lesion.mask, name)) for lesion in lesions}
     assert sorted(by_place.values()) == ["A", "B", "C"]
@@ -78,21 +78,21 @@ def test_strokes_apart_are_a_lesion_each(opened, a_head):
 
 def test_strokes_apart_are_one_group_if_the_reader_says_so(opened, a_head):
     paint(a_head, "A", "B", "C")
-    opened.set_parameters(grouped=True)
-    (group,) = opened.grow()
+    opened.opening.set_parameters(grouped=True)
+    (group,) = opened.growing.grow()
     assert len(group.strokes) == 3
     assert len(group.mask) == sum(len(stroke.mask) for stroke in group.strokes)
     (record,) = opened.annotation.microbleeds
     assert (record.grouping, record.count, record.diameter_mm) == (CAA_GROUP, 3, None)
     percent = opened.current.tolerance_percent
-    assert opened.preview(max(percent - 10, 0)).grouped
+    assert opened.growing.preview(max(percent - 10, 0)).grouped
     assert rows(opened.study.nodes.curve)[0][0] == 0
 
 
 def test_a_scribble_that_is_painted_further_grows_its_lesion_anew(grown, a_head):
     more = np.array([np.add(SPOTS["A"], (0, 1, 0))])
     add_to_scribble(grown.study.nodes, scribble_id(1), more, grid_of(a_head))
-    (lesion,) = grown.grow(scribble_id(1))
+    (lesion,) = grown.growing.grow(scribble_id(1))
     assert lesion.id == 1
     assert len(lesion.scribble) == 3
     assert len(grown.annotation.microbleeds) == 1
@@ -100,7 +100,7 @@ def test_a_scribble_that_is_painted_further_grows_its_lesion_anew(grown, a_head)
 
 def test_a_stroke_elsewhere_in_a_lesions_scribble_is_a_lesion_of_its_own(grown, a_head):
     add_to_scribble(grown.study.nodes, scribble_id(1), np.array([SPOTS["B"]]), grid_of(a_head))
-    assert [lesion.id for lesion in grown.grow(scribble_id(1))] == [1, 2]
+    assert [lesion.id for lesion in grown.growing.grow(scribble_id(1))] == [1, 2]
     assert painted_in_scene(grown, scribble_id(2)).tolist() == [list(SPOTS["B"])]
     assert len(painted_in_scene(grown, scribble_id(1))) == 2
     grown.undo()
@@ -111,21 +111,21 @@ def test_a_refused_stroke_stays_painted_while_the_others_grow(opened, a_head):
     block = np.argwhere(np.ones((9, 14, 14))) + (8, 35, 35)  # 1764 voxels, more than a sphere of 10 mm holds
     paint(a_head, "A")
     add_to_scribble(opened.study.nodes, PAINT_SEGMENT, block, grid_of(a_head))
-    assert len(opened.grow()) == 1
+    assert len(opened.growing.grow()) == 1
     assert "more than a lesion of 10 mm" in " ".join(opened.status.notes)
     assert len(painted_in_scene(opened)) == len(block)
 
 
 def test_nothing_painted_is_said(opened):
-    assert opened.grow() is None
-    assert failed(opened, "Nothing is painted")
+    with refused("Nothing is painted"):
+        opened.growing.grow()
 
 
 def test_a_scribble_outside_the_scan_is_said_and_stays_painted(opened):
     nodes = opened.study.nodes
     set_voxels(nodes.scribbles, PAINT_SEGMENT, np.array([(300, 30, 30)]), oblique_ijk_to_ras())
-    assert opened.grow() is None
-    assert failed(opened, "outside the scan")
+    with refused("outside the scan"):
+        opened.growing.grow()
     segment = nodes.scribbles.GetSegmentation().GetSegment(PAINT_SEGMENT)
     assert segment.GetRepresentation("Binary labelmap").GetExtent()[4] == 300
 
@@ -135,43 +135,43 @@ def test_the_scan_is_prepared_once_and_the_reader_is_told(opened, a_head):
     opened.status_changed.connect(lambda status: told.append(status.state))
     for name in "AB":
         paint(a_head, name)
-        opened.grow()
+        opened.growing.grow()
     assert told.count(State.WORKING) == 1
 
 
 def test_a_scan_whose_brain_was_found_elsewhere_grows_without_waiting(opened, a_head, monkeypatch):
-    image = opened.without_brain()
-    opened.take_brain(opened.study, image, brain_mask(image))
-    monkeypatch.setattr("CMBScribbleGrowLib.session.study_session.scan_to_grow", None)
-    assert opened.without_brain() is None
+    image = opened.growing.without_brain()
+    opened.growing.take_brain(opened.study, image, brain_mask(image))
+    monkeypatch.setattr("CMBScribbleGrowLib.session.growing.scan_to_grow", None)
+    assert opened.growing.without_brain() is None
     paint(a_head, "A")
-    assert len(opened.grow()) == 1
+    assert len(opened.growing.grow()) == 1
 
 
 def test_the_brain_of_another_study_is_left_alone(opened, a_head):
-    former, image = opened.study, opened.without_brain()
-    opened.set_parameters(reader="KL")
-    opened.take_brain(former, image, brain_mask(image))
-    assert opened.without_brain() is not None
+    former, image = opened.study, opened.growing.without_brain()
+    opened.opening.set_parameters(reader="KL")
+    opened.growing.take_brain(former, image, brain_mask(image))
+    assert opened.growing.without_brain() is not None
 
 
 def test_running_out_of_memory_is_said(opened, a_head, monkeypatch):
     def too_large(image):
         raise MemoryError
 
-    monkeypatch.setattr("CMBScribbleGrowLib.session.study_session.scan_to_grow", too_large)
+    monkeypatch.setattr("CMBScribbleGrowLib.session.growing.scan_to_grow", too_large)
     paint(a_head, "A")
-    assert opened.grow() is None
-    assert failed(opened, "not enough memory")
+    with pytest.raises(MemoryError):
+        opened.growing.grow()
     assert len(painted_in_scene(opened)) == 2
 
 
 def test_a_scan_without_contrast_is_refused(a_session, a_scene, folder):
     flat = slicer.util.addVolumeFromArray(np.full((20, 20, 20), 7, np.int16), name="flat")
-    a_session.open(flat, reader="SI", folder=str(folder))
+    a_session.opening.open(flat, reader="SI", folder=str(folder))
     set_voxels(a_session.study.nodes.scribbles, PAINT_SEGMENT, np.array([(9, 9, 9)]), np.eye(4))
-    assert a_session.grow() is None
-    assert failed(a_session, "the same everywhere")
+    with refused("the same everywhere"):
+        a_session.growing.grow()
     assert len(painted_in_scene(a_session)) == 1
 
 
@@ -181,9 +181,9 @@ def test_a_scan_under_a_transform_is_annotated_where_it_is_shown(a_session, a_sc
     transform = a_scene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "moved")
     transform.SetMatrixTransformToParent(move)
     a_head.SetAndObserveTransformNodeID(transform.GetID())
-    a_session.open(a_head, reader="SI", folder=str(folder))
+    a_session.opening.open(a_head, reader="SI", folder=str(folder))
     paint(a_head, "A")
-    a_session.grow()
+    a_session.growing.grow()
     assert a_session.annotation.microbleeds[0].r_mm == pytest.approx(ras_of(SPOTS["A"])[0] + 50, abs=0.5)
 
 
@@ -192,7 +192,7 @@ def test_a_scan_under_a_transform_is_annotated_where_it_is_shown(a_session, a_sc
 
 def test_another_tolerance_is_shown_at_once_and_kept_when_it_rests(grown, a_clock):
     before = grown.current
-    shown = grown.preview(90.0)
+    shown = grown.growing.preview(90.0)
     assert shown.tolerance_percent == 90.0
     assert np.array_equal(mask_in_scene(grown, 1), shown.mask)
     assert grown.annotation.microbleeds[0].growing.tolerance_percent == before.tolerance_percent
@@ -204,8 +204,8 @@ def test_another_tolerance_is_shown_at_once_and_kept_when_it_rests(grown, a_cloc
 def test_a_moved_slider_is_one_step_back(grown):
     automatic = grown.current.tolerance_percent
     for percent in (1.0, 2.0, 3.0, 4.0):
-        grown.preview(percent)
-    grown.accept()
+        grown.growing.preview(percent)
+    grown.growing.accept()
     assert grown.current.accepted
     grown.undo()
     assert grown.current.tolerance_percent == automatic
@@ -214,7 +214,7 @@ def test_a_moved_slider_is_one_step_back(grown):
 
 def test_undo_while_the_slider_moves_goes_back_to_before_it_moved(grown):
     automatic = grown.current
-    grown.preview(1.0)
+    grown.growing.preview(1.0)
     grown.undo()
     assert grown.current.tolerance_percent == automatic.tolerance_percent
     assert np.array_equal(mask_in_scene(grown, 1), automatic.mask)
@@ -222,26 +222,26 @@ def test_undo_while_the_slider_moves_goes_back_to_before_it_moved(grown):
 
 def test_the_automatic_tolerance_can_be_asked_for_again(grown):
     automatic = grown.current.tolerance_percent
-    grown.preview(1.0)
-    again = grown.preview(None)
+    grown.growing.preview(1.0)
+    again = grown.growing.preview(None)
     assert again.automatic
     assert again.tolerance_percent == automatic
 
 
 @pytest.mark.parametrize("percent", [-1.0, 101.0])
 def test_a_tolerance_out_of_range_is_said(grown, percent):
-    assert grown.preview(percent) is None
-    assert failed(grown, "Tolerance must be")
+    with refused("Tolerance must be"):
+        grown.growing.preview(percent)
     assert len(grown.lesions) == 1
 
 
 def test_a_preview_without_a_lesion_is_said(opened):
-    assert opened.preview(5.0) is None
-    assert failed(opened, "No lesion is chosen")
+    with refused("No lesion is chosen"):
+        opened.growing.preview(5.0)
 
 
 def test_the_mode_can_be_changed_later(grown):
-    changed = grown.change(1, mode="seed-mean")
+    changed = grown.growing.change(1, mode="seed-mean")
     assert changed.mode == "seed-mean"
     assert grown.annotation.microbleeds[0].growing.mode == "seed-mean"
     grown.undo()
@@ -249,8 +249,8 @@ def test_the_mode_can_be_changed_later(grown):
 
 
 def test_answers_stay_when_a_lesion_is_grown_anew(grown):
-    grown.answer(grown.annotation.microbleeds[0], location="thalamus", side="left")
-    grown.change(1, mode="parent", connectivity=26)
+    grown.answering.answer(grown.annotation.microbleeds[0], location="thalamus", side="left")
+    grown.growing.change(1, mode="parent", connectivity=26)
     record = grown.annotation.microbleeds[0]
     assert (record.location, record.side, record.growing.connectivity) == ("thalamus", "left", 26)
 
@@ -261,11 +261,11 @@ def test_the_growth_curve_is_plotted_with_the_chosen_tolerance(grown):
     assert curve[0][0] == 0
     assert [voxels for _, voxels in curve] == sorted(voxels for _, voxels in curve)
     assert rows(nodes.chosen) == [(grown.current.tolerance_percent, rows(nodes.chosen)[0][1])]
-    grown.preview(2.0)
+    grown.growing.preview(2.0)
     assert rows(nodes.chosen)[0][0] == 2.0
     assert rows(nodes.curve) == curve
     assert nodes.chart.GetNumberOfPlotSeriesNodes() == 2
-    grown.select(None)
+    grown.growing.select(None)
     assert rows(nodes.curve) == []
 
 
@@ -302,13 +302,13 @@ def test_there_is_an_end_to_undo(opened):
 def test_a_word_typed_letter_by_letter_is_one_step(grown):
     record = grown.annotation.microbleeds[0]
     for text in ("v", "va", "vas"):
-        grown.answer(record, comment=text)
+        grown.answering.answer(record, comment=text)
     grown.undo()
     assert grown.annotation.microbleeds[0].comment == ""
 
 
 def test_a_removed_lesion_comes_back(grown):
-    grown.remove(grown.annotation.microbleeds[0])
+    grown.answering.remove(grown.annotation.microbleeds[0])
     assert grown.lesions == ()
     assert grown.current is None
     grown.undo()

@@ -28,8 +28,8 @@ def a_session(a_scene, a_scan, a_result_folder, a_clock, tmp_path):
     session = ReviewSession(a_scene, clock=a_clock, grower=grower)
     session.said = []
     session.noticed.connect(session.said.append)
-    session.set_reading(reader="SI", folder=str(tmp_path))
-    session.set_parameters(scan_node_id=a_scan.GetID())
+    session.reading.set(reader="SI", folder=str(tmp_path))
+    session.detection.set_parameters(scan_node_id=a_scan.GetID())
     yield session
     session.close()
 

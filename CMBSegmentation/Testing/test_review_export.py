@@ -15,7 +15,8 @@ import slicer
 import slicer.util
 from dicom_series import write_series
 from oblique_scan import oblique_ijk_to_ras, scan_voxels, write_detection
-from review_sessions import a_clock, a_session, last
+from refusals import refused
+from review_sessions import a_clock, a_session
 from test_dicom_out import assert_valid
 
 from CMBSegmentationLib.reading.scan import read_scan
@@ -41,20 +42,20 @@ def a_reviewed_series(a_scene, tmp_path):
     session = ReviewSession(a_scene)
     session.said = []
     session.noticed.connect(session.said.append)
-    session.set_reading(reader="SI", folder=str(tmp_path))
-    session.set_parameters(scan_node_id=scan.GetID())
-    session.decide("accepted", lesion_id=1)
-    session.decide("rejected", "vessel", lesion_id=2)
-    session.decide("uncertain", lesion_id=3)
+    session.reading.set(reader="SI", folder=str(tmp_path))
+    session.detection.set_parameters(scan_node_id=scan.GetID())
+    session.deciding.decide("accepted", lesion_id=1)
+    session.deciding.decide("rejected", "vessel", lesion_id=2)
+    session.deciding.decide("uncertain", lesion_id=3)
     yield session, study
     session.close()
 
 
 def test_the_exported_list_is_what_was_decided(a_session, tmp_path):
-    a_session.decide("rejected", "vessel", lesion_id=1)
-    a_session.decide("accepted", lesion_id=2)
-    a_session.decide("uncertain", lesion_id=3)
-    files = a_session.export(tmp_path / "out")
+    a_session.deciding.decide("rejected", "vessel", lesion_id=1)
+    a_session.deciding.decide("accepted", lesion_id=2)
+    a_session.deciding.decide("uncertain", lesion_id=3)
+    files = a_session.exporting.export(tmp_path / "out")
     rows = {int(row["id"]): row for row in csv.DictReader(files["table"].open(encoding="utf-8"))}
     assert [(rows[n]["status"], rows[n]["decision"]) for n in (1, 2, 3, 4)] == [
         ("kept", "rejected"),
@@ -69,14 +70,14 @@ def test_the_exported_list_is_what_was_decided(a_session, tmp_path):
     labels = sitk.GetArrayFromImage(sitk.ReadImage(str(files["labels"])))
     assert set(np.unique(labels)) == {0, 2, 3}
     assert "read by SI" in files["report"].read_text(encoding="utf-8")
-    assert a_session.export(tmp_path / "out") is None
-    assert "already holds results" in last(a_session).message
+    with refused("already holds results"):
+        a_session.exporting.export(tmp_path / "out")
 
 
 def test_the_files_of_a_half_finished_review_say_the_same(a_session, tmp_path):
-    a_session.decide("rejected", "vessel", lesion_id=1)
-    a_session.decide("accepted", lesion_id=2)
-    files = a_session.export(tmp_path / "out")
+    a_session.deciding.decide("rejected", "vessel", lesion_id=1)
+    a_session.deciding.decide("accepted", lesion_id=2)
+    files = a_session.exporting.export(tmp_path / "out")
     content = json.loads(files["json"].read_text(encoding="utf-8"))
     with files["table"].open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
@@ -94,10 +95,10 @@ def test_the_files_of_a_half_finished_review_say_the_same(a_session, tmp_path):
     assert ">Decision</th>" in page
     assert "Notes on the scan" not in page  # nothing was
     assert "1 rejected lesion and 1 dropped candidate" in page
-    pdf = a_session.export_pdf(tmp_path / "report.pdf")
+    pdf = a_session.exporting.export_pdf(tmp_path / "report.pdf")
     told = subprocess.run(["pdftotext", "-layout", str(pdf), "-"], capture_output=True, text=True, check=True).stdout
     told = " ".join(told.split())
-    for words in (page, told, a_session.text):
+    for words in (page, told, a_session.listing.text):
         assert summary["sentence"] in words
     assert "Notes on the scan" not in told
 
@@ -116,12 +117,11 @@ def numbers_of_lesions(report: pydicom.Dataset) -> dict[str, int]:
 
 def test_the_archive_gets_what_was_decided(a_reviewed_series, tmp_path):
     session, study = a_reviewed_series
-    files = session.export(tmp_path / "out", dicom_folder=study)
-    assert files is not None, session.said[-1].message
+    files = session.exporting.export(tmp_path / "out", dicom_folder=study)
     assert_valid(files["dicom_seg"], files["dicom_sr"])
     written, report = pydicom.dcmread(files["dicom_seg"]), pydicom.dcmread(files["dicom_sr"])
     assert str(written.PatientName) == "Doe^Jane"
-    kept = [one for one in session.lesions if one.counts]
+    kept = [one for one in session.navigation.lesions if one.counts]
     assert [one.id for one in kept] == [1, 3]
     assert len(written.SegmentSequence) == len(kept)
     numbers = [
@@ -139,9 +139,8 @@ def test_the_archive_gets_what_was_decided(a_reviewed_series, tmp_path):
 
 def test_the_archive_is_told_what_was_not_read(a_reviewed_series, tmp_path):
     session, study = a_reviewed_series
-    session.undo()  # the third
-    files = session.export(tmp_path / "out", dicom_folder=study)
-    assert files is not None, session.said[-1].message
+    session.deciding.undo()  # the third
+    files = session.exporting.export(tmp_path / "out", dicom_folder=study)
     report = pydicom.dcmread(files["dicom_sr"])
     assert numbers_of_lesions(report) == {"All CMB": 1, "Detected, not read": 1}
     assert_valid(files["dicom_sr"])
@@ -149,31 +148,30 @@ def test_the_archive_is_told_what_was_not_read(a_reviewed_series, tmp_path):
 
 def test_dicom_without_a_series_is_refused_and_the_other_results_are_there(a_session, tmp_path):
     (tmp_path / "empty").mkdir()
-    assert a_session.export(tmp_path / "out", dicom_folder=tmp_path / "empty") is None
-    assert "DICOM" in last(a_session).message
+    with refused("DICOM"):
+        a_session.exporting.export(tmp_path / "out", dicom_folder=tmp_path / "empty")
     assert list(tmp_path.glob("out/*_desc-cmb_lesions.json"))
     assert not list(tmp_path.glob("out/*.dcm"))
 
 
 def test_the_report_of_a_review_is_written_as_pdf(a_session, tmp_path):
-    a_session.decide("accepted", lesion_id=1)
+    a_session.deciding.decide("accepted", lesion_id=1)
     path = tmp_path / "report.pdf"
-    assert a_session.export_pdf(path) == path
-    assert str(path) in last(a_session).message
+    assert a_session.exporting.export_pdf(path) == path
     before = path.read_bytes()
     assert before.startswith(b"%PDF")
-    assert a_session.export_pdf(path) is None
-    assert "is there already" in last(a_session).message
-    a_session.decide("rejected", lesion_id=1)
-    assert a_session.export_pdf(path, overwrite=True) == path
+    with refused("is there already"):
+        a_session.exporting.export_pdf(path)
+    a_session.deciding.decide("rejected", lesion_id=1)
+    assert a_session.exporting.export_pdf(path, overwrite=True) == path
     assert path.read_bytes() != before
     assert not list(tmp_path.glob(".draft-*"))
 
 
 @pytest.mark.parametrize(("name", "reason"), [("report", "no name for a PDF"), ("none/report.pdf", "is no folder")])
 def test_a_pdf_that_cannot_be_written_is_told(a_session, tmp_path, name, reason):
-    assert a_session.export_pdf(tmp_path / name) is None
-    assert reason in last(a_session).message
+    with refused(reason):
+        a_session.exporting.export_pdf(tmp_path / name)
 
 
 def an_earlier_visit(tmp_path):
@@ -192,9 +190,8 @@ def an_earlier_visit(tmp_path):
 
 
 def test_a_review_is_compared_with_an_earlier_scan(a_session, tmp_path):
-    a_session.decide("rejected", lesion_id=2)
-    files = a_session.compare_with(an_earlier_visit(tmp_path), tmp_path / "changes")
-    assert files is not None, last(a_session).message
+    a_session.deciding.decide("rejected", lesion_id=2)
+    files = a_session.exporting.compare_with(an_earlier_visit(tmp_path), tmp_path / "changes")
     rows = list(csv.DictReader(files["table"].open(encoding="utf-8")))
     called = {(row["status"], row["first_id"], row["second_id"]) for row in rows}
     assert called == {("stable", "1", "1"), ("there before, not detected", "", "3"), ("not seen", "2", "")}
@@ -203,18 +200,18 @@ def test_a_review_is_compared_with_an_earlier_scan(a_session, tmp_path):
     (rejected,) = (row for row in rows if row["first_id"] == "2")
     assert "rejected by SI" in rejected["why"]
     assert files["page"].read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
-    assert a_session.compare_with(tmp_path / "earlier" / "results", tmp_path / "changes") is None
-    assert "already holds" in last(a_session).message
+    with refused("already holds"):
+        a_session.exporting.compare_with(tmp_path / "earlier" / "results", tmp_path / "changes")
 
 
 def test_a_comparison_without_the_earlier_scan_or_with_itself_is_refused(a_session, tmp_path, a_result_folder):
-    assert a_session.compare_with(tmp_path, tmp_path / "changes") is None
-    assert "no result list" in last(a_session).message
+    with refused("no result list"):
+        a_session.exporting.compare_with(tmp_path, tmp_path / "changes")
     scan = next(tmp_path.glob("*.nrrd"))
-    assert a_session.compare_with(a_result_folder, tmp_path / "changes") is None
-    assert "under review" in last(a_session).message
+    with refused("under review"):
+        a_session.exporting.compare_with(a_result_folder, tmp_path / "changes")
     scan.rename(tmp_path / "renamed.nrrd")
-    assert a_session.compare_with(a_result_folder, tmp_path / "changes") is None
-    assert "neither there nor beside it" in last(a_session).message
-    assert a_session.compare_with(a_result_folder, tmp_path / "c", earlier_scan=tmp_path / "renamed.nrrd") is None
-    assert "under review" in last(a_session).message
+    with refused("neither there nor beside it"):
+        a_session.exporting.compare_with(a_result_folder, tmp_path / "changes")
+    with refused("under review"):
+        a_session.exporting.compare_with(a_result_folder, tmp_path / "c", earlier_scan=tmp_path / "renamed.nrrd")

@@ -189,23 +189,22 @@ def test_a_scan_that_is_deleted_meanwhile_ends_the_detection(a_scene, a_session,
 
 
 def test_a_volume_that_is_no_scan_fails_before_a_worker_starts(a_scene, a_session, a_worker):
-    a_session.start(a_scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "labels"))
-    assert a_session.status.state is State.FAILED
-    assert "label map" in a_session.status.error.message
+    with pytest.raises(InputError, match="label map"):
+        a_session.start(a_scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "labels"))
+    assert a_session.status.state is State.IDLE
     assert a_worker.command == []
 
 
 def test_no_volume_fails_with_what_to_do(a_session):
-    a_session.start(None)
-    assert a_session.status.state is State.FAILED
-    assert a_session.status.error.hint
+    with pytest.raises(InputError) as caught:
+        a_session.start(None)
+    assert caught.value.hint
 
 
 def test_an_interpreter_that_does_not_exist_is_a_clear_failure(a_scene, a_scan):
     session = DetectionSession(a_scene, python="/no/such/python")
-    session.start(a_scan)
-    assert session.status.state is State.FAILED
-    assert "could not be started" in session.status.error.message
+    with pytest.raises(MachineError, match="could not be started"):
+        session.start(a_scan)
 
 
 def test_closing_the_user_interface_ends_the_worker_without_a_word(a_session, a_worker, a_scan):

@@ -9,7 +9,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from CMBSegmentationWidgets.panel.signals import called_alone
+from CMBSegmentationWidgets.panel.signals import Edge
 
 if TYPE_CHECKING:
     from CMBScribbleGrowLib.session import Cases
@@ -23,6 +23,7 @@ class CasesPart:
     ui : object
         The panel's widgets by name.
     logic : CMBScribbleGrowLogic
+    edge : Edge
 
     Attributes
     ----------
@@ -30,7 +31,7 @@ class CasesPart:
         By the name of the action in `vocabulary.actions`: what to call, and whose tooltip names the key.
     """
 
-    def __init__(self, ui: Any, logic: Any) -> None:
+    def __init__(self, ui: Any, logic: Any, edge: Edge) -> None:
         self.ui, self._logic, self._cases = ui, logic, logic.cases
         buttons = {
             "previous_study": (ui.previousButton, self._cases.previous),
@@ -44,9 +45,9 @@ class CasesPart:
             (ui.worklistFolderButton, self.open_folder),
             (ui.worklistFileButton, self.open_file),
         ):
-            button.connect("clicked()", called_alone(action))
+            button.connect("clicked()", edge.on(action))
         self._cases.changed.connect(self.show)
-        logic.session.annotation_changed.connect(called_alone(self._update_buttons))
+        logic.session.annotation_changed.connect(lambda annotation: self._update_buttons())
 
     def open_folder(self) -> None:
         """Ask for a folder of scans, and open the first that is to do."""

@@ -9,7 +9,7 @@ import slicer
 
 from CMBScribbleGrowLib.growing.region import CONNECTIVITIES
 from CMBScribbleGrowLib.growing.settings import METHODS
-from CMBSegmentationWidgets.panel.signals import called_alone, unheard
+from CMBSegmentationWidgets.panel.signals import Edge, unheard
 
 if TYPE_CHECKING:
     from CMBScribbleGrowLib.annotation.records import Annotation
@@ -27,6 +27,7 @@ class GrowingPart:
     ui : object
         The panel's widgets by name.
     logic : CMBScribbleGrowLogic
+    edge : Edge
 
     Attributes
     ----------
@@ -34,19 +35,19 @@ class GrowingPart:
         By the name of the action in `vocabulary.actions`: what to call, and whose tooltip names the key.
     """
 
-    def __init__(self, ui: Any, logic: Any) -> None:
-        self.ui, self._logic, self._session = ui, logic, logic.session
+    def __init__(self, ui: Any, logic: Any, edge: Edge) -> None:
+        self.ui, self._logic, self._session, self._edge = ui, logic, logic.session, edge
         self._set_up_editor()
         ui.modeSelector.addItems(list(METHODS))
         ui.connectivitySelector.addItems([str(connectivity) for connectivity in CONNECTIVITIES])
         self._connect()
         session = self._session
         buttons = {
-            "grow": (ui.growButton, self.grow), "accept_grown": (ui.acceptButton, session.accept),
+            "grow": (ui.growButton, self.grow), "accept_grown": (ui.acceptButton, session.growing.accept),
             "undo": (ui.undoButton, session.undo), "redo": (ui.redoButton, session.redo),
         }  # fmt: skip
         for button, action in buttons.values():
-            button.connect("clicked()", called_alone(action))
+            button.connect("clicked()", edge.on(action))
         self.tooltips = {name: button for name, (button, action) in buttons.items()}
         self.tooltips |= {"lower_tolerance": ui.toleranceSlider, "raise_tolerance": ui.toleranceSlider}
         self.actions: dict[str, Callable[[], object]] = {name: action for name, (button, action) in buttons.items()}
@@ -131,36 +132,37 @@ class GrowingPart:
             "connectivity": int(self.ui.connectivitySelector.currentText or 6),
             "largest_diameter_mm": self.ui.diameterSpin.value,
         }
-        if self._session.set_parameters(**wanted) and self._session.current is not None:
-            self._session.change(**wanted)
+        session, edge = self._session, self._edge
+        if edge.do(session.opening.set_parameters, **wanted) and session.current is not None:
+            edge.do(session.growing.change, **wanted)
 
     def _on_automatic(self, automatic: bool) -> None:
         """Take the automatic tolerance, or the one of the slider."""
         percent = None if automatic else self.ui.toleranceSlider.value
         session = self._session
-        taken = session.set_parameters(tolerance_percent=percent)
+        taken = self._edge.do(session.opening.set_parameters, tolerance_percent=percent)
         if session.current is not None:
-            taken = session.preview(percent)
-        if taken is None:
+            taken = self._edge.do(session.growing.preview, percent)
+        if not taken:
             self.show_current(session.current)
 
     def _on_grouped(self, grouped: bool) -> None:
         """Take all strokes for one group from now on, or each for a lesion."""
-        if self._session.set_parameters(grouped=bool(grouped)) is None:
+        if not self._edge.do(self._session.opening.set_parameters, grouped=bool(grouped)):
             self.show_parameters(self._session.parameters)
 
     def _on_tolerance(self, percent: float) -> None:
         """Have the current mask follow the slider."""
         if self._session.current is not None:
-            self._session.preview(percent)
+            self._edge.do(self._session.growing.preview, percent)
         elif not self.ui.automaticCheck.checked:
-            self._session.set_parameters(tolerance_percent=percent)
+            self._edge.do(self._session.opening.set_parameters, tolerance_percent=percent)
 
     def _step_tolerance(self, step: float) -> None:
         """Lower or raise the tolerance of the current lesion."""
         lesion = self._session.current
         if lesion is not None and lesion.tolerance_percent is not None:
-            self._session.preview(min(max(lesion.tolerance_percent + step, 0.0), 100.0))
+            self._session.growing.preview(min(max(lesion.tolerance_percent + step, 0.0), 100.0))
 
     def _update_buttons(self) -> None:
         """Allow what can be done now."""

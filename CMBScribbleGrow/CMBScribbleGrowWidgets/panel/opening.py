@@ -9,7 +9,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from CMBSegmentationWidgets.panel.signals import called_alone, unheard
+from CMBSegmentationWidgets.panel.signals import Edge, unheard
 
 if TYPE_CHECKING:
     from CMBScribbleGrowLib.study.state import GrowParameters
@@ -25,15 +25,16 @@ class OpeningPart:
     ui : object
         The panel's widgets by name.
     logic : CMBScribbleGrowLogic
+    edge : Edge
     """
 
-    def __init__(self, ui: Any, logic: Any) -> None:
-        self.ui, self._logic, self._session = ui, logic, logic.session
+    def __init__(self, ui: Any, logic: Any, edge: Edge) -> None:
+        self.ui, self._logic, self._session, self._edge = ui, logic, logic.session, edge
         ui.readerEdit.setText(qt.QSettings().value(READER_SETTING, "") or "")
-        self._session.set_parameters(reader=ui.readerEdit.text)
+        self._session.opening.set_parameters(reader=ui.readerEdit.text)
         ui.scanSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.open_scan)
         ui.readerEdit.connect("editingFinished()", self._on_reader_named)
-        ui.folderButton.connect("clicked()", called_alone(self.choose_folder))
+        ui.folderButton.connect("clicked()", edge.on(self.choose_folder))
         self._session.parameters_changed.connect(self.show)
 
     def open_scan(self, volume_node: Any) -> None:
@@ -42,7 +43,8 @@ class OpeningPart:
         if volume_node is not None and session.parameters.scan_node_id == volume_node.GetID():
             return
         node_id = volume_node.GetID() if volume_node else None
-        if session.set_parameters(scan_node_id=node_id, folder=self._logic.chosenFolder()):
+        chosen = {"scan_node_id": node_id, "folder": self._logic.chosenFolder()}
+        if self._edge.do(session.opening.set_parameters, **chosen):
             self.ui.reportText.setPlainText("")  # it belonged to the worklist's study
         else:
             self.show(session.parameters)  # the former could not be saved: it stays
@@ -56,7 +58,7 @@ class OpeningPart:
         """Ask for a folder, and save there from now on."""
         path = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Save the annotation in"))
         if path:
-            self._session.set_parameters(folder=path)
+            self._session.opening.set_parameters(folder=path)
 
     def show(self, parameters: GrowParameters) -> None:
         """Show what was chosen, here or elsewhere."""
@@ -68,5 +70,5 @@ class OpeningPart:
 
     def _on_reader_named(self) -> None:
         """Open the reader's own annotation, and remember the name for the next start."""
-        if self._session.set_parameters(reader=self.ui.readerEdit.text):
+        if self._edge.do(self._session.opening.set_parameters, reader=self.ui.readerEdit.text):
             qt.QSettings().setValue(READER_SETTING, self.ui.readerEdit.text)

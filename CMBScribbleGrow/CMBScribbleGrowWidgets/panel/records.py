@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from CMBScribbleGrowLib.annotation import words as vocabulary
-from CMBSegmentationWidgets.panel.signals import called_alone
+from CMBSegmentationWidgets.panel.signals import Edge
 
 from ..answer_form import AnswerForm, FlagList, RecordList
 
@@ -22,6 +22,7 @@ class RecordsPart:
     ui : object
         The panel's widgets by name.
     logic : CMBScribbleGrowLogic
+    edge : Edge
 
     Attributes
     ----------
@@ -29,8 +30,8 @@ class RecordsPart:
         By the name of the action in `vocabulary.actions`: what to call, and whose tooltip names the key.
     """
 
-    def __init__(self, ui: Any, logic: Any) -> None:
-        self.ui, self._logic, self._session = ui, logic, logic.session
+    def __init__(self, ui: Any, logic: Any, edge: Edge) -> None:
+        self.ui, self._logic, self._session, self._edge = ui, logic, logic.session, edge
         self._set_up_lesions()
         self._set_up_landmarks()
         self._set_up_study()
@@ -46,9 +47,9 @@ class RecordsPart:
             (ui.removeMimicButton, lambda: logic.remove(self._mimics.current)),
             (ui.removeFindingButton, lambda: logic.remove(self._findings.current)),
         ):
-            button.connect("clicked()", called_alone(action))
+            button.connect("clicked()", edge.on(action))
         self._session.annotation_changed.connect(self.show)
-        self._session.current_changed.connect(called_alone(self._update_buttons))
+        self._session.current_changed.connect(lambda lesion: self._update_buttons())
 
     def show(self, annotation: Annotation | None) -> None:
         """List the records, and show the chosen ones."""
@@ -62,7 +63,7 @@ class RecordsPart:
         series = self._logic.series()
         self._series_flags.show(series.flags if series else ())
         self._series_form.show(series)
-        self.ui.unansweredText.setPlainText("\n".join(self._session.unanswered))
+        self.ui.unansweredText.setPlainText("\n".join(self._session.answering.unanswered))
         self._update_buttons()
 
     def _set_up_lesions(self) -> None:
@@ -91,7 +92,7 @@ class RecordsPart:
 
     def _set_up_study(self) -> None:
         ui, session, logic = self.ui, self._session, self._logic
-        self._study_form = AnswerForm(lambda **said: self._show_again(session.assess(**said)))
+        self._study_form = AnswerForm(lambda **said: self._say(session.answering.assess, **said))
         self._study_form.yes_no("included", ui.includedSelector)
         self._study_form.text("why_not", ui.whyNotEdit)
         self._study_form.words("quality", ui.qualitySelector, vocabulary.QUALITIES)
@@ -99,24 +100,24 @@ class RecordsPart:
         self._series_flags = FlagList(
             ui.seriesFlagsList,
             vocabulary.SERIES_FLAGS,
-            lambda flags: self._show_again(logic.rateSeries(flags=flags)),
+            lambda flags: self._say(logic.rateSeries, flags=flags),
         )
-        self._series_form = AnswerForm(lambda **said: self._show_again(logic.rateSeries(**said)))
+        self._series_form = AnswerForm(lambda **said: self._say(logic.rateSeries, **said))
         self._series_form.text("text", ui.seriesTextEdit)
 
     def _answer(self, record: Any, said: dict[str, Any]) -> None:
-        """Write an answer into its record; one that is refused is taken out of the form again."""
+        """Write an answer into its record."""
         if record is not None:
-            self._show_again(self._session.answer(record, **said))
+            self._say(self._session.answering.answer, record, **said)
 
-    def _show_again(self, taken: Any) -> None:
-        """Have the forms show what is recorded where an answer was refused."""
-        if taken is None:
+    def _say(self, action: Callable[..., object], *args: Any, **said: Any) -> None:
+        """Have something recorded; what is refused is taken out of the forms again."""
+        if not self._edge.do(action, *args, **said):
             self.show(self._session.annotation)
 
     def _on_lesion_chosen(self, record: Any) -> None:
         """Show a microbleed and adjust it from now on."""
-        self._session.select(record.id)
+        self._edge.do(self._session.growing.select, record.id)
         self._logic.jumpTo(record)
         self._lesion_form.show(record)
 

@@ -125,6 +125,8 @@ class DetectionSession:
         Called with the new `Status`.
     results_changed : Signal
         Called with the `ResultNodes` of the chosen scan, or None.
+    found : Signal
+        Called with the `ResultNodes` of a search that has just ended, before all else.
     """
 
     def __init__(
@@ -132,6 +134,7 @@ class DetectionSession:
     ) -> None:
         self.scene = scene
         self.parameters_changed, self.status_changed, self.results_changed = Signal(), Signal(), Signal()
+        self.found = Signal()
         self._python = python or sys.executable
         self._runner = runner
         self._parameters = DetectionParameters()
@@ -181,17 +184,17 @@ class DetectionSession:
             self.results_changed(self.results)
 
     def start(self, volume_node: slicer.vtkMRMLScalarVolumeNode) -> None:
-        """Start to search a scan; what is wrong with it is told by the status, not raised.
+        """Start to search a scan.
 
         Parameters
         ----------
         volume_node : vtkMRMLScalarVolumeNode
-            In the session's scene. None is told of like a wrong scan.
+            In the session's scene.
 
         Raises
         ------
-        InputError
-            A detection runs already.
+        CMBError
+            A detection runs already, the node is no scan that can be searched, or no worker could be started.
         """
         if self._run is not None:
             raise InputError("A detection is running.", "Wait for it or cancel it.")
@@ -201,10 +204,9 @@ class DetectionSession:
             self.set_parameters(scan_node_id=volume_node.GetID())
             mask = self._exported_mask(volume_node, Path(folder.name))
             process = self._started(exported.path, Path(folder.name) / "results", mask)
-        except CMBError as error:
+        except CMBError:
             folder.cleanup()
-            self._fail(error)
-            return
+            raise
         self._run = _Run(volume_node, folder, process)
         self._tell(Status(State.RUNNING, 0.0, "Starting the detector", exported.notes))
 
@@ -280,6 +282,7 @@ class DetectionSession:
             self._fail(error)
             return
         self._stop_worker()
+        self.found(results)
         notes = (*self._status.notes, *list_of(results).notes)
         self._tell(Status(State.DONE, 1.0, _count(results), notes))
         if self.scan is results.scan:  # the user may have chosen another scan meanwhile

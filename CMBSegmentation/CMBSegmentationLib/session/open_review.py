@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -42,6 +41,7 @@ from ..scene import (
     write_view,
 )
 from ..scene.lesion_numbers import read_annotated
+from ..scene.volumes import file_of
 from ..vocabulary.verdicts import BELOW
 
 DARKEST_WITHIN_MM = 1.5  # a click is rarely on a lesion's darkest voxel
@@ -164,6 +164,23 @@ class OpenReview:
             raise InputError(f"Threshold {threshold:g} is not between 0 and 1.", "Try 0.3.")
         self.review = replace(self.review, threshold=threshold)
         self.show()
+
+    def list_new(self, operating_point: str | None) -> None:
+        """List what a search has just found: numbered as the detector did, then at an operating point.
+
+        Parameters
+        ----------
+        operating_point : str or None
+            None, or one that the model does not have, takes the detection's own threshold.
+        """
+        own = self.candidates.rules.threshold
+        if self.review.is_empty:
+            self.numbers.by_peak.clear()
+            self.numbers.last = 0
+        self.list_at(own)
+        chosen = self.stored.search.operating_points.get(operating_point or "", own)
+        if chosen != own:
+            self.list_at(chosen)
 
     def show(self, *, save: bool = True) -> None:
         """List anew; have scene and disk follow."""
@@ -307,12 +324,6 @@ class OpenReview:
         self.review = replace(review, threshold=self.review.threshold)
         self.show()
         return what
-
-
-def file_of(scan_node: Any) -> str:
-    """Give a scan's own file; empty if it has none."""
-    storage = scan_node.GetStorageNode()
-    return (storage.GetFullNameFromFileName() or "") if storage and storage.GetFileName() else ""
 
 
 def _last_verdict(review: Review) -> str:

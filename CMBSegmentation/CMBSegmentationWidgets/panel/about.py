@@ -14,7 +14,6 @@ from CMBSegmentationLib.errors import CMBError
 from CMBSegmentationLib.packages import all_requirements, installed_versions
 
 from .messages import REQUESTER, Messages
-from .signals import called_alone
 
 AFRESH = ("--upgrade", "--force-reinstall", "--no-deps")  # with their own needs, Slicer's numpy would be replaced
 
@@ -32,7 +31,7 @@ class AboutPart:
     def __init__(self, ui: Any, messages: Messages) -> None:
         self.ui, self._messages = ui, messages
         ui.aboutSection.connect("contentsCollapsed(bool)", self._on_collapsed)
-        ui.reinstallButton.connect("clicked()", called_alone(self.reinstall))
+        ui.reinstallButton.connect("clicked()", messages.edge.on(self.reinstall))
 
     def reinstall(self) -> None:
         """Install the packages again after asking."""

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from CMBSegmentationLib.errors import CMBError
-
 from .messages import Messages
-from .signals import called_alone
 
 if TYPE_CHECKING:
     from CMBSegmentationLib.session import Status
@@ -25,21 +22,17 @@ class DetectionPart:
     """
 
     def __init__(self, ui: Any, logic: Any, messages: Messages) -> None:
-        self.ui, self._logic, self._session, self._messages = ui, logic, logic.session, messages
-        ui.detectButton.connect("clicked()", called_alone(self.detect))
-        ui.cancelButton.connect("clicked()", called_alone(self._session.cancel))
-        self._session.status_changed.connect(self.show_status)
+        self.ui, self._logic, self._session = ui, logic, logic.session
+        ui.detectButton.connect("clicked()", messages.edge.on(self.detect))
+        ui.cancelButton.connect("clicked()", messages.edge.on(self._session.detection.cancel))
+        self._session.detection.status_changed.connect(self.show_status)
 
     def detect(self) -> None:
         """Start a detection; missing packages are installed first if the user allows it."""
-        try:
-            self._logic.installMissingPackages()
-        except CMBError as error:
-            self._messages.tell(str(error), is_problem=True)
-            return
-        self._session.set_parameters(model=self.ui.modelPath.currentPath or None)
+        self._logic.installMissingPackages()
+        self._session.detection.set_parameters(model=self.ui.modelPath.currentPath or None)
         name = self.ui.operatingPointSelector.currentText
-        self._session.set_reading(operating_point=None if name == "custom" else name)
+        self._session.reading.set(operating_point=None if name == "custom" else name)
         self._logic.startDetection(self.ui.inputSelector.currentNode())
 
     def show_status(self, status: Status) -> None:
@@ -49,7 +42,7 @@ class DetectionPart:
 
     def update_buttons(self) -> None:
         """Allow what can be done now."""
-        ui, session = self.ui, self._session
+        ui, session = self.ui, self._session.detection
         ui.detectButton.setEnabled(session.scan is not None and not session.is_running)
         ui.cancelButton.setEnabled(session.is_running)
         ui.progressBar.setVisible(session.is_running)

@@ -10,10 +10,10 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.session.export_review import holds_results
 
 from .messages import REQUESTER, Messages
-from .signals import called_alone
 
 if TYPE_CHECKING:
     from CMBSegmentationLib.session import ReviewSession
@@ -42,14 +42,14 @@ class ExportPart:
             ui.compareButton: self.compare,
         }  # fmt: skip
         for button, action in buttons.items():
-            button.connect("clicked()", called_alone(action))
+            button.connect("clicked()", messages.edge.on(action))
         self._session.review_changed.connect(self.show)
         self.actions: dict[str, Callable[[], object]] = {"export": self.export, "copy": self.copy}
         self.tooltips = {"export": ui.exportButton, "copy": ui.copyButton}
 
     def copy(self) -> None:
         """Put the summary on the clipboard."""
-        slicer.app.clipboard().setText(self._session.text)
+        slicer.app.clipboard().setText(self._session.listing.text)
         self._messages.tell(_("The summary is on the clipboard."))
 
     def export(self) -> None:
@@ -65,16 +65,19 @@ class ExportPart:
         question = _("The folder holds results of this scan already. Replace them?")
         if overwrite and not slicer.util.confirmOkCancelDisplay(question, REQUESTER):
             return
-        source = dicom_folder(session.scan) if self.ui.dicomCheck.checked else None
+        source = dicom_folder(session.detection.scan) if self.ui.dicomCheck.checked else None
         if self.ui.dicomCheck.checked and source is None:
-            session.refuse(
+            raise InputError(
                 _("This scan was not loaded from Slicer's DICOM database, so it has no series to refer to."),
                 _("Untick also as DICOM, or import the series in the module DICOM and load the scan from there."),
             )
-            return
-        files = session.export(folder, overwrite=overwrite, dicom_folder=source)
-        if files is not None and self.ui.pdfCheck.checked:
-            session.export_pdf(files["report"].with_suffix(".pdf"), overwrite=overwrite)
+        files = session.exporting.export(folder, overwrite=overwrite, dicom_folder=source)
+        left = session.listing.counts.not_read
+        more = " " + _("{left} of the list have no verdict yet.").format(left=left) if left else ""
+        self._messages.tell(_("Exported to {folder}.").format(folder=folder) + more)
+        if self.ui.pdfCheck.checked:
+            page = session.exporting.export_pdf(files["report"].with_suffix(".pdf"), overwrite=overwrite)
+            self._messages.tell(_("Report written to {file}.").format(file=page))
 
     def compare(self) -> None:
         """Ask for the results of an earlier scan and for a folder, and write what changed."""
@@ -83,13 +86,14 @@ class ExportPart:
         if out:
             self._messages.tell(_("Aligning both scans takes some ten seconds."))
             slicer.app.processEvents()
-            self._session.compare_with(earlier, out)
+            files = self._session.exporting.compare_with(earlier, out)
+            self._messages.tell(_("Compared: {file}.").format(file=files["page"]))
 
     def choose_folder(self) -> None:
         """Ask for a folder, and save the review there from now on."""
         path = _folder(_("Save the review in"))
         if path:
-            self._session.set_reading(folder=path)
+            self._session.reading.set(folder=path)
 
     def show(self) -> None:
         """Show where the review is saved, and allow what can be done now."""

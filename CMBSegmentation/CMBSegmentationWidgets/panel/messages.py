@@ -6,6 +6,8 @@ import logging
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from .signals import Edge
+
 if TYPE_CHECKING:
     from CMBSegmentationLib.session import Notice, ReviewSession, Status
 
@@ -41,18 +43,24 @@ class Messages:
     ui : object
         The panel's widgets by name.
     session : ReviewSession
+
+    Attributes
+    ----------
+    edge : Edge
+        Through which the panel calls the session.
     """
 
     def __init__(self, ui: Any, session: ReviewSession) -> None:
         self.ui, self._session = ui, session
         self._log = PanelLog(ui.logText)
-        session.status_changed.connect(self.show_status)
+        self.edge = Edge(lambda why: self.tell(why, is_problem=True))
+        session.detection.status_changed.connect(self.show_status)
         session.noticed.connect(self._on_noticed)
 
     def tell(self, message: str, *, is_problem: bool = False) -> None:
         """Write a line for the user; a problem stands out."""
         self.ui.statusLabel.setText(message)
-        if not self._session.is_running or is_problem:  # how far a search is changes all the time
+        if not self._session.detection.is_running or is_problem:  # how far a search is changes all the time
             self._log.write(message, is_problem=is_problem)
         self.ui.statusLabel.setStyleSheet(PROBLEM_STYLE if is_problem else "")
 

@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 from CMBSegmentationLib.vocabulary.actions import mimic_action
 from CMBSegmentationLib.vocabulary.verdicts import MIMICS
 
-from .signals import called_alone
+from .signals import Edge
 
 if TYPE_CHECKING:
     from CMBSegmentationLib.session import ReviewSession
@@ -25,6 +25,7 @@ class QuestionPart:
     ui : object
         The panel's widgets by name.
     session : ReviewSession
+    edge : Edge
 
     Attributes
     ----------
@@ -32,8 +33,8 @@ class QuestionPart:
         By the name of the action in `vocabulary.actions`: what to call, and the button that begins with its key.
     """
 
-    def __init__(self, ui: Any, session: ReviewSession) -> None:
-        self.ui = ui
+    def __init__(self, ui: Any, session: ReviewSession, edge: Edge) -> None:
+        self.ui, self._edge = ui, edge
         answers = {mimic_action(number): (mimic, mimic) for number, mimic in enumerate(MIMICS, start=1)}
         answers["no_mimic"] = (_("not said"), "")
         grid = qt.QGridLayout()
@@ -42,14 +43,14 @@ class QuestionPart:
         self.actions: dict[str, Callable[[], object]] = {}
         for name, (text, mimic) in answers.items():
             self._add(grid, name, text, _("Reject as {answer}").format(answer=text), _answering(session, mimic))
-        self._add(grid, "close_question", _("Back"), _("No verdict yet"), session.question.close)
+        self._add(grid, "close_question", _("Back"), _("No verdict yet"), session.deciding.question.close)
         ui.mimicPanel.setVisible(False)
-        session.question.changed.connect(lambda is_open: ui.mimicPanel.setVisible(is_open))
+        session.deciding.question.changed.connect(lambda is_open: ui.mimicPanel.setVisible(is_open))
 
     def _add(self, grid: Any, name: str, text: str, tip: str, action: Callable[[], object]) -> None:
         button = qt.QPushButton(text)
         button.setToolTip(tip)
-        button.connect("clicked()", called_alone(action))
+        button.connect("clicked()", self._edge.on(action))
         place = len(self.buttons)
         grid.addWidget(button, place // 2, place % 2)
         self.buttons[name], self.actions[name] = button, action
@@ -57,4 +58,4 @@ class QuestionPart:
 
 def _answering(session: ReviewSession, mimic: str) -> Callable[[], object]:
     """Make the answer; a lambda in the loop would give the last mimic for all."""
-    return lambda: session.answer(mimic)
+    return lambda: session.deciding.answer(mimic)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import qt
 
-from .signals import unheard
+from .signals import Edge, unheard
 
 if TYPE_CHECKING:
     from CMBSegmentationLib.session import ReviewParameters, ReviewSession
@@ -24,6 +24,7 @@ class ReadingPart:
     ui : object
         The panel's widgets by name.
     session : ReviewSession
+    edge : Edge
 
     Attributes
     ----------
@@ -31,20 +32,20 @@ class ReadingPart:
         By the name of the action in `vocabulary.actions`: what to call, and whose tooltip names the key.
     """
 
-    def __init__(self, ui: Any, session: ReviewSession) -> None:
-        self.ui, self._session = ui, session
+    def __init__(self, ui: Any, session: ReviewSession, edge: Edge) -> None:
+        self.ui, self._session, self._edge = ui, session, edge
         ui.readerEdit.setText(qt.QSettings().value(READER_SETTING, "") or "")
-        ui.fieldOfViewSpin.setValue(session.reading.field_of_view_mm)
+        ui.fieldOfViewSpin.setValue(session.reading.parameters.field_of_view_mm)
         ui.slabSpin.setValue(SLAB_MM)
-        session.set_reading(reader=ui.readerEdit.text)
+        self._set(reader=ui.readerEdit.text)
         ui.readerEdit.connect("editingFinished()", self._on_reader_named)
-        ui.fieldOfViewSpin.connect("valueChanged(double)", lambda mm: session.set_reading(field_of_view_mm=mm))
+        ui.fieldOfViewSpin.connect("valueChanged(double)", lambda mm: self._set(field_of_view_mm=mm))
         ui.slabCheck.connect("toggled(bool)", self._on_slab)
         ui.slabSpin.connect("valueChanged(double)", self._on_slab)
-        ui.fillCheck.connect("toggled(bool)", lambda checked: session.set_reading(filled=bool(checked)))
-        ui.threeDCheck.connect("toggled(bool)", lambda checked: session.set_reading(in_3d=bool(checked)))
-        ui.overviewCheck.connect("toggled(bool)", lambda checked: session.set_reading(overview=bool(checked)))
-        session.reading_changed.connect(self.show)
+        ui.fillCheck.connect("toggled(bool)", lambda checked: self._set(filled=bool(checked)))
+        ui.threeDCheck.connect("toggled(bool)", lambda checked: self._set(in_3d=bool(checked)))
+        ui.overviewCheck.connect("toggled(bool)", lambda checked: self._set(overview=bool(checked)))
+        session.reading.changed.connect(lambda before, after: self.show(after))
         session.review_changed.connect(self.update_buttons)
         self.tooltips = {
             "slab": ui.slabCheck, "fill": ui.fillCheck, "in_3d": ui.threeDCheck, "overview": ui.overviewCheck,
@@ -67,11 +68,16 @@ class ReadingPart:
         for widget in (self.ui.overviewCheck, self.ui.threeDCheck):
             widget.setEnabled(self._session.review is not None)
 
+    def _set(self, **changes: Any) -> None:
+        """Read so from now on; what is refused is taken out of the widgets again."""
+        if not self._edge.do(self._session.reading.set, **changes):
+            self.show(self._session.reading.parameters)
+
     def _on_reader_named(self) -> None:
         """Take the reader's name, and remember it for the next start."""
-        self._session.set_reading(reader=self.ui.readerEdit.text)
+        self._set(reader=self.ui.readerEdit.text)
         qt.QSettings().setValue(READER_SETTING, self.ui.readerEdit.text)
 
     def _on_slab(self, value: Any = None) -> None:
         """Show slabs or slices."""
-        self._session.set_reading(slab_mm=self.ui.slabSpin.value if self.ui.slabCheck.checked else None)
+        self._set(slab_mm=self.ui.slabSpin.value if self.ui.slabCheck.checked else None)

@@ -1,9 +1,11 @@
-"""Connecting Qt's widgets: without what a signal brings along, and without hearing of one's own changes."""
+"""Where a panel meets the session: what is refused is told, and nobody hears of what the panel sets itself."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+
+from CMBSegmentationLib.errors import CMBError, told
 
 
 class unheard:  # noqa: N801
@@ -20,10 +22,31 @@ class unheard:  # noqa: N801
             widget.blockSignals(was_blocked)
 
 
-def called_alone(action: Callable[[], object]) -> Callable[..., None]:
-    """Leave out what a signal hands over, and what the action gives."""
+class Edge:
+    """Calls the session for the panel; what it refuses is told here, once.
 
-    def alone(*ignored: object) -> None:
-        action()
+    Parameters
+    ----------
+    tell : callable
+        Called with why an action was refused, and what to do.
+    """
 
-    return alone
+    def __init__(self, tell: Callable[[str], object]) -> None:
+        self._tell = tell
+
+    def do(self, action: Callable[..., object], *args: Any, **kwargs: Any) -> bool:
+        """Call an action; tell whether it was done."""
+        try:
+            action(*args, **kwargs)
+        except (CMBError, MemoryError, OSError) as error:
+            self._tell(str(told(error)))
+            return False
+        return True
+
+    def on(self, action: Callable[[], object]) -> Callable[..., None]:
+        """Give what a signal can call: without what it hands over, and without what the action gives."""
+
+        def act(*ignored: object) -> None:
+            self.do(action)
+
+        return act

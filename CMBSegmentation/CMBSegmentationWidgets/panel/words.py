@@ -41,7 +41,7 @@ def summary_line(session: ReviewSession) -> str:
     """Word how far the review is, and why a list is empty."""
     if session.review is None:
         return _("No list yet: choose a scan and click Detect microbleeds.")
-    counts = session.counts
+    counts = session.listing.counts
     line = _("{definite} definite, {possible} possible, {rejected} rejected, {left} not reviewed.").format(
         definite=counts.definite,
         possible=counts.possible,
@@ -51,9 +51,9 @@ def summary_line(session: ReviewSession) -> str:
     line += " " + _("Class {count}.").format(count=counts.count_class)
     if counts.pattern:
         line += " " + _("Pattern: {pattern}.").format(pattern=counts.pattern)
-    if not session.lesions:
+    if not session.navigation.lesions:
         line += "\n" + _(
             "Nothing reaches the threshold of {threshold}; {dropped} candidates lie below it or were dropped. "
             "Tick Show dropped candidates to see each with its reason."
-        ).format(threshold=threshold_text(session.threshold), dropped=session.dropped)
+        ).format(threshold=threshold_text(session.listing.threshold), dropped=session.listing.dropped)
     return line
