@@ -20,8 +20,11 @@ from CMBScribbleGrowLib.growing.from_point import grower
 from CMBScribbleGrowLib.scene import PAINT_SEGMENT, add_to_scribble
 from CMBScribbleGrowLib.session import GrowSession
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.scene import export_scan, load_results
+from CMBSegmentationLib.review import from_text
+from CMBSegmentationLib.scene import export_scan, load_results, read_review
 from CMBSegmentationLib.session import ReviewSession
+from CMBSegmentationLib.vocabulary.places import LOCATIONS, REGIONS_OF, location_of, region_in
+from CMBSegmentationLib.vocabulary.regions import REGIONS
 
 __all__ = ["a_scene", "new_scene"]
 
@@ -45,13 +48,17 @@ class Desk:
         self.list.detection.found(load_results(folder, self.scan))
         self.list.reopen()
 
-    def grow(self, place: tuple[int, int, int]) -> int:
-        """Paint two voxels there and grow them; give the lesion's number."""
+    def open(self) -> Any:
+        """Open the annotation, if it is not; give the study."""
         if self.scribbles.study is None:
             study = self.scribbles.opening.open(self.scan, reader="SI", folder=str(self.folder))
             image = self.scribbles.growing.without_brain()
             self.scribbles.growing.take_brain(study, image, sitk.Cast(image > 0, sitk.sitkUInt8))
-        study = self.scribbles.study
+        return self.scribbles.study
+
+    def grow(self, place: tuple[int, int, int]) -> int:
+        """Paint two voxels there and grow them; give the lesion's number."""
+        study = self.open()
         painted = np.array([place, np.add(place, (0, 0, 1))])
         add_to_scribble(study.nodes, PAINT_SEGMENT, painted, study.grid)
         (lesion,) = self.scribbles.growing.grow()
@@ -129,3 +136,65 @@ def test_a_lesion_accepted_again_with_another_mask_is_the_same_one_on_the_list(a
     assert (again.id, again.state, len(again.voxels)) == (5, "accepted", 9)
     assert (again.lesion.region, again.lesion.side) == ("thalamus", "left")
     assert [one.id for one in a_desk.list.navigation.lesions] == [1, 2, 3, 5]
+
+
+def ras_of(place):
+    k, j, i = place
+    return tuple((oblique_ijk_to_ras() @ [i, j, k, 1])[:3])
+
+
+def test_a_lesion_accepted_as_a_scribble_keeps_its_place_side_and_cause_on_the_list(a_desk):
+    a_desk.detect()
+    for place in (FAINT, SECOND):  # one that the detector missed, one that it found
+        number = a_desk.grow(place)
+        record = next(one for one in a_desk.scribbles.annotation.microbleeds if one.id == number)
+        a_desk.scribbles.answering.answer(record, location="thalamus", side="left", cause="hypertension")
+        lesion = a_desk.accept()
+        said = lesion.as_lesion()
+        assert (said.region, said.side, said.cause, said.decision) == ("thalamus", "left", "hypertension", "accepted")
+        kept = from_text(read_review(a_desk.list.detection.results), "the scene").review.find(lesion.id)
+        assert kept.as_lesion() == said
+
+
+def test_an_answer_that_comes_later_reaches_the_list_when_the_lesion_is_accepted_again(a_desk):
+    a_desk.detect()
+    number = a_desk.grow(SECOND)
+    a_desk.accept()
+    (record,) = a_desk.scribbles.annotation.microbleeds
+    a_desk.scribbles.answering.answer(record, location="internal and external capsule", cause="CAA")
+    a_desk.list.deciding.set_place("external capsule", "right", lesion_id=number)  # the list's reader says more
+    said = a_desk.accept().as_lesion()
+    assert (said.region, said.side, said.cause) == ("external capsule", "right", "CAA")
+
+
+def test_a_scribble_on_a_lesion_of_the_list_is_described_as_the_list_does(a_desk):
+    a_desk.detect()
+    second = number_at(a_desk, SECOND)
+    a_desk.list.deciding.set_place("internal capsule", "right", lesion_id=second)
+    a_desk.list.deciding.decide("uncertain", lesion_id=second)
+    a_desk.grow(SECOND)
+    (record,) = a_desk.scribbles.annotation.microbleeds
+    assert (record.location, record.side, record.uncertain) == ("internal and external capsule", "right", True)
+    a_desk.list.deciding.set_place("frontal", "left", lesion_id=number_at(a_desk, FIRST))
+    a_desk.grow(FIRST)
+    record = a_desk.scribbles.annotation.microbleeds[0]
+    assert (record.location, record.side) == ("", "left")  # a lobe does not say whether it is cortex
+
+
+def test_a_mimic_is_the_same_on_the_list_and_as_a_point(a_desk):
+    a_desk.detect()
+    first, second = number_at(a_desk, FIRST), number_at(a_desk, SECOND)
+    a_desk.list.deciding.decide("rejected", "artefact", lesion_id=second)
+    a_desk.open()
+    assert a_desk.scribbles.answering.add_mimic(ras_of(SECOND)).type == "artefact"
+    a_desk.scribbles.answering.add_mimic(ras_of(FIRST), type="cavernoma")
+    assert a_desk.list.deciding.decide("rejected", lesion_id=first).verdict.mimic == "cavernoma"
+
+
+@pytest.mark.parametrize("location", LOCATIONS)
+def test_every_location_has_regions_and_comes_back_where_it_has_one(location):
+    regions = REGIONS_OF[location]
+    assert set(regions) <= set(REGIONS)
+    assert [region_in(location, region) for region in regions] == list(regions)
+    assert all(location_of(region) in (location, "") for region in regions)
+    assert region_in(location, "corpus callosum") == (regions[0] if len(regions) == 1 else "")

@@ -230,7 +230,7 @@ def _landmarks(desk: PageSession) -> None:
 
 def _mimic_answers(bound: Scribbling) -> None:
     for field, label, words, asked in (
-        ("type", "Type of mimic", vocabulary.MIMIC_TYPES, ""),
+        ("type", "Type of mimic", vocabulary.MIMICS, ""),
         ("side", "Side of mimic", vocabulary.SIDES, f"one.type === '{vocabulary.CALCIFICATION}'"),
     ):
         with html.Select(

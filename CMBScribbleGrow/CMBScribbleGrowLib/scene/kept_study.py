@@ -10,7 +10,8 @@ from typing import Any
 import slicer
 
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.scene.lesion_numbers import write_annotated
+from CMBSegmentationLib.review import Annotated, AnnotatedLesion, AnnotatedMimic
+from CMBSegmentationLib.scene.annotated import write_annotated
 
 from ..annotation.file import study_from_json, study_to_json
 from ..annotation.records import Annotation, Study
@@ -53,7 +54,7 @@ def read_kept(scan_node: slicer.vtkMRMLScalarVolumeNode) -> KeptStudy:
 
 
 def write_kept(nodes: GrowNodes, study: Study, annotation: Annotation, folder: Path | None) -> None:
-    """Write a study's records, and where its lesions are numbered, into the scene.
+    """Write a study's records, and what the list of lesions is to know of them, into the scene.
 
     Parameters
     ----------
@@ -65,11 +66,19 @@ def write_kept(nodes: GrowNodes, study: Study, annotation: Annotation, folder: P
     folder : Path or None
         Where it is saved.
     """
-    places = {one.id: (one.r_mm, one.a_mm, one.s_mm) for one in annotation.microbleeds}
-    write_annotated(nodes.scan, places)
+    write_annotated(nodes.scan, _for_the_list(annotation))
     where = {"reader": annotation.reader, "folder": str(folder) if folder else None}
     nodes.scribbles.SetAttribute(STUDY_ATTRIBUTE, json.dumps(study_to_json(study)))
     nodes.scribbles.SetAttribute(FILES_ATTRIBUTE, json.dumps(where))
+
+
+def _for_the_list(annotation: Annotation) -> Annotated:
+    lesions = {
+        one.id: AnnotatedLesion((one.r_mm, one.a_mm, one.s_mm), one.location, one.side, one.cause)
+        for one in annotation.microbleeds
+    }
+    mimics = [AnnotatedMimic((one.r_mm, one.a_mm, one.s_mm), one.type) for one in annotation.mimics]
+    return Annotated(lesions, tuple(mimics))
 
 
 def _without_head(data: dict[str, Any]) -> dict[str, Any]:

@@ -109,6 +109,8 @@ class Answering:
         r_mm, a_mm, s_mm = (round(float(x), 3) for x in ras_mm)
         number = next_id(getattr(study.annotation, LISTS[kind]))
         at = {"r_mm": r_mm, "a_mm": a_mm, "s_mm": s_mm}
+        if kind is Mimic and not answers:
+            answers = study.listed_mimic(ras_mm)
         entry = answered(kind(id=number, reader=study.reader, time=utc_now(), **at), **answers)
         after = replace(study.snapshot, annotation=with_entry(study.annotation, entry))
         study.do(after, f"{_name(entry)} placed")

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from CMBSegmentationLib.errors import CMBError, InputError
 from CMBSegmentationLib.reading.scan import checked_scan
 
-from ..annotation.edits import next_id
+from ..annotation.answers import answered
+from ..annotation.edits import next_id, with_entry
 from ..growing.scan import ScanToGrow, scan_to_grow
 from ..growing.settings import GrowSettings
 from ..scene import PAINT_SEGMENT, lesion_of_segment, segment_on_scan, show_curve
 from ..scene.listed_lesions import ListedLesions, numbers_for
 from ..study.linked_lesion import LinkedLesion, at_percent, grow_lesion, strokes_of, with_growth
-from ..study.state import State, Status
+from ..study.state import Snapshot, State, Status
 from .current_study import CurrentStudy
 from .open_study import OpenStudy
 
@@ -71,7 +72,7 @@ class Growing:
             raise refused[0]
         taken = None if owner else np.concatenate([lesion.scribble for lesion in lesions])
         what = f"{_listed(lesions)} grown"
-        study.do(study.recorded(study.snapshot, *lesions), what, segment=segment_id, painted=taken)
+        study.do(self._recorded(study, lesions), what, segment=segment_id, painted=taken)
         self._current.select(lesions[-1])
         notes = (*notes, *(str(one) for one in refused), *_notes(lesions))
         self._current.tell_of_study(Status(State.READY, f"{what[0].upper()}{what[1:]}.", notes))
@@ -187,6 +188,16 @@ class Growing:
             else:
                 refused.append(grown)
         return tuple(lesions), refused
+
+    def _recorded(self, study: OpenStudy, lesions: Sequence[LinkedLesion]) -> Snapshot:
+        """Give the snapshot with lesions in it; a new one is described as the list of the scan describes it."""
+        known = {one.id for one in study.annotation.microbleeds}
+        after, listed = study.recorded(study.snapshot, *lesions), ListedLesions(study.nodes.scan, study.grid)
+        annotation = after.annotation
+        for record in annotation.microbleeds:
+            if record.id not in known:
+                annotation = with_entry(annotation, answered(record, **listed.answers(record.id)))
+        return replace(after, annotation=annotation)
 
     def _numbers_for(self, study: OpenStudy, strokes: list[NDArray[np.intp]]) -> list[int]:
         """Number strokes as the list of the scan numbers what lies under them, else after all that is numbered."""

@@ -7,7 +7,7 @@ is taken in by `take_in`; nothing waits for it, so the mouse is never slowed dow
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,10 +22,11 @@ from CMBSegmentationLib.scene.volumes import file_of
 
 from ..annotation.edits import next_id, utc_now, with_entry, without_entry
 from ..annotation.file import StudyFiles
-from ..annotation.records import Annotation, Study
+from ..annotation.records import Annotation, Mimic, Study
 from ..annotation.segments_file import Segment
 from ..scene import GrowNodes, ensure_paint_segment, grid_of, name_landmark, read_lesions
 from ..scene.kept_study import KeptStudy, read_kept, write_kept
+from ..scene.listed_lesions import ListedLesions
 from ..scene.scan_grid import ScanGrid
 from ..scene.shown_study import LANDMARKS, ShownStudy
 from ..study.linked_lesion import LinkedLesion, record_of
@@ -206,6 +207,10 @@ class OpenStudy:
         scan = self.nodes.scan
         return files_of_scan(file_of(scan), scan.GetName(), folder)
 
+    def listed_mimic(self, ras_mm: Sequence[float]) -> dict[str, Any]:
+        """Give what the list of the scan says of a point (world RAS mm), as `ListedLesions.mimic_at`."""
+        return ListedLesions(self.nodes.scan, self.grid).mimic_at(ras_mm)
+
     def close(self) -> None:
         """Stop listening to the scene; `disk.flush` first."""
         self.shown.close()
@@ -261,7 +266,8 @@ class OpenStudy:
             known = records.get(landmark.id) if landmark.id is not None else None
             if known is None:
                 new = next_id(getattr(annotation, name))
-                annotation = with_entry(annotation, kind(id=new, reader=self.reader, time=utc_now(), **place))
+                said = self.listed_mimic(landmark.ras_mm) if kind is Mimic else {}
+                annotation = with_entry(annotation, kind(id=new, reader=self.reader, time=utc_now(), **place, **said))
                 with self.shown.quietly():
                     name_landmark(getattr(self.nodes, name), landmark, new)
                 moved.append(new)

@@ -83,7 +83,7 @@ class RecordsPart:
         ui = self.ui
         self._mimics = RecordList(ui.mimicList, self._logic.describe, self._on_landmark_chosen)
         self._mimic_form = AnswerForm(lambda **said: self._answer(self._mimics.current, said))
-        self._mimic_form.words("type", ui.mimicTypeSelector, vocabulary.MIMIC_TYPES)
+        self._mimic_form.words("type", ui.mimicTypeSelector, vocabulary.MIMICS)
         self._mimic_form.words("side", ui.mimicSideSelector, vocabulary.SIDES)
         self._mimic_form.text("text", ui.mimicTextEdit)
         self._findings = RecordList(ui.findingList, self._logic.describe, self._on_landmark_chosen)

@@ -23,7 +23,7 @@ VIEW_ATTRIBUTE = "CMBSegmentation.ReviewView"
 """Attribute of the table's node: where the reader was, JSON (`session.open_review`)."""
 
 ANNOTATED_ATTRIBUTE = "CMBSegmentation.Annotated"
-"""Attribute of the scan's node: the numbers that its annotation has taken, JSON (`lesion_numbers`)."""
+"""Attribute of the scan's node: what its annotation says that the list is to know, JSON (`annotated`)."""
 
 MARKERS = "markers: "
 """Begins the kinds of the nodes that mark lesions in 3D; a verdict follows, or `CHOSEN`."""

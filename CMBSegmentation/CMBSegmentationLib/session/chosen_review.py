@@ -77,7 +77,7 @@ class ChosenReview:
         if not review.is_there:
             self._lose(self.detection.parameters.scan_node_id or "", review)
             raise InputError("The scan or its results were removed.", "Load the scan, or detect again.")
-        review.learn_numbers()
+        review.learn_annotated()
         return review
 
     def lesion(self, lesion_id: int | None) -> ReviewedLesion:

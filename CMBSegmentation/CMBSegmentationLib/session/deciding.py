@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..errors import InputError
-from ..review import REJECTED, ReviewedLesion, Verdict, utc_now
+from ..review import REJECTED, ReviewedLesion, Verdict, as_annotated, utc_now
 from ..review.edits import with_place, with_verdict
 from ..signal import Signal
 from ..vocabulary.regions import REGIONS, SIDES
@@ -93,16 +95,20 @@ class Deciding:
         decision : str
             One of `review.DECISIONS`.
         mimic : str
-            One of `review.MIMICS`, with "rejected" only.
+            One of `review.MIMICS`, with "rejected" only; as the annotation says if not given.
         lesion_id : int, optional
             The current one if not given.
         advance : bool, optional
             Whether to go on to the next lesion without a verdict; as `ReviewParameters.advance` if not given.
         """
         review, lesion = self._chosen.ready(), self._chosen.lesion(lesion_id)
+        if decision == REJECTED:
+            mimic = mimic or review.annotated_mimic(lesion)
         verdict = Verdict(decision, mimic, self._reading.reader, utc_now())
         said = f"CMB {lesion.id} {decision}{f' ({mimic})' if mimic else ''}"
-        review.do(with_verdict(review.review, lesion, verdict), said)
+        decided = with_verdict(review.review, lesion, verdict)
+        about = review.annotated.lesions.get(lesion.id)
+        review.do(as_annotated(decided, replace(lesion, verdict=verdict), about), said)
         self._chosen.after(said)
         if self._reading.parameters.advance if advance is None else advance:
             self._navigation.advance(lesion.id)

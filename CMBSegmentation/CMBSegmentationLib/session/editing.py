@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..review import ACCEPTED, ADDED, MERGED, REJECTED, SPLIT, ReviewedLesion, Verdict, utc_now
+from ..review import ACCEPTED, ADDED, MERGED, REJECTED, SPLIT, ReviewedLesion, Verdict, as_annotated, utc_now
 from ..review.edits import added, deleted, merged, regrown, split
 from ..scene import middle_of_views
 from .chosen_review import ChosenReview
@@ -106,20 +106,28 @@ class Editing:
             raise InputError(f"CMB {lesion.id} is rejected in the list.", "Change its verdict if it is a microbleed.")
         if lesion.origin == ADDED:
             after, changed = regrown(review.review, review.candidates, lesion, voxels)
+            after = as_annotated(after, changed, review.annotated.lesions.get(lesion.id))
             review.do(after, f"mask of CMB {lesion.id} changed")
             self._chosen.after(f"CMB {lesion.id} changed, {changed.lesion.diameter_mm:.1f} mm")
-            return changed
-        if lesion.verdict is None:
-            self._deciding.decide(ACCEPTED, lesion_id=lesion.id, advance=False)
+            return review.find(lesion.id) or changed
+        if lesion.verdict is None or self._says_more(review, lesion):
+            decision = lesion.verdict.decision if lesion.verdict else ACCEPTED
+            self._deciding.decide(decision, lesion_id=lesion.id, advance=False)
         return review.find(lesion.id) or lesion
+
+    def _says_more(self, review: OpenReview, lesion: ReviewedLesion) -> bool:
+        """Whether the annotation names a place or a cause that the list does not have."""
+        after = as_annotated(review.review, lesion, review.annotated.lesions.get(lesion.id)).find(lesion.id)
+        return after is not None and after.as_lesion() != lesion.as_lesion()
 
     def _added(self, review: OpenReview, voxels: NDArray[np.int64], number: int | None = None) -> ReviewedLesion:
         verdict = Verdict(ACCEPTED, "", self._reading.reader, utc_now())
         after, lesion = added(review.review, review.candidates, review.numbers, voxels, verdict, number)
+        after = as_annotated(after, lesion, review.annotated.lesions.get(lesion.id))
         review.do(after, f"CMB {lesion.id} added")
         review.current = lesion.id
         self._chosen.after(f"CMB {lesion.id} added, {lesion.lesion.diameter_mm:.1f} mm")
-        return lesion
+        return review.find(lesion.id) or lesion
 
 
 def _decidable(review: OpenReview) -> list[ReviewedLesion]:
