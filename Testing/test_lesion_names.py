@@ -176,8 +176,8 @@ def test_a_scribble_on_a_lesion_of_the_list_is_described_as_the_list_does(a_desk
     (record,) = a_desk.scribbles.annotation.microbleeds
     assert (record.location, record.side, record.uncertain) == ("internal and external capsule", "right", True)
     a_desk.list.deciding.set_place("frontal", "left", lesion_id=number_at(a_desk, FIRST))
-    a_desk.grow(FIRST)
-    record = a_desk.scribbles.annotation.microbleeds[0]
+    number = a_desk.grow(FIRST)
+    record = next(one for one in a_desk.scribbles.annotation.microbleeds if one.id == number)
     assert (record.location, record.side) == ("", "left")  # a lobe does not say whether it is cortex
 
 

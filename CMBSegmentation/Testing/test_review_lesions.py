@@ -194,7 +194,7 @@ def test_place_and_side_are_given_before_a_verdict(a_session, a_scan, a_scene, t
     a_session.listing.set_threshold(0.5)
     assert place_of(a_session, 2) == ("brainstem", "left")
     a_session.deciding.decide("accepted", lesion_id=2)
-    a_session.take_back(2)
+    a_session.deciding.undo()
     assert place_of(a_session, 2) == ("brainstem", "left")
     a_session.save()
     again = ReviewSession(a_scene)
@@ -202,8 +202,7 @@ def test_place_and_side_are_given_before_a_verdict(a_session, a_scan, a_scene, t
     again.detection.set_parameters(scan_node_id=a_scan.GetID())
     assert place_of(again, 2) == ("brainstem", "left")
     again.close()
-    for _ in range(3):
-        a_session.deciding.undo()
+    a_session.deciding.undo()
     assert place_of(a_session, 2) != ("brainstem", "left")
 
 

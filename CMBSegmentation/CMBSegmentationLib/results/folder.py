@@ -7,7 +7,6 @@ import glob
 import gzip
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +16,9 @@ from typing import TYPE_CHECKING
 import SimpleITK as sitk
 
 from ..errors import InputError, MachineError
+from ..files import lock
 from ..files.atomic_file import sync_file, sync_folder
+from ..files.disk_errors import FULL, OF_THE_DISK
 from ..files.paths import check_names, check_utf_8
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ PLACE_FIELDS = (  # of NIfTI's header
     *("sform_code", "srow_x", "srow_y", "srow_z", "xyzt_units"),
 )
 LONGEST_PREFIX_BYTES = 100
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def check_output_folder(out: Path, names: Collection[str], overwrite: bool) -> None:
@@ -64,7 +64,7 @@ def check_output_folder(out: Path, names: Collection[str], overwrite: bool) -> N
         with tempfile.TemporaryFile(dir=out):
             pass
     except OSError as error:
-        if error.errno in DISK_ERRORS:
+        if error.errno in OF_THE_DISK:
             raise _disk_error(out, error) from error
         raise InputError(
             f"{out} cannot be written ({error.strerror}).", "Give a folder that you may write to with -o."
@@ -95,21 +95,20 @@ def remove_forgotten_drafts(out: Path) -> None:
     """Remove the drafts of `out` whose processes were killed.
 
     One that is being written is locked, on this machine or another, and stays; so does one on a disk that
-    cannot lock files, and on Windows.
+    cannot lock files.
     """
-    if sys.platform == "win32":
-        return
-    import fcntl  # not in Windows' Python
-
     for place in (out.resolve().parent, out):
         for folder in place.glob(f"{glob.escape(_prefix(out))}*"):
             with suppress(OSError):  # no draft, or somebody writes it
                 handle = os.open(folder / LOCK, os.O_RDWR)
                 try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    shutil.rmtree(folder)
+                    is_forgotten = lock.locked(handle)
+                    if is_forgotten and not lock.WINDOWS:  # which removes no open file
+                        shutil.rmtree(folder)
                 finally:
                     os.close(handle)
+                if is_forgotten:
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _prefix(out: Path) -> str:
@@ -118,19 +117,14 @@ def _prefix(out: Path) -> str:
 
 
 @contextmanager
-def _held(lock: Path) -> Iterator[None]:
+def _held(path: Path) -> Iterator[None]:
     """Hold a lock that the system lets go of when this process dies; without, where it cannot lock."""
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl  # not in Windows' Python
-
-    new = lock.with_suffix(".new")
+    new = path if lock.WINDOWS else path.with_suffix(".new")  # Windows renames no open file
     handle = os.open(new, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         with suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.rename(new, lock)  # from here on it is known for a draft, and is locked already
+            if lock.locked(handle) and new != path:
+                os.rename(new, path)  # from here on it is known for a draft, and is locked already
         yield
     finally:
         os.close(handle)
@@ -207,7 +201,7 @@ def _write_as(image: sitk.Image, path: Path, header: Nifti1Header) -> None:
 
 
 def _disk_error(out: Path, error: OSError) -> MachineError:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    full = error.errno in FULL
     what = "The disk is full" if full else f"Writing failed ({error.strerror or error})"
     return MachineError(
         f"{what}: the results could not be written to {out}.",
