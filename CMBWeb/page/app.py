@@ -64,7 +64,7 @@ def build(server: Server) -> PageSession:
     version = int(max(path.stat().st_mtime for path in WWW.iterdir()))
     base = f"__cmb_{version}"  # a new name with new content: browsers may keep what they have
     server.enable_module(
-        {"serve": {base: str(WWW)}, "scripts": [f"{base}/cmb.js"], "styles": [f"{base}/cmb.css"]},
+        {"serve": {base: str(WWW)}, "scripts": [f"{base}/cmb.js", f"{base}/roving.js"], "styles": [f"{base}/cmb.css"]},
     )
     server.state.trame__title = "CMB"
     server.state.trame__favicon = f"{base}/favicon.svg"
