@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 import json
 import logging
 import os
@@ -23,6 +24,8 @@ from ..ui.page import build_page
 from .page_session import PageSession
 from .routes import add_routes, only_with_secret
 
+USED_LATER = ("scipy.ndimage", "scipy.special", "scipy.spatial")  # by the first growing, listing or export
+LATER_S = 2.0  # after the page is shown
 WWW = Path(__file__).parents[1] / "www"
 
 
@@ -46,6 +49,12 @@ def main() -> None:
     def ready(**_: Any) -> None:
         threading.Thread(target=_listen_to_parent, args=(asyncio.get_running_loop(), desk), daemon=True).start()
         print(json.dumps({"port": server.port}), flush=True)
+
+    @server.controller.once("on_client_connected")
+    def connected(**_: Any) -> None:
+        later = threading.Timer(LATER_S, lambda: [importlib.import_module(name) for name in USED_LATER])
+        later.daemon = True
+        later.start()
 
     server.start(
         port=0,

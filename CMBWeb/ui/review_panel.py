@@ -7,7 +7,7 @@ from trame.widgets import vuetify3 as v3
 
 from CMBSegmentationLib.review import ACCEPTED, MIMICS, REJECTED, UNCERTAIN
 from CMBSegmentationLib.vocabulary.actions import mimic_action
-from CMBSegmentationLib.vocabulary.operating_points import CUSTOM
+from CMBSegmentationLib.vocabulary.operating_points import CUSTOM, LARGEST, SMALLEST
 from CMBSegmentationLib.vocabulary.regions import REGIONS, SIDES
 from CMBSegmentationLib.vocabulary.verdicts import BELOW, UNREVIEWED
 
@@ -136,9 +136,9 @@ def _threshold(bound: Reviewing) -> None:
             html.Span("Threshold")
             html.Input(
                 type="range",
-                min="0.06",
-                max="0.95",
-                step="0.01",
+                min=str(SMALLEST),
+                max=str(LARGEST),
+                step="0.001",
                 raw_attrs=['v-model.number="threshold"', 'aria-label="Threshold, probability"'],
             )
             html.Span("{{ threshold.toFixed(3) }}", classes="cmb-number cmb-percent", style="width: 44px")
