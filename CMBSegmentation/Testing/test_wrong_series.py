@@ -11,7 +11,7 @@ import pytest
 from dicom_series import ENHANCED_MR, MAGNITUDE, ROOT, a_volume, write_series
 from odd_dicom import refused, rewrite, voxels
 
-from CMBSegmentationLib.reading.dicom.series_choice import SeriesChoiceError
+from CMBSegmentationLib.reading.dicom.series import SeriesChoiceError
 from CMBSegmentationLib.reading.scan import read_scan
 
 OTHER, DERIVED = ["ORIGINAL", "PRIMARY", "OTHER"], ["DERIVED", "SECONDARY", "OTHER"]

@@ -17,7 +17,7 @@ from trame_slicer.core import SlicerApp
 from CMBScribbleGrowLib.study.linked_lesion import LinkedLesion
 from CMBSegmentationLib.errors import CMBError, InputError, told
 from CMBSegmentationLib.files.bundled import sample_scan
-from CMBSegmentationLib.reading.dicom.series_choice import SeriesChoiceError
+from CMBSegmentationLib.reading.dicom.series import SeriesChoiceError
 from CMBSegmentationLib.scene import load_results
 
 from ..bindings.exporting import compare, export

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from ...errors import InputError
 from .headers import MAGNITUDE, Frame, Series, says_no_more
-from .series_choice import OfferedSeries, SeriesChoiceError
 
 SWI = re.compile(r"SWI|SWAN|SUSCEPT|VENOBOLD|(?<![A-Z])SW(?![A-Z])")
 T2_STAR = re.compile(r"T2[\s_-]*(\*|STAR|S(?![A-Z])|FFE|GRE)|HEMO|HAEMO|(GRE|FFE)[\s_-]*T2(?![A-Z0-9])")
@@ -58,6 +57,35 @@ class Offer:
     rank: int
     why: str
     original: bool = True
+
+
+@dataclass(frozen=True)
+class OfferedSeries:
+    """A series that a user may ask for.
+
+    Attributes
+    ----------
+    uid, name, why : str
+        `why` says what it shows, or why it was not taken.
+    """
+
+    uid: str
+    name: str
+    why: str
+
+
+class SeriesChoiceError(InputError):
+    """Which series is meant only the user can say.
+
+    Parameters
+    ----------
+    message, hint : str
+    offered : sequence of OfferedSeries
+    """
+
+    def __init__(self, message: str, hint: str = "", offered: Sequence[OfferedSeries] = ()) -> None:
+        super().__init__(message, hint)
+        self.offered = tuple(offered)
 
 
 def choose(series: Sequence[Series], folder: str, wanted: str | None = None) -> tuple[Offer, tuple[str, ...]]:
