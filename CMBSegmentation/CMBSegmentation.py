@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import qt
 import slicer
 import vtk
-from slicer import vtkMRMLLabelMapVolumeNode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
+from slicer import vtkMRMLLabelMapVolumeNode, vtkMRMLScalarVolumeNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
@@ -84,7 +84,6 @@ class CMBSegmentationParameterNode:
     """What the panel remembers in the scene.
 
     inputVolume - the scan.
-    outputSegmentation - that shows the microbleeds; None makes a new one.
     operatingPoint - at which the next detection is listed.
     device - on which the network runs.
     overlap - of neighbouring patches; 0 takes what the model recommends.
@@ -92,7 +91,6 @@ class CMBSegmentationParameterNode:
     """
 
     inputVolume: vtkMRMLScalarVolumeNode
-    outputSegmentation: vtkMRMLSegmentationNode
     operatingPoint: Annotated[str, Choice(list(OPERATING_POINTS))] = "balanced"
     device: Annotated[str, Choice(list(DEVICES))] = "auto"
     overlap: Annotated[float, WithinRange(0.0, 0.9)] = 0.0

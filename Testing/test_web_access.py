@@ -39,7 +39,7 @@ BOXES = """() => {
 
 def test_nothing_is_covered_or_cut_at_any_size(reading):
     page = reading
-    page.locator("[data-lesion]").first.click()
+    page.locator("[data-lesion]").last.click()
     page.get_by_label("Region of the lesion").wait_for()
     wrong = []
     for width, height in SIZES:
@@ -49,6 +49,7 @@ def test_nothing_is_covered_or_cut_at_any_size(reading):
         wrong += [(width, "panel beyond the window")] * (max(seen["ends"]) > width or seen["sideways"] > 0)
         wrong += [(width, f"cut: {one}") for one in seen["cut"]]
         wrong += [(width, "panel does not grow")] * (width == 1920 and seen["panel"]["width"] <= 440)
+        expect(page.locator(".cmb-current")).to_be_in_viewport(ratio=0.9)
         name = page.get_by_role("heading", name=SAMPLE_NAME)
         expect(name).to_be_in_viewport(ratio=1)
         expect(name).to_have_attribute("title", SAMPLE_NAME)
@@ -63,7 +64,7 @@ def test_all_that_can_be_done_is_shown_whole_while_it_is_asked_what_a_lesion_is(
     page.locator("[data-lesion]").first.click()
     page.keyboard.press("r")
     question = page.get_by_role("group", name="What is it?")
-    question.wait_for()
+    expect(question).to_contain_text(f"CMB {rows_of(page)[0]}: what is it?")
     for width, height in SIZES:
         page.set_viewport_size({"width": width, "height": height})
         for name in ("Add lesion at centre", "Split", "Merge", "Delete"):

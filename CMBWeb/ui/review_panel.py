@@ -229,7 +229,7 @@ def _verdict(bound: Reviewing) -> None:
 def _question(bound: Reviewing) -> None:
     """Build what is asked of a lesion that is to be rejected; it takes keys while it is open only."""
     with html.Div(classes="cmb-question", v_if="asking", **role("group", "What is it?")):
-        html.Strong("What is it?")
+        html.Strong("CMB {{ current }}: what is it?")
         with html.Div(classes="cmb-answers"):
             for number, mimic in enumerate(MIMICS, start=1):
                 _answer(mimic, mimic_action(number), (bound.answer, f"['{mimic}']"))

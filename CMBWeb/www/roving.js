@@ -61,10 +61,13 @@
   });
 
   /* The lesion that is looked at is in sight, and has the focus where the one before had it. */
+  const bring = (row) => row?.scrollIntoView({ block: "nearest" });
+  const sizes = new ResizeObserver((changes) => changes.forEach(({ target }) => bring(chosenIn(target))));
   new MutationObserver((changes) => {
     const chosen = changes.map((one) => one.target).find((one) => one.matches("tr[aria-selected=true]"));
     if (!chosen) return;
-    chosen.scrollIntoView({ block: "nearest" });
+    bring(chosen);
+    sizes.observe(chosen.closest("[data-roving]").parentElement);
     if (document.activeElement.matches("tr")) chosen.focus();
   }).observe(document, { subtree: true, attributeFilter: ["aria-selected"] });
 })();
