@@ -227,7 +227,7 @@ def test_arrows_move_within_a_group(reading):
         (page.get_by_role("group", name="Axial view"), "ArrowRight", button(name="Fit the Axial view to the scan")),
         (slider, "ArrowRight", page.get_by_label("Operating point")),
         (button(name="Accept"), "ArrowRight", button(name="Reject as …")),
-        (page.locator(f"[data-lesion='{ids[0]}']"), "ArrowUp", button(name="CMB")),
+        (page.locator(f"[data-lesion='{ids[0]}']"), "ArrowUp", page.locator("th button").first),
         (page.locator(f"[data-lesion='{ids[0]}']"), "ArrowRight", page.get_by_label(f"Merge CMB {ids[0]}", exact=True)),
         (page.locator(f"[data-lesion='{ids[0]}']"), "ArrowDown", page.locator(f"[data-lesion='{ids[1]}']")),
         (page.get_by_role("tab", name="Review"), "ArrowRight", page.get_by_role("tab", name="Scribble")),
