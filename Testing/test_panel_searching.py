@@ -21,7 +21,8 @@ from dark_spots import ball_brain, write_dark_voxel_model
 from oblique_scan import LESION_PEAKS, oblique_ijk_to_ras, scan_voxels, write_detection
 from segmentation_panel import a_panel, a_searched_scan, cells, picture, verdicts
 
-from CMBSegmentationLib.scene import export_scan, load_results
+from CMBSegmentationLib.scene import OWN_NEW, export_scan, load_results
+from CMBSegmentationLib.scene.segment_voxels import add_segment
 from CMBSegmentationLib.scene.volumes import fill_volume, geometry_of
 
 __all__ = ["a_panel", "a_scene", "a_searched_scan", "new_scene", "open_panel", "reopened"]
@@ -194,6 +195,35 @@ def test_a_killed_worker_is_told_and_the_review_is_intact(a_panel, tmp_path, dar
     picture(a_panel, "error")
     assert "ended by the system" in a_panel.ui.statusLabel.text
     assert verdicts(a_panel)[0] == "accepted"
+
+
+def test_own_segments_are_replaced_only_where_the_user_agrees(
+    a_panel, a_scene, a_searched_scan, dark_model, monkeypatch
+):
+    output, session = a_panel.ui.outputSelector, a_panel.widget.logic.session
+    assert output.currentNode() is session.detection.results.segmentation
+    mine = a_scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "mine")
+    add_segment(mine, "mine_1", "infarct", (1.0, 0.0, 0.0))
+    output.setCurrentNode(mine)
+    a_panel.ui.modelPath.setCurrentPath(str(dark_model))
+    asked = []
+    for agrees in (False, True):
+        monkeypatch.setattr(
+            slicer.util,
+            "confirmOkCancelDisplay",
+            lambda text, *_, says=agrees: asked.append(text) or says,
+            raising=False,
+        )
+        a_panel.click(a_panel.ui.detectButton)
+        assert session.detection.is_running is agrees
+    a_panel.click(a_panel.ui.cancelButton)
+    assert asked == ["mine holds segments of your own (infarct). Replace them by the microbleeds?"] * 2
+    assert mine.GetSegmentation().GetNumberOfSegments() == 1  # nothing is changed before there are results
+    assert session.detection.parameters.output == mine.GetID()
+    output.setCurrentNode(None)
+    a_panel.click(a_panel.ui.detectButton)
+    assert session.detection.parameters.output == OWN_NEW
+    a_panel.click(a_panel.ui.cancelButton)
 
 
 def test_cancel_ends_the_search(a_panel, dark_model):

@@ -242,6 +242,9 @@ def test_the_slider_lists_anew_and_verdicts_stay(a_panel):
     a_panel.key("N")
     a_panel.key("N")
     a_panel.key("A")
+    for end in (0.001, 0.999):
+        a_panel.ui.thresholdSlider.setValue(end)
+        assert a_panel.widget.logic.session.listing.threshold == a_panel.ui.thresholdSlider.value == end
     a_panel.ui.thresholdSlider.setValue(0.9)
     assert cells(a_panel, 0) == ["1", "3"]
     assert verdicts(a_panel) == ["reviewed", "accepted"]
@@ -251,6 +254,7 @@ def test_the_slider_lists_anew_and_verdicts_stay(a_panel):
 
 def test_dropped_candidates_are_listed_with_their_reason(a_panel):
     a_panel.widget.logic.session.listing.set_threshold(0.96)  # above the highest of all
+    assert a_panel.ui.thresholdSlider.value == 0.96
     assert cells(a_panel, 0) == []
     assert "Show dropped candidates" in a_panel.ui.summaryLabel.text
     a_panel.key("D")

@@ -12,3 +12,8 @@ def turned(scene, degrees=20.0, move_mm=(5.0, -3.0, 8.0)):
     node = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "to atlas")
     node.SetMatrixTransformToParent(transform.GetMatrix())
     return node
+
+
+def segment_names(segmentation_node):
+    segmentation = segmentation_node.GetSegmentation()
+    return [segmentation.GetNthSegment(n).GetName() for n in range(segmentation.GetNumberOfSegments())]

@@ -160,8 +160,8 @@ def test_a_bundled_model_that_was_changed_is_refused(cmb, scan_file, tmp_path, m
 @pytest.mark.parametrize(
     ("option", "value", "reason"),
     [
-        ("--threshold", "1.5", "not between 0 and 1"),
-        ("--threshold", "0", "not between 0 and 1"),
+        ("--threshold", "0.9995", "not between 0.001 and 0.999"),
+        ("--threshold", "0", "not between 0.001 and 0.999"),
         ("--overlap", "1", "not between 0 and 0.9"),
         ("--blending", "magic", "not known"),
         ("--device", "abacus", "Unknown device"),

@@ -19,7 +19,7 @@ from oblique_scan import (
     scan_voxels,
     write_detection,
 )
-from scenes import turned
+from scenes import segment_names, turned
 
 from CMBSegmentationLib.detecting.lesions import COLUMNS
 from CMBSegmentationLib.errors import InputError
@@ -58,11 +58,6 @@ def nothing_found(a_scan, tmp_path):
 
 def accepted_at(nodes, threshold):
     return sum(one.lesion.status == "kept" for one in candidates_of(nodes).at(threshold))
-
-
-def segment_names(segmentation_node):
-    segmentation = segmentation_node.GetSegmentation()
-    return [segmentation.GetNthSegment(n).GetName() for n in range(segmentation.GetNumberOfSegments())]
 
 
 def segment_centroid_ras(segmentation_node, name):

@@ -8,6 +8,9 @@ SCAN_ROLE = "cmbScan"
 RESULT_ATTRIBUTE = "CMBSegmentation.Result"
 """Attribute of each result's node; its value is one of the kinds below."""
 
+LESION_SEGMENT = "CMB_"
+"""Begins the ID of each lesion's segment; its number follows."""
+
 SEGMENTATION, TABLE, POINTS, PROBABILITY, BRAIN = "segmentation", "table", "points", "probability", "brain"
 
 LIST_ATTRIBUTE = "CMBSegmentation.List"

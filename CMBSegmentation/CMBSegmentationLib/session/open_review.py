@@ -43,6 +43,7 @@ from ..scene import (
 )
 from ..scene.annotated import read_annotated
 from ..scene.volumes import file_of
+from ..vocabulary.operating_points import checked_threshold
 from ..vocabulary.verdicts import BELOW
 
 DARKEST_WITHIN_MM = 1.5  # a click is rarely on a lesion's darkest voxel
@@ -164,8 +165,7 @@ class OpenReview:
 
     def list_at(self, threshold: float) -> None:
         """List at another threshold; verdicts stay with their lesions."""
-        if not 0 < threshold < 1:
-            raise InputError(f"Threshold {threshold:g} is not between 0 and 1.", "Try 0.3.")
+        checked_threshold(threshold)
         self.review = replace(self.review, threshold=threshold)
         self.show()
 
