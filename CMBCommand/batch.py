@@ -21,11 +21,12 @@ from CMBSegmentationLib.batch.jobs import Job, Row, earlier_row
 from CMBSegmentationLib.detecting.detect import Settings
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.files.atomic_file import replacing
+from CMBSegmentationLib.files.draft_folder import remove_forgotten_drafts
 from CMBSegmentationLib.files.fields import read_json
 from CMBSegmentationLib.files.paths import printable
 from CMBSegmentationLib.models.hardware import DEVICES, usable_cores
 from CMBSegmentationLib.models.loaded_models import StageChoice, Stages, load_stages
-from CMBSegmentationLib.results.folder import check_output_folder, remove_forgotten_drafts
+from CMBSegmentationLib.results.folder import check_output_folder
 from CMBSegmentationLib.vocabulary.numbers import counted
 
 from .printing import time_left

@@ -50,7 +50,7 @@ def test_the_draft_of_a_killed_worker_goes_with_the_next_start_and_that_of_a_liv
 def a_draft_of(folder: Path) -> subprocess.Popen:
     """A process that is writing a draft, until it reads a line."""
     code = (
-        "import pathlib, sys; from CMBSegmentationLib.results.folder import drafts\n"
+        "import pathlib, sys; from CMBSegmentationLib.files.draft_folder import drafts\n"
         "with drafts(pathlib.Path(sys.argv[1])) as draft: (draft / 'x').touch(); print('begun', flush=True); input()"
     )
     process = subprocess.Popen(

@@ -10,7 +10,7 @@ import types
 import pytest
 
 from CMBSegmentationLib.files import atomic_file, lock
-from CMBSegmentationLib.results.folder import LOCK, drafts, remove_forgotten_drafts
+from CMBSegmentationLib.files.draft_folder import LOCK, drafts, remove_forgotten_drafts
 
 
 @pytest.fixture(params=["own", "windows"])
