@@ -152,7 +152,7 @@ def test_a_case_is_reviewed_by_keyboard_alone(open_panel, new_scene, tmp_path, d
     assert len(saved["lesions"]) == 3
     mrb = tmp_path / "case.mrb"
     assert scene.WriteToMRB(str(mrb))
-    session._open.clear()  # killed: nothing more is written
+    session._chosen._open.clear()  # killed: nothing more is written
     scene.Clear(True)
     panel.close()
 
