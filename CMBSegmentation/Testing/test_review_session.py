@@ -160,8 +160,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(a_session, a_clock, monkeypatch
 
 def test_verdicts_survive_a_new_detection(a_session, a_scan, a_result_folder):
     a_session.deciding.decide("accepted", lesion_id=2)
-    load_results(a_result_folder, a_scan)
-    a_session._searched = a_scan.GetID()
+    a_session.detection.found(load_results(a_result_folder, a_scan))
     a_session.detection.results_changed(a_session.detection.results)
     assert states(a_session)[2] == "accepted"
 
