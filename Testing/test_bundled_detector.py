@@ -102,8 +102,8 @@ def test_shell_review_and_benchmark_list_the_same_lesions_at_any_threshold(part_
     scan = slicer.util.addVolumeFromArray(sitk.GetArrayFromImage(image), ijkToRAS=geometry_of(image), name="part")
     load_results(part_folder / "out", scan)
     session = ReviewSession(a_scene)  # the page's and the panel's
-    session.set_reading(folder=str(tmp_path))
-    session.set_parameters(scan_node_id=scan.GetID())
+    session.reading.set(folder=str(tmp_path))
+    session.detection.set_parameters(scan_node_id=scan.GetID())
 
     detection = read_detection(part_folder / "out", part_folder / "part.nii.gz").detection
     searched = BenchmarkFiles("part", part_folder / "part.nii.gz", Path(), Path())
@@ -116,7 +116,7 @@ def test_shell_review_and_benchmark_list_the_same_lesions_at_any_threshold(part_
     shell[0.7] = listed(part_folder / "part.nii.gz", tmp_path / "shell", "--threshold", "0.7")
     sizes = {}
     for point, threshold in points.items():
-        session.set_threshold(threshold)
+        session.listing.set_threshold(threshold)
         review = measured([one.as_lesion().as_row() for one in session.review.lesions])
         benchmark = read_list(tmp_path / "all" / point / "part" / "part_desc-cmb_lesions.json").lesions
         assert review == measured([one.as_row() for one in benchmark])

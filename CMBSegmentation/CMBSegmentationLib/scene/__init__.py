@@ -4,16 +4,19 @@ Runs inside 3D Slicer and on slicer-core alike, on the scene that the scan's nod
 """
 
 from .lesion_nodes import lesion_rows
+from .output_segmentation import OWN_NEW, check_output, readers_segments
 from .results import ResultNodes, candidates_of, find_results, list_of, load_results, remove_results
 from .review_nodes import ShownReview, read_review, read_view, write_review, write_view
 from .views import jump_to, middle_of_views, set_slab, show_overview
 from .volumes import ExportedScan, export_mask, export_scan, image_from_volume
 
 __all__ = [
+    "OWN_NEW",
     "ExportedScan",
     "ResultNodes",
     "ShownReview",
     "candidates_of",
+    "check_output",
     "export_mask",
     "export_scan",
     "find_results",
@@ -25,6 +28,7 @@ __all__ = [
     "middle_of_views",
     "read_review",
     "read_view",
+    "readers_segments",
     "remove_results",
     "set_slab",
     "show_overview",

@@ -35,6 +35,7 @@ from .lesion_nodes import (
     style_points,
     style_segmentation,
 )
+from .output_segmentation import let_go, readers_segments, remove_lesions, replace_output
 from .volumes import fill_volume, geometry_of, image_from_volume, set_geometry, world_ijk_to_ras
 
 NODE_KINDS = {  # kind: node class, and what follows the scan's name in the node's
@@ -72,7 +73,7 @@ class ResultNodes:
     brain: slicer.vtkMRMLLabelMapVolumeNode | None = None
 
 
-def load_results(folder: Path, scan_node: slicer.vtkMRMLScalarVolumeNode) -> ResultNodes:
+def load_results(folder: Path, scan_node: slicer.vtkMRMLScalarVolumeNode, output: str | None = None) -> ResultNodes:
     """Bring a detection's result folder into the scan's scene.
 
     Results that the scan has already are replaced, in the same nodes.
@@ -83,6 +84,9 @@ def load_results(folder: Path, scan_node: slicer.vtkMRMLScalarVolumeNode) -> Res
         As `running.write.write_results` left it; of several results, those that are named as the scan are meant.
     scan_node : vtkMRMLScalarVolumeNode
         The scan that was searched.
+    output : str or None
+        ID of the segmentation that is to show the lesions, whose segments are replaced, or `OWN_NEW`; None takes the
+        scan's own, or makes one.
 
     Returns
     -------
@@ -99,6 +103,9 @@ def load_results(folder: Path, scan_node: slicer.vtkMRMLScalarVolumeNode) -> Res
     for image in (found.labels, found.probability, found.brain):
         if image is not None:
             _check_grid(image, scan_node, ijk_to_ras)
+    if output is not None:
+        chosen = scan_node.GetScene().GetNodeByID(output)
+        replace_output(scan_node, node_of(scan_node, names.SEGMENTATION), chosen)
     volumes = {names.PROBABILITY: found.probability, names.BRAIN: found.brain}
     for kind in NODE_KINDS:
         node, image = node_of(scan_node, kind), volumes.get(kind)
@@ -210,7 +217,11 @@ def _list_content(table: slicer.vtkMRMLTableNode) -> Fields:
 
 
 def remove_results(scan_node: slicer.vtkMRMLScalarVolumeNode) -> None:
-    """Take a scan's results out of its scene; the scan stays."""
+    """Take a scan's results out of its scene; the scan stays, and segments that a reader has made."""
+    segmentation = node_of(scan_node, names.SEGMENTATION)
+    if segmentation is not None and readers_segments(segmentation):
+        remove_lesions(segmentation)
+        let_go(segmentation)
     for kind in NODE_KINDS:
         _remove(node_of(scan_node, kind))
     _remove(node_of(scan_node, names.BRAIN_SURFACE, "vtkMRMLModelNode"))
