@@ -24,7 +24,7 @@ FIXED = {"data", "network", "heads"}  # what a checkpoint cannot change on the w
 
 
 def check_run(folder: Path, config: Config) -> None:
-    """Refuse (`ConfigError`) to go on in a folder that holds another task's or network's run, or of other data."""
+    """Refuse (`ConfigError`) to go on in a folder that holds a run of another task, network or data."""
     if not (folder / "config.yaml").exists():
         return
     plain, before = (_plain(one) for one in (config, load_config(folder / "config.yaml")))
@@ -34,8 +34,8 @@ def check_run(folder: Path, config: Config) -> None:
         for key, value in plain[section].items():
             if before[section][key] != value:
                 raise ConfigError(
-                    f"{folder} holds a run of another network: its {section}.{key} is {before[section][key]}, "
-                    f"not {value}. Give another --out."
+                    f"{folder} holds another run: its {section}.{key} is {before[section][key]}, not {value}. "
+                    f"Give another --out."
                 )
 
 
