@@ -166,7 +166,9 @@ def test_a_later_stages_run_is_exported_as_its_configuration_says(tmp_path, cont
     run.mkdir()
     (run / "config.yaml").write_text(yaml.safe_dump(content))
     config = config_from_dict(content)
-    build_network(config).save(run / weights)
+    network, rng = build_network(config), np.random.default_rng(3)
+    network.set_weights([one + rng.uniform(0, 0.1, one.shape) for one in network.get_weights()])  # as if trained
+    network.save(run / weights)
     (tmp_path / "metrics.json").write_text(json.dumps(more["--metrics"]))
     given = {
         **more,

@@ -38,9 +38,8 @@ class Given:
 
     def only(self, task: str, *takes: str) -> None:
         """Refuse (`InputError`) what has no effect on a task, which takes ``data``, ``start_from`` and these."""
-        for one in fields(self):
-            name = one.name
-            if name not in ("out", "data", "start_from", *takes) and getattr(self, name) != one.default:
+        for name in (one.name for one in fields(self)):
+            if name not in ("out", "data", "start_from", *takes) and getattr(self, name):
                 option = f"--{name.replace('_', '-')}"
                 raise InputError(f"{option} has no effect on a configuration of task {task}.", f"Remove {option}.")
 
