@@ -32,11 +32,12 @@ def test_every_name_is_declared_once():
 @pytest.mark.xdist_group("chromium")
 def test_the_page_uses_no_name_that_is_not_declared(first_page):
     state = state_of_page(first_page)
-    template = Template(state["trame__template_main"])
+    templates = [text for name, text in state.items() if name.startswith("trame__template_")]
+    in_templates = set().union(*(Template(text).used for text in templates))
     scripts = {name for path in WWW.glob("*.js") for name in names_in_script(path.read_text("utf-8"))}
-    assert {"rows", "grow_mode", "window_range"} < template.used
+    assert {"rows", "grow_mode", "window_range"} < in_templates
     assert {"message_hint", "upload", "keys_heard"} < scripts
-    used = {name for name in template.used if OF_TRAME_SLICER not in name}
+    used = {name for name in in_templates if OF_TRAME_SLICER not in name}
     assert (used | scripts) - set(declared()) == set()
     assert set(declared()) <= set(state)  # and each is there from the start
 
