@@ -5,7 +5,9 @@ from __future__ import annotations
 from trame.widgets import html
 
 from ..bindings.reviewing import Reviewing
+from ..state.names import review
 from .aria import roving
+from .shown import shown
 
 COLUMNS = (  # row's key, heading, what it is
     ("id", "CMB", "Number: stays the same at every threshold"),
@@ -25,19 +27,15 @@ def build_lesion_table(bound: Reviewing) -> None:
                 with html.Th(title="Tick to merge"):
                     html.Span("Merge", classes="cmb-heard")
                 for column, heading, what in COLUMNS:
-                    with html.Th(
-                        raw_attrs=[
-                            f":aria-sort=\"sort_by === '{column}' ? (sort_down ? 'descending' : 'ascending') : 'none'\""
-                        ]
-                    ):
+                    with html.Th(raw_attrs=[f':aria-sort="{_sorted_by(column, "descending", "ascending", "none")}"']):
                         html.Button(
-                            f"{heading}{{{{ sort_by === '{column}' ? (sort_down ? ' ▾' : ' ▴') : '' }}}}",
+                            heading + shown(_sorted_by(column, " ▾", " ▴", "")),
                             click=(bound.sort, f"['{column}']"),
                             title=what,
                         )
             with html.Tbody():
                 with html.Tr(
-                    v_for="row in rows",
+                    v_for=f"row in {review.rows}",
                     key="row.id",
                     click=(bound.select, "[row.id]"),
                     classes=("['cmb-state-' + row.state, row.id === current ? 'cmb-current' : '']",),
@@ -64,6 +62,12 @@ def build_lesion_table(bound: Reviewing) -> None:
                     )
         html.P(
             "Nothing here. Lower the threshold, or look at Dropped: each candidate says why.",
-            v_if="!rows.length",
+            v_if=f"!{review.rows}.length",
             classes="cmb-quiet cmb-none",
         )
+
+
+def _sorted_by(column: str, down: str, up: str, otherwise: str) -> str:
+    """Give an expression that is one of three words."""
+    by, is_down = review.sort_by, review.sort_down
+    return f"{by} === '{column}' ? ({is_down} ? '{down}' : '{up}') : '{otherwise}'"
