@@ -18,8 +18,8 @@ from .manifest import METADATA_KEY, Manifest, parse_manifest
 
 BUNDLED_SHA256: dict[str, str] = {
     "cmb-detector-simulated.onnx": "d76dfc07fa63a15e40f63ac7774466ef31ebe0bb7cf9b73dde62bf5852f99332",
-    "cmb-regions-simulated.onnx": "e656d54213573bd770c9f9eab0d8142b08901b3acb95de1ee7151e75d55c951c",
-    "cmb-verifier-simulated.onnx": "e068a0ea8497c7af61df87caa0246f5904dd009c5aa54f70dde7bb5b94cdaccf",
+    "cmb-regions-simulated.onnx": "2321a990f1ec8288588299eb6e91a6c4afaf30257c22cba779aa9e003d54a81d",
+    "cmb-verifier-simulated.onnx": "9254ee55c7ea813480d14de11e7128544d8e5049e79fcc099e9c7b968989ea90",
 }
 DEFAULT_MODEL = "cmb-detector-simulated"
 DEFAULT_REGIONS = "cmb-regions-simulated"
