@@ -70,7 +70,8 @@ class UnreadSample:
 
     def _changed(self, page: Page) -> dict[str, tuple[Any, Any]]:
         now = _lasting(state_of_page(page))
-        return {name: (self._first.get(name), now.get(name)) for name in {*now, *self._first}
+        # what was last said may arrive after it was set back
+        return {name: (self._first.get(name), now.get(name)) for name in {*now, *self._first} - {*LAST_SAID}
                 if now.get(name) != self._first.get(name)}  # fmt: skip
 
 
