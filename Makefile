@@ -19,9 +19,9 @@ demo: $(VENV)/.ready-demo
 web: $(VENV)/.ready-web
 	$(BIN)/cmb web $(SCAN)
 
-# Three processes with one thread each, of which two compute while one waits; they share the files, the longest first (conftest.py). Qt's panels
-# in processes of their own: the stand-ins for Slicer's modules must not meet the real ones, and a fault of Qt's takes
-# no other test with it.
+# Three processes with one thread each, as one of them mostly waits; they share the files, the longest first
+# (conftest.py). Qt's panels in processes of their own: the stand-ins for Slicer's modules must not meet the real
+# ones, and a fault of Qt's takes no other test with it.
 test: export OMP_NUM_THREADS := 1
 test: export OPENBLAS_NUM_THREADS := 1
 test: export TF_NUM_INTRAOP_THREADS := 1

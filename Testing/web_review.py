@@ -17,7 +17,7 @@ from CMBSegmentationLib.files.bundled import sample_scan
 
 OTHER_SCAN = "other.nii.gz"
 LOOKS = (  # what stays as it is while another scan is opened
-    "panel", "help_shown", "message_shown", "outlines", "crosshair", "slab_mm", "in_3d", "filled",
+    "panel", "help_shown", "message_shown", "outlines", "crosshair", "slab_mm",
     "brush", "brush_mm", "grouped", "grow_mode", "reader",
 )  # fmt: skip
 LAST_SAID = ("message", "message_hint", "message_kind", "grow_message", "curve", "tolerance")  # of what was closed

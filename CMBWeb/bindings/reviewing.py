@@ -55,7 +55,7 @@ class Reviewing:
         on_change(state, self._take_filter, name.filter)
         on_change(state, self._show_rows, name.region_filter, name.sort_by, name.sort_down)
         on_change(state, self._take_threshold, name.threshold)
-        on_change(state, self._take_looks, name.slab_mm, name.in_3d, name.filled)
+        on_change(state, self._take_slab, name.slab_mm)
         on_change(state, self._take_outlines, name.outlines)
         on_change(state, self.close_question, names.page.panel)
 
@@ -63,9 +63,8 @@ class Reviewing:
 
     def take_scan(self, node: slicer.vtkMRMLScalarVolumeNode) -> None:
         """Work on another scan, its review saved in the session's own folder."""
-        self.session.reading.set(
-            folder=str(self._desk.review_folder()), reader=self._desk.reader.state.reader, in_3d=self.state.in_3d
-        )
+        folder, reader = str(self._desk.review_folder()), self._desk.reader.state.reader
+        self.session.reading.set(folder=folder, reader=reader, in_3d=True)
         self.session.detection.set_parameters(scan_node_id=node.GetID())
         self._begin_list()
         self._show_review()
@@ -233,9 +232,8 @@ class Reviewing:
             self.session.listing.set_threshold(float(threshold))
 
     @edge
-    def _take_looks(self) -> None:
-        state = self.state
-        self.session.reading.set(slab_mm=float(state.slab_mm) or None, in_3d=state.in_3d, filled=state.filled)
+    def _take_slab(self) -> None:
+        self.session.reading.set(slab_mm=float(self.state.slab_mm) or None)
 
     def _take_outlines(self) -> None:
         self._show_results(self.session.detection.results)
@@ -268,8 +266,6 @@ class Reviewing:
 
     def _show_reading(self, reading: ReviewParameters) -> None:
         self.state.slab_mm = reading.slab_mm or 0
-        self.state.in_3d = reading.in_3d
-        self.state.filled = reading.filled
 
     def _show_question(self, is_open: bool) -> None:
         self.state.asking = is_open

@@ -158,8 +158,6 @@ class ReviewState:
     can_redo: bool = False
     merging: list[int] = field(default_factory=list)
     slab_mm: float = 0
-    in_3d: bool = True
-    filled: bool = False
     outlines: bool = True
     notice: str = ""
 

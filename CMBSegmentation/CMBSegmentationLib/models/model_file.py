@@ -17,9 +17,9 @@ from .hardware import open_session
 from .manifest import METADATA_KEY, Manifest, parse_manifest
 
 BUNDLED_SHA256: dict[str, str] = {
-    "cmb-detector-simulated.onnx": "d76dfc07fa63a15e40f63ac7774466ef31ebe0bb7cf9b73dde62bf5852f99332",
+    "cmb-detector-simulated.onnx": "2d001f760bcdd604065298d52059e811f00436bed49dfc5318dde6eacc4553f1",
     "cmb-regions-simulated.onnx": "2321a990f1ec8288588299eb6e91a6c4afaf30257c22cba779aa9e003d54a81d",
-    "cmb-verifier-simulated.onnx": "9254ee55c7ea813480d14de11e7128544d8e5049e79fcc099e9c7b968989ea90",
+    "cmb-verifier-simulated.onnx": "ed94d9e938b855021c90df58d54a584bdc3f93851511cbf0993d279ec8068b82",
 }
 DEFAULT_MODEL = "cmb-detector-simulated"
 DEFAULT_REGIONS = "cmb-regions-simulated"
