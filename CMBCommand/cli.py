@@ -47,6 +47,12 @@ COMMANDS = (
         "cmb batch dataset/ dataset/derivatives/slicer-cmb",
     ),
     Command(
+        "node",
+        "take studies from a DICOM archive, search them and send the results back",
+        "Serve as a DICOM node: take studies, search each once it is complete, send SEG, SR and PDF. Needs the extra node.",
+        "cmb node /var/lib/cmb-node --send-to ARCHIVE@127.0.0.1:4242",
+    ),
+    Command(
         "report",
         "make the report of earlier results anew, also as PDF and for the DICOM archive",
         "Make the report of a result folder anew, with the reader's verdicts where there are some.",
