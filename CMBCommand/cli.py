@@ -49,7 +49,7 @@ COMMANDS = (
     Command(
         "node",
         "take studies from a DICOM archive, search them and send the results back",
-        "Serve as a DICOM node: take studies, search each once it is complete, send SEG, SR and PDF. Needs the extra node.",
+        "Serve as a DICOM node: search each study that is sent, send SEG, SR and PDF back. Needs the extra node.",
         "cmb node /var/lib/cmb-node --send-to ARCHIVE@127.0.0.1:4242",
     ),
     Command(

@@ -74,7 +74,9 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     )
     network.add_argument("--tls-cert", metavar="FILE", type=Path, help="certificate (PEM); encrypts associations")
     network.add_argument("--tls-key", metavar="FILE", type=Path, help="its key")
-    network.add_argument("--tls-ca", metavar="FILE", type=Path, help="authorities; senders need a certificate of theirs")
+    network.add_argument(
+        "--tls-ca", metavar="FILE", type=Path, help="authorities; senders need a certificate of theirs"
+    )
     network.add_argument(
         "--status",
         metavar="HOST:PORT",
@@ -141,7 +143,7 @@ def settings_from(arguments: argparse.Namespace) -> NodeSettings:
         )
     if arguments.watch and arguments.quiet <= arguments.watch_every:
         raise InputError(
-            "With --watch, --quiet must be longer than --watch-every: else a study seems complete between two questions.",
+            "With --watch, --quiet must be longer than --watch-every: else a study seems complete too soon.",
             f"Give --quiet {2 * arguments.watch_every:g}, say.",
         )
     return NodeSettings(

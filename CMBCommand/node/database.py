@@ -1,4 +1,4 @@
-"""The SQLite file of a node's jobs: opened, checked, and changed so that a power cut takes back nothing that was told."""
+"""The SQLite file of a node's jobs: opened, checked, and changed so that a power cut takes nothing back."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What a node has to do and has done: studies, their images, results on their way; all of it in a database.
 
-A study is `RECEIVING` until it was quiet for a while, then `SEARCHING`, then `SENDING` its results, then `DONE`; or it is
-`FAILED`, with a note. What was recorded stays through a crash, and each step can be done again without harm.
+A study is `RECEIVING` until it was quiet for a while, then `SEARCHING`, then `SENDING` its results, then `DONE`; or it
+is `FAILED`, with a note. What was recorded stays through a crash, and each step can be done again without harm.
 """
 
 from __future__ import annotations
@@ -162,7 +162,8 @@ class Jobs:
                 return False
             state = SENDING if files and destinations else DONE
             db.execute(
-                "UPDATE studies SET state=?, folder=?, found=?, report=?, note='', hint='', tries=0, ended=? WHERE id=?",
+                "UPDATE studies SET state=?, folder=?, found=?, report=?, note='', hint='', tries=0, ended=? "
+                "WHERE id=?",
                 (state, folder, found, report, self._now(), study),
             )
             db.execute("DELETE FROM sendings WHERE study=? AND sent IS NULL", (study,))  # that it could not be searched
@@ -197,9 +198,10 @@ class Jobs:
     def due_sendings(self, destination: str) -> list[Sending]:
         """Give the results of one study that are to be sent to a destination now; empty where there are none."""
         question = (
-            "SELECT study, kind, destination, file, tries FROM sendings WHERE sent IS NULL AND destination=? AND due<=? "
-            "AND study=(SELECT study FROM sendings WHERE sent IS NULL AND destination=? AND due<=? ORDER BY due LIMIT 1)"
-            " ORDER BY kind='dicom_seg' DESC, kind='dicom_sr' DESC"  # what others refer to comes first
+            "SELECT study, kind, destination, file, tries FROM sendings "
+            "WHERE sent IS NULL AND destination=? AND due<=? AND study=(SELECT study FROM sendings "
+            "WHERE sent IS NULL AND destination=? AND due<=? ORDER BY due LIMIT 1) "
+            "ORDER BY kind='dicom_seg' DESC, kind='dicom_sr' DESC"  # what others refer to comes first
         )
         now = self._now()
         return [Sending(**dict(row)) for row in self._db.ask(question, destination, now, destination, now)]
@@ -231,7 +233,9 @@ class Jobs:
 
     def counts(self) -> dict[str, int]:
         """How many studies are in each state."""
-        found = {row["state"]: row["n"] for row in self._db.ask("SELECT state, count(*) AS n FROM studies GROUP BY state")}
+        found = {
+            row["state"]: row["n"] for row in self._db.ask("SELECT state, count(*) AS n FROM studies GROUP BY state")
+        }
         return {state: found.get(state, 0) for state in STATES}
 
     def waiting_s(self) -> float:
@@ -300,7 +304,8 @@ STUDIES = (
 
 def _is_as_searched(db: sqlite3.Connection, study: str) -> bool:
     row = db.execute(
-        "SELECT searched, (SELECT count(*) FROM images WHERE study=studies.id AND is_kept) AS n FROM studies WHERE id=?",
+        "SELECT searched, (SELECT count(*) FROM images WHERE study=studies.id AND is_kept) AS n "
+        "FROM studies WHERE id=?",
         (study,),
     ).fetchone()
     return bool(row) and row["searched"] == row["n"]

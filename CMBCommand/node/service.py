@@ -44,6 +44,8 @@ class Node:
     settings : NodeSettings
     searchers : Searchers
         Closed by whoever made them.
+    clock : callable, optional
+        Gives seconds since 1970.
 
     Raises
     ------
@@ -51,18 +53,16 @@ class Node:
         The folder, its jobs, an address or a file for TLS is not as it should be.
     """
 
-    def __init__(self, settings: NodeSettings, searchers: Searchers) -> None:
+    def __init__(self, settings: NodeSettings, searchers: Searchers, clock: Callable[[], float] = time.time) -> None:
         self.settings, self._searchers = settings, searchers
         self._held = _hold(settings.folder)
         self._results = settings.folder / "results"
         self._results.mkdir(exist_ok=True)
-        self.jobs = Jobs(settings.folder / "jobs.sqlite")
+        self.jobs = Jobs(settings.folder / "jobs.sqlite", clock)
         self.metrics = Metrics(self.jobs, settings.folder)
         self._inbox = Inbox(settings.folder / "images", self.jobs, settings.limits, self.metrics)
         self._commitments = Commitments(settings, self.jobs)
-        self._senders = [
-            Sender(one, self.jobs, self.metrics, settings.pause_s) for one in destinations(settings)
-        ]
+        self._senders = [Sender(one, self.jobs, self.metrics, settings.pause_s) for one in destinations(settings)]
         self._running: dict[str, tuple[Study, StudySearch, Running]] = {}
         self._stopped, self._threads = threading.Event(), list[threading.Thread]()
         self._tidied = -TIDY_S
@@ -106,17 +106,19 @@ class Node:
         """Do something until the node is stopped; an error is logged, and the next try comes later and later."""
         failures = 0
         while not self._stopped.wait(every_s if not failures else pause_after(failures, max(1.0, every_s))):
-            try:
-                work()
-                failures = 0
-            except Exception as error:
-                if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
-                    self.failure = damaged(self.jobs.path, error)
-                    self._stopped.set()
-                    return
-                failures += 1
-                said = str(error) if isinstance(error, (CMBError, NotSentError)) else type(error).__name__
-                LOG.warning("%s: %s", name, said)
+            failures = 0 if self._went_well(name, work) else failures + 1
+
+    def _went_well(self, name: str, work: Callable[[], None]) -> bool:
+        try:
+            work()
+            return True
+        except Exception as error:
+            if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+                self.failure = damaged(self.jobs.path, error)
+                self._stopped.set()
+            said = str(error) if isinstance(error, (CMBError, NotSentError)) else type(error).__name__
+            LOG.warning("%s: %s", name, said)
+            return False
 
     # searches
 
@@ -154,9 +156,7 @@ class Node:
             outcome = Outcome(error=error.message, hint=error.hint, may_go_next_time=True)
         names = [sender.destination.name for sender in self._senders]
         if not outcome.error:
-            is_used = self.jobs.record_found(
-                own, str(job.out), outcome.found, outcome.report, outcome.files, names
-            )
+            is_used = self.jobs.record_found(own, str(job.out), outcome.found, outcome.report, outcome.files, names)
             said = "found" if is_used else "repeated"
         elif outcome.may_go_next_time and study.tries + 1 < MOST_TRIES:
             self._postpone(study, outcome.error, outcome.hint)

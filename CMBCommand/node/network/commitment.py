@@ -11,13 +11,13 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 from pynetdicom import AE, build_role
-from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance
 
 from ..jobs import Jobs, pause_after
 from ..logs import LOG
 from ..settings import NodeSettings, Peer
 from .tls import client_context
 
+PUSH_MODEL, PUSH_MODEL_INSTANCE = UID("1.2.840.10008.1.20.1"), UID("1.2.840.10008.1.20.1.1")
 ALL_HERE, SOME_MISSING, NO_SUCH_OBJECT = 1, 2, 0x0112
 MOST_TRIES = 12  # half a day
 
@@ -67,8 +67,8 @@ class Commitments:
     def _tell(self, peer: Peer, report: Dataset) -> None:
         """Send a report over an association of our own, in which we are the one that provides the service."""
         ae = AE(self._settings.title)
-        ae.add_requested_context(StorageCommitmentPushModel)
-        role = build_role(StorageCommitmentPushModel, scp_role=True)
+        ae.add_requested_context(PUSH_MODEL)
+        role = build_role(PUSH_MODEL, scp_role=True)
         tls = None if self._settings.tls is None else (client_context(self._settings.tls), peer.host)
         assoc = ae.associate(peer.host, peer.port, ae_title=peer.title, ext_neg=[role], tls_args=tls)
         if not assoc.is_established:
@@ -104,9 +104,7 @@ def _reference(image: tuple[str, str]) -> Dataset:
 
 def _sent(assoc: Any, report: Dataset) -> int | None:
     event = SOME_MISSING if "FailedSOPSequence" in report else ALL_HERE
-    status, _ = assoc.send_n_event_report(
-        report, event, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
-    )
+    status, _ = assoc.send_n_event_report(report, event, PUSH_MODEL, PUSH_MODEL_INSTANCE)
     return int(status.Status) if "Status" in status else None
 
 

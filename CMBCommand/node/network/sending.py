@@ -10,7 +10,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from ..jobs import Jobs, Sending, pause_after
+from ..jobs import Jobs, pause_after
 from ..logs import LOG
 from ..settings import NodeSettings, Peer, Tls
 from ..status.metrics import Metrics
@@ -69,12 +69,13 @@ class ByCStore:
             raise NotSentError("rejected: it does not know this node" if assoc.is_rejected else "it does not answer")
         try:
             for one in objects:
-                yield _stored(assoc, one)
+                _store(assoc, one)
+                yield
         finally:
             assoc.release()
 
 
-def _stored(assoc: Any, one: Dataset) -> None:
+def _store(assoc: Any, one: Dataset) -> None:
     try:
         status = assoc.send_c_store(one).get("Status")
     except (ValueError, RuntimeError) as error:  # no presentation context; or the association is gone

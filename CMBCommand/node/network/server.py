@@ -7,9 +7,9 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 from pynetdicom import AE, evt
 from pynetdicom.pdu import P_DATA_TF
-from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
 
 from CMBSegmentationLib.errors import MachineError
 
@@ -17,9 +17,10 @@ from ..inbox import MR_CLASSES, OUT_OF_RESOURCES, Inbox, RefusedError
 from ..logs import LOG
 from ..settings import NodeSettings
 from ..status.metrics import Metrics
-from .commitment import Commitments
+from .commitment import PUSH_MODEL, Commitments
 from .tls import server_context
 
+VERIFICATION = UID("1.2.840.10008.1.1")  # C-ECHO
 PDU_BYTES = 1 << 17  # that senders may put into one message; they have to keep to it
 LONGEST_PDU = 1 << 20  # of any kind: what claims to be longer is an attack, or no DICOM
 SILENT_S = 60.0  # a sender that says nothing for so long is gone
@@ -59,8 +60,8 @@ class DicomServer:
         self._ae.acse_timeout = self._ae.dimse_timeout = self._ae.network_timeout = SILENT_S
         self._ae.require_called_aet = True
         self._ae.require_calling_aet = list(settings.allowed)
-        self._ae.add_supported_context(Verification)
-        self._ae.add_supported_context(StorageCommitmentPushModel)
+        self._ae.add_supported_context(VERIFICATION)
+        self._ae.add_supported_context(PUSH_MODEL)
         for sop_class in MR_CLASSES:
             self._ae.add_supported_context(sop_class, SYNTAXES)
         try:
@@ -93,7 +94,7 @@ class DicomServer:
         """Take nothing more."""
         self._ae.shutdown()
 
-    def _weigh(self, event: evt.Event) -> None:
+    def _weigh(self, event: Any) -> None:
         """End an association whose object grows too large, before the memory does."""
         if isinstance(event.pdu, P_DATA_TF):
             length = self._lengths.get(event.assoc, 0) + event.pdu.pdu_length
@@ -103,16 +104,16 @@ class DicomServer:
                 LOG.warning("object refused: larger than %d MB", self._limits.image_bytes >> 20)
                 event.assoc.abort(block=False)
 
-    def _weighed(self, event: evt.Event) -> None:
+    def _weighed(self, event: Any) -> None:
         self._lengths[event.assoc] = 0
 
-    def _tell_rejected(self, event: evt.Event) -> None:
+    def _tell_rejected(self, event: Any) -> None:
         self._metrics.rejected()
         LOG.warning(
             "association of %r rejected: its title, or the one it calls, is not known here", _title(event.assoc)
         )
 
-    def _store(self, event: evt.Event) -> Dataset:
+    def _store(self, event: Any) -> Dataset:
         answer = Dataset()
         try:
             encoded = event.encoded_dataset()
@@ -123,10 +124,12 @@ class DicomServer:
             answer.Status, answer.ErrorComment = refused.status, refused.reason[:64]
         return answer
 
-    def _commit(self, event: evt.Event) -> tuple[int, None]:
+    def _commit(self, event: Any) -> tuple[int, None]:
         try:
             asked = event.action_information
-            pairs = [(str(i.ReferencedSOPClassUID), str(i.ReferencedSOPInstanceUID)) for i in asked.ReferencedSOPSequence]
+            pairs = [
+                (str(i.ReferencedSOPClassUID), str(i.ReferencedSOPInstanceUID)) for i in asked.ReferencedSOPSequence
+            ]
             transaction = str(asked.TransactionUID)
         except Exception:  # pydicom's, of any kind: as the damage is
             return PROCESSING_FAILURE, None
@@ -136,7 +139,7 @@ class DicomServer:
         return SUCCESS, None
 
 
-def _guard(event: evt.Event) -> None:
+def _guard(event: Any) -> None:
     """Have a connection end where nothing comes, and where a message claims to be longer than any is."""
     wire = event.assoc.dul.socket
     wire.socket.settimeout(SILENT_S)

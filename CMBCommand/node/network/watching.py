@@ -47,9 +47,9 @@ class Watcher:
                 study, number = _value(row, STUDY_UID), _value(row, NUMBER_OF_IMAGES)
                 if is_stopped():
                     return
-                if not number or self._seen.get(study) != number:
-                    if self._take_study(client, study, is_stopped):
-                        self._seen[study] = number
+                is_as_before = bool(number) and self._seen.get(study) == number
+                if not is_as_before and self._take_study(client, study, is_stopped):
+                    self._seen[study] = number
         except Exception as error:  # of requests and json, of any kind
             raise NotSentError(why_web_failed(error)) from error
 
@@ -76,7 +76,7 @@ class Watcher:
 
 
 def _pages(search: Callable[..., list[Row]], key: str, *args: str, **options: Any) -> Iterator[Row]:
-    """Give all answers to a question; an archive that knows no pages gives the same ones again, and is asked no more."""
+    """Give all answers to a question; an archive without pages gives the same ones again, and is asked no more."""
     seen: set[str] = set()
     while True:
         rows = [row for row in search(*args, limit=PAGE, offset=len(seen), **options) if _value(row, key) not in seen]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
 from pydicom.uid import generate_uid
 
 from CMBSegmentationLib import __version__
@@ -16,7 +17,10 @@ from CMBSegmentationLib.files.atomic_file import replacing
 from CMBSegmentationLib.reading.dicom.headers import read_header
 from CMBSegmentationLib.vocabulary.notice import NOTICE
 
+from ..logs import LOG
+
 FAILURE = "dicom_failure"
+ENGLISH = Code("en-US", "RFC5646", "English (United States)")
 SERIES_NUMBER = 9004  # after the segmentation's, the structured report's and the PDF's
 PATIENT = ("PatientID", "PatientName", "PatientBirthDate")
 
@@ -47,7 +51,8 @@ def write_failure_report(images: Path, out: Path, why: CMBError) -> dict[str, st
         path = out / f"{images.name}_desc-cmb_failure.dcm"
         with replacing(path) as draft:
             _report(headers, why).save_as(draft, enforce_file_format=True)
-    except Exception:  # highdicom's and pydicom's, of any kind: the note in the job says the same
+    except Exception as error:  # highdicom's and pydicom's, of any kind: the note in the job says the same
+        LOG.warning("%s: the failure cannot be told in a report (%s)", images.name, type(error).__name__)
         return {}
     return {FAILURE: str(path)}
 
@@ -79,7 +84,7 @@ def _report(headers: list[Dataset], why: CMBError) -> Dataset:
     finding = hd.sr.TextContentItem(codes.DCM.Finding, value=text.strip(), relationship_type=contains)
     findings.ContentSequence = hd.sr.ContentSequence([finding])
     root = hd.sr.ContainerContentItem(codes.LN.MRIHeadReport, template_id="2000")
-    language = hd.sr.LanguageOfContentItemAndDescendants(codes.RFC5646.EnglishUnitedStates)
+    language = hd.sr.LanguageOfContentItemAndDescendants(ENGLISH)
     context = hd.sr.ObservationContext(observer_device_context=observer)
     root.ContentSequence = hd.sr.ContentSequence([*language, *context, findings])
     report = hd.sr.EnhancedSR(

@@ -140,4 +140,3 @@ def _pdf(job: StudySearch) -> Mapping[str, Path]:
 def loaded_stages(model: str | None, device: str, choice: StageChoice, threads: int) -> Stages:
     """Load the models once a worker; raises as `load_stages`."""
     return load_stages(model, device, choice, threads=threads)
-

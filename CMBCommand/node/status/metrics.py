@@ -27,17 +27,16 @@ class Metrics(Collector):
 
     def __init__(self, jobs: Jobs, folder: Path) -> None:
         self._jobs, self._folder = jobs, folder
-        self._registry = CollectorRegistry()
-        self._registry.register(self)
-        own = {"registry": self._registry}
-        self._images = Counter("cmb_node_images_received", "Images that were new.", **own)
-        self._bytes = Counter("cmb_node_bytes_received", "Bytes of new images.", **own)
-        self._refused = Counter("cmb_node_objects_refused", "Objects not taken.", ["status"], **own)
-        self._rejected = Counter("cmb_node_associations_rejected", "Associations not accepted.", **own)
-        self._searched = Counter("cmb_node_searches", "Searches that ended.", ["outcome"], **own)
-        self._seconds = Histogram("cmb_node_search_seconds", "Of one search.", buckets=SECONDS, **own)
-        self._sent = Counter("cmb_node_results_sent", "Results that arrived.", ["destination"], **own)
-        self._not_sent = Counter("cmb_node_sends_failed", "Results that did not arrive.", ["destination"], **own)
+        self._registry = own = CollectorRegistry()
+        own.register(self)
+        self._images = Counter("cmb_node_images_received", "Images that were new.", registry=own)
+        self._bytes = Counter("cmb_node_bytes_received", "Bytes of new images.", registry=own)
+        self._refused = Counter("cmb_node_objects_refused", "Objects not taken.", ["status"], registry=own)
+        self._rejected = Counter("cmb_node_associations_rejected", "Associations not accepted.", registry=own)
+        self._searched = Counter("cmb_node_searches", "Searches that ended.", ["outcome"], registry=own)
+        self._seconds = Histogram("cmb_node_search_seconds", "Of one search.", buckets=SECONDS, registry=own)
+        self._sent = Counter("cmb_node_results_sent", "Results that arrived.", ["destination"], registry=own)
+        self._not_sent = Counter("cmb_node_sends_failed", "Results that did not arrive.", ["destination"], registry=own)
 
     def received(self, length: int) -> None:
         """Count a new image."""

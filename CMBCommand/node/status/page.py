@@ -129,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = REQUEST_S
     server_version, sys_version = "slicer-cmb", ""
 
-    def do_GET(self) -> None:  # noqa: N802 - the library's name
+    def do_GET(self) -> None:
         """Answer a request of this machine, or of whoever may reach another address."""
         if not self._names_us():
             self._send(403, PLAIN, b"This address is for this machine only.\n")
