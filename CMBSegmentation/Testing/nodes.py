@@ -204,13 +204,13 @@ class Scene:
         return answer.status, text, dict(answer.headers)
 
 
-def settings_for(folder: Path, archive: Archive, model: Path | None = None, **changes: Any) -> NodeSettings:
+def settings_for(folder: Path, archive: Archive | None, model: Path | None = None, **changes: Any) -> NodeSettings:
     """What a node is told that looks for no network's files and takes any free port."""
     known = NodeSettings(
         folder,
         port=0,
         status_port=0,
-        send_to=(archive.peer,),
+        send_to=(archive.peer,) if archive else (),
         limits=Limits(free_bytes=0),
         search=Search(str(model), "cpu", StageChoice("none", "none")),
     )

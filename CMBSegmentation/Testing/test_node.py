@@ -122,9 +122,9 @@ def test_our_own_results_are_not_searched(scene, few):
     scene.send(few)
     scene.complete()
     for one in scene.archive.kept.values():
-        with association(scene.node, classes=[MR, one.SOPClassUID]) as assoc:
-            with pytest.raises(ValueError, match="No presentation context"):
-                assoc.send_c_store(one)
+        refused = pytest.raises(ValueError, match="No presentation context")
+        with association(scene.node, classes=[MR, one.SOPClassUID]) as assoc, refused:
+            assoc.send_c_store(one)
     assert scene.node.jobs.counts()[DONE] == 1
     assert scene.node.jobs.studies()[0].late == 0
 

@@ -10,7 +10,7 @@ import ssl
 import struct
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -194,10 +194,8 @@ def test_a_message_that_claims_to_be_endless_closes_the_connection(node):
     scene = node()
     with closing(socket.create_connection(("127.0.0.1", scene.node.server.port), timeout=20)) as wire:
         wire.sendall(struct.pack(">BBL", 1, 0, 0xFFFFFFF0) + bytes(1000))
-        try:
+        with suppress(ConnectionResetError):
             assert wire.recv(10) in (b"", b"\x07")
-        except ConnectionResetError:
-            pass
 
 
 def test_a_sender_that_vanishes_midway_leaves_only_what_was_whole(node, few):
@@ -214,6 +212,13 @@ def test_a_sender_that_vanishes_midway_leaves_only_what_was_whole(node, few):
     assert len(list(scene.searchers.searched[0].images.iterdir())) == 3
 
 
+def fill(file: Path) -> None:
+    """Write until the disk is full."""
+    with file.open("wb", buffering=0) as stream, suppress(OSError):
+        while True:
+            stream.write(bytes(256))
+
+
 @pytest.mark.skipif(
     sys.platform != "linux" or os.geteuid() != 0, reason="platform: only root mounts a disk of its own, on Linux"
 )
@@ -226,9 +231,7 @@ def test_a_full_disk_is_out_of_resources_and_nothing_is_lost(archive, tmp_path, 
         try:
             assert scene.send(few[:1]) == [0]
             filler = disk / "filler"
-            with filler.open("wb", buffering=0) as stream, pytest.raises(OSError, match="No space"):
-                while True:
-                    stream.write(bytes(256))
+            fill(filler)
             assert scene.send(few[1:]) == [0xA700] * 2
             filler.unlink()
             assert scene.send(few[1:]) == [0] * 2
@@ -269,10 +272,10 @@ def test_damaged_jobs_are_told_with_what_to_do(cmb, tmp_path):
 
 def test_jobs_damaged_inside_are_told(tmp_path):
     path = tmp_path / "jobs.sqlite"
-    jobs = Jobs(path)
-    for number in range(400):
-        jobs.add_image(f"1.2.{number}", f"1.2.3.{number}", MR)
-    jobs.close()
+    Jobs(path).close()
+    with closing(sqlite3.connect(path)) as jobs, jobs:
+        rows = [(f"study-{number:012x}", f"1.2.{number}", DONE, 0.0, 0.0) for number in range(400)]
+        jobs.executemany("INSERT INTO studies (id, uid, state, received, heard) VALUES (?, ?, ?, ?, ?)", rows)
     content = bytearray(path.read_bytes())
     content[4096 * 3 : 4096 * 5] = os.urandom(4096 * 2)
     path.write_bytes(content)
@@ -380,7 +383,8 @@ def test_help_loads_nothing_of_the_network():
         "import sys; from CMBCommand import cli\n"
         "try: cli.main(['node', '--help'])\n"
         "except SystemExit: pass\n"
-        "print(sorted({'pynetdicom', 'pydicom', 'dicomweb_client', 'prometheus_client', 'distributed'} & set(sys.modules)))"
+        "heavy = {'pynetdicom', 'pydicom', 'dicomweb_client', 'prometheus_client', 'distributed'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
