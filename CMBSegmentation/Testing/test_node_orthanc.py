@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import signal
 import subprocess
 import sys
 from datetime import date
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from dark_spots import only, write_dark_voxel_model
+from node_process import NodeProcess
 from nodes import PATIENT, PDF, SEG, SR, Here, settings_for, write_study
 from orthanc import Orthanc, call, referenced, stored_uids
 from pydicom import dcmread
@@ -28,34 +28,6 @@ from CMBCommand.node.searching.study import search_study
 GUIDE = (Path(__file__).parents[2] / "Docs" / "node.md").read_text(encoding="utf-8")
 SHOWN = re.findall(r"^(?:cmb|echoscu|storescu) .*$", GUIDE, re.MULTILINE)
 ALL = ["DOC", "SEG", "SR"]
-
-
-class NodeProcess:
-    """`cmb node` as a program."""
-
-    def __init__(self, log: Path, *arguments: str | Path) -> None:
-        self.log = log
-        self._command = [sys.executable, "-m", "CMBCommand.cli", "node", *map(str, arguments)]
-        self.start()
-
-    def start(self) -> None:
-        """Start it, and wait until it takes studies."""
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self._command,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env={**os.environ, "CMB_READING_APART": "1"},
-            )
-        line = self.process.stdout.readline() if self.process.stdout else ""
-        assert "takes studies at" in line, f"{line!r}: {self.log.read_text()}"
-        self.port = int(re.findall(r"127\.0\.0\.1:(\d+)\.", line)[0])
-        self.status = line.split()[-1]
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
 
 
 @pytest.fixture(scope="module")
