@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,19 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .acquisition import ALL_PROTOCOLS, Protocol, add_noise, draw_grid, draw_sequence, shading, spoil, swi_magnitude
 from .calcifications import draw_calcifications
 from .conspicuity import told_by_a_reader
-from .contrast import Sequence
-from .covers import WHOLE, Cover, draw_cover
-from .fitted_lesions import Background, Change, changes, draw_target, imprinted
+from .covers import WHOLE
+from .echoes import Echo, echoes_of
+from .fitted_lesions import Background, changes, draw_target, imprinted
 from .grid import Grid
-from .head import Head, calibrated_head, cover_asked, imaged_part, original_head
-from .lesions import block_mean, draw_lesions, imprint
-from .load import draw_count
+from .head import Head, calibrated_head, original_head
+from .lesions import Change, block_mean, draw_lesions, imprint
 from .mimics import KINDS, LACUNE, VESSEL, draw_mimics
 from .placement import draw_sites
+from .plan import Plan, Scanner, planned, scanner_of
 from .realism import ORIGINAL, Realism
+from .received import Acquired, pictured, received
 from .signal import (
     B0_LPS,
     calibrated_field,
@@ -36,9 +36,9 @@ from .signal import (
     original_tissue,
     original_vessels,
 )
-from .streams import CALCIUM, COVER, LESIONS, LOAD, Streams
+from .streams import CALCIUM, LESIONS, Streams
+from .truth import rows_of, settings_of, substances_of
 
-FINE_IN_PLANE_MM = 0.65  # acquired voxels are split down to about this
 DROPOUT = 0.4  # of the brain's median signal: below it there is nothing left for a lesion to darken
 VESSEL_SEEN = 0.05  # part of an acquired voxel from which it counts as vessel
 TRIES = 2  # sites looked at for every lesion that is to be shown
@@ -60,7 +60,11 @@ class SimulatedScan:
         ``r_mm, a_mm, s_mm, diameter_mm`` (sphere of the mask's volume), in the order of the labels; ``place``
         (one of `placement.PLACES`) where the scan is calibrated.
     settings : dict
-        Label map, seed, protocol, sequence, stripped or not.
+        Label map, seed, protocol, sequence, stripped or not; with phase, what its receiver does.
+    echoes : tuple of Echo
+        With phase: earlier echoes first; the last is the one that `image` shows.
+    substances : list of dict
+        With phase: as `truth.substances_of`.
     """
 
     image: sitk.Image
@@ -68,53 +72,15 @@ class SimulatedScan:
     mimics: sitk.Image
     lesions: list[dict[str, Any]]
     settings: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What is asked of a scan, or drawn where it is not."""
-
-    name: str
-    protocol: Protocol
-    cover: Cover
-    count: int
-    top: float
-    cortical_veins: int | None
-    mimics: bool
-    inverted_phase: bool
-    realism: Realism
-
-
-@dataclass(frozen=True)
-class _Scanner:
-    """Sequence and grids: the whole matrix, the part that holds anything, its first voxel, and how it is split."""
-
-    sequence: Sequence
-    grid: Grid
-    part: Grid
-    start: NDArray[np.intp]
-    factors: NDArray[np.int_]
-    fine: Grid
-    gap: int
-
-
-@dataclass
-class _Acquired:
-    """The acquired signal on the imaged part while it is made, and what is known of its voxels (arrays (z, y, x))."""
-
-    signal: NDArray[np.complex64]
-    kinds: NDArray[np.uint8]
-    truth: NDArray[np.uint8]
-    brain: NDArray[np.bool_]
-    kept: NDArray[np.bool_] | None
+    echoes: tuple[Echo, ...] = ()
+    substances: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class _Shown:
-    """A lesion that is in the signal: where, what it changed, and its place if that is recorded."""
+    """A lesion that is in the signal: what it changed, and its place if that is recorded."""
 
-    where: tuple[slice, slice, slice]
-    delta: NDArray[np.complex64]
+    change: Change
     place: str | None
 
 
@@ -131,6 +97,7 @@ def simulate(
     mimics: bool = True,
     inverted_phase: bool = False,
     realism: Realism = ORIGINAL,
+    phase_echoes: int = 0,
 ) -> SimulatedScan:
     """Simulate a T2*-weighted or SWI scan; the same arguments give the same scan.
 
@@ -158,74 +125,56 @@ def simulate(
         Whether the SWI filter takes the phase with the other sign, as in an export of the other convention.
     realism : Realism
         `realism.ORIGINAL`, which the benchmark set is made with, or `realism.CALIBRATED`.
+    phase_echoes : int
+        Echoes of which phase is given, the scan's own and earlier ones; 0: none. The scan is the same with and
+        without.
 
     Returns
     -------
     SimulatedScan
     """
     streams = Streams.of(seed)
-    plan = _planned(
+    plan = planned(
         streams, protocol, lesions, skull_stripped, highest, slice_mm, cortical_veins, mimics, inverted_phase, realism
     )
     head = (calibrated_head if realism.calibrated else original_head)(label_map, plan.cover, mimics, streams)
-    scanner = _scanner(plan, head, streams)
+    scanner = scanner_of(plan, head, streams)
+    before = deepcopy(streams) if phase_echoes > 1 else streams
     fine_signal, acquired = _without_lesions(plan, head, scanner, streams)
     drawn = _lesion_changes(plan, head, scanner, fine_signal, acquired, streams)
     _put_mimics(_mimic_changes(plan, head, scanner, fine_signal, streams), acquired)
     shown = _put_lesions(drawn, plan, scanner, acquired)
     del fine_signal, drawn
-    magnitude, kept = _seen(lambda: _scanned(plan, acquired, streams), shown, acquired, scanner.part)
-    acquired.kinds[acquired.truth > 0] = 0
-    image, mask, kinds = (
-        scanner.grid.image(_on_whole_grid(values, scanner.grid, scanner.start))
-        for values in (np.rint(np.clip(magnitude, 0, plan.top)).astype(np.int16), acquired.truth, acquired.kinds)
+    magnitude, kept = _seen(
+        lambda: pictured(plan, received(plan, acquired, streams), acquired.kept), shown, acquired, scanner.part
     )
-    settings = _settings(label_map, seed, plan, head, scanner)
-    return SimulatedScan(image, mask, kinds, _rows(mask, kept), settings)
-
-
-def _planned(
-    streams: Streams,
-    protocol: str | None,
-    lesions: int | None,
-    skull_stripped: bool | None,
-    highest: float | None,
-    slice_mm: float | None,
-    cortical_veins: int | None,
-    mimics: bool,
-    inverted_phase: bool,
-    realism: Realism,
-) -> _Plan:
-    """Draw what was not asked for."""
-    rng = streams.main
-    name = protocol or str(rng.choice(list(realism.protocols)))
-    chosen = ALL_PROTOCOLS[name]
-    if slice_mm is not None:
-        chosen = replace(chosen, slice_mm=(slice_mm, slice_mm), common_slice_mm=())
-    stripped = bool(rng.random() < 0.5) if skull_stripped is None else skull_stripped
-    count = lesions
-    if count is None:
-        count = draw_count(realism.load, streams.topic(LOAD) if realism.calibrated else rng)
-    top = float(np.exp(rng.uniform(np.log(255), np.log(30000)))) if highest is None else highest
-    by_protocol = realism.calibrated and skull_stripped is None
-    cover = draw_cover(name, streams.topic(COVER)) if by_protocol else cover_asked(stripped)
-    return _Plan(name, chosen, cover, count, top, cortical_veins, mimics, inverted_phase, realism)
-
-
-def _scanner(plan: _Plan, head: Head, streams: Streams) -> _Scanner:
-    """Lay the scan's grid around the brain and split its voxels."""
-    sequence = draw_sequence(plan.protocol, streams.main)
-    grid = draw_grid(plan.protocol, head.anatomy.points(head.tissue), streams.main)
-    part, start = imaged_part(grid, head.anatomy, head.kept)
-    finest_mm = [FINE_IN_PLANE_MM, FINE_IN_PLANE_MM, plan.realism.fine_through_mm]
-    factors = np.maximum(1, np.rint(part.spacing / finest_mm)).astype(int)
-    gap = int(plan.mimics and factors[2] >= 4 and streams.mimics.random() < 0.3)
-    return _Scanner(sequence, grid, part, start, factors, part.subdivided(factors), gap)
+    acquired.kinds[acquired.truth > 0] = 0
+    values = np.rint(np.clip(magnitude, 0, plan.top)).astype(np.int16)
+    image, mask, kinds = (scanner.whole(one) for one in (values, acquired.truth, acquired.kinds))
+    settings = settings_of(label_map, seed, plan, head, scanner)
+    scan = SimulatedScan(image, mask, kinds, rows_of(mask, [one.place for one in kept]), settings)
+    if not phase_echoes:
+        return scan
+    echoes, described = echoes_of(
+        plan,
+        scanner,
+        acquired,
+        [one.change for one in kept],
+        streams,
+        phase_echoes,
+        lambda sequence: _without_lesions(plan, head, replace(scanner, sequence=sequence), deepcopy(before)),
+    )
+    return replace(
+        scan,
+        settings=settings | {"phase": described},
+        echoes=tuple(echoes),
+        substances=substances_of(acquired.bodies, scanner.part),
+    )
 
 
 def _without_lesions(
-    plan: _Plan, head: Head, scanner: _Scanner, streams: Streams
-) -> tuple[NDArray[np.complex64], _Acquired]:
+    plan: Plan, head: Head, scanner: Scanner, streams: Streams
+) -> tuple[NDArray[np.complex64], Acquired]:
     """Signal of tissue and vessels: on the fine grid, and as it is acquired."""
     made_tissue, made_field, made_vessels = (
         (calibrated_tissue, calibrated_field, calibrated_vessels)
@@ -247,15 +196,15 @@ def _without_lesions(
         kept = part.sample(anatomy.image_of(head.kept.astype(np.uint8)), 0.0) > 0.5
     elif plan.cover.kind != WHOLE:
         kept = ndimage.binary_dilation(ndimage.binary_closing(brain, iterations=2))
-    return fine_signal, _Acquired(signal, kinds, np.zeros(part.shape, np.uint8), brain, kept)
+    return fine_signal, Acquired(signal, kinds, np.zeros(part.shape, np.uint8), brain, kept)
 
 
 def _lesion_changes(
-    plan: _Plan,
+    plan: Plan,
     head: Head,
-    scanner: _Scanner,
+    scanner: Scanner,
     fine_signal: NDArray[np.complex64],
-    acquired: _Acquired,
+    acquired: Acquired,
     streams: Streams,
 ) -> Iterable[tuple[Change | None, str | None]]:
     """Draw lesions, and compute what each changes when it is asked for."""
@@ -273,7 +222,7 @@ def _lesion_changes(
 
 
 def _mimic_changes(
-    plan: _Plan, head: Head, scanner: _Scanner, fine_signal: NDArray[np.complex64], streams: Streams
+    plan: Plan, head: Head, scanner: Scanner, fine_signal: NDArray[np.complex64], streams: Streams
 ) -> Iterable[tuple[Change | None, str]]:
     """Draw calcifications and cavernomas, and compute what each changes."""
     if not plan.mimics:
@@ -287,16 +236,16 @@ def _mimic_changes(
     return ((imprint(mimic.body, fine_signal, fine, factors, sequence, B0_LPS, gap), mimic.kind) for mimic in mimics)
 
 
-def _put_mimics(changed: Iterable[tuple[Change | None, str]], acquired: _Acquired) -> None:
+def _put_mimics(changed: Iterable[tuple[Change | None, str]], acquired: Acquired) -> None:
     for change, kind in changed:
         if change is not None:
-            where, delta, visible = change
-            acquired.signal[where] += delta
-            acquired.kinds[where][visible] = 1 + KINDS.index(kind)
+            acquired.signal[change.where] += change.delta
+            acquired.kinds[change.where][change.visible] = 1 + KINDS.index(kind)
+            acquired.bodies.append((kind, change))
 
 
 def _put_lesions(
-    drawn: Iterable[tuple[Change | None, str | None]], plan: _Plan, scanner: _Scanner, acquired: _Acquired
+    drawn: Iterable[tuple[Change | None, str | None]], plan: Plan, scanner: Scanner, acquired: Acquired
 ) -> list[_Shown]:
     """Put lesions into the signal and the truth, up to the number that was asked for."""
     tissue_level = np.median(np.abs(acquired.signal[acquired.brain]))
@@ -307,101 +256,29 @@ def _put_lesions(
             break
         if change is None:
             continue
-        where, delta, visible = change
+        where, visible = change.where, change.visible
         free = acquired.brain[where] & (acquired.truth[where] == 0)
         seen = visible & free & (np.abs(acquired.signal[where]) > DROPOUT * tissue_level)
         if seen.sum() < visible.sum() / 2 or seen.sum() * voxel_mm3 < np.pi / 6 * plan.realism.smallest_mm**3:
             continue  # neither shown nor listed: at the edge, in dropout, or too small for a reader to tell
-        acquired.signal[where] += delta
-        shown.append(_Shown(where, delta, place))
+        acquired.signal[where] += change.delta
+        shown.append(_Shown(change, place))
         acquired.truth[where][seen] = len(shown)
     return shown
 
 
 def _seen(
-    received: Callable[[], NDArray[np.float32]], shown: list[_Shown], acquired: _Acquired, part: Grid
+    shot: Callable[[], NDArray[np.float32]], shown: list[_Shown], acquired: Acquired, part: Grid
 ) -> tuple[NDArray[np.float32], list[_Shown]]:
     """Receive the scan, take out again what nobody could tell from its surroundings, and list what is left."""
-    magnitude = received()
+    magnitude = shot()
     kept = told_by_a_reader(magnitude, acquired.truth, acquired.brain, part.spacing)
     if len(kept) < len(shown):
         for number in set(range(1, len(shown) + 1)) - set(kept):
-            acquired.signal[shown[number - 1].where] -= shown[number - 1].delta
+            taken = shown[number - 1].change
+            acquired.signal[taken.where] -= taken.delta
         renumbered = np.zeros(len(shown) + 1, np.uint8)
         renumbered[kept] = range(1, len(kept) + 1)
         acquired.truth = renumbered[acquired.truth]
-        magnitude = received()
+        magnitude = shot()
     return magnitude, [shown[number - 1] for number in kept]
-
-
-def _scanned(plan: _Plan, acquired: _Acquired, streams: Streams) -> NDArray[np.float32]:
-    """What the scanner gives: artefacts, shading, noise, magnitude or SWI, mask; the same ones each time."""
-    signal = spoil(acquired.signal, deepcopy(streams.mimics)) if plan.mimics else acquired.signal
-    signal = np.conj(signal) if plan.inverted_phase else signal
-    rng = deepcopy(streams.main)
-    signal = signal * shading(signal.shape, rng)
-    tissue = np.abs(signal)
-    if plan.realism.calibrated:  # bright inflow is no measure of tissue
-        reference = float(np.median(tissue[acquired.brain]))
-    else:
-        reference = float(np.median(tissue[tissue > 0.3 * tissue.max()]))
-    signal = add_noise(signal, reference / rng.uniform(15, 60), rng)
-    magnitude = swi_magnitude(signal) if plan.protocol.swi else np.abs(signal)
-    if acquired.kept is not None:
-        magnitude = magnitude * acquired.kept
-    values = magnitude.astype(np.float32)
-    highest = values.max() if plan.realism.calibrated else np.percentile(values[values > 0], 99.9)
-    return values * np.float32(plan.top / highest)
-
-
-def _settings(label_map: Path, seed: int, plan: _Plan, head: Head, scanner: _Scanner) -> dict[str, Any]:
-    sequence = scanner.sequence
-    settings: dict[str, Any] = {
-        "label_map": label_map.name,
-        "seed": seed,
-        "protocol": plan.name,
-        "skull_stripped": plan.cover.kind != WHOLE,
-        "b0_t": sequence.b0_t,
-        "te_ms": round(1e3 * sequence.te_s, 2),
-        "tr_ms": round(1e3 * sequence.tr_s, 1),
-        "flip_deg": round(sequence.flip_deg, 1),
-        "swi": plan.protocol.swi,
-        "cortical_veins": plan.cortical_veins,
-        "mimics": plan.mimics,
-        "slice_gap": round(scanner.gap / int(scanner.factors[2]), 2),
-    }
-    if plan.realism.calibrated:
-        settings |= {
-            "realism": plan.realism.name,
-            "load": plan.realism.load,
-            "brain_mask": plan.cover.kind,
-            "not_brain": round(plan.cover.share, 2),
-            "iron": None if head.iron is None else round(head.iron, 2),
-        }
-    return settings
-
-
-def _rows(mask: sitk.Image, shown: list[_Shown]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = [dict(row) for row in lesion_table(mask)]
-    return [row if one.place is None else row | {"place": one.place} for row, one in zip(rows, shown, strict=True)]
-
-
-def lesion_table(mask: sitk.Image) -> list[dict[str, float]]:
-    """List the lesions of a label image: RAS centre and the diameter of the sphere of equal volume (mm)."""
-    statistics = sitk.LabelShapeStatisticsImageFilter()
-    statistics.Execute(mask)
-    rows = []
-    for label in statistics.GetLabels():
-        left, posterior, superior = statistics.GetCentroid(label)
-        diameter = 2 * (3 * statistics.GetPhysicalSize(label) / (4 * np.pi)) ** (1 / 3)
-        values = (-left, -posterior, superior, diameter)
-        rows.append({k: round(v, 2) for k, v in zip(("r_mm", "a_mm", "s_mm", "diameter_mm"), values, strict=True)})
-    return rows
-
-
-def _on_whole_grid(values: NDArray[Any], grid: Grid, start: NDArray[np.intp]) -> NDArray[Any]:
-    x, y, z = start
-    nz, ny, nx = values.shape
-    whole = np.zeros(grid.shape, values.dtype)
-    whole[z : z + nz, y : y + ny, x : x + nx] = values
-    return whole

@@ -1,0 +1,101 @@
+"""What a simulated scan's truth file says: settings, lesions, and bodies of blood and of calcium."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Sequence_
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+
+from .covers import WHOLE
+from .grid import Grid
+from .head import Head
+from .lesions import Change
+from .mimics import CALCIFICATION
+from .plan import Plan, Scanner
+
+BLOOD, CALCIUM = "blood", "calcium"
+
+
+def settings_of(label_map: Path, seed: int, plan: Plan, head: Head, scanner: Scanner) -> dict[str, Any]:
+    """Say how a scan was made, JSON-ready."""
+    sequence = scanner.sequence
+    settings: dict[str, Any] = {
+        "label_map": label_map.name,
+        "seed": seed,
+        "protocol": plan.name,
+        "skull_stripped": plan.cover.kind != WHOLE,
+        "b0_t": sequence.b0_t,
+        "te_ms": round(1e3 * sequence.te_s, 2),
+        "tr_ms": round(1e3 * sequence.tr_s, 1),
+        "flip_deg": round(sequence.flip_deg, 1),
+        "swi": plan.protocol.swi,
+        "cortical_veins": plan.cortical_veins,
+        "mimics": plan.mimics,
+        "slice_gap": round(scanner.gap / int(scanner.factors[2]), 2),
+    }
+    if plan.realism.calibrated:
+        settings |= {
+            "realism": plan.realism.name,
+            "load": plan.realism.load,
+            "brain_mask": plan.cover.kind,
+            "not_brain": round(plan.cover.share, 2),
+            "iron": None if head.iron is None else round(head.iron, 2),
+        }
+    return settings
+
+
+def rows_of(mask: sitk.Image, places: Sequence_[str | None]) -> list[dict[str, Any]]:
+    """List the lesions of a label image as `lesion_table`, with the places of those of a calibrated scan."""
+    rows: list[dict[str, Any]] = [dict(row) for row in lesion_table(mask)]
+    return [row if place is None else row | {"place": place} for row, place in zip(rows, places, strict=True)]
+
+
+def lesion_table(mask: sitk.Image) -> list[dict[str, float]]:
+    """List the lesions of a label image: RAS centre and the diameter of the sphere of equal volume (mm)."""
+    statistics = sitk.LabelShapeStatisticsImageFilter()
+    statistics.Execute(mask)
+    rows = []
+    for label in statistics.GetLabels():
+        left, posterior, superior = statistics.GetCentroid(label)
+        diameter = 2 * (3 * statistics.GetPhysicalSize(label) / (4 * np.pi)) ** (1 / 3)
+        values = (-left, -posterior, superior, diameter)
+        rows.append({k: round(v, 2) for k, v in zip(("r_mm", "a_mm", "s_mm", "diameter_mm"), values, strict=True)})
+    return rows
+
+
+def substances_of(bodies: Sequence_[tuple[str, Change]], part: Grid) -> list[dict[str, Any]]:
+    """List mimics that disturb the field, each with the substance that phase tells.
+
+    Parameters
+    ----------
+    bodies : sequence of (kind, Change)
+        Kinds are those of `mimics.KINDS`.
+    part : Grid
+        Of the acquired array.
+
+    Returns
+    -------
+    list of dict
+        ``kind, substance``; ``r_mm, a_mm, s_mm, diameter_mm`` as `lesion_table` gives them of what is seen;
+        ``body_mm``, the diameter of the sphere of its own volume; ``moment_ppm_mm3``, susceptibility times volume.
+    """
+    rows = []
+    for kind, change in bodies:
+        seen = np.zeros(part.shape, np.uint8)
+        seen[change.where][change.visible] = 1
+        if not seen.any():
+            continue
+        cubes = sum(radius**3 for _, radius in change.body.spheres)
+        rows.append(
+            {
+                "kind": kind,
+                "substance": CALCIUM if kind == CALCIFICATION else BLOOD,
+                **lesion_table(part.image(seen))[0],
+                "body_mm": round(2 * cubes ** (1 / 3), 2),
+                "moment_ppm_mm3": round(change.share * change.body.ppm * 4 / 3 * np.pi * cubes, 2),
+            }
+        )
+    return rows
