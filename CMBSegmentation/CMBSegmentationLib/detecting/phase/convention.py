@@ -1,0 +1,194 @@
+"""Which sign of the phase is paramagnetic in a scan: that of its veins, which always are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, signal
+
+from .box import without_background
+from .dipole import dipole
+
+HALF_MM = 8.0  # of a box
+APART_MM = 9.0
+MOST_BOXES = 96
+FEWEST_BOXES = 6
+BATCH = 16  # of boxes
+THREADS = 2
+DARK = 0.75  # of the box's median signal
+DARK_SHARE = (0.002, 0.10)  # of a box: some vein, and no border of the brain
+LENGTH_MM = 5.0  # what is dark over at least this length is a vessel, not a spot
+THICKEST_MM = 3.0  # veins are thinner
+DARKER = 0.12  # than what is on both sides, of the box's median signal
+SOLID = 0.25  # of the cube of its length: what fills more is no tube
+FROM_EDGE_MM = 6.0  # where air bends the field
+SURE = 3.0  # mean correlation over its standard error
+CLEAR_EARLY = 5.0  # from here on no more boxes are looked at
+
+
+@dataclass(frozen=True)
+class Convention:
+    """Sign of a scan's phase.
+
+    Attributes
+    ----------
+    sign : int
+        1 or -1: what a paramagnetic body's dipole is multiplied by in the image; 0: not known.
+    by : str
+        ``veins``, ``manufacturer`` or empty.
+    said : str
+        For the user.
+    """
+
+    sign: int
+    by: str
+    said: str
+
+
+MANUFACTURERS = {"SIEMENS": 1, "GE": -1}
+"""Docs/phase.md, "Scale and sign": of others both signs are known."""
+
+
+def convention_of(
+    phase: NDArray[np.float32],
+    magnitude: NDArray[np.generic],
+    brain: NDArray[np.generic],
+    spacing_mm: tuple[float, float, float],
+    b0: tuple[float, float, float],
+    spots: NDArray[np.float64],
+    manufacturer: str = "",
+) -> Convention:
+    """Settle the sign of a scan's phase.
+
+    Dark tubes in the brain are veins. The field that they would have, were they paramagnetic, is compared with the
+    local phase in boxes all over the brain.
+
+    Parameters
+    ----------
+    phase, magnitude, brain : arrays (z, y, x)
+        Radians; signal; above 0 in the brain.
+    spacing_mm, b0 : (x, y, z)
+        Voxel size, and the main field's unit vector along the array's axes.
+    spots : array (n, 3)
+        Indices x, y, z of the candidates, which have no say.
+    manufacturer : str
+        As DICOM has it, for where the veins do not tell.
+
+    Returns
+    -------
+    Convention
+    """
+    found: list[float] = []
+    boxes = _boxes(magnitude, brain, spacing_mm, spots)
+    with ThreadPoolExecutor(THREADS) as pool:
+        for start in range(0, len(boxes), BATCH):  # until it is clear
+            values = pool.map(
+                lambda box: _correlation(phase, magnitude, *box, spacing_mm, b0), boxes[start : start + BATCH]
+            )
+            found += [value for value in values if value is not None]
+            if len(found) >= BATCH and abs(_clarity(found)) > CLEAR_EARLY:
+                break
+    if len(found) >= FEWEST_BOXES and abs(clarity := _clarity(found)) > SURE:
+        sign = 1 if clarity > 0 else -1
+        agree = sum(np.sign(value) == sign for value in found)
+        return Convention(sign, "veins", f"its sign is that of the veins ({agree} of {len(found)} places agree)")
+    for name, sign in MANUFACTURERS.items():
+        if manufacturer.upper().startswith(name):
+            return Convention(sign, "manufacturer", f"the veins do not tell its sign; that of {name} was taken")
+    return Convention(0, "", "neither veins nor manufacturer tell its sign, so blood and calcium are not told apart")
+
+
+def _clarity(values: Sequence[float]) -> float:
+    """Mean over its standard error."""
+    return float(np.mean(values) / max(np.std(values, ddof=1) / np.sqrt(len(values)), 1e-9))
+
+
+def _boxes(
+    magnitude: NDArray[np.generic],
+    brain: NDArray[np.generic],
+    spacing_mm: tuple[float, float, float],
+    spots: NDArray[np.float64],
+) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Choose boxes (low, high as z, y, x) inside the brain in which something is dark, those with most of it first."""
+    spacing = np.array(spacing_mm[::-1])
+    stride = np.maximum(1, np.floor(3.0 / spacing)).astype(int)
+    coarse = np.pad(brain[tuple(slice(None, None, n) for n in stride)] > 0, 1)
+    depth = ndimage.distance_transform_edt(ndimage.binary_closing(coarse), sampling=spacing * stride)[1:-1, 1:-1, 1:-1]
+    centres = np.argwhere(depth > FROM_EDGE_MM) * stride
+    cell = np.floor(centres * spacing / APART_MM).astype(int)
+    _, first = np.unique(cell, axis=0, return_index=True)
+    half = np.ceil(HALF_MM / spacing).astype(int)
+    size = np.array(magnitude.shape)
+    offers = []
+    for centre in centres[first]:
+        low, high = np.maximum(centre - half, 0), np.minimum(centre + half + 1, size)
+        if np.any(high - low < 3) or _has_spot(low, high, spots):
+            continue
+        values = magnitude[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+        share = float(np.mean(values < DARK * np.median(values)))
+        if DARK_SHARE[0] <= share <= DARK_SHARE[1]:
+            offers.append((share, low, high))
+    offers.sort(key=lambda offer: -offer[0])
+    return [(low, high) for _, low, high in offers[:MOST_BOXES]]
+
+
+def _has_spot(low: NDArray[np.intp], high: NDArray[np.intp], spots: NDArray[np.float64]) -> bool:
+    if len(spots) == 0:
+        return False
+    at = spots[:, ::-1]
+    return bool(np.any(np.all((at >= low) & (at < high), axis=1)))
+
+
+def _correlation(
+    phase: NDArray[np.float32],
+    magnitude: NDArray[np.generic],
+    low: NDArray[np.intp],
+    high: NDArray[np.intp],
+    spacing_mm: tuple[float, float, float],
+    b0: tuple[float, float, float],
+) -> float | None:
+    """Correlate the field of a box's dark tubes with its local phase; None where there are none."""
+    where = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    values = magnitude[where].astype(np.float32)
+    level = float(np.median(values))
+    if level <= 0:
+        return None
+    darker = (_closed(values, spacing_mm) - values) / level
+    tubes = _tubes(darker > DARKER, spacing_mm)
+    if not tubes.any():
+        return None
+    source = darker * tubes
+    weight = np.clip(values / level, 0, 1) ** 2
+    box = without_background(phase[where], weight.astype(np.float32))
+    nz, ny, nx = source.shape
+    kernel = dipole(spacing_mm, b0, (nx - 1, ny - 1, nz - 1), (0.0, 0.0, 0.0))
+    field = signal.fftconvolve(source, kernel)
+    field = field[nz - 1 : 2 * nz - 1, ny - 1 : 2 * ny - 1, nx - 1 : 2 * nx - 1]
+    root = np.sqrt(weight).ravel()
+    one, other = (
+        column - box.background @ (box.background.T @ column)
+        for column in (root * field.ravel(), root * np.clip(box.phase, -1, 1).ravel())
+    )
+    norms = float(one @ one) * float(other @ other)
+    return float(one @ other) / np.sqrt(norms) if norms > 0 else None
+
+
+def _closed(values: NDArray[np.float32], spacing_mm: tuple[float, float, float]) -> NDArray[np.float32]:
+    """Fill in, slice by slice, what is dark and thinner than `THICKEST_MM`."""
+    width = [2 * max(1, round(THICKEST_MM / 2 / size)) + 1 for size in spacing_mm[1::-1]]
+    return ndimage.grey_closing(values, size=(1, *width))
+
+
+def _tubes(dark: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> NDArray[np.bool_]:
+    """Keep the dark components that are long and thin."""
+    components, count = ndimage.label(dark, np.ones((3, 3, 3)))
+    keep = np.zeros(count + 1, bool)
+    volumes = np.bincount(components.ravel(), minlength=count + 1) * float(np.prod(spacing_mm))
+    for number, part in enumerate(ndimage.find_objects(components), 1):
+        length = max((p.stop - p.start) * s for p, s in zip(part, spacing_mm[::-1], strict=True))
+        keep[number] = length >= LENGTH_MM and volumes[number] < SOLID * length**3
+    return keep[components]

@@ -1,0 +1,230 @@
+"""Blood or calcium: what the phase says of every candidate of a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from ...reading.phase.image import PhaseImage
+from ...vocabulary.substances import BLOOD, CALCIUM, UNCLEAR
+from .box import PhaseBox, without_background, wrapped
+from .convention import Convention, convention_of
+from .fit import DipoleFit, fitted_dipole
+from .radians import check_is_phase, is_high_passed, scale_of
+
+TOLD_FROM = 5.0  # certainty from which blood and calcium are told apart
+SURE_FROM = 6.0  # from which calcium is no microbleed
+"""Docs/phase.md, "How sure is sure"."""
+TAPER_MM = 3.0  # how far from the candidate phase counts, and at least its diameter
+LEAST_HALF_MM, LARGEST_HALF_MM = 7.0, 18.0
+SLICES = 1.5  # a box reaches at least so many slices up and down
+PER_DIAMETER = 1.2
+MOST_ASSESSED = 60  # candidates, the most probable first
+THREADS = 2
+
+
+@dataclass(frozen=True)
+class Substance:
+    """What phase says of one candidate.
+
+    Attributes
+    ----------
+    name : str
+        `BLOOD`, `CALCIUM` or `UNCLEAR`.
+    moment_rad_mm3 : float
+        Of the fitted dipole, positive where it is paramagnetic; 0 where the scan's sign is not known.
+    certainty : float
+        The moment over its uncertainty.
+    """
+
+    name: str
+    moment_rad_mm3: float
+    certainty: float
+
+    @property
+    def surely_calcium(self) -> bool:
+        """Whether it is certain enough to say that this is no microbleed."""
+        return self.name == CALCIUM and self.certainty >= SURE_FROM
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a candidate lies (patient RAS, mm), and how large it is."""
+
+    r_mm: float
+    a_mm: float
+    s_mm: float
+    diameter_mm: float
+
+
+@dataclass(frozen=True)
+class Echo:
+    """One echo's phase on the scan's grid: radians (z, y, x), and its echo time in ms, 0 if not known."""
+
+    radians: NDArray[np.float32]
+    te_ms: float
+
+
+@dataclass(frozen=True)
+class PhaseSigns:
+    """The phase of a scan, ready to be asked.
+
+    Attributes
+    ----------
+    echoes : tuple of Echo
+        The searched one last.
+    magnitude : array (z, y, x)
+    level : float
+        Signal of the brain.
+    image : SimpleITK.Image
+        The scan.
+    convention : Convention
+    notes : tuple of str
+        Of scale, sign and filter, worded for the user.
+    """
+
+    echoes: tuple[Echo, ...]
+    magnitude: NDArray[Any]
+    level: float
+    image: sitk.Image
+    convention: Convention
+    notes: tuple[str, ...]
+
+    def substance(self, place: Place) -> Substance:
+        """Say what one candidate is."""
+        index, spacing, b0 = self._index(place), _spacing(self.image), _b0(self.image)
+        fits: list[DipoleFit] = []
+        for echo in self.echoes:
+            box, centre = self._box(echo, index, place.diameter_mm, tapered=True)
+            fits.append(fitted_dipole(box, centre, spacing, b0))
+        moment, certainty = _together(fits, [echo.te_ms for echo in self.echoes])
+        sign = self.convention.sign
+        if sign == 0 or certainty < TOLD_FROM:
+            return Substance(UNCLEAR, sign * moment, certainty)
+        return Substance(BLOOD if sign * moment > 0 else CALCIUM, sign * moment, certainty)
+
+    def substances(self, places: Sequence[Place]) -> list[Substance | None]:
+        """Say what candidates are, the most probable first; None of those beyond `MOST_ASSESSED`."""
+        if self.convention.sign == 0:
+            return [Substance(UNCLEAR, 0.0, 0.0) for _ in places]
+        asked = places[:MOST_ASSESSED]
+        with ThreadPoolExecutor(THREADS) as pool:
+            return [*pool.map(self.substance, asked), *[None] * (len(places) - len(asked))]
+
+    def local_field(self, place: Place, half_mm: float) -> sitk.Image:
+        """Give the local phase (radians, paramagnetic bodies bright above and below) in a box around a candidate."""
+        index = self._index(place)
+        box, low = self._cut(self.echoes[-1], index, np.full(3, half_mm), None)
+        image = sitk.GetImageFromArray((self.convention.sign or 1) * box.phase)
+        image.SetSpacing(self.image.GetSpacing())
+        image.SetDirection(self.image.GetDirection())
+        image.SetOrigin(self.image.TransformIndexToPhysicalPoint([int(n) for n in low]))
+        return image
+
+    def _index(self, place: Place) -> NDArray[np.float64]:
+        return np.array(self.image.TransformPhysicalPointToContinuousIndex((-place.r_mm, -place.a_mm, place.s_mm)))
+
+    def _box(
+        self, echo: Echo, index: NDArray[np.float64], diameter_mm: float, *, tapered: bool
+    ) -> tuple[PhaseBox, NDArray[np.float64]]:
+        spacing = np.array(_spacing(self.image))
+        half = float(np.clip(PER_DIAMETER * diameter_mm, LEAST_HALF_MM, LARGEST_HALF_MM))
+        halves = np.maximum(half, [0, 0, SLICES * spacing[2]])
+        taper = max(TAPER_MM, diameter_mm) if tapered else None
+        box, low = self._cut(echo, index, halves, taper)
+        return box, index - low
+
+    def _cut(
+        self, echo: Echo, index: NDArray[np.float64], halves_mm: NDArray[np.float64], taper_mm: float | None
+    ) -> tuple[PhaseBox, NDArray[np.intp]]:
+        spacing = np.array(_spacing(self.image))
+        middle, half = np.rint(index).astype(int), np.ceil(halves_mm / spacing).astype(int)
+        low = np.clip(middle - half, 0, np.array(self.image.GetSize()) - 1)
+        high = np.clip(middle + half + 1, low + 1, np.array(self.image.GetSize()))
+        where = tuple(slice(int(low[k]), int(high[k])) for k in (2, 1, 0))
+        weight = np.clip(self.magnitude[where].astype(np.float32) / np.float32(self.level), 0, 1) ** 2
+        if taper_mm is not None:
+            x, y, z = (
+                np.exp(-0.5 * ((np.arange(low[k], high[k]) - index[k]) * spacing[k] / taper_mm) ** 2) for k in range(3)
+            )
+            weight = weight * (z[:, None, None] * y[:, None] * x).astype(np.float32)
+        return without_background(echo.radians[where], weight), low
+
+
+def read_signs(
+    image: sitk.Image, brain: sitk.Image, phases: Sequence[PhaseImage], spots: Sequence[Place]
+) -> PhaseSigns:
+    """Prepare the phase of a scan.
+
+    Parameters
+    ----------
+    image : SimpleITK.Image
+        The scan.
+    brain : SimpleITK.Image
+        On its grid, above 0 in the brain.
+    phases : sequence of PhaseImage
+        On its grid; the searched echo's last.
+    spots : sequence of Place
+        The candidates, which have no say in the sign of the phase.
+
+    Returns
+    -------
+    PhaseSigns
+
+    Raises
+    ------
+    InputError
+        An image is no phase image.
+    """
+    magnitude = sitk.GetArrayViewFromImage(image)
+    inside = sitk.GetArrayViewFromImage(brain)
+    echoes, notes = [], []
+    for one in phases:
+        values = sitk.GetArrayViewFromImage(one.image)
+        check_is_phase(values, magnitude, one.name)
+        scale = scale_of(values, one.name)
+        turned = (values.astype(np.float32) - np.float32(scale.zero)) * np.float32(scale.radians_per_value)
+        echoes.append(Echo(wrapped(turned), one.te_ms))
+        notes.append(f"Phase {one.name}: {scale.said}.")
+    if is_high_passed(echoes[-1].radians, magnitude):
+        notes.append("The phase is high-passed already, as an SWI filter leaves it: large bodies look weaker in it.")
+    sample = magnitude[tuple(slice(None, None, max(1, n // 64)) for n in magnitude.shape)]
+    own = inside[tuple(slice(None, None, max(1, n // 64)) for n in magnitude.shape)] > 0
+    level = float(np.median(sample[own])) if own.any() else float(np.percentile(sample, 90))
+    signs = PhaseSigns(tuple(echoes), magnitude, max(level, 1e-6), image, Convention(0, "", ""), ())
+    at = np.array([signs._index(spot) for spot in spots]).reshape(-1, 3)
+    convention = convention_of(
+        echoes[-1].radians, magnitude, inside, _spacing(image), _b0(image), at, phases[-1].manufacturer
+    )
+    notes.append(f"Phase: {convention.said}.")
+    return PhaseSigns(signs.echoes, magnitude, signs.level, image, convention, tuple(notes))
+
+
+def _together(fits: Sequence[DipoleFit], te_ms: Sequence[float]) -> tuple[float, float]:
+    """Put the moments of several echoes together, scaled to the last one's echo time, the surer the heavier."""
+    last = te_ms[-1] or 1.0
+    moments = np.array([fit.moment_rad_mm3 * last / (te or last) for fit, te in zip(fits, te_ms, strict=True)])
+    sure = np.array([fit.certainty for fit in fits])
+    errors = np.abs(moments) / np.maximum(sure, 1e-6) + 1e-9
+    weights = 1 / errors**2
+    moment = float((weights * moments).sum() / weights.sum())
+    # echoes share what is around the body: together they are no surer than agreement makes the surest
+    agreement = abs(float((np.sign(moments) * sure).sum()) / max(float(sure.sum()), 1e-9))
+    return moment, float(sure.max()) * agreement
+
+
+def _spacing(image: sitk.Image) -> tuple[float, float, float]:
+    x, y, z = (round(size, 4) for size in image.GetSpacing())
+    return x, y, z
+
+
+def _b0(image: sitk.Image) -> tuple[float, float, float]:
+    """Main field along the image's axes: patients lie along it, head or feet first."""
+    x, y, z = (round(float(one), 4) for one in np.array(image.GetDirection()).reshape(3, 3)[2])
+    return x, y, z
