@@ -79,9 +79,7 @@ def ask(folder: Path) -> ScanSigns:
     phases = []
     for path in sorted(folder.glob(f"{subject}*_part-phase_T2S.nii.gz"), key=lambda path: "_echo-" not in path.name):
         about = json.loads(path.with_name(path.name.replace(".nii.gz", ".json")).read_text())
-        phases.append(
-            PhaseImage(sitk.ReadImage(str(path)), path.name, 1e3 * about["EchoTime"], about["Manufacturer"])
-        )
+        phases.append(PhaseImage(sitk.ReadImage(str(path)), path.name, 1e3 * about["EchoTime"], about["Manufacturer"]))
     brain = brain_mask(image)
     bodies = [{"kind": MICROBLEED, "substance": BLOOD, **row} for row in truth["lesions"]] + truth["substances"]
     places = [Place(row["r_mm"], row["a_mm"], row["s_mm"], row["diameter_mm"]) for row in bodies]
@@ -117,7 +115,9 @@ def table_of(scans: Sequence[ScanSigns]) -> str:
     by = [scan.by for scan in scans]
     rows = [row for scan in scans for row in scan.asked]
     groups: list[tuple[str, Callable[[Asked], bool]]] = [("all", lambda row: True)]
-    groups += [(f"{a:g} to {b:g} mm", _between("diameter_mm", a, b)) for a, b in ((0, 2), (2, 2.5), (2.5, 3.5), (3.5, 99))]
+    groups += [
+        (f"{a:g} to {b:g} mm", _between("diameter_mm", a, b)) for a, b in ((0, 2), (2, 2.5), (2.5, 3.5), (3.5, 99))
+    ]
     groups += [(f"TE {a:g} to {b:g} ms", _between("te_ms", a, b)) for a, b in ((0, 22), (22, 28), (28, 60))]
     groups += [(f"{b0:g} T", _between("b0_t", b0 - 0.1, b0 + 0.1)) for b0 in (1.5, 3.0)]
     groups += [(f"slices {a:g} to {b:g} mm", _between("slice_mm", a, b)) for a, b in ((0, 1.6), (1.6, 3.5), (3.5, 9))]

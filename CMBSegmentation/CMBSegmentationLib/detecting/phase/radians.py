@@ -32,17 +32,17 @@ PASSED = 0.8  # mean cosine in the head, from which the phase has no background 
 
 @dataclass(frozen=True)
 class PhaseScale:
-    """How stored values become radians: ``(value - zero) * radians_per_value``.
+    """How stored values become radians: ``(value - zero) * per_value``.
 
     Attributes
     ----------
-    zero, radians_per_value : float
+    zero, per_value : float
     said : str
         For the user.
     """
 
     zero: float
-    radians_per_value: float
+    per_value: float
     said: str
 
 
@@ -109,10 +109,10 @@ def check_is_phase(values: NDArray[np.generic], magnitude: NDArray[np.generic], 
         )
 
 
-def is_high_passed(radians: NDArray[np.floating], magnitude: NDArray[np.generic]) -> bool:
+def is_high_passed(values: NDArray[np.generic], scale: PhaseScale, magnitude: NDArray[np.generic]) -> bool:
     """Whether a phase has hardly any background left, as a vendor's SWI filter leaves it."""
-    inside, _ = _in_head(radians, magnitude)
-    return len(inside) > 0 and float(np.mean(np.cos(inside))) > PASSED
+    inside, _ = _in_head(values, magnitude)
+    return len(inside) > 0 and float(np.mean(np.cos((inside - scale.zero) * scale.per_value))) > PASSED
 
 
 def _in_head(

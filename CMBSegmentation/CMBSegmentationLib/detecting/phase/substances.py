@@ -16,7 +16,7 @@ from ...vocabulary.substances import BLOOD, CALCIUM, UNCLEAR
 from .box import PhaseBox, without_background, wrapped
 from .convention import Convention, convention_of
 from .fit import DipoleFit, fitted_dipole
-from .radians import check_is_phase, is_high_passed, scale_of
+from .radians import PhaseScale, check_is_phase, is_high_passed, scale_of
 
 TOLD_FROM = 5.0  # certainty from which blood and calcium are told apart
 SURE_FROM = 6.0  # from which calcium is no microbleed
@@ -65,10 +65,16 @@ class Place:
 
 @dataclass(frozen=True)
 class Echo:
-    """One echo's phase on the scan's grid: radians (z, y, x), and its echo time in ms, 0 if not known."""
+    """One echo's phase on the scan's grid: stored values (z, y, x), their scale, and its echo time in ms (0 unknown)."""
 
-    radians: NDArray[np.float32]
+    values: NDArray[Any]
+    scale: PhaseScale
     te_ms: float
+
+    def radians(self, where: tuple[slice, slice, slice]) -> NDArray[np.float32]:
+        """Phase in a part of the image, between -π and π."""
+        scale = self.scale
+        return wrapped((self.values[where].astype(np.float32) - np.float32(scale.zero)) * np.float32(scale.per_value))
 
 
 @dataclass(frozen=True)
@@ -154,7 +160,7 @@ class PhaseSigns:
                 np.exp(-0.5 * ((np.arange(low[k], high[k]) - index[k]) * spacing[k] / taper_mm) ** 2) for k in range(3)
             )
             weight = weight * (z[:, None, None] * y[:, None] * x).astype(np.float32)
-        return without_background(echo.radians[where], weight), low
+        return without_background(echo.radians(where), weight), low
 
 
 def read_signs(
@@ -189,10 +195,9 @@ def read_signs(
         values = sitk.GetArrayViewFromImage(one.image)
         check_is_phase(values, magnitude, one.name)
         scale = scale_of(values, one.name)
-        turned = (values.astype(np.float32) - np.float32(scale.zero)) * np.float32(scale.radians_per_value)
-        echoes.append(Echo(wrapped(turned), one.te_ms))
+        echoes.append(Echo(values, scale, one.te_ms))
         notes.append(f"Phase {one.name}: {scale.said}.")
-    if is_high_passed(echoes[-1].radians, magnitude):
+    if is_high_passed(echoes[-1].values, echoes[-1].scale, magnitude):
         notes.append("The phase is high-passed already, as an SWI filter leaves it: large bodies look weaker in it.")
     sample = magnitude[tuple(slice(None, None, max(1, n // 64)) for n in magnitude.shape)]
     own = inside[tuple(slice(None, None, max(1, n // 64)) for n in magnitude.shape)] > 0
