@@ -43,10 +43,11 @@ def _print_outcome(outcome: Outcome, page: Console) -> None:
     if len(detection.listed) > MOST_ROWS:
         page.print(f"… and {len(detection.listed) - MOST_ROWS} more, see the list.")
     page.print(sentence_of(counts_of(detection.lesions)), highlight=False, soft_wrap=True)
-    page.print(f"Model: {detection.provenance['model']['name']}, on {detection.provenance['device']}.", highlight=False)
-    training = detection.provenance["model"]["training"].get("statement")
-    if training:
-        page.print(plain(training), highlight=False, soft_wrap=True)
+    model = detection.search.detector
+    if model is not None:
+        page.print(f"Model: {model.name}, on {detection.search.device}.", highlight=False)
+        if model.statement:
+            page.print(plain(model.statement), highlight=False, soft_wrap=True)
     page.print(NOTICE, highlight=False, soft_wrap=True)
     for kind, name in (("report", "Report"), ("table", "Table"), ("labels", "Labels")):
         page.print(f"{name:>7}: {outcome.files[kind]}", highlight=False, soft_wrap=True)

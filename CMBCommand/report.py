@@ -92,4 +92,4 @@ def _objects(
 
     pdf = report_pdf(content, dropped=dropped)
     objects = dicom_objects(stored.detection, source)
-    return {**objects, "dicom_pdf": pdf_object(pdf, source, stored.detection.provenance)}
+    return {**objects, "dicom_pdf": pdf_object(pdf, source, stored.detection.search.software)}

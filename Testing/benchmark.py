@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import resource
@@ -79,14 +80,21 @@ def detection_figures(scan: Path) -> dict[str, Any]:
         content = json.loads(next(Path(folder).glob("*_lesions.json")).read_text())
     times = [*begun.values(), end]
     return {
-        "scan": content["provenance"]["input"],
-        "model": content["provenance"]["model"]["name"],
-        "device": content["provenance"]["device"],
+        "scan": scan_of(content["grid"]),
+        "model": content["search"]["detector"]["name"],
+        "device": content["search"]["device"],
         "lesions": content["summary"]["microbleeds"],
         "stages_s": {stage: later - t for stage, t, later in zip(begun, times, times[1:], strict=False)},
         "end_to_end_s": end - before,
         "peak_memory_gib": peak,
     }
+
+
+def scan_of(grid: dict[str, Any]) -> dict[str, Any]:
+    """Give size and spacing of a list's grid."""
+    rows = [grid["zyx_to_ras"][n : n + 3] for n in (0, 4, 8)]
+    spacing = [math.hypot(*(row[axis] for row in rows)) for axis in (2, 1, 0)]
+    return {"size": grid["shape"][::-1], "spacing_mm": [round(one, 4) for one in spacing]}
 
 
 def paper_figures() -> dict[str, Any]:

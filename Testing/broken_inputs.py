@@ -277,8 +277,8 @@ def _worklist(folder: Path) -> Path:
 
 
 def _review(folder: Path) -> Path:
+    from CMBSegmentationLib.detecting.candidates.grid import grid_of
     from CMBSegmentationLib.detecting.lesions import Lesion
-    from CMBSegmentationLib.review.grid import grid_of
     from CMBSegmentationLib.review.lesion_list import Numbering, Review, ReviewedLesion
     from CMBSegmentationLib.review.review_file import SavedReview, to_text
     from CMBSegmentationLib.vocabulary.verdicts import Verdict

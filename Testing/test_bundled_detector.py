@@ -9,11 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import slicer.util
 from part_of_sample import SMALL_BOX, part_of_sample, true_centres
+from slicer_scene import a_scene, new_scene
 
+import cmbtraining.benchmark.search as benchmark_search
 from CMBCommand import cli
+from CMBSegmentationLib import read_detection, read_scan
 from CMBSegmentationLib.compare.match import match_centres
+from CMBSegmentationLib.detecting import detect as detecting
 from CMBSegmentationLib.detecting.lesions import COLUMNS
+from CMBSegmentationLib.detecting.sliding_window import predict
 from CMBSegmentationLib.files.bundled import bundled_models, sample_scan
 from CMBSegmentationLib.models.loaded_models import load_stages
 from CMBSegmentationLib.models.model_file import (
@@ -24,15 +30,27 @@ from CMBSegmentationLib.models.model_file import (
     find_model,
     load_model,
 )
+from CMBSegmentationLib.results.read_back import read_list
+from CMBSegmentationLib.scene import load_results
+from CMBSegmentationLib.scene.volumes import geometry_of
+from CMBSegmentationLib.session import ReviewSession
+from cmbtraining.benchmark.search import BenchmarkFiles
+
+__all__ = ["a_scene", "new_scene"]
 
 ROOT = Path(__file__).resolve().parents[1]
 TASKS = {DEFAULT_MODEL: "detect", DEFAULT_REGIONS: "regions", DEFAULT_VERIFIER: "verify"}
+ANSWERS: dict[str, np.ndarray] = {}  # of the detector, by what it was shown
 REAL = ROOT.parent / "shared" / "data" / "gre_xa30"
 
 
 def listed(scan: Path, out: Path, *options: str) -> list[dict[str, str]]:
     """The rows of the list that a detection writes."""
     assert cli.main(["detect", str(scan), "-o", str(out), *options]) == 0
+    return rows_in(out)
+
+
+def rows_in(out: Path) -> list[dict[str, str]]:
     (table,) = out.glob("*_lesions.csv")
     with table.open() as stream:
         return list(csv.DictReader(stream))
@@ -55,17 +73,62 @@ def test_the_sample_scans_lesions_are_found_with_few_false_ones(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def in_part(tmp_path_factory):
-    """What is found in a part of the sample."""
+def part_folder(tmp_path_factory):
+    """A part of the sample, and in ``out`` what is found there."""
     folder = tmp_path_factory.mktemp("part")
     sitk.WriteImage(part_of_sample(), str(folder / "part.nii.gz"))
-    return accepted(listed(folder / "part.nii.gz", folder / "out"))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(detecting, "predict", lambda *given: ANSWERS.setdefault("part", predict(*given)))
+        listed(folder / "part.nii.gz", folder / "out", "--save-probability")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def in_part(part_folder):
+    """The lesions of `part_folder`."""
+    return accepted(rows_in(part_folder / "out"))
 
 
 def test_most_lesions_of_a_part_of_the_sample_are_found_there(in_part):
     truth = true_centres(part_of_sample())
     assert len(truth) >= 4
     assert len(match_centres(centres(in_part), truth)) >= 3
+
+
+def test_shell_review_and_benchmark_list_the_same_lesions_at_any_threshold(part_folder, a_scene, tmp_path, monkeypatch):
+    image = read_scan(part_folder / "part.nii.gz").image
+    scan = slicer.util.addVolumeFromArray(sitk.GetArrayFromImage(image), ijkToRAS=geometry_of(image), name="part")
+    load_results(part_folder / "out", scan)
+    session = ReviewSession(a_scene)  # the page's and the panel's
+    session.set_reading(folder=str(tmp_path))
+    session.set_parameters(scan_node_id=scan.GetID())
+
+    detection = read_detection(part_folder / "out", part_folder / "part.nii.gz").detection
+    searched = BenchmarkFiles("part", part_folder / "part.nii.gz", Path(), Path())
+    monkeypatch.setattr(benchmark_search, "detect", lambda *given, **named: detection)
+    points = {f"at-{threshold}": threshold for threshold in (0.06, 0.212, 0.546, 0.7)}
+    benchmark_search.search(searched, {"all": load_stages(None, "cpu")}, tmp_path, {"all": points})
+
+    shell = {0.546: rows_in(part_folder / "out")}
+    monkeypatch.setattr(detecting, "predict", lambda *given: ANSWERS["part"])  # no threshold changes it
+    shell[0.7] = listed(part_folder / "part.nii.gz", tmp_path / "shell", "--threshold", "0.7")
+    sizes = {}
+    for point, threshold in points.items():
+        session.set_threshold(threshold)
+        review = measured([one.as_lesion().as_row() for one in session.review.lesions])
+        benchmark = read_list(tmp_path / "all" / point / "part" / "part_desc-cmb_lesions.json").lesions
+        assert review == measured([one.as_row() for one in benchmark])
+        assert review == measured(shell.get(threshold, [one.as_row() for one in benchmark]))
+        for *place, diameter_mm, _, _, _, _ in review:
+            assert sizes.setdefault(tuple(place), diameter_mm) == diameter_mm
+    assert len(accepted(shell[0.546])) > len(accepted(shell[0.7])) > 0
+    session.close()
+
+
+def measured(rows) -> list[tuple]:
+    """Place, measures and status of each row, in one order."""
+    columns = ("r_mm", "a_mm", "s_mm", "diameter_mm", "elongation", "contrast", "probability")
+    return sorted((*(float(row[name]) for name in columns), row["status"]) for row in rows)
 
 
 @pytest.mark.parametrize("change", ["reoriented to SAL, as NRRD", "flipped to RPI"])

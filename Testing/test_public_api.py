@@ -37,8 +37,8 @@ def test_the_example_finds_writes_and_reads_back(tmp_path, monkeypatch, capsys):
     names = runpy.run_path(str(EXAMPLE))
     detection, files = names["detection"], names["files"]
     assert detection.listed
-    assert detection.provenance["verifier"]
-    assert detection.provenance["regions"]
+    assert detection.search.verifier
+    assert detection.search.regions
     assert len(names["sensitive"].listed) >= len(detection.listed)
     assert all(path.exists() for path in files.values())
     again = CMBSegmentationLib.read_detection(Path("results"), part)

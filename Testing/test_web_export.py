@@ -8,7 +8,7 @@ import io
 import json
 import re
 import zipfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from web_review import reject, rows_of, wait_for_state
 
 from CMBSegmentationLib.files.bundled import sample_scan
 from CMBSegmentationLib.reading.scan import read_scan
-from CMBSegmentationLib.reading.scan_identity import identity_provenance
+from CMBSegmentationLib.reading.scan_identity import scan_name_of
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("chromium")]
 
@@ -142,7 +142,7 @@ def earlier_visit(folder, results, without):
     sitk.WriteImage(sitk.AdditiveGaussianNoise(scan, noise, 0.0, 1), str(folder / "earlier.nii.gz"))
     (listed,) = results.glob("*_lesions.json")
     content = json.loads(listed.read_text())
-    content["provenance"]["input"] = identity_provenance(read_scan(folder / "earlier.nii.gz").image, None)
+    content["search"]["scan"] = asdict(scan_name_of(read_scan(folder / "earlier.nii.gz").image, None, ""))
     rows = [row for row in content["lesions"] if row["id"] != without]
     like = next(row for row in rows if row["status"] == "kept")
     gone = dict(zip(("r_mm", "a_mm", "s_mm"), place_apart(results, content["lesions"]), strict=True))

@@ -80,7 +80,7 @@ def score(options: argparse.Namespace) -> None:
         row, found = score_subject(subject.name, subject.mask, prediction)
         rows.append(row)
         lesions += found
-        tiles += subject_tiles(subject.image, subject.mask, prediction.mask, found, options.rule)
+        tiles += subject_tiles(subject.image, subject.mask, prediction, found, options.rule)
     options.out.mkdir(parents=True, exist_ok=True)
     write_table(rows, SubjectScore, options.out / "per_subject.csv")
     write_table(lesions, LesionScore, options.out / "lesions.csv")

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+from listed_candidates import detection_in
 from numpy.typing import NDArray
 
-from CMBSegmentationLib.detecting.detect import Detection
-from CMBSegmentationLib.detecting.lesions import LesionRules, find_lesions
+from CMBSegmentationLib.detecting.lesions import LesionRules
+from CMBSegmentationLib.detecting.search import Search, UsedModel
 from CMBSegmentationLib.reading.scan import read_scan
 from CMBSegmentationLib.running.write import write_results
+from CMBSegmentationLib.vocabulary.operating_points import operating_points
 
 SCAN_SHAPE = (20, 44, 48)  # k, j, i
 SPACING_MM = (0.8, 0.8, 3.0)
@@ -54,18 +56,16 @@ def write_detection(scan_file: Path, out: Path, threshold: float = 0.5) -> Path:
     probability.CopyInformation(scan.image)
     brain = sitk.Cast(probability >= 0, sitk.sitkUInt8)
     rules = LesionRules(threshold, min_volume_mm3=1.0)
-    lesions, labels = find_lesions(probability, scan.image, brain, rules)
-    provenance = {
-        "software": {"name": "slicer-cmb", "version": "0"},
-        "model": {"file": "none.onnx", "name": "none", "version": "0", "sha256": "0" * 64, "metrics": {}}
-        | {"training": {}, "intended_use": "a test", "license": "Apache-2.0"},
-        "settings": {"threshold": threshold, "min_volume_mm3": 1.0, "max_diameter_mm": 10.0}
-        | {"overlap": 0.25, "blending": "gaussian", "brain_mask": "found"},
-        "device": "cpu",
-        "input": {"size": list(scan.image.GetSize()), "spacing_mm": list(SPACING_MM), "orientation": "RAS"},
-        "timings_s": {},
-    }
-    detection = Detection(lesions, labels, probability, brain, scan.image, rules, provenance)
+    search = Search(
+        detector=UsedModel("none", "0", "none.onnx", "0" * 64, intended_use="a test", license="Apache-2.0"),
+        operating_points=operating_points(None, threshold),
+        overlap=0.25,
+        blending="gaussian",
+        brain_mask="found",
+        device="cpu",
+        software="0",
+    )
+    detection = detection_in(probability, scan.image, brain, rules, search)
     out.mkdir(parents=True, exist_ok=True)
     write_results(detection, out, scan.stem, notes=scan.notes, save_probability=True)
     return out

@@ -264,7 +264,7 @@ def test_an_exported_review_is_kept_and_counted_when_the_batch_is_started_again(
     content = json.loads(path.read_text())
     for lesion, decision in zip(content["lesions"], ("accepted", "uncertain"), strict=False):
         lesion |= {"decision": decision, "mimic": "", "reader": "SI", "decided_at": "", "origin": "detected"}
-    content["provenance"]["review"] = {"readers": ["SI"]}
+    content["search"] |= {"readers": ["SI"], "reviewed_at": "2026-01-02T03:04:05+00:00"}
     path.write_text(json.dumps(content))
     before = path.read_text()
     assert batch_on_cluster(dataset)[0] == 0
@@ -486,7 +486,7 @@ def test_a_scan_and_its_compressed_copy_do_not_overwrite_each_other(batch_on_clu
         assert "2 of 3 scans are done" in out
         assert f"{scan.name.removesuffix('.gz')} lies beside {scan.name}" in said
         listed = next((tmp_path / "out").rglob(f"{scan.name.removesuffix('.nii.gz')}{RESULT}"))
-        assert json.loads(listed.read_text())["provenance"]["input"]["file"] == scan.name
+        assert json.loads(listed.read_text())["search"]["scan"]["file"] == scan.name
     scan.unlink()  # what is left is another scan than the one whose results are there
     assert "2 of 2 scans are done, 1 of them before" in batch_on_cluster(dataset)[1]
 

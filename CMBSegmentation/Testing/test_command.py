@@ -93,7 +93,7 @@ def test_a_higher_threshold_accepts_no_more(cmb, scan_file, dark_model, tmp_path
         cmb("detect", scan_file, "-o", tmp_path / threshold, *only(dark_model), "--threshold", threshold)
         content = json.loads((tmp_path / threshold / "head_T2starw_desc-cmb_lesions.json").read_text())
         counts.append(content["summary"]["microbleeds"])
-        assert content["provenance"]["settings"]["threshold"] == float(threshold)
+        assert content["rules"]["threshold"] == float(threshold)
     assert counts[1] < counts[0] == 2
 
 

@@ -80,7 +80,7 @@ def test_no_result_of_a_search_names_the_patient(study, model, salt, tmp_path):
     assert stem.startswith("sub-")
     (listed,) = out.glob("*.json")
     content = json.loads(listed.read_text())
-    assert content["scan"] == content["provenance"]["input"]["file"] == stem
+    assert content["scan"] == content["search"]["scan"]["file"] == stem
     (report,) = out.glob("*_sr.dcm")
     assert stem.startswith(f"sub-{pydicom.dcmread(report).PatientID}_")
 
@@ -100,7 +100,7 @@ def test_no_report_names_patient_or_reader(study, model, salt, tmp_path):
         if row["status"] == "kept":
             row.update(said)
     content["lesions"][0].update(decision="rejected", mimic="vessel")
-    content["provenance"]["review"] = {"readers": ["Anna Kowalski"], "text": "read by Anna Kowalski"}
+    content["search"] |= {"readers": ["Anna Kowalski"], "reviewed_at": "2026-01-02T03:04:05+00:00"}
     listed.write_text(json.dumps(content))
     new = tmp_path / "new"
     call = ["report", str(out), "--scan", str(study), "--pdf", "--dropped", "--dicom", "-o", str(new)]

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from property_tests import examples
 
+from CMBSegmentationLib.detecting.candidates.grid import Grid
 from CMBSegmentationLib.detecting.lesions import Lesion
 from CMBSegmentationLib.files import fields
 from CMBSegmentationLib.files.atomic_file import DamagedFileError
 from CMBSegmentationLib.files.fields import Fields, WrongValueError, read_json
-from CMBSegmentationLib.review.grid import Grid
 from CMBSegmentationLib.review.lesion_list import Numbering, Review, ReviewedLesion
 from CMBSegmentationLib.review.review_file import SavedReview, from_text, to_text
 from CMBSegmentationLib.vocabulary.verdicts import Verdict

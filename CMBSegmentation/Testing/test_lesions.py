@@ -8,12 +8,13 @@ import SimpleITK as sitk
 from dark_spots import OBLIQUE
 from hypothesis import given
 from hypothesis import strategies as st
+from listed_candidates import detection_in
 from scipy import ndimage
 
-from CMBSegmentationLib.detecting.lesions import COLUMNS, LesionRules, as_listed, below_threshold, find_lesions
+from CMBSegmentationLib.detecting.lesions import COLUMNS, LesionRules, as_listed
 from CMBSegmentationLib.report.page import SHOWN
-from CMBSegmentationLib.review import CandidateField
 from CMBSegmentationLib.vocabulary.numbers import threshold_text
+from CMBSegmentationLib.vocabulary.reasons import Reason, Rule
 
 
 def image_of(values, spacing=(1.0, 1.0, 1.0), direction=None):
@@ -28,7 +29,8 @@ def listed(probability, scan=None, brain=None, spacing=(1.0, 1.0, 1.0), directio
     scan = np.full(probability.shape, 100.0, np.float32) if scan is None else scan
     brain = np.ones(probability.shape, np.uint8) if brain is None else brain
     images = [image_of(v, spacing, direction) for v in (probability, scan, brain)]
-    return find_lesions(*images, LesionRules(**{"threshold": 0.5, **rules}))
+    found = detection_in(*images, LesionRules(**{"threshold": 0.5, **rules}))
+    return found.lesions, found.labels
 
 
 @pytest.fixture
@@ -144,13 +146,11 @@ def test_a_candidate_that_just_reaches_the_threshold_is_accepted_and_listed_once
 
 
 @pytest.mark.parametrize("threshold", [0.12, 0.45, 0.7, 0.123])  # none is a 32-bit number
-def test_a_probability_of_just_the_threshold_is_kept_once_by_both_listers(empty, threshold):
+def test_a_probability_of_just_the_threshold_is_kept_once(empty, threshold):
     empty[10, 10, 10] = threshold
     (found,), _ = listed(empty, threshold=threshold)
-    images = [image_of(values) for values in (empty, np.full_like(empty, 100), np.ones(empty.shape, np.uint8))]
-    (other,) = CandidateField(*images, LesionRules(threshold)).at(threshold)
-    assert found.status == other.lesion.status == "kept"
-    assert found.probability == other.lesion.probability == threshold
+    assert found.status == "kept"
+    assert found.probability == threshold
 
 
 @given(peak=st.floats(0.0625, 0.9375, width=32), thousandths=st.integers(60, 950), near=st.booleans())
@@ -158,11 +158,13 @@ def test_what_is_below_a_threshold_reads_as_below_it_wherever_it_is_written(peak
     threshold = thousandths / 1000
     if near:
         peak = float(np.nextafter(np.float32(threshold), np.float32(0)))
-    if not peak < np.float32(threshold):
-        return
-    written = [float(number) for number in re.findall(r"0\.\d+", below_threshold(peak, threshold))]
-    assert written[0] < written[1] == threshold
     in_the_list = as_listed(peak)
+    if not peak < np.float32(threshold):
+        assert in_the_list >= threshold
+        return
+    words = Reason(Rule.BELOW_THRESHOLD, in_the_list, threshold).words
+    written = [float(number) for number in re.findall(r"0\.\d+", words)]
+    assert written[0] < written[1] == threshold
     assert in_the_list < threshold
     for column in ("probability", "detector"):
         assert float(SHOWN[column].text(in_the_list)) < float(threshold_text(threshold))

@@ -24,11 +24,13 @@ from CMBSegmentationLib.compare.signal_at import signal_loss_at
 from CMBSegmentationLib.detecting.brain_mask import brain_mask
 from CMBSegmentationLib.detecting.lesions import Lesion
 from CMBSegmentationLib.files.bundled import sample_scan
+from CMBSegmentationLib.vocabulary.reasons import Reason, Rule
 
 
 def a_lesion(number: int, lps, because: str = "") -> Lesion:
     r, a, s = -lps[0], -lps[1], lps[2]
-    return Lesion(number, "dropped" if because else "kept", r, a, s, 14, 3, 1, 0.6, 0.9, dropped_because=because)
+    reason = Reason(Rule.OTHER, said=because) if because else None
+    return Lesion(number, "dropped" if because else "kept", r, a, s, 14, 3, 1, 0.6, 0.9, reason=reason)
 
 
 @pytest.fixture(scope="module")

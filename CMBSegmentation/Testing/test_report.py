@@ -17,12 +17,14 @@ import pytest
 import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
+from listed_candidates import detection_in
 from PIL import Image
 from property_tests import examples
 
 from CMBSegmentationLib.detecting.detect import Detection
-from CMBSegmentationLib.detecting.lesions import Lesion, LesionRules, find_lesions
-from CMBSegmentationLib.report.content import MOST_DROPPED_PICTURED, MOST_PICTURED
+from CMBSegmentationLib.detecting.lesions import Lesion, LesionRules
+from CMBSegmentationLib.detecting.search import Search, UsedModel
+from CMBSegmentationLib.report.content import MOST_DROPPED_PICTURED, MOST_PICTURED, content_of
 from CMBSegmentationLib.report.crops import (
     FIELD_MM,
     PIXEL_MM,
@@ -32,9 +34,10 @@ from CMBSegmentationLib.report.crops import (
     lesion_crops,
     tilt_degrees,
 )
-from CMBSegmentationLib.report.page import SHOWN, grouped_reasons, report_html
+from CMBSegmentationLib.report.page import SHOWN, grouped_reasons, page_of, report_html
 from CMBSegmentationLib.results.counts import CLASSES, count_class, counts_of
 from CMBSegmentationLib.results.summary import summary_of
+from CMBSegmentationLib.vocabulary.reasons import Reason, Rule
 
 SCAN_MM = (57.6, 57.6, 64.0)  # L, P, S
 ORIENTATIONS = [
@@ -81,7 +84,7 @@ def a_detection(
     scan: sitk.Image | None = None,
     radius_mm: float = 2.5,
     rules: LesionRules = LesionRules(threshold=0.5),  # noqa: B008 - frozen
-    provenance: dict[str, Any] | None = None,
+    search: Search | None = None,
     orientation: str = "LPS",
 ) -> Detection:
     """Dark balls at voxel indices (x, y, z), each with a probability."""
@@ -97,8 +100,7 @@ def a_detection(
     image, probability_image, brain = (
         sitk.DICOMOrient(_on_grid(array, scan), orientation) for array in (values, p, np.ones(p.shape, np.uint8))
     )
-    lesions, labels = find_lesions(probability_image, image, brain, rules)
-    return Detection(lesions, labels, probability_image, brain, image, rules, provenance or {})
+    return detection_in(probability_image, image, brain, rules, search)
 
 
 def _on_grid(array: np.ndarray, like: sitk.Image) -> sitk.Image:
@@ -308,8 +310,8 @@ def test_outlines_are_switched_without_a_script():
 
 def test_names_notes_and_provenance_are_escaped():
     evil = '<script>alert("1")</script>&amp;'
-    provenance = {"model": {"name": evil, "training": evil, evil: evil}, evil: [evil, {evil: evil}]}
-    detection = a_detection(provenance=provenance)
+    training = {"statement": evil, "data": evil, evil: [evil, {evil: evil}]}
+    detection = a_detection(search=Search(UsedModel(evil, training=training, intended_use=evil), device=evil))
     region = [replace(lesion, region=evil, side=evil) for lesion in detection.lesions]
     html = report_html(replace(detection, lesions=region), scan_name=evil, notes=[evil])
     assert "<script" not in html
@@ -318,16 +320,16 @@ def test_names_notes_and_provenance_are_escaped():
 
 
 def test_the_notice_and_the_models_own_caution_are_on_the_page():
-    model = {"intended_use": "Not yet validated on patients.", "training": {"data": "simulated scans only"}}
-    text = Page(report_html(a_detection(provenance={"model": model}), scan_name="a")).text
+    model = UsedModel(intended_use="Not yet validated on patients.", training={"data": "simulated scans only"})
+    text = Page(report_html(a_detection(search=Search(model)), scan_name="a")).text
     assert "Research software, not a medical device." in text
     assert "Not yet validated on patients." in text
     assert "simulated scans only" in text
 
 
-@pytest.mark.parametrize("provenance", [{}, {"model": None}, {"model": "x.onnx"}, {"model": {"training": {}}}])
-def test_what_is_not_recorded_is_said(provenance):
-    text = Page(report_html(a_detection(provenance=provenance), scan_name="a")).text
+@pytest.mark.parametrize("model", [None, UsedModel(), UsedModel(training={"statement": "Trained."})])
+def test_what_is_not_recorded_is_said(model):
+    text = Page(report_html(a_detection(search=Search(model)), scan_name="a")).text
     assert "Intended use of the model not recorded" in text
     assert "Trained on not recorded" in text
 
@@ -339,7 +341,7 @@ def test_provenance_of_any_shape_is_printed_with_units():
         "input": {"size": [512, 512, 35], "sha256": None, "empty": {}},
         "runs": [{"fold": 1}, {"fold": 2}],
     }
-    text = Page(report_html(a_detection(provenance=provenance), scan_name="a")).text
+    text = Page(page_of(replace(content_of(a_detection(), scan_name="a"), provenance=provenance))).text
     for words in (
         "min volume (mm³) 1.5",
         "mirrored no",
@@ -362,7 +364,7 @@ def test_columns_that_are_empty_everywhere_are_left_out_and_said():
     text = Page(report_html(a_detection(), scan_name="a")).text
     assert "Regions were not assessed." in text
     assert "No second stage verified" in text
-    detection = a_detection(provenance={"verifier": {"name": "second"}})
+    detection = a_detection(search=Search(verifier=UsedModel("second")))
     known = [replace(lesion, region="frontal", side="left", detector=0.7) for lesion in detection.lesions]
     text = Page(report_html(replace(detection, lesions=known), scan_name="a")).text
     assert "not assessed" not in text
@@ -417,9 +419,12 @@ def test_dropped_candidates_are_listed_with_their_reasons():
 
 
 def test_reasons_are_counted_by_kind():
-    reasons = ["probability 0.42 is below the threshold 0.50", "probability 0.2 is below the threshold 0.50", "outside"]
-    dropped = [a_lesion(status="dropped", dropped_because=reason) for reason in reasons]
-    assert grouped_reasons(dropped) == [(2, reasons[0]), (1, "outside")]
+    reasons = [*(Reason(Rule.BELOW_THRESHOLD, score, 0.5) for score in (0.42, 0.2)), Reason(Rule.OUTSIDE_TISSUE)]
+    dropped = [a_lesion(status="dropped", reason=reason) for reason in reasons]
+    assert grouped_reasons(dropped) == [
+        (2, "probability 0.42 is below the threshold 0.50"),
+        (1, "outside brain tissue"),
+    ]
 
 
 def test_very_many_lesions_stay_small_and_the_cut_is_told():
@@ -456,7 +461,7 @@ def test_a_summary_counts_sizes_and_regions_and_is_json_ready():
         a_lesion(2, diameter_mm=5.0, region="thalamus"),
         a_lesion(3, diameter_mm=2.0, region="frontal"),
         a_lesion(4, diameter_mm=2.0),
-        a_lesion(5, status="dropped", dropped_because="outside the brain mask", region="frontal"),
+        a_lesion(5, status="dropped", reason=Reason(Rule.OUTSIDE_BRAIN), region="frontal"),
     ]
     summary = json.loads(json.dumps(summary_of(counts_of(lesions))))
     assert summary == {
@@ -488,5 +493,5 @@ def test_a_summary_does_not_invent_regions():
 
 def test_a_summary_of_nothing_stays_true_where_it_is_pasted():
     assert summary_of(counts_of([]))["sentence"].endswith("no cerebral microbleed, no candidate.")
-    weak = a_lesion(status="dropped", dropped_because="probability 0.2 is below the threshold 0.5")
+    weak = a_lesion(status="dropped", reason=Reason(Rule.BELOW_THRESHOLD, 0.2, 0.5))
     assert summary_of(counts_of([weak, weak]))["sentence"].endswith("no cerebral microbleed (2 candidates dropped).")

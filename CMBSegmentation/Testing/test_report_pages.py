@@ -18,7 +18,9 @@ from test_report import Page, a_detection, an_empty_scan
 
 from CMBSegmentationLib.detecting.detect import Detection
 from CMBSegmentationLib.detecting.lesions import Lesion
+from CMBSegmentationLib.detecting.search import Search, UsedModel
 from CMBSegmentationLib.errors import MachineError
+from CMBSegmentationLib.reading.scan_identity import ScanName
 from CMBSegmentationLib.report.content import content_of, without_names
 from CMBSegmentationLib.report.glass_brain import glass_brain
 from CMBSegmentationLib.report.page import page_of, report_html
@@ -164,7 +166,7 @@ def test_the_pdf_is_the_same_bytes_again_and_grows_with_its_lesions():
 
 
 def test_the_pdf_says_what_the_page_says(tmp_path):
-    detection = a_detection((((20, 32, 8), 0.9), ((45, 32, 8), 0.3)), provenance={"device": "cpu"})
+    detection = a_detection((((20, 32, 8), 0.9), ((45, 32, 8), 0.3)), search=Search(device="cpu"))
     content = content_of(detection, scan_name="s & <b>evil</b>", notes=["12 voxels < NaN."])
     text = words_of(report_pdf(content), tmp_path)
     for said in ("Research software, not a medical device.", "s & <b>evil</b>", "12 voxels < NaN.", "CMB 1", "cpu"):
@@ -209,8 +211,9 @@ def test_a_font_of_the_machine_is_embedded_where_the_reports_own_lacks_a_charact
 
 def test_a_report_has_a_place_to_sign_and_not_the_models_whole_training(tmp_path):
     data = "144 simulated scans (training/synthesize.py --count 144), no patients"
-    model = {"name": "net", "version": "1", "training": {"data": data, "config": {"epochs": 24}}, "metrics": {"a": 1}}
-    detection = a_detection(provenance={"model": model, "date": "2026-01-02T03:04:05+00:00"})
+    training = {"data": data, "config": {"epochs": 24}}
+    model = UsedModel("net", "1", training=training, metrics={"a": 1})
+    detection = a_detection(search=Search(model, date="2026-01-02T03:04:05+00:00"))
     content = content_of(read_as(detection, "accepted", reader="SI"), scan_name="s")
     for text in (words_of(report_pdf(content), tmp_path), Page(page_of(content)).text):
         assert "Trained on: 144 simulated scans, no patients" in text.replace("Trained on 144", "Trained on: 144")
@@ -229,7 +232,7 @@ def test_an_empty_result_has_a_pdf_too(blobs):
 
 
 def test_a_report_without_names_names_nobody():
-    detection = a_detection(provenance={"input": {"file": "Jane_Doe.nii", "size": [1]}, "review": {"readers": ["SI"]}})
+    detection = a_detection(search=Search(scan=ScanName("Jane_Doe.nii"), readers=("SI",), reviewed_at="2026-01-02"))
     detection = read_as(detection, "accepted", reader="SI")
     content = without_names(content_of(detection, scan_name="Jane_Doe", notes=["Jane"]))
     text = Page(page_of(content)).text

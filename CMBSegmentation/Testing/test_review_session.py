@@ -24,8 +24,8 @@ from CMBScribbleGrowLib.growing.from_point import grower
 from CMBSegmentationLib.detecting.regions import FIRST_TISSUE
 from CMBSegmentationLib.reading.scan import read_scan
 from CMBSegmentationLib.review import MIMICS
-from CMBSegmentationLib.scene import load_results, provenance_of
-from CMBSegmentationLib.scene.names import PROVENANCE_ATTRIBUTE
+from CMBSegmentationLib.scene import list_of, load_results
+from CMBSegmentationLib.scene.names import LIST_ATTRIBUTE
 from CMBSegmentationLib.scene.volumes import geometry_of, set_geometry
 from CMBSegmentationLib.session import ReviewSession
 from CMBSegmentationLib.vocabulary.columns import COLUMNS, REVIEW_COLUMNS
@@ -248,8 +248,9 @@ def test_a_missed_lesion_is_named_by_the_region_around_it(a_scene, a_scan, a_res
     nodes = load_results(a_result_folder, a_scan)
     slicer.util.arrayFromVolume(nodes.brain)[:] = FIRST_TISSUE + REGIONS.index("temporal")
     r_mm = ras_of(*UNSEEN)[0]
-    mapped = {"midplane_ras": [1.0, 0.0, 0.0, r_mm - 20.0]}  # the lesion lies 20 mm right of it
-    nodes.table.SetAttribute(PROVENANCE_ATTRIBUTE, json.dumps({**provenance_of(nodes), "regions": mapped}))
+    content = json.loads(nodes.table.GetAttribute(LIST_ATTRIBUTE))
+    content["search"]["midplane"] = [1.0, 0.0, 0.0, r_mm - 20.0]  # the lesion lies 20 mm right of it
+    nodes.table.SetAttribute(LIST_ATTRIBUTE, json.dumps(content))
     session = ReviewSession(a_scene, grower=grower)
     session.set_reading(folder=str(tmp_path))
     session.set_parameters(scan_node_id=a_scan.GetID())
@@ -635,7 +636,7 @@ def test_verdicts_survive_a_new_detection(a_session, a_scan, a_result_folder):
 def test_operating_points_list_at_their_thresholds(a_session):
     points = a_session.operating_points
     assert points["sensitive"] < points["balanced"] < points["specific"]
-    assert points["balanced"] == provenance_of(a_session.results)["settings"]["threshold"]
+    assert points["balanced"] == list_of(a_session.results).rules.threshold
     a_session.set_operating_point("specific")
     assert a_session.threshold == points["specific"]
 

@@ -8,18 +8,22 @@ import SimpleITK as sitk
 from dark_spots import OBLIQUE, write_dark_voxel_model
 from made_up_stages import write_regions_model, write_verifier
 
+from CMBSegmentationLib.detecting.candidates.hills import Hill
+from CMBSegmentationLib.detecting.candidates.listing import Score, measured
+from CMBSegmentationLib.detecting.candidates.masks import Mask
+from CMBSegmentationLib.detecting.candidates.measuring import Measuring
 from CMBSegmentationLib.detecting.detect import detect
-from CMBSegmentationLib.detecting.lesions import OUTSIDE_TISSUE
 from CMBSegmentationLib.detecting.region_input import SIDE_MULTIPLE, region_input
 from CMBSegmentationLib.detecting.regions import find_regions, region_name, side_of
 from CMBSegmentationLib.detecting.tissue_shares import UNKNOWN
-from CMBSegmentationLib.detecting.verifier import Candidate, Verdict, crop, find_candidates, rescaled
+from CMBSegmentationLib.detecting.verifier import crop
 from CMBSegmentationLib.errors import InputError, ModelError
 from CMBSegmentationLib.models.input_spec import CHANNELS, CROP
 from CMBSegmentationLib.models.loaded_models import StageChoice, load_stages
 from CMBSegmentationLib.models.model_file import load_model
 from CMBSegmentationLib.results.read_back import read_result_folder
 from CMBSegmentationLib.running.write import write_results
+from CMBSegmentationLib.vocabulary.reasons import Reason, Rule
 from CMBSegmentationLib.vocabulary.regions import REGIONS
 
 RADIUS_MM = 52.0
@@ -142,8 +146,13 @@ def test_a_candidate_outside_brain_tissue_says_so_and_the_map_is_kept(mapped, tm
     tissue[:, : tissue.shape[1] // 2] = 0
     half = sitk.GetImageFromArray(tissue)
     half.CopyInformation(mapped.brain)
-    lost = replace(mapped, brain=half).rethresholded(mapped.rules.threshold)
-    gone = [one for one in lost.lesions if one.dropped_because == OUTSIDE_TISSUE]
+    again = [
+        (Mask(one.peak, one.voxels), Score(one.lesion.probability, one.lesion.detector))
+        for one in mapped.candidates.every
+    ]
+    candidates = measured(again, Measuring(mapped.image, mapped.probability), half)
+    lost = replace(mapped, brain=half, candidates=candidates).rethresholded(mapped.rules.threshold)
+    gone = [one for one in lost.lesions if one.reason == Reason(Rule.OUTSIDE_TISSUE)]
     assert len(gone) == len(mapped.listed) - len(lost.listed) > 0
 
     files = write_results(lost, tmp_path, "sub-1_T2starw", save_probability=True)
@@ -164,7 +173,8 @@ def test_a_scan_without_a_brain_is_searched_as_before(models, a_head):
     assert find_regions(slab, models["regions"]) is None
     found = detect(slab, model=models["detector"], regions=models["regions"])
     assert {one.region for one in found.lesions} == {""}
-    assert found.provenance["regions"]["midplane_ras"] is None
+    assert found.search.regions is not None
+    assert found.search.midplane is None
 
 
 def test_the_midplane_follows_an_oblique_head(models, a_head):
@@ -183,13 +193,15 @@ def test_the_threshold_acts_on_what_the_verifier_says(models, mapped, a_head):
     checked = detect(scan, model=models["detector"], verifier=models["verifier"])
     assert len(mapped.listed) == 3
     assert all(lesion.detector == lesion.probability for lesion in mapped.lesions)
-    judged = {round(one["r_mm"]): one for one in checked.provenance["verifier"]["candidates"]}
-    assert len(judged) >= 3
+    unchecked = {one.peak: one for one in mapped.candidates.every}
+    assert len(checked.candidates.every) == len(unchecked) >= 3
+    for one in checked.candidates.every:  # same masks, same measures; another score
+        other = unchecked[one.peak]
+        assert np.array_equal(one.voxels, other.voxels)
+        assert (one.lesion.diameter_mm, one.lesion.contrast) == (other.lesion.diameter_mm, other.lesion.contrast)
+        assert one.lesion.detector == other.lesion.probability
     for name in SPOTS_MM:
-        lesion = nearest(checked.lesions, spots[name])
-        one = judged[round(lesion.r_mm)]
-        assert lesion.detector == one["detector"]
-        assert lesion.probability == pytest.approx(max(one["score"], 0.05), abs=0.1)
+        assert nearest(checked.lesions, spots[name]).probability != nearest(mapped.lesions, spots[name]).probability
 
 
 def test_a_rejected_candidate_stays_listed_with_what_it_looks_like(models, a_head, tmp_path):
@@ -197,39 +209,23 @@ def test_a_rejected_candidate_stays_listed_with_what_it_looks_like(models, a_hea
     found = detect(a_head[0], model=models["detector"], verifier=strict)
     assert found.listed == []
     assert len(found.lesions) >= 3
-    assert all("the verifier takes it for: vessel" in one.dropped_because for one in found.lesions[:3])
+    spots = [one for one in found.lesions if one.diameter_mm < 10]
+    assert all("the verifier takes it for: vessel" in one.dropped_because for one in spots)
     assert len(found.rethresholded(0.06).lesions) >= 3
-
-
-def test_touching_lesions_are_candidates_of_their_own():
-    probability = np.zeros((30, 20, 10), np.float32)
-    probability[5:16, 9:12, 4:6] = 0.1
-    probability[5:8, 9:12, 4:6] = 0.9
-    probability[13:16, 9:12, 4:6] = 0.6
-    probability[25, 5, 5] = 0.07
-    found = find_candidates(probability)
-    assert [round(one.peak, 2) for one in found] == [0.9, 0.6, 0.07]
-    assert sum(len(one.voxels[0]) for one in found) == np.count_nonzero(probability)
-    assert find_candidates(np.zeros((4, 4, 4), np.float32)) == []
 
 
 def test_a_crop_at_the_border_is_filled_up():
     voxels = np.random.default_rng(0).normal(size=(20, 30, 12)).astype(np.float32)
-    at_the_corner = Candidate((np.array([0]), np.array([29]), np.array([11])), 0.9, np.array([0.0, 29.0, 11.0]))
+    at_the_corner = Hill(
+        (np.array([0]), np.array([29]), np.array([11])),
+        np.array([0.9], np.float32),
+        np.array([0.0, 29.0, 11.0]),
+        (0, 29, 11),
+    )
     cut = crop(voxels, np.zeros_like(voxels), at_the_corner)
     assert cut.shape == (*CROP, len(CHANNELS))
     assert cut[12, 12, 8, 0] == voxels[0, 29, 11]
     assert (cut[..., 3:] == UNKNOWN).all()
-
-
-def test_scaling_keeps_the_shape_and_sets_the_peak():
-    probability = np.zeros((10, 10, 10), np.float32)
-    probability[4, 4, 4:6] = (0.8, 0.4)
-    one = Candidate((np.array([4, 4]), np.array([4, 4]), np.array([4, 5])), 0.8, np.array([4.0, 4.0, 4.5]))
-    changed = rescaled(probability, [one], [Verdict(0.2, "vessel")])
-    np.testing.assert_allclose(changed[4, 4, 4:6], [0.2, 0.1], rtol=1e-5)
-    rejected = rescaled(probability, [one], [Verdict(0.0, "vessel")])
-    assert rejected.max() == pytest.approx(0.051)  # still on the list
 
 
 def test_the_regions_input_is_padded_for_the_network():

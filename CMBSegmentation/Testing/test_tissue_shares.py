@@ -7,10 +7,11 @@ import pytest
 import SimpleITK as sitk
 from scipy import ndimage
 
+from CMBSegmentationLib.detecting.candidates.hills import Hill
 from CMBSegmentationLib.detecting.model_grid import prepare
 from CMBSegmentationLib.detecting.regions import Regions
 from CMBSegmentationLib.detecting.tissue_shares import RING_MM, ring_around, shares_of
-from CMBSegmentationLib.detecting.verifier import Candidate, crop
+from CMBSegmentationLib.detecting.verifier import crop
 from CMBSegmentationLib.models.input_spec import CROP, InputSpec
 
 SPEC = InputSpec("RAS", (1.0, 1.0, 2.0), "zscore-brain")
@@ -47,7 +48,7 @@ def test_a_candidate_is_shown_what_lies_there_however_the_scan_is_stored(axes, r
     prepared = prepare(a_scan(axes), SPEC)
     shares = shares_of(a_map(), prepared.ras_to_index(), SPEC.spacing_mm)
     index = np.rint(prepared.ras_to_index() @ (right_mm, 2.0, 1.0, 1.0))[:3].astype(int)
-    one = Candidate(tuple(index[:, None]), 0.9, index.astype(float))
+    one = Hill(tuple(index[:, None]), np.array([0.9], np.float32), index.astype(float), tuple(index))
     shown = crop(prepared.voxels, np.zeros_like(prepared.voxels), one, shares)
     middle = tuple(n // 2 for n in CROP)
     assert shown[(*middle, 3)] == pytest.approx(fluid)
@@ -58,7 +59,7 @@ def test_the_plane_between_them_lies_where_the_map_has_it():
     prepared = prepare(a_scan("LPS"), SPEC)
     shares = shares_of(a_map(), prepared.ras_to_index(), SPEC.spacing_mm)
     index = np.rint(prepared.ras_to_index() @ (PLANE_MM, 0.0, 0.0, 1.0))[:3].astype(int)
-    one = Candidate(tuple(index[:, None]), 0.9, index.astype(float))
+    one = Hill(tuple(index[:, None]), np.array([0.9], np.float32), index.astype(float), tuple(index))
     along = crop(prepared.voxels, np.zeros_like(prepared.voxels), one, shares)[:, 12, 8, 3]
     assert (np.diff(along) >= 0).all()  # the axis runs to the right
     assert abs(int(np.argmax(along > 0.5)) - 12) <= 1

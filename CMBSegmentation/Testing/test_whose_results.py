@@ -18,16 +18,18 @@ from property_tests import examples
 from test_dicom_out import as_stored, one
 
 from CMBCommand import cli
+from CMBSegmentationLib.detecting.candidates.grid import grid_of
+from CMBSegmentationLib.detecting.candidates.listing import Candidates
 from CMBSegmentationLib.detecting.detect import Detection
-from CMBSegmentationLib.detecting.later_stages import with_context
 from CMBSegmentationLib.dicom_out.software import software_from
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.reading.scan import read_scan
-from CMBSegmentationLib.reading.scan_identity import HASH, ScanIdentity, doubts, identity_by_name, voxels_sha256
+from CMBSegmentationLib.reading.scan_identity import ScanIdentity, doubts, identity_by_name, voxels_sha256
 from CMBSegmentationLib.report.content import methods_of
-from CMBSegmentationLib.results.as_detection import rules_of
 from CMBSegmentationLib.results.counts import counts_of
+from CMBSegmentationLib.results.provenance import provenance_of
 from CMBSegmentationLib.results.read_back import read_result_folder
+from CMBSegmentationLib.results.stored_list import to_json
 
 HEAD = ball_brain(spacing=(2.0, 2.4, 3.0))[0]
 
@@ -101,7 +103,7 @@ def test_results_of_before_that_do_not_say_are_taken_by_their_grid(two_scans, tm
     old = shutil.copytree(ra, tmp_path / "old")
     listed = one(old, "_lesions.json")
     content = json.loads(listed.read_text())
-    assert content["provenance"]["input"].pop(HASH) == voxels_sha256(read_scan(a).image)
+    assert content["search"]["scan"].pop("voxels_sha256") == voxels_sha256(read_scan(a).image)
     listed.write_text(json.dumps(content))
     assert cli.main(["report", str(old), "--scan", str(a)]) == 0
 
@@ -111,7 +113,7 @@ def test_a_series_is_known_by_its_uids_which_a_deidentified_result_has_not(model
     write_series(study, as_stored(HEAD), SeriesDescription="SWI")
     source = pydicom.dcmread(next(study.iterdir()))
     out = detect(study, tmp_path / "out", model)
-    about = json.loads(one(out, "_lesions.json").read_text())["provenance"]["input"]
+    about = json.loads(one(out, "_lesions.json").read_text())["search"]["scan"]
     assert (about["study_uid"], about["series_uid"]) == (source.StudyInstanceUID, source.SeriesInstanceUID)
     anonymous = detect(study, tmp_path / "anonymous", model, "--dicom", "--deidentify")
     said = one(anonymous, "_lesions.json").read_text()
@@ -242,12 +244,14 @@ def test_a_list_with_any_wrong_value_is_read_or_refused_in_words(two_scans, tmp_
         found = read_result_folder(damaged)
     except InputError:
         return
-    lesions = found.lesions
-    labels, image = found.labels, sitk.Cast(found.labels, sitk.sitkFloat32)
-    detection = Detection(lesions, labels, image, labels, image, rules_of(found.provenance), found.provenance)
+    stored, labels = found.stored, found.labels
+    lesions, image = list(stored.lesions), sitk.Cast(labels, sitk.sitkFloat32)
+    candidates = stored.candidates or Candidates(grid_of(labels))
+    detection = Detection(lesions, labels, image, labels, image, stored.rules, stored.search, candidates)
     assert methods_of(detection, counts_of(lesions))
-    assert software_from(found.provenance).name
-    assert len(with_context(lesions, labels, found.provenance)) == len(lesions)
+    assert software_from(stored.search, stored.rules).name
+    json.dumps([to_json(stored), provenance_of(detection)], ensure_ascii=False).encode()
+    assert len(candidates.at(stored.rules)) == len(candidates.every)
 
 
 @pytest.mark.parametrize(
@@ -257,8 +261,12 @@ def test_a_list_with_any_wrong_value_is_read_or_refused_in_words(two_scans, tmp_
         (("lesions", 1, "id"), 1.5, "lesions[1].id is 1.5; it must be a whole number"),
         (("lesions", 0, "status"), "maybe", "it must be one of kept, dropped, accepted"),
         (("lesions",), {"a": 1}, "lesions is {'a': 1}; it must be a list"),
-        (("provenance", "model"), "good", "provenance.model is 'good'; it must be an object"),
-        (("provenance", "settings", "threshold"), "0.5", "provenance.settings.threshold is '0.5'"),
+        (("search", "detector"), "good", "search.detector is 'good'; it must be an object"),
+        (("rules", "threshold"), "0.5", "rules.threshold is '0.5'"),
+        (("candidates", 0, "voxels"), ["7+999999999"], "candidates[0].voxels are no voxels of the scan"),
+        (("candidates", 0, "voxels"), ["7+2 7+1"], "candidates[0].voxels are not in ascending order"),
+        (("candidates", 1, "peak"), -1, "candidates[1].peak is -1; it must be 0 or more"),
+        (("grid", "zyx_to_ras"), [0] * 12, "grid.zyx_to_ras is flat"),
         (("notes",), ["a", 2], "notes[1] is 2; it must be text"),
     ],
 )

@@ -13,7 +13,7 @@ from untraced import untraced
 
 import train_regions
 import train_verifier
-from CMBSegmentationLib.detecting.verifier import Candidate
+from CMBSegmentationLib.detecting.candidates.hills import Hill
 from CMBSegmentationLib.models.input_spec import CHANNELS, CROP
 from CMBSegmentationLib.vocabulary.regions import REGIONS
 from cmbtraining.benchmark.sets import SCANS, WITHOUT_LESIONS, benchmark_scans
@@ -245,7 +245,7 @@ def test_a_candidate_is_called_what_it_is(lesion_at, mimic, kind):
         lesions[lesion_at] = 1
     mimics[10, 10, 10:12] = mimic
     voxels = (np.array([10, 10]), np.array([10, 10]), np.array([10, 11]))
-    one = Candidate(voxels, 0.9, np.array([10.0, 10.0, 10.5]))
+    one = Hill(voxels, np.array([0.9, 0.5], np.float32), np.array([10.0, 10.0, 10.5]), (10, 10, 10))
     assert KINDS[kind_of(one, lesions, mimics, (1.0, 1.0, 1.0))] == kind
 
 

@@ -79,7 +79,7 @@ def test_a_curve_without_lists_chooses_the_lowest_threshold():
 def test_the_manifest_form_is_read_back_by_the_core():
     found = by_hand()
     metrics = json.loads(json.dumps(manifest_metrics(found, choose_thresholds(found), "2 simulated scans")))
-    assert operating_points({"model": {"metrics": metrics}, "settings": {"threshold": 0.3}}) == {
+    assert operating_points(metrics["operating_points"], 0.3) == {
         "sensitive": LOWEST,
         "balanced": 0.124,
         "specific": 0.401,

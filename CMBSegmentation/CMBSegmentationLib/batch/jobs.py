@@ -11,16 +11,16 @@ from typing import Any
 import SimpleITK as sitk
 
 from ..detecting.detect import Settings
-from ..detecting.lesions import Lesion, checked_lesion
-from ..errors import told
+from ..detecting.lesions import Lesion
+from ..errors import InputError, told
 from ..files.atomic_file import replacing
-from ..files.fields import Fields, read_json
 from ..files.paths import printable
 from ..files.present import check_present
 from ..models.loaded_models import StageChoice, Stages, load_stages
 from ..results.counts import Counts, counts_of
 from ..results.folder import check_output_folder
 from ..results.names import all_names, result_names
+from ..results.read_back import read_list
 from ..results.summary import summary_of
 from ..running.run import Request, run
 from ..vocabulary.columns import COLUMNS as OF_LESIONS
@@ -181,15 +181,13 @@ def earlier_row(job: Job) -> Row | None:
     stem, names = job.scan.stem, result_names(job.scan.stem, probability=False)
     files = {*names.values(), stem + THUMBNAIL}
     try:
-        content = read_json((job.folder / names["json"]).read_text(encoding="utf-8"))
-        reviewed = bool(content["provenance"].get("review"))  # exported over the search's: other files, all wanted
+        stored = read_list(job.folder / names["json"])
+        reviewed = bool(stored.search.reviewed_at)  # exported over the search's: other files, all wanted
         there = all((job.folder / name).is_file() for name in files)
         if not (reviewed and there) and not is_whole(job.folder, stem, job.scan.path.name, files):
             return None
-        lesions = tuple(checked_lesion(one) for one in Fields(content).records("lesions"))
-        seconds = sum(content["provenance"]["timings_s"].values())
-        return Row(job.scan, lesions, seconds, is_earlier=True)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return Row(job.scan, stored.lesions, sum(stored.search.seconds.values()), is_earlier=True)
+    except (OSError, InputError):
         return None
 
 

@@ -121,7 +121,7 @@ def sentence_of(counts: dict[str, int], readers: Sequence[str] = ()) -> str:
 
 def _readers(*studies: Study) -> list[str]:
     """Name the readers, if each of the scans has one."""
-    named = [(study.detection.provenance.get("review") or {}).get("readers") or () for study in studies]
+    named = [study.detection.search.readers for study in studies]
     return sorted({reader for readers in named for reader in readers}) if all(named) else []
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import zip_longest
 
 import SimpleITK as sitk
 
@@ -11,11 +11,21 @@ from .. import __version__
 from ..errors import InputError
 from ..models.model_file import Model
 from ..progress import Clock, Progress, no_progress, part_of
-from .later_stages import region_provenance, second_look, verifier_provenance, with_context
-from .lesions import Lesion, LesionRules, find_lesions, listed
+from ..vocabulary.operating_points import operating_points
+from .candidates.hills import Hill, find_hills
+from .candidates.listing import Candidates, Score, labels_of, measured
+from .candidates.masks import masks_on_scan
+from .candidates.measuring import Measuring
+from .lesions import Lesion, LesionRules, listed
 from .model_grid import prepare
-from .regions import find_regions
+from .regions import find_regions, placing
+from .search import Search, used
 from .sliding_window import BLENDINGS, WindowSettings, predict
+from .tissue_shares import tissue_for
+from .verifier import MOST_VERIFIED, Verdict, verify
+
+MOST_HILLS = 2000  # of the detector, the most probable: more than any list has
+MICROBLEED = "microbleed"  # as verifiers name their first class
 
 
 @dataclass(frozen=True)
@@ -25,7 +35,7 @@ class Settings:
     Attributes
     ----------
     threshold : float or None
-        Probability from which a voxel belongs to a lesion, above 0 and below 1.
+        Lowest score of a lesion, above 0 and below 1.
     overlap : float or None
         Share of a patch that the next one covers again, 0 to 0.9.
     blending : {"sum", "gaussian"}
@@ -61,15 +71,17 @@ class Detection:
     labels : SimpleITK.Image
         UInt16 on the scan's grid, label k = lesion id k.
     probability : SimpleITK.Image
-        Float32 on the scan's grid.
+        Float32 on the scan's grid: the detector's, whatever a verifier said.
     brain : SimpleITK.Image
         UInt8 on the scan's grid, 0 outside: a mask, or `detecting.regions.Regions.tissue` where regions were mapped.
     image : SimpleITK.Image
         The scan.
     rules : LesionRules
         Under which the candidates were judged.
-    provenance : dict
-        Model, settings, device, timings: JSON-ready.
+    search : Search
+        How they were found.
+    candidates : Candidates
+        All there are: `lesions` and `labels` list them, unless a reader has changed the list.
     """
 
     lesions: list[Lesion]
@@ -78,7 +90,8 @@ class Detection:
     brain: sitk.Image
     image: sitk.Image
     rules: LesionRules
-    provenance: dict[str, Any]
+    search: Search
+    candidates: Candidates
 
     @property
     def listed(self) -> list[Lesion]:
@@ -86,15 +99,11 @@ class Detection:
         return listed(self.lesions)
 
     def rethresholded(self, threshold: float) -> Detection:
-        """Judge the stored probability anew; the network does not run."""
+        """List the candidates at another threshold; nothing is searched or measured again."""
         Settings(threshold=threshold)  # checks the value
         rules = replace(self.rules, threshold=threshold)
-        lesions, labels = find_lesions(self.probability, self.image, self.brain, rules)
-        lesions = with_context(lesions, self.brain, self.provenance)
-        settings = {**self.provenance["settings"], "threshold": threshold}
-        return replace(
-            self, lesions=lesions, labels=labels, rules=rules, provenance={**self.provenance, "settings": settings}
-        )
+        found = self.candidates.at(rules)
+        return replace(self, lesions=[one.lesion for one in found], labels=labels_of(found, self.image), rules=rules)
 
 
 def detect(
@@ -133,7 +142,7 @@ def detect(
     """
     settings = settings or Settings()
     manifest = model.manifest
-    own = manifest if verifier is None else verifier.manifest  # the threshold acts on what the last stage says
+    own = manifest if verifier is None else verifier.manifest  # the threshold acts on the last stage's score
     threshold = own.threshold if settings.threshold is None else settings.threshold
     overlap = manifest.overlap if settings.overlap is None else settings.overlap
     window = WindowSettings(manifest.patch_size, overlap, settings.blending, settings.batch_size)
@@ -149,69 +158,43 @@ def detect(
         prepared.voxels, prepared.brain, model.logits, window, part_of(progress, 0.1, 0.9, "Searching, ")
     )
     clock.lap("network")
-    second = None
+    hills = find_hills(on_model_grid)[:MOST_HILLS]
+    verdicts: list[Verdict] = []
     if verifier is not None:
         progress(0.9, "Looking at each candidate again")
-        on_model_grid, second = second_look(prepared, on_model_grid, verifier, mapped)
+        tissue = tissue_for(verifier, prepared, mapped)
+        verdicts = verify(prepared.voxels, on_model_grid, hills[:MOST_VERIFIED], verifier, tissue)
         clock.lap("verifier")
     progress(0.95, "Listing the lesions")
     probability = prepared.to_scan_grid(on_model_grid)
     brain = prepared.scan_brain if mapped is None else mapped.tissue
-    lesions, labels = find_lesions(probability, image, brain, rules)
-    provenance = _provenance(image, model, rules, window, mask is not None, clock.laps)
-    if own is not manifest:  # named thresholds are of what they act on, too
-        points = {k: v for k, v in own.metrics.items() if k == "operating_points"}
-        provenance["model"]["metrics"] = {**manifest.metrics, **points}
-    provenance["regions"] = None if regions is None else region_provenance(regions, mapped)
-    provenance["verifier"] = None if verifier is None else verifier_provenance(verifier, second)
-    lesions = with_context(lesions, brain, provenance)
+    masks = masks_on_scan(prepared, probability, on_model_grid.shape, hills)
+    scores = [_score(hill, verdict) for hill, verdict in zip_longest(hills, verdicts)]
+    scored = [(mask, score) for mask, score in zip(masks, scores, strict=True) if mask is not None]
+    midplane = None if mapped is None else mapped.midplane
+    candidates = measured(scored, Measuring(image, probability), brain, placing(midplane, brain))
+    found = candidates.at(rules)
+    lesions = [one.lesion for one in found]
     clock.lap("lesions")
     progress(1.0, f"{len(listed(lesions))} microbleeds")
-    return Detection(
-        lesions=lesions,
-        labels=labels,
-        probability=probability,
-        brain=brain,
-        image=image,
-        rules=rules,
-        provenance=provenance,
+    search = Search(
+        detector=used(model),
+        verifier=None if verifier is None else used(verifier),
+        regions=None if regions is None else used(regions),
+        midplane=midplane,
+        operating_points=operating_points(own.metrics.get("operating_points"), threshold),
+        overlap=overlap,
+        blending=settings.blending,
+        brain_mask="found" if mask is None else "given",
+        device=model.device,
+        software=__version__,
+        seconds=clock.laps,
     )
+    return Detection(lesions, labels_of(found, image), probability, brain, image, rules, search, candidates)
 
 
-def _provenance(
-    image: sitk.Image,
-    model: Model,
-    rules: LesionRules,
-    window: WindowSettings,
-    mask_given: bool,
-    timings_s: dict[str, float],
-) -> dict[str, Any]:
-    manifest = model.manifest
-    return {
-        "software": {"name": "slicer-cmb", "version": __version__},
-        "model": {
-            "file": model.path.name,
-            "sha256": model.sha256,
-            "name": manifest.name,
-            "version": manifest.version,
-            "training": manifest.training,
-            "metrics": manifest.metrics,
-            "intended_use": manifest.intended_use,
-            "license": manifest.license,
-        },
-        "settings": {
-            "threshold": rules.threshold,
-            "min_volume_mm3": rules.min_volume_mm3,
-            "max_diameter_mm": rules.max_diameter_mm,
-            "overlap": window.overlap,
-            "blending": window.blending,
-            "brain_mask": "given" if mask_given else "found",
-        },
-        "device": model.device,
-        "input": {
-            "size": list(image.GetSize()),
-            "spacing_mm": [round(s, 4) for s in image.GetSpacing()],
-            "orientation": sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(image.GetDirection()),
-        },
-        "timings_s": timings_s,
-    }
+def _score(hill: Hill, verdict: Verdict | None) -> Score:
+    """Give a candidate its one score: the verifier's, or the detector's peak where it was not verified."""
+    if verdict is None:
+        return Score(hill.peak, hill.peak)
+    return Score(verdict.score, hill.peak, "" if verdict.kind == MICROBLEED else verdict.kind)

@@ -64,6 +64,17 @@ class PreparedScan:
         matrix[:3, 3] = (-to_mm.T @ first - edge_mm) / model - 0.5
         return matrix
 
+    def parts_of_a_voxel(self) -> NDArray[np.float64]:
+        """Give the places (n, 3) that `to_scan_grid` looks at in a scan voxel, from its centre, in voxels here."""
+        canonical = sitk.DICOMOrient(_geometry_of(self._scan), self.spec.axes)
+        spacing = _without_position(canonical).GetSpacing()
+        steps = [((np.arange(n) + 0.5) / n - 0.5) * s for n, s in zip(self._parts_along(spacing), spacing, strict=True)]
+        return np.stack(np.meshgrid(*steps, indexing="ij"), -1).reshape(-1, 3) / self.spec.spacing_mm
+
+    def _parts_along(self, spacing: Sequence[float]) -> list[int]:
+        """Say into how many parts a scan voxel is cut along each of the model's axes."""
+        return [max(1, round(s / m)) for s, m in zip(spacing, self.spec.spacing_mm, strict=True)]
+
     def to_scan_grid(self, values: NDArray[np.float32], outside: float = 0.0) -> sitk.Image:
         """Bring values from the model's grid onto the scan's own grid.
 
@@ -84,7 +95,7 @@ class PreparedScan:
         """
         canonical = sitk.DICOMOrient(_geometry_of(self._scan), self.spec.axes)
         spacing = _without_position(canonical).GetSpacing()
-        fine = [max(1, round(s / m)) for s, m in zip(spacing, self.spec.spacing_mm, strict=True)]
+        fine = self._parts_along(spacing)
         moving = _index_space_image(values, self.spec.spacing_mm)
         box_mm = [n * s for n, s in zip(self._crop_size, spacing, strict=True)]
         on_fine = _resample_box(moving, box_mm, [s / f for s, f in zip(spacing, fine, strict=True)], sitk.sitkLinear)

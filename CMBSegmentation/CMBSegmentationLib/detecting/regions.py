@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import SimpleITK as sitk
@@ -12,7 +14,7 @@ from scipy.special import softmax
 from ..errors import ModelError
 from ..models.model_file import Model
 from ..vocabulary.regions import REGIONS
-from .lesions import LARGEST_DIAMETER_MM
+from .lesions import LARGEST_DIAMETER_MM, Lesion
 from .region_input import region_input
 
 CLASSES = ("background", "CSF", *REGIONS)
@@ -23,6 +25,7 @@ SMALLEST_BRAIN_MM3 = 2e5  # less than this is no brain, and no map is better tha
 MIDLINE_MM = 3.0
 MAY_BE_MIDLINE = ("brainstem", "cerebellum", "corpus callosum")
 SYMMETRY_POINTS = 4000
+AROUND_MM = 4.0  # of a lesion: what lies there says which region it is in
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,45 @@ def side_of(position_ras_mm: tuple[float, float, float], region: str, midplane: 
     if region in MAY_BE_MIDLINE and abs(right_mm) < MIDLINE_MM:
         return "midline"
     return "right" if right_mm > 0 else "left"
+
+
+def placing(midplane: Sequence[float] | None, tissue: sitk.Image | None) -> Callable[[Lesion], Lesion] | None:
+    """Give the function that places lesions (`placed`); None where regions were not mapped, or the map is not there."""
+    if midplane is None or tissue is None:
+        return None
+    return partial(placed, tissue=tissue, midplane=midplane)
+
+
+def placed(lesion: Lesion, tissue: sitk.Image, midplane: Sequence[float]) -> Lesion:
+    """Fill in ``region`` and ``side``: the region that most of the lesion's surroundings belong to.
+
+    Parameters
+    ----------
+    lesion : Lesion
+    tissue : SimpleITK.Image
+        `Regions.tissue`.
+    midplane : sequence of 4 float
+        `Regions.midplane`.
+    """
+    index = np.array(tissue.TransformPhysicalPointToContinuousIndex((-lesion.r_mm, -lesion.a_mm, lesion.s_mm)))
+    spacing, size = np.array(tissue.GetSpacing()), np.array(tissue.GetSize())
+    reach_mm = lesion.diameter_mm / 2 + AROUND_MM
+    reach = np.maximum(1, np.ceil(reach_mm / spacing)).astype(int)
+    low = np.clip(np.rint(index).astype(int) - reach, 0, size - 1)
+    high = np.clip(np.rint(index).astype(int) + reach + 1, low + 1, size)
+    values = sitk.GetArrayViewFromImage(tissue)[low[2] : high[2], low[1] : high[1], low[0] : high[0]]
+    where = np.argwhere(values >= FIRST_TISSUE)
+    offsets = (where[:, ::-1] + low - index) * spacing
+    apart = np.linalg.norm(offsets, axis=1)
+    near = where[apart <= max(reach_mm, spacing.max())]
+    if len(near) == 0:
+        return lesion
+    # the lesion itself may look like another region to the network: what lies around it decides
+    around = where[(apart > lesion.diameter_mm / 2) & (apart <= max(reach_mm, spacing.max()))]
+    near = around if len(around) else near
+    region = region_name(int(np.bincount(values[tuple(near.T)]).argmax()))
+    side = side_of((lesion.r_mm, lesion.a_mm, lesion.s_mm), region, tuple(midplane))
+    return replace(lesion, region=region, side=side)
 
 
 def _largest_tissue(classes: sitk.Image) -> sitk.Image:

@@ -13,6 +13,9 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ..models.input_spec import CHANNELS
+from ..models.model_file import Model
+from .model_grid import PreparedScan
 from .regions import Regions
 
 RING_MM = 2.0
@@ -82,6 +85,13 @@ def shares_of(
     return TissueShares(
         sitk.GetArrayFromImage(mapped.fluid), sitk.GetArrayFromImage(mapped.parenchyma), to_map, spacing_mm
     )
+
+
+def tissue_for(verifier: Model, prepared: PreparedScan, mapped: Regions | None) -> TissueShares | None:
+    """Give the shares that a verifier is shown of a scan; None if it takes none, or no regions were mapped."""
+    if mapped is None or verifier.channels != len(CHANNELS):
+        return None
+    return shares_of(mapped, prepared.ras_to_index(), prepared.spec.spacing_mm)
 
 
 def ring_around(voxels: Places, spacing_mm: tuple[float, float, float]) -> NDArray[np.intp]:

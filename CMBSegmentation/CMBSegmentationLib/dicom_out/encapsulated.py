@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import EncapsulatedPDFStorage, ExplicitVRLittleEndian, generate_uid
@@ -21,7 +19,7 @@ PATIENT_AND_STUDY = (
 )  # fmt: skip
 
 
-def pdf_object(pdf: bytes, source: ExportSource, provenance: Mapping[str, Any]) -> Dataset:
+def pdf_object(pdf: bytes, source: ExportSource, software: str) -> Dataset:
     """Put a PDF into the study of the scan that it is about.
 
     Parameters
@@ -30,8 +28,8 @@ def pdf_object(pdf: bytes, source: ExportSource, provenance: Mapping[str, Any]) 
         Of a de-identified report, where the export is to be so.
     source : ExportSource
         Of the scan that was searched.
-    provenance : mapping
-        Of the detection: names the software.
+    software : str
+        Version of the program that searched the scan.
 
     Returns
     -------
@@ -52,7 +50,7 @@ def pdf_object(pdf: bytes, source: ExportSource, provenance: Mapping[str, Any]) 
     one.Modality, one.ConversionType = "DOC", "WSD"
     one.SeriesDescription = "Cerebral microbleeds, report (research)"
     one.Manufacturer = "slicer-cmb"
-    one.SoftwareVersions = str(provenance.get("software", {}).get("version", ""))
+    one.SoftwareVersions = software
     now = datetime.now()
     one.ContentDate, one.ContentTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
     one.AcquisitionDateTime = ""

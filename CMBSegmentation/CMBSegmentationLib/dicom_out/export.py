@@ -157,7 +157,9 @@ def dicom_objects(detection: Detection, source: ExportSource) -> dict[str, Datas
     from .software import software_from
 
     labels, lesions = _numbered(detection)
-    return _objects(labels, lesions, source, software_from(detection.provenance), counts_of(detection.lesions))
+    return _objects(
+        labels, lesions, source, software_from(detection.search, detection.rules), counts_of(detection.lesions)
+    )
 
 
 def _objects(

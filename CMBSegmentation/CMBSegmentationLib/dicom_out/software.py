@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import asdict, dataclass
+from typing import ClassVar
+
+from ..detecting.lesions import LesionRules
+from ..detecting.search import Search, UsedModel
 
 LONGEST = 64  # characters of a long string (LO, PS3.5, 6.2)
 
@@ -36,14 +38,16 @@ class Software:
 Software.NONE = Software("none", "0", "0", ())
 
 
-def software_from(provenance: Mapping[str, Any]) -> Software:
-    """Take it from `Detection.provenance`."""
-    model, program = (provenance.get(key) or {} for key in ("model", "software"))
+def software_from(search: Search, rules: LesionRules) -> Software:
+    """Name the detector, and what it was run with."""
+    model = search.detector or UsedModel()
+    about = {"overlap": search.overlap, "blending": search.blending, "brain_mask": search.brain_mask}
+    settings = {**asdict(rules), **{key: value for key, value in about.items() if value not in (None, "")}}
     return Software(
-        name=_long_string(model.get("name") or ""),
-        version=_long_string(f"{model.get('version', '?')} (slicer-cmb {program.get('version', '?')})"),
-        serial=str(model.get("sha256") or "0")[:12],
-        parameters=tuple(f"{key}={value}" for key, value in (provenance.get("settings") or {}).items()),
+        name=_long_string(model.name),
+        version=_long_string(f"{model.version or '?'} (slicer-cmb {search.software or '?'})"),
+        serial=(model.sha256 or "0")[:12],
+        parameters=tuple(f"{key}={value}" for key, value in settings.items()),
     )
 
 

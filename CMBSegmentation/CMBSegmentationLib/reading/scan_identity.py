@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 import SimpleITK as sitk
@@ -16,14 +15,30 @@ from .scan import Scan
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-HASH, STUDY_UID, SERIES_UID = "voxels_sha256", "study_uid", "series_uid"
-"""Keys of ``input`` in the provenance."""
-
-NAMING = ("file", STUDY_UID, SERIES_UID, HASH)
-"""Those by which whoever has the scan finds it again: a de-identified export has none of them."""
-
 SUBJECT = re.compile(r"(?:^|_)sub-([A-Za-z0-9]+)(?:_|$)")  # BIDS
 HEADER = ("PatientID", "StudyDate", "StudyTime", "StudyInstanceUID", "SeriesInstanceUID")
+
+
+@dataclass(frozen=True)
+class ScanName:
+    """What a result keeps of its scan, so that whoever has it finds it again; all empty in a de-identified export.
+
+    Attributes
+    ----------
+    file : str
+    voxels_sha256 : str
+        As `voxels_sha256`.
+    study_uid, series_uid : str
+        Of DICOM.
+    """
+
+    file: str = ""
+    voxels_sha256: str = ""
+    study_uid: str = ""
+    series_uid: str = ""
+
+
+NAMING = tuple(one.name for one in fields(ScanName))
 
 
 @dataclass(frozen=True)
@@ -104,30 +119,29 @@ def voxels_sha256(image: sitk.Image) -> str:
     return digest.hexdigest()
 
 
-def identity_provenance(image: sitk.Image, identity: ScanIdentity | None) -> dict[str, str]:
-    """Give what the provenance's ``input`` keeps of a scan, by `HASH` and, of DICOM, by `STUDY_UID`, `SERIES_UID`."""
-    about = {HASH: voxels_sha256(image)}
-    if identity is not None and identity.series_uid:
-        about |= {STUDY_UID: identity.study_uid, SERIES_UID: identity.series_uid}
-    return about
+def scan_name_of(image: sitk.Image, identity: ScanIdentity | None, file: str) -> ScanName:
+    """Name a scan by its file, its voxels and, if it is DICOM, its UIDs."""
+    if identity is None or not identity.series_uid:
+        return ScanName(file, voxels_sha256(image))
+    return ScanName(file, voxels_sha256(image), identity.study_uid, identity.series_uid)
 
 
-def what_differs(given: Mapping[str, Any], image: sitk.Image, identity: ScanIdentity) -> str:
+def what_differs(given: ScanName, image: sitk.Image, identity: ScanIdentity) -> str:
     """Tell what of a scan is not that of a result; empty if it is the same, or the result does not say.
 
     Parameters
     ----------
-    given : mapping
-        ``input`` of the result's provenance.
+    given : ScanName
+        Of the result.
     image : SimpleITK.Image
     identity : ScanIdentity
         Of `image`.
     """
-    if given.get(HASH):
-        if given[HASH] == voxels_sha256(image):
+    if given.voxels_sha256:
+        if given.voxels_sha256 == voxels_sha256(image):
             return ""  # also a copy under other UIDs
         return "its voxels are others"
-    if given.get(SERIES_UID) and identity.series_uid and given[SERIES_UID] != identity.series_uid:
+    if given.series_uid and identity.series_uid and given.series_uid != identity.series_uid:
         return "it is another DICOM series"
     return ""
 

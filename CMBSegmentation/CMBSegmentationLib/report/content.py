@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ..detecting.candidates.hills import MASK_SHARE
 from ..detecting.lesions import SURROUND_MM, Lesion
 from ..reading.scan_identity import NAMING
 from ..results.counts import Counts, counts_of
+from ..results.provenance import provenance_of
 from ..results.summary import sentence_of
 from ..vocabulary.numbers import threshold_text
 from ..vocabulary.verdicts import DEFINITE, POSSIBLE
@@ -20,6 +22,7 @@ from .words import METHODS, SAY
 
 if TYPE_CHECKING:
     from ..detecting.detect import Detection
+    from ..detecting.search import UsedModel
 
 MOST_PICTURED = 60  # lesions of the list with pictures: about 3 MB of report
 MOST_DROPPED_PICTURED = 10
@@ -81,6 +84,8 @@ class ReportContent:
     threshold : float
     searched : str
         Date, ISO 8601; empty where it is not known.
+    verified : bool
+        Whether a verifier looked at the candidates.
     """
 
     scan_name: str
@@ -102,6 +107,7 @@ class ReportContent:
     tilt: float
     threshold: float
     searched: str
+    verified: bool
 
 
 def content_of(detection: Detection, *, scan_name: str, notes: Sequence[str] = ()) -> ReportContent:
@@ -132,8 +138,8 @@ def content_of(detection: Detection, *, scan_name: str, notes: Sequence[str] = (
     return ReportContent(
         scan_name=scan_name,
         scan_facts=_scan_facts(detection),
-        model_name=model_name(detection.provenance),
-        cautions=_cautions(detection.provenance),
+        model_name=detection.search.detector.title if detection.search.detector else "",
+        cautions=_cautions(detection.search.detector),
         notes=list(notes),
         counts=counts,
         sentence=sentence_of(counts),
@@ -144,11 +150,12 @@ def content_of(detection: Detection, *, scan_name: str, notes: Sequence[str] = (
         listed_cards=cards(listed[:MOST_PICTURED]),
         dropped_cards=cards(dropped[:MOST_DROPPED_PICTURED]),
         methods=methods_of(detection, counts),
-        provenance=detection.provenance,
+        provenance=provenance_of(detection),
         window=window,
         tilt=tilt_degrees(detection.image),
         threshold=detection.rules.threshold,
-        searched=str(detection.provenance.get("date") or "").partition("T")[0],
+        searched=detection.search.date.partition("T")[0],
+        verified=detection.search.verifier is not None,
     )
 
 
@@ -181,38 +188,25 @@ def without_names(content: ReportContent) -> ReportContent:
     )
 
 
-def model_name(provenance: Mapping[str, Any], kind: str = "model") -> str:
-    """Name a model of a provenance with its version; empty where there is none."""
-    model = provenance.get(kind)
-    if not isinstance(model, Mapping):
-        return ""
-    return " ".join(str(model[key]) for key in ("name", "version") if model.get(key))
-
-
 def methods_of(detection: Detection, counts: Counts) -> list[str]:
-    """Tell in sentences how the lesions were found, from what the provenance says."""
-    provenance, rules = detection.provenance, detection.rules
-    settings = provenance.get("settings") or {}
+    """Tell in sentences how the lesions were found."""
+    search, rules = detection.search, detection.rules
     said = []
-    if model_name(provenance):
-        training = provenance["model"].get("training")
-        config = training.get("config") if isinstance(training, Mapping) else None
-        mm = (config.get("data") or {}).get("spacing_mm") if isinstance(config, Mapping) else None
+    if search.detector is not None:
+        mm = search.detector.spacing_mm
         spacing = f"{' × '.join(f'{s:g}' for s in mm)} mm" if mm else "its own voxel size"
-        words = METHODS["detector"]
-        said.append(
-            words.format(model=model_name(provenance), spacing=spacing, threshold=threshold_text(rules.threshold))
-        )
+        told = {"model": search.detector.title, "spacing": spacing, "share": MASK_SHARE}
+        said.append(METHODS["detector"].format(threshold=threshold_text(rules.threshold), **told))
     said.append(METHODS["smallest"].format(volume=rules.min_volume_mm3, diameter=rules.max_diameter_mm))
-    if model_name(provenance, "verifier"):
-        said.append(METHODS["verifier"].format(model=model_name(provenance, "verifier")))
-    mapped = model_name(provenance, "regions")
-    statement = ((provenance.get("regions") or {}).get("training") or {}).get("statement", "")
-    said.append(
-        METHODS["regions"].format(model=mapped, statement=statement).strip() if mapped else METHODS["no_regions"]
-    )
-    if isinstance(settings, Mapping) and settings.get("brain_mask"):
-        said.append(METHODS["brain_given" if settings["brain_mask"] == "given" else "brain_found"])
+    if search.verifier is not None:
+        said.append(METHODS["verifier"].format(model=search.verifier.title))
+    if search.regions is None:
+        said.append(METHODS["no_regions"])
+    else:
+        words = METHODS["regions"]
+        said.append(words.format(model=search.regions.title, statement=search.regions.statement).strip())
+    if search.brain_mask:
+        said.append(METHODS["brain_given" if search.brain_mask == "given" else "brain_found"])
     said.append(METHODS["measures"].format(shell=SURROUND_MM))
     if counts.readers:
         said.append(METHODS["read"].format(readers=", ".join(counts.readers)))
@@ -227,13 +221,10 @@ def _scan_facts(detection: Detection) -> str:
     return SAY["voxels_of"].format(size=size, spacing=spacing)
 
 
-def _cautions(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _cautions(model: UsedModel | None) -> list[tuple[str, str]]:
     """What the model's own manifest says about its training and use, as (heading, text)."""
-    model = provenance.get("model")
-    model = model if isinstance(model, Mapping) else {}
-    training = model.get("training")
-    data = training.get("data") if isinstance(training, Mapping) else training
+    use, data = (model.intended_use, model.trained_on) if model else ("", "")
     return [
-        (SAY["intended_use"], str(model.get("intended_use") or SAY["not_recorded"])),
-        (SAY["trained_on"], COMMANDS.sub("", str(data or SAY["not_recorded"]))),
+        (SAY["intended_use"], use or SAY["not_recorded"]),
+        (SAY["trained_on"], COMMANDS.sub("", data or SAY["not_recorded"])),
     ]

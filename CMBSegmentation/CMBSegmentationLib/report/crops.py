@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from ..detecting.lesions import CANDIDATE_PROBABILITY, Lesion
+from ..detecting.candidates.listing import drawn
+from ..detecting.lesions import Lesion
 
 if TYPE_CHECKING:
     from ..detecting.detect import Detection
@@ -155,8 +156,8 @@ def lesion_crops(detection: Detection, lesion: Lesion, window: Window) -> tuple[
     if lesion.certainty:
         mask = labels == lesion.id
     else:
-        probability = sitk.GetArrayFromImage(_surroundings(detection.probability, centre))
-        mask = _candidate(probability, lesion, detection.rules.threshold, index)
+        candidate = drawn({1: detection.candidates.mask_of(lesion)}, detection.image)
+        mask = sitk.GetArrayFromImage(_surroundings(candidate, centre)) > 0
     neighbours = (labels > 0) & ~mask
     spacing = np.array(image.GetSpacing())[::-1]
     crops = []
@@ -250,18 +251,6 @@ def _runs(edges: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
     rows, starts = np.nonzero(steps == 1)
     _, stops = np.nonzero(steps == -1)
     return list(zip(rows.tolist(), starts.tolist(), stops.tolist(), strict=True))
-
-
-def _candidate(probability: NDArray, lesion: Lesion, threshold: float, index: NDArray) -> NDArray[np.bool_]:
-    """The component that a dropped candidate is (`find_lesions`): the one nearest to its centre."""
-    rounding = 1e-4  # `Lesion.probability` has four decimals
-    level = threshold if lesion.probability >= threshold - rounding else CANDIDATE_PROBABILITY
-    components, number = ndimage.label(probability >= level, np.ones((3, 3, 3)))
-    if number == 0:
-        return np.zeros(probability.shape, bool)
-    voxels = np.argwhere(components)
-    nearest = voxels[np.argmin(((voxels - index) ** 2).sum(axis=1))]
-    return components == components[tuple(nearest)]
 
 
 def _surroundings(image: sitk.Image, centre_lps: tuple[float, float, float]) -> sitk.Image:

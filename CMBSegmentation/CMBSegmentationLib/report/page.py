@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,8 +14,8 @@ from ..detecting.lesions import CANDIDATE_PROBABILITY, LARGEST_DIAMETER_MM, MOST
 from ..results.counts import CLASSES, SIZES, SMALL_BELOW_MM, Counts
 from ..vocabulary.columns import COLUMNS
 from ..vocabulary.numbers import counted, rounded_down, threshold_text
-from ..vocabulary.verdicts import UNDECIDED
-from .content import ReportContent, content_of, model_name
+from ..vocabulary.verdicts import REJECTED, UNDECIDED
+from .content import ReportContent, content_of
 from .crops import FIELD_MM
 from .glass_brain import SMALLEST_CIRCLE_MM
 from .words import SAY
@@ -117,7 +116,6 @@ def page_of(content: ReportContent) -> str:
         dropped_columns=columns_of(content.dropped, "dropped"),
         reasons=grouped_reasons(content.dropped),
         regions_assessed=any(lesion.region for lesion in content.listed),
-        verified=bool(model_name(content.provenance, "verifier")),
         sizes=_sizes(content.counts),
         title_of_dropped=title_of_dropped(content.counts),
         field_mm=FIELD_MM,
@@ -148,9 +146,10 @@ def grouped_reasons(dropped: Sequence[Lesion]) -> list[tuple[int, str]]:
     list of (int, str)
         How many, and the reason of the most probable one among them.
     """
-    groups: dict[str, list[str]] = {}
+    groups: dict[tuple[object, ...], list[str]] = {}
     for lesion in dropped:
-        kind = re.sub(r"\d+(\.\d+)?", "#", lesion.why_not_listed)
+        why, reader = lesion.reason, (lesion.decision, lesion.reader, lesion.mimic)
+        kind = reader if why is None or lesion.decision == REJECTED else (why.rule, why.looks_like, why.said)
         groups.setdefault(kind, []).append(lesion.why_not_listed)
     return sorted(((len(reasons), reasons[0]) for reasons in groups.values()), key=lambda row: -row[0])
 

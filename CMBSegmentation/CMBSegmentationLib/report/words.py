@@ -114,11 +114,12 @@ SAY = {
 
 METHODS = {
     "detector": (
-        "Each voxel of the brain got a probability from the network {model} at {spacing}; connected voxels from "
-        "{threshold} on are a lesion (26 neighbours)."
+        "The network {model} gave each voxel of the brain a probability at {spacing}. Each peak that stands apart is "
+        "one candidate; its mask is what reaches {share:.0%} of the peak, whatever the threshold. Candidates with a "
+        "probability of {threshold} or more are lesions."
     ),
     "smallest": "Smaller than {volume:g} mm³ or larger than {diameter:g} mm across is dropped.",
-    "verifier": "A second network, {model}, looked at each candidate once more.",
+    "verifier": "A second network, {model}, looked at each candidate once more; the probability is its.",
     "regions": "Regions and sides come from the network {model}. {statement}",
     "no_regions": "Regions were not mapped.",
     "brain_given": "The brain mask was given.",

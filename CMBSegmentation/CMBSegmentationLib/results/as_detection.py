@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
 
 from ..detecting.brain_mask import brain_mask
 from ..detecting.detect import Detection
-from ..detecting.lesions import Lesion, LesionRules
+from ..detecting.lesions import Lesion
 from ..errors import InputError
 from ..reading.apart import read_scan_apart
 from ..reading.dicom.headers import Frame
 from ..reading.grid import is_same_grid
 from ..reading.scan import FILE_SUFFIXES, Scan, scan_stem
-from ..reading.scan_identity import SERIES_UID, ScanIdentity, identity_of, what_differs
+from ..reading.scan_identity import ScanIdentity, identity_of, what_differs
+from .earlier_versions import candidates_of_earlier
 from .read_back import read_result_folder
 
 
@@ -70,11 +70,12 @@ def read_detection(folder: Path, scan: Path, series: str | None = None) -> Store
         The folder or the scan cannot be read, or the scan is another one.
     """
     found = read_result_folder(folder, scan_stem(scan))
-    read = _read(scan, series, found.provenance)
+    stored = found.stored
+    read = _read(scan, series, stored.search.scan.series_uid)
     image, labels, identity = read.image, found.labels, identity_of(read)
     differs = "its grid is another one"
     if is_same_grid(image, labels):
-        differs = what_differs(found.provenance.get("input") or {}, image, identity)
+        differs = what_differs(stored.search.scan, image, identity)
     if differs:
         raise InputError(
             f"{scan.name} is not the scan of these results: {differs}.",
@@ -82,22 +83,18 @@ def read_detection(folder: Path, scan: Path, series: str | None = None) -> Store
         )
     labels = sitk.Cast(labels, sitk.sitkUInt16)
     labels.CopyInformation(image)
-    for stored in (found.probability, found.brain):
-        if stored is not None and stored.GetSize() != image.GetSize():
+    for one in (found.probability, found.brain):
+        if one is not None and one.GetSize() != image.GetSize():
             raise InputError(f"The results in {folder} are not all of one scan.", "Run the detection again.")
-    probability = found.probability or _probability(labels, found.lesions)
+    probability = found.probability or _probability(labels, stored.lesions)
     probability.CopyInformation(image)
     brain = found.brain or brain_mask(image)
     brain.CopyInformation(image)
-    provenance = {key: value for key, value in found.provenance.items() if key != "notes"}
-    detection = Detection(found.lesions, labels, probability, brain, image, rules_of(found.provenance), provenance)
-    return StoredDetection(
-        detection,
-        found.stem,
-        tuple(found.provenance.get("notes", ())),
-        tuple(read.frames),
-        identity,
+    candidates = stored.candidates or candidates_of_earlier(stored.lesions, probability, image, brain)
+    detection = Detection(
+        list(stored.lesions), labels, probability, brain, image, stored.rules, stored.search, candidates
     )
+    return StoredDetection(detection, found.stem, stored.notes, tuple(read.frames), identity)
 
 
 def find_scan(folder: Path) -> Path:
@@ -111,7 +108,7 @@ def find_scan(folder: Path) -> Path:
     Returns
     -------
     Path
-        By the name that the results have or that their provenance gives.
+        By the name that the results have or that they give.
 
     Raises
     ------
@@ -119,7 +116,7 @@ def find_scan(folder: Path) -> Path:
         The folder cannot be read, or the scan is in neither place.
     """
     found = read_result_folder(folder)
-    wanted = {found.stem, scan_stem(Path(str((found.provenance.get("input") or {}).get("file") or found.stem)))}
+    wanted = {found.stem, scan_stem(Path(found.stored.search.scan.file or found.stem))}
     places = (folder, folder.resolve().parent)
     scans = [path for place in places for path in sorted(place.iterdir()) if scan_stem(path) in wanted]
     for path in scans:
@@ -131,25 +128,15 @@ def find_scan(folder: Path) -> Path:
     )
 
 
-def _read(scan: Path, series: str | None, provenance: Mapping[str, Any]) -> Scan:
-    """Read a scan; of a DICOM folder with many series the one that was searched, where it is there."""
-    searched = (provenance.get("input") or {}).get(SERIES_UID)
+def _read(scan: Path, series: str | None, searched: str) -> Scan:
+    """Read a scan; of a DICOM folder with many series the one that was searched (its UID), where it is there."""
     if series is None and searched and scan.is_dir():
         with suppress(InputError):  # another folder: what is wrong with it is told below
             return read_scan_apart(scan, searched)
     return read_scan_apart(scan, series)
 
 
-def rules_of(provenance: Mapping[str, Any]) -> LesionRules:
-    """Give the rules that a provenance tells of, as far as it does."""
-    settings = provenance.get("settings") or {}
-    limits = ("threshold", "min_volume_mm3", "max_diameter_mm")
-    return LesionRules(
-        **{"threshold": 0.5, **{name: settings[name] for name in limits if settings.get(name) is not None}}
-    )
-
-
-def _probability(labels: sitk.Image, lesions: list[Lesion]) -> sitk.Image:
+def _probability(labels: sitk.Image, lesions: Sequence[Lesion]) -> sitk.Image:
     highest = np.zeros(max((one.id for one in lesions), default=0) + 1, np.float32)
     for one in lesions:
         highest[one.id] = one.probability

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 2  # of the JSON list
-READABLE_VERSIONS = (1, 2)  # 1: that of 0.1.0
+SCHEMA_VERSION = 3  # of the JSON list
+READABLE_VERSIONS = (1, 2, 3)  # 1: that of 0.1.0; 2: without candidates
 ENDINGS = {
     "labels": "_desc-cmb_dseg.nii.gz",
     "table": "_desc-cmb_lesions.csv",

@@ -8,16 +8,14 @@ from typing import Any
 
 import SimpleITK as sitk
 
-from ..detecting.lesions import Lesion, checked_lesion
 from ..errors import InputError
-from ..files.fields import Fields, WrongValueError, read_json
+from ..files.fields import Fields, read_json
 from ..files.paths import check_utf_8
-from ..models.manifest import check_training
 from ..reading.apart import apart
 from ..reading.image_file import read_image
 from ..reading.scan import read_label_image
-from ..reading.scan_identity import NAMING
 from .names import ENDINGS, READABLE_VERSIONS, SCHEMA_VERSION, result_names
+from .stored_list import StoredList, from_json
 
 MOST_NAMED = 8  # scans in a message
 
@@ -28,10 +26,8 @@ class ResultFolder:
 
     Attributes
     ----------
-    lesions : list of Lesion
-        All of the list, in its order.
-    provenance : dict
-        As in `Detection.provenance`, and ``notes``: what was repaired on reading, worded for the user.
+    stored : StoredList
+        The list.
     labels : SimpleITK.Image
         Value = lesion id.
     probability, brain : SimpleITK.Image or None
@@ -40,8 +36,7 @@ class ResultFolder:
         The scan's name without extension.
     """
 
-    lesions: list[Lesion]
-    provenance: dict[str, Any]
+    stored: StoredList
     labels: sitk.Image
     probability: sitk.Image | None
     brain: sitk.Image | None
@@ -71,6 +66,22 @@ def read_result_folder(folder: Path, stem: str | None = None) -> ResultFolder:
     stem = path.name.removesuffix(ENDINGS["json"])
     mapped = (folder / result_names(stem, probability=True, regions=True)["brain"]).exists()
     names = result_names(stem, probability=True, regions=mapped)
+    stored = read_list(path)
+    files = [folder / names[kind] for kind in ("labels", "probability", "brain")]
+    labels, probability, brain = apart(_read_images, *files, name=names["labels"])
+    if stored.candidates is not None and stored.candidates.grid.shape != labels.GetSize()[::-1]:
+        raise InputError(f"{path.name} and {names['labels']} are not of one scan.", "Run the detection again.")
+    return ResultFolder(stored, labels, probability, brain, stem)
+
+
+def read_list(path: Path) -> StoredList:
+    """Read the JSON list of a result, of this version or an earlier one.
+
+    Raises
+    ------
+    InputError
+        It is missing, damaged or of a later version.
+    """
     try:
         content = Fields(read_json(path.read_text(encoding="utf-8")))
         version = content.whole("schema_version")
@@ -79,16 +90,9 @@ def read_result_folder(folder: Path, stem: str | None = None) -> ResultFolder:
                 f"{path.name} has schema version {version}, this program reads up to {SCHEMA_VERSION}.",
                 "Update this program, or run the detection again.",
             )
-        lesions = [checked_lesion(one) for one in content.records("lesions")]
-        if len({one.id for one in lesions}) < len(lesions):
-            raise WrongValueError("Two lesions have the same id.")
-        notes = list(content.texts("notes", default=()))
-        provenance = {**checked_provenance(content.fields("provenance")), "notes": notes}
+        return from_json(content, version, path.name)
     except (OSError, ValueError) as error:
         raise InputError(f"{path.name} is damaged ({error}).", "Run the detection again.") from error
-    files = [folder / names[kind] for kind in ("labels", "probability", "brain")]
-    labels, probability, brain = apart(_read_images, *files, name=names["labels"])
-    return ResultFolder(lesions, provenance, labels, probability, brain, stem)
 
 
 def _list_of(folder: Path, stem: str | None) -> Path:
@@ -108,33 +112,6 @@ def _list_of(folder: Path, stem: str | None) -> Path:
             f"{folder} holds the results of {len(lists)} scans ({stems}{more}){of}.", "Give the scan that is meant."
         )
     return own[0] if own else lists[0]
-
-
-def checked_provenance(about: Fields) -> dict[str, Any]:
-    """Give a provenance whose parts that code reads are of their kinds; `WrongValueError` if one is not."""
-    for kind in ("model", "regions", "verifier"):
-        model = about.fields(kind, default={})
-        for key in ("name", "version", "sha256"):
-            model.text(key, default="")
-        model.mapping("metrics", default={})
-        check_training(model.fields("training", default={}))
-    regions = about.fields("regions", default={})
-    if regions.plain.get("midplane_ras") is not None:
-        regions.numbers("midplane_ras", length=4)
-    for judged in about.fields("verifier", default={}).records("candidates", default=()):
-        for key in ("r_mm", "a_mm", "s_mm", "score"):
-            judged.number(key)
-        judged.text("kind", default="")
-    settings = about.fields("settings", default={})
-    settings.number("threshold", above=0, below=1, default=0.5)
-    settings.number("min_volume_mm3", least=0, default=0)
-    settings.number("max_diameter_mm", above=0, default=1)
-    about.fields("software", default={}).text("version", default="")
-    given = about.fields("input", default={})
-    for key in NAMING:
-        given.text(key, default="")
-    about.fields("review", default={}).texts("readers", default=())
-    return about.plain
 
 
 def _read_images(

@@ -1,9 +1,10 @@
 """A reader's review of a detection: verdicts, added lesions, counts, what is saved. No slicer, no user interface."""
 
+from ..detecting.candidates.grid import Grid, grid_of
+from ..detecting.candidates.listing import Candidate
 from ..vocabulary.verdicts import ACCEPTED, BELOW, DECISIONS, MIMICS, REJECTED, UNCERTAIN, UNREVIEWED, Verdict, utc_now
 from .autosave import ReviewAutosave
-from .candidates import Candidate, CandidateField
-from .grid import Grid, grid_of
+from .candidates import CandidateField
 from .grower import Grower, GrowsFrom
 from .history import History, Step
 from .lesion_list import ADDED, DETECTED, MERGED, SPLIT, Numbering, Review, ReviewedLesion, listed

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from ..detecting.candidates.grid import Grid
 from ..errors import InputError
 from ..files.atomic_file import DamagedFileError, folder_lock, keep_copy, replacing, set_aside
 from ..files.write_soon import WAIT_S, WriteSoon
 from ..signal import Signal
-from .grid import Grid
 from .review_file import SavedReview, from_text, on_grid, to_text
 
 

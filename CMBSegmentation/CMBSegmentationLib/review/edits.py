@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
+from ..detecting.candidates.grid import Flat
 from ..detecting.lesions import CANDIDATE_PROBABILITY
 from ..errors import InputError
 from ..vocabulary.verdicts import KEPT, Verdict
 from .candidates import CandidateField
-from .grid import Flat
 from .lesion_list import ADDED, MERGED, SPLIT, Numbering, Review, ReviewedLesion
 
 
@@ -74,7 +75,7 @@ def merged(
 def split(
     review: Review, candidates: CandidateField, numbers: Numbering, lesion: ReviewedLesion
 ) -> tuple[Review, tuple[ReviewedLesion, ...]]:
-    """Part a lesion: at the lowest threshold at which it falls apart, else across its longest extent.
+    """Part a lesion: where its probability falls apart, else across its longest extent.
 
     Raises
     ------
@@ -102,18 +103,22 @@ def _put_together(
     review: Review, candidates: CandidateField, number: int, voxels: Flat, origin: str, verdict: Verdict | None
 ) -> ReviewedLesion:
     lesion = replace(candidates.measured(voxels), id=number, status=KEPT)
-    return ReviewedLesion(number, voxels, lesion, -1, origin, verdict, threshold=review.threshold)
+    return ReviewedLesion(number, voxels, lesion, -1, origin, verdict)
 
 
 def _where_it_parts(candidates: CandidateField, lesion: ReviewedLesion) -> list[Flat]:
-    """Part at the lowest threshold that leaves more than one piece, each voxel to the nearest; empty if none does."""
-    for threshold in np.arange(CANDIDATE_PROBABILITY, lesion.lesion.probability, 0.01):
-        parts = candidates.parts_of(lesion.voxels, float(threshold))
-        if len(parts) > 1:
-            places = _places_mm(candidates, lesion.voxels)
-            centres = np.stack([_places_mm(candidates, part.voxels).mean(axis=0) for part in parts])
-            nearest = np.linalg.norm(places[:, None] - centres, axis=2).argmin(axis=1)
-            return [lesion.voxels[nearest == n] for n in range(len(parts)) if (nearest == n).any()]
+    """Part at the lowest level at which it falls apart, each voxel to the nearest piece; empty if it does not."""
+    zyx = np.column_stack(np.unravel_index(lesion.voxels, candidates.shape))
+    low = zyx.min(axis=0)
+    box = np.zeros(zyx.max(axis=0) - low + 1, np.float32)
+    box[tuple((zyx - low).T)] = candidates.probabilities(lesion.voxels)
+    for level in np.arange(CANDIDATE_PROBABILITY, box.max(), 0.01):
+        pieces, count = ndimage.label(box >= level, np.ones((3, 3, 3)))
+        if count > 1:
+            spacing = np.array(candidates.probability.GetSpacing()[::-1])
+            centres = np.array(ndimage.center_of_mass(pieces > 0, pieces, range(1, count + 1)))
+            nearest = np.linalg.norm(((zyx - low)[:, None] - centres) * spacing, axis=2).argmin(axis=1)
+            return [lesion.voxels[nearest == n] for n in range(count) if (nearest == n).any()]
     return []
 
 

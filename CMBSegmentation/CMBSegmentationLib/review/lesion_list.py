@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ..detecting.candidates.grid import Flat
+from ..detecting.candidates.listing import Candidate
 from ..detecting.lesions import DETECTED_ONE, Lesion
 from ..vocabulary.verdicts import BELOW, KEPT, REJECTED, UNREVIEWED, Verdict
-from .candidates import Candidate, CandidateField
-from .grid import Flat
+from .candidates import CandidateField
 
 DETECTED, ADDED, MERGED, SPLIT = DETECTED_ONE, "added", "merged", "split"
 ORIGINS = (DETECTED, ADDED, MERGED, SPLIT)
@@ -35,8 +36,6 @@ class ReviewedLesion:
     verdict : Verdict or None
     deleted : bool
         Taken off the list by a reader, in a review that version 0.1.0 began: no threshold brings it back.
-    threshold : float
-        At which its extent was taken.
     """
 
     id: int
@@ -46,7 +45,6 @@ class ReviewedLesion:
     origin: str = DETECTED
     verdict: Verdict | None = None
     deleted: bool = False
-    threshold: float = 0.5
 
     @property
     def state(self) -> str:
@@ -141,8 +139,7 @@ class Numbering:
 def listed(candidates: CandidateField, review: Review, numbers: Numbering) -> tuple[ReviewedLesion, ...]:
     """List what is there at the review's threshold, with what was decided.
 
-    A fixed lesion stays as it is; a candidate that overlaps it is not listed beside it. Where a lower
-    threshold has a fixed lesion run together with others, those are listed as they were apart.
+    A fixed lesion stays as it is; a candidate that overlaps it is not listed beside it.
 
     Parameters
     ----------
@@ -157,8 +154,7 @@ def listed(candidates: CandidateField, review: Review, numbers: Numbering) -> tu
         By id; deleted ones left out.
     """
     free = [
-        ReviewedLesion(numbers.of(one.peak), one.voxels, one.lesion, one.peak, threshold=review.threshold)
-        for one in _beside(candidates, review)
+        ReviewedLesion(numbers.of(one.peak), one.voxels, one.lesion, one.peak) for one in _beside(candidates, review)
     ]
     free = [one.at_place(*review.places[one.id]) if one.id in review.places else one for one in free]
     taken = {one.id for one in review.fixed}
@@ -167,19 +163,9 @@ def listed(candidates: CandidateField, review: Review, numbers: Numbering) -> tu
 
 
 def _beside(candidates: CandidateField, review: Review) -> list[Candidate]:
+    """List the candidates that share no voxel with what a reader has decided on."""
     found = candidates.at(review.threshold)
     if not review.fixed or not found:
         return found
-    owner = np.concatenate([np.full(len(one.voxels), number) for number, one in enumerate(found)])
-    everything = np.concatenate([one.voxels for one in found])
-    apart_at: dict[int, float] = {}
-    for fixed in review.fixed:
-        for number in set(owner[np.isin(everything, fixed.voxels)].tolist()):
-            apart_at[number] = max(apart_at.get(number, 0.0), fixed.threshold)
-    free = [one for number, one in enumerate(found) if number not in apart_at]
-    fixed_voxels = np.concatenate([one.voxels for one in review.fixed])
-    for number, threshold in apart_at.items():
-        if threshold > review.threshold:
-            parts = candidates.parts_of(found[number].voxels, threshold)
-            free += [part for part in parts if not np.isin(part.voxels, fixed_voxels).any()]
-    return free
+    taken = np.unique(np.concatenate([one.voxels for one in review.fixed]))
+    return [one for one in found if not np.isin(one.voxels, taken, assume_unique=True).any()]

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from ..detecting.lesions import Lesion, checked_lesion
+from ..detecting.candidates.grid import Flat, Grid, flat_of, runs_of
+from ..detecting.lesions import Lesion
 from ..files.atomic_file import DamagedFileError
 from ..files.fields import Fields, read_json
 from ..reading.image_size import check_voxels
+from ..results.lesion_rows import checked_lesion, row_of
 from ..vocabulary.regions import REGIONS, SIDES
 from ..vocabulary.verdicts import Verdict
-from .grid import Flat, Grid
 from .kept_in import kept_in
 from .lesion_list import ORIGINS, Numbering, Review, ReviewedLesion
 
@@ -66,7 +67,7 @@ def to_text(saved: SavedReview) -> str:
             "threshold": saved.review.threshold,
             "last_number": saved.numbers.last,
             "numbers": [[peak, number] for peak, number in saved.numbers.by_peak.items()],
-            "lesions": [_lesion_to_json(one) for one in saved.review.fixed],
+            "lesions": [_lesion_to_json(one, saved.review.threshold) for one in saved.review.fixed],
             "places": [[number, *place] for number, place in sorted(saved.review.places.items())],
         },
         ensure_ascii=False,
@@ -141,35 +142,30 @@ def _moved(grid: Grid, other: Grid, flat: Sequence[int] | Flat) -> Flat:
     return moved
 
 
-def _lesion_to_json(one: ReviewedLesion) -> dict[str, Any]:
+def _lesion_to_json(one: ReviewedLesion, threshold: float) -> dict[str, Any]:
     return {
         "id": one.id,
         "origin": one.origin,
         "deleted": one.deleted,
         "peak": one.peak,
-        "threshold": one.threshold,
+        "threshold": threshold,  # 0.1.0 wants one for each
         "verdict": asdict(one.verdict) if one.verdict else None,
-        "voxels": _runs(one.voxels),
-        "lesion": one.lesion.as_row(),
+        "voxels": runs_of(one.voxels),
+        "lesion": row_of(one.lesion),
     }
 
 
 def _lesion_from_json(data: Mapping[str, Any], voxels: int) -> ReviewedLesion:
-    runs = [(int(start), int(length)) for start, length in data["voxels"]]
-    if not runs or any(start < 0 or length < 1 or start + length > voxels for start, length in runs):
-        raise ValueError(f"lesion {data['id']} lies outside the scan")
-    flat = np.concatenate([np.arange(start, start + length, dtype=np.int64) for start, length in runs])
     if data["origin"] not in ORIGINS:
         raise ValueError(f"origin {data['origin']!r}")
     return ReviewedLesion(
         id=Fields(data).whole("id", least=1, most=MOST_LESIONS),
-        voxels=flat,
+        voxels=flat_of(data["voxels"], voxels),
         lesion=_measured(data["lesion"]),
         peak=int(data["peak"]),
         origin=data["origin"],
         verdict=Verdict(**data["verdict"]) if data["verdict"] else None,
         deleted=bool(data["deleted"]),
-        threshold=float(data["threshold"]),
     )
 
 
@@ -183,10 +179,3 @@ def _measured(data: Mapping[str, Any]) -> Lesion:
     """Check a lesion's values; its number is 0 until the review gives it one."""
     number = int(data["id"])
     return replace(checked_lesion(Fields({**data, "id": max(1, number)})), id=number)
-
-
-def _runs(flat: Flat) -> list[list[int]]:
-    """Write ascending indices as [start, length] pairs: a lesion is a few short rows of voxels."""
-    starts = np.flatnonzero(np.diff(flat, prepend=flat[0] - 2) != 1)
-    lengths = np.diff(np.append(starts, len(flat)))
-    return [[int(flat[start]), int(length)] for start, length in zip(starts, lengths, strict=True)]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import SimpleITK as sitk
@@ -16,10 +15,11 @@ from ..models.loaded_models import StageChoice, Stages, load_stages
 from ..progress import Clock, Progress, no_progress, part_of
 from ..reading.apart import read_label_image_apart, read_scan_apart
 from ..reading.scan import scan_stem
-from ..reading.scan_identity import identity_of, identity_provenance
+from ..reading.scan_identity import ScanName, identity_of, scan_name_of
 from ..results.deidentify import NOTE, Pseudonyms
 from ..results.folder import check_output_folder
 from ..results.names import all_names
+from ..vocabulary.verdicts import utc_now
 from .write import write_results
 
 
@@ -123,12 +123,11 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
         )
         clock.lap("detect")
         progress(0.95, "Writing the results")
-        about = detection.provenance["input"]
-        about["file"] = name
-        if pseudonyms is None:  # by either, whoever has the scan finds it again
-            about |= identity_provenance(scan.image, identity)
-        detection.provenance["date"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        detection.provenance["timings_s"] |= {"model": clock.laps["model"], "read": clock.laps["read"]}
+        seconds = {**clock.laps, **detection.search.seconds}
+        del seconds["detect"]  # is the sum of its own steps
+        known = ScanName(name) if pseudonyms else scan_name_of(scan.image, identity, name)
+        search = replace(detection.search, scan=known, date=utc_now(), seconds=seconds)
+        detection = replace(detection, search=search)
         files = write_results(
             detection,
             request.out,

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..detecting.detect import Detection
-from ..detecting.later_stages import midplane_of
 from ..detecting.lesions import columns_of
 from ..detecting.regions import FIRST_TISSUE
 from ..files.csv_table import write_table
@@ -16,6 +15,8 @@ from ..report.page import report_html
 from ..results.counts import counts_of
 from ..results.folder import check_output_folder, drafts, move_in, write_image
 from ..results.names import SCHEMA_VERSION, all_names, result_names
+from ..results.provenance import provenance_of
+from ..results.stored_list import StoredList, to_json
 from ..results.summary import summary_of
 from ..vocabulary.notice import NOTICE
 from ..vocabulary.regions import REGIONS
@@ -45,7 +46,7 @@ def write_results(
     notes : sequence of str
         What was repaired on reading.
     save_probability : bool
-        Also write the probability and the brain mask (or map of regions), so that others can re-threshold.
+        Also write the probability and the brain mask (or map of regions), for the overlay and to split lesions.
     header : nibabel.nifti1.Nifti1Header, optional
         Of the scan's NIfTI file, as for `write_image`.
 
@@ -63,21 +64,23 @@ def write_results(
         The disk is full or failed; nothing is left behind.
     """
     check_output_folder(out, all_names(stem), overwrite=True)
-    mapped = midplane_of(detection.provenance) is not None
+    mapped = detection.search.midplane is not None
     names = result_names(stem, probability=save_probability, regions=mapped)
     with drafts(out) as draft:
         write_image(detection.labels, draft / names["labels"], header)
         columns = columns_of(detection.lesions)
         rows = [lesion.as_row(columns) for lesion in detection.lesions]
         write_table(draft / names["table"], columns, rows)
+        stored = StoredList(
+            tuple(detection.lesions), detection.rules, detection.search, tuple(notes), detection.candidates
+        )
         content = {
             "schema_version": SCHEMA_VERSION,
             "notice": NOTICE,
             "scan": stem,
-            "notes": list(notes),
             "summary": summary_of(counts_of(detection.lesions)),
-            "lesions": rows,
-            "provenance": detection.provenance,
+            **to_json(stored),
+            "provenance": provenance_of(detection),
         }
         (draft / names["json"]).write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
         report = report_html(detection, scan_name=stem, notes=notes)

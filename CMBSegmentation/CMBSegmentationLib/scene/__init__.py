@@ -4,7 +4,7 @@ Runs inside 3D Slicer and on slicer-core alike, on the scene that the scan's nod
 """
 
 from .lesion_nodes import lesion_rows
-from .results import ResultNodes, candidates_of, find_results, load_results, provenance_of, remove_results
+from .results import ResultNodes, candidates_of, find_results, list_of, load_results, remove_results
 from .review_nodes import ShownReview, read_review, read_view, write_review, write_view
 from .views import jump_to, middle_of_views, set_slab, show_overview
 from .volumes import ExportedScan, export_mask, export_scan, image_from_volume
@@ -20,9 +20,9 @@ __all__ = [
     "image_from_volume",
     "jump_to",
     "lesion_rows",
+    "list_of",
     "load_results",
     "middle_of_views",
-    "provenance_of",
     "read_review",
     "read_view",
     "remove_results",

@@ -13,7 +13,8 @@ import vtk
 from numpy.typing import NDArray
 from vtk.util import numpy_support
 
-from ..detecting.lesions import STATUS_OF_0_1_0, Lesion, columns_of, listed
+from ..detecting.lesions import Lesion, columns_of, listed
+from ..results.earlier_versions import STATUS_OF_0_1_0
 from ..vocabulary.columns import COLUMNS, REVIEW_COLUMNS
 from ..vocabulary.looks import LESION_COLOUR, TERMINOLOGY, TERMINOLOGY_TAG
 

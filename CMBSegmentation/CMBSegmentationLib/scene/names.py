@@ -10,11 +10,11 @@ RESULT_ATTRIBUTE = "CMBSegmentation.Result"
 
 SEGMENTATION, TABLE, POINTS, PROBABILITY, BRAIN = "segmentation", "table", "points", "probability", "brain"
 
-PROVENANCE_ATTRIBUTE = "CMBSegmentation.Provenance"
-"""Attribute of the table's node: how the lesions were found, JSON (`Detection.provenance`)."""
+LIST_ATTRIBUTE = "CMBSegmentation.List"
+"""Attribute of the table's node: the list as it was loaded (`results.stored_list`); a review changes the table."""
 
-DETECTED_ATTRIBUTE = "CMBSegmentation.Detected"
-"""Attribute of the table's node: the rows as the detector listed them, JSON; a review changes the table itself."""
+PROVENANCE_ATTRIBUTE, DETECTED_ATTRIBUTE = "CMBSegmentation.Provenance", "CMBSegmentation.Detected"
+"""The same in scenes of earlier versions: how the lesions were found, and the rows."""
 
 REVIEW_ATTRIBUTE = "CMBSegmentation.Review"
 """Attribute of the table's node: the review (`review.to_text`), so that a saved scene holds it whole."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -14,13 +12,17 @@ import slicer
 import slicer.util
 from numpy.typing import NDArray
 
-from ..detecting.later_stages import with_regions
-from ..detecting.lesions import CANDIDATE_PROBABILITY, Lesion, LesionRules, checked_lesion
+from ..detecting.candidates.grid import grid_of
+from ..detecting.lesions import CANDIDATE_PROBABILITY
+from ..detecting.regions import placing
 from ..errors import InputError
-from ..files.fields import Fields
+from ..files.fields import Fields, read_json
 from ..reading.grid import SAME_GRID_VOXELS
 from ..reading.scan import checked_scan, scan_stem
+from ..results.earlier_versions import candidates_of_earlier
+from ..results.names import SCHEMA_VERSION
 from ..results.read_back import read_result_folder
+from ..results.stored_list import FIRST_WITH_FIELDS, StoredList, from_json, to_json
 from ..review.candidates import CandidateField
 from ..vocabulary.verdicts import UNDECIDED, certainty_of
 from . import names
@@ -105,7 +107,7 @@ def load_results(folder: Path, scan_node: slicer.vtkMRMLScalarVolumeNode) -> Res
         node = node or _add_node(scan_node, kind)
         if image is not None:
             fill_volume(node, sitk.GetArrayViewFromImage(image), ijk_to_ras)
-    return _filled(scan_node, found.lesions, sitk.GetArrayViewFromImage(found.labels), ijk_to_ras, found.provenance)
+    return _filled(scan_node, found.stored, sitk.GetArrayViewFromImage(found.labels), ijk_to_ras)
 
 
 def _stem_of(scan_node: slicer.vtkMRMLScalarVolumeNode) -> str:
@@ -169,22 +171,41 @@ def candidates_of(nodes: ResultNodes) -> CandidateField:
     brain = None if nodes.brain is None else _result_image(nodes.brain)
     for image in filter(None, (probability, brain)):
         _check_grid(image, nodes.scan, world_ijk_to_ras(nodes.scan))
-    provenance = provenance_of(nodes)
-    settings = provenance.get("settings", {})
-    kept = {name: settings[name] for name in ("threshold", "min_volume_mm3", "max_diameter_mm") if name in settings}
-    rules = LesionRules(**{"threshold": 0.5, **kept})
-    detected = json.loads(nodes.table.GetAttribute(names.DETECTED_ATTRIBUTE) or "[]")
+    stored = list_of(nodes)
+    place = placing(stored.search.midplane, brain)
+    if stored.candidates is None:
+        candidates = candidates_of_earlier(stored.lesions, probability, scan, brain, place)
+    else:
+        on_scan = stored.candidates.on_grid(grid_of(scan))
+        if on_scan is None:
+            raise _moved(nodes.scan)
+        candidates = on_scan
+    return CandidateField(candidates, scan, probability, brain, stored.rules, place)
 
-    def placed(lesion: Lesion) -> Lesion:
-        return lesion if brain is None else with_regions([lesion], brain, provenance)[0]
 
-    lesions = [checked_lesion(Fields(row)) for row in detected]
-    return CandidateField(probability, scan, brain, rules, lesions, placed)
+def list_of(nodes: ResultNodes) -> StoredList:
+    """Give the list as it was loaded: rules, how the scan was searched, all candidates; `InputError` if damaged."""
+    source = nodes.table.GetName()
+    try:
+        content = _list_content(nodes.table)
+        return from_json(content, content.whole("schema_version"), source)
+    except ValueError as error:
+        raise InputError(f"{source} is damaged ({error}).", "Run the detection again.") from error
 
 
-def provenance_of(nodes: ResultNodes) -> dict[str, Any]:
-    """Tell how the lesions were found, as `ResultFolder.provenance`: model, settings, device, notes."""
-    return dict(json.loads(nodes.table.GetAttribute(names.PROVENANCE_ATTRIBUTE) or "{}"))
+def _list_content(table: slicer.vtkMRMLTableNode) -> Fields:
+    text = table.GetAttribute(names.LIST_ATTRIBUTE)
+    if text:
+        return Fields(read_json(text))
+    provenance = Fields(read_json(table.GetAttribute(names.PROVENANCE_ATTRIBUTE) or "{}"), "provenance")
+    return Fields(
+        {
+            "schema_version": FIRST_WITH_FIELDS - 1,
+            "provenance": provenance.plain,
+            "lesions": read_json(table.GetAttribute(names.DETECTED_ATTRIBUTE) or "[]"),
+            "notes": provenance.texts("notes", default=()),
+        }
+    )
 
 
 def remove_results(scan_node: slicer.vtkMRMLScalarVolumeNode) -> None:
@@ -199,26 +220,30 @@ def _check_grid(image: sitk.Image, scan_node: slicer.vtkMRMLScalarVolumeNode, ij
     difference = (geometry_of(image) - ijk_to_ras) * [*size, 1]
     furthest_mm = float(np.linalg.norm(difference, axis=0).sum())  # no voxel is further off than this
     if image.GetSize() != size or furthest_mm > SAME_GRID_VOXELS * min(image.GetSpacing()):
-        raise InputError(
-            f"The results do not lie on the grid of {scan_node.GetName()}: it was moved or changed since.",
-            "Run the detection again.",
-        )
+        raise _moved(scan_node)
+
+
+def _moved(scan_node: slicer.vtkMRMLScalarVolumeNode) -> InputError:
+    return InputError(
+        f"The results do not lie on the grid of {scan_node.GetName()}: it was moved or changed since.",
+        "Run the detection again.",
+    )
 
 
 def _filled(
     scan_node: slicer.vtkMRMLScalarVolumeNode,
-    lesions: Sequence[Lesion],
+    stored: StoredList,
     labels: NDArray[np.generic],
     ijk_to_ras: NDArray[np.float64],
-    provenance: dict[str, Any],
 ) -> ResultNodes:
     nodes = find_results(scan_node)
     assert nodes is not None  # the callers made or found them
-    fill_segmentation(nodes.segmentation, scan_node, lesions, labels, ijk_to_ras)
-    fill_table(nodes.table, lesions)
-    fill_points(nodes.points, lesions, scan_node.GetID())
-    nodes.table.SetAttribute(names.PROVENANCE_ATTRIBUTE, json.dumps(provenance))
-    nodes.table.SetAttribute(names.DETECTED_ATTRIBUTE, json.dumps([one.as_row() for one in lesions]))
+    fill_segmentation(nodes.segmentation, scan_node, stored.lesions, labels, ijk_to_ras)
+    fill_table(nodes.table, stored.lesions)
+    fill_points(nodes.points, stored.lesions, scan_node.GetID())
+    for former in (names.PROVENANCE_ATTRIBUTE, names.DETECTED_ATTRIBUTE):
+        nodes.table.RemoveAttribute(former)
+    nodes.table.SetAttribute(names.LIST_ATTRIBUTE, json.dumps({"schema_version": SCHEMA_VERSION, **to_json(stored)}))
     return nodes
 
 

@@ -14,7 +14,7 @@ import slicer
 
 from ..child_process import python_environment
 from ..errors import CMBError, InputError, MachineError
-from ..scene import ResultNodes, export_mask, export_scan, find_results, lesion_rows, load_results, provenance_of
+from ..scene import ResultNodes, export_mask, export_scan, find_results, lesion_rows, list_of, load_results
 from ..signal import Signal
 from ..vocabulary.numbers import counted
 from ..vocabulary.verdicts import UNDECIDED, certainty_of
@@ -280,7 +280,7 @@ class DetectionSession:
             self._fail(error)
             return
         self._stop_worker()
-        notes = (*self._status.notes, *provenance_of(results)["notes"])
+        notes = (*self._status.notes, *list_of(results).notes)
         self._tell(Status(State.DONE, 1.0, _count(results), notes))
         if self.scan is results.scan:  # the user may have chosen another scan meanwhile
             self.results_changed(results)

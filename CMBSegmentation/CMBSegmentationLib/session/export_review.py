@@ -165,11 +165,8 @@ def detection_of(review: OpenReview) -> Detection:
 
     candidates = review.candidates
     rules = replace(candidates.rules, threshold=review.review.threshold)
-    provenance = review.provenance
-    provenance.pop("notes", None)
-    provenance["settings"] = {**provenance.get("settings", {}), "threshold": rules.threshold}
     lesions = [one.as_lesion() for one in review.lesions]
-    provenance["review"] = {"readers": list(counts_of(lesions).readers), "date": utc_now()}
+    search = replace(review.stored.search, readers=counts_of(lesions).readers, reviewed_at=utc_now())
     brain = candidates.brain
     if brain is None:
         brain = sitk.Cast(candidates.probability >= 0, sitk.sitkUInt8)
@@ -180,13 +177,14 @@ def detection_of(review: OpenReview) -> Detection:
         brain=brain,
         image=review.scan_image,
         rules=rules,
-        provenance=provenance,
+        search=search,
+        candidates=candidates.candidates,
     )
 
 
 def _notes(review: OpenReview) -> list[str]:
     """What was repaired when the scan was read."""
-    return [str(note) for note in review.provenance.get("notes", ())]
+    return list(review.stored.notes)
 
 
 def _labels(review: OpenReview) -> sitk.Image:

@@ -13,6 +13,7 @@ import SimpleITK as sitk
 
 from ..errors import CMBError, InputError
 from ..files.atomic_file import DamagedFileError
+from ..results.stored_list import StoredList
 from ..review import (
     Grower,
     GrowsFrom,
@@ -33,7 +34,7 @@ from ..scene import (
     ResultNodes,
     ShownReview,
     candidates_of,
-    provenance_of,
+    list_of,
     read_review,
     read_view,
     write_review,
@@ -60,6 +61,8 @@ class OpenReview:
     Attributes
     ----------
     nodes : ResultNodes
+    stored : StoredList
+        The list as it was loaded.
     candidates : CandidateField
     review : Review
     numbers : Numbering
@@ -85,6 +88,7 @@ class OpenReview:
         grower: Grower | None = None,
     ) -> None:
         self.nodes = nodes
+        self.stored: StoredList = list_of(nodes)
         self.candidates = candidates_of(nodes)
         self.notes: list[str] = []
         self._clock = clock
@@ -111,11 +115,6 @@ class OpenReview:
     def is_there(self) -> bool:
         """Whether the scan and its results are still in the scene."""
         return self._shown.is_there
-
-    @property
-    def provenance(self) -> dict[str, Any]:
-        """How the lesions were found."""
-        return provenance_of(self.nodes)
 
     @property
     def scan_image(self) -> sitk.Image:

@@ -32,7 +32,6 @@ from ..review.edits import added, deleted, merged, split, with_place, with_verdi
 from ..scene import ResultNodes, jump_to, middle_of_views, set_slab, show_overview
 from ..scene.brain_surface import hide_3d, show_3d
 from ..signal import Signal
-from ..vocabulary.operating_points import operating_points
 from ..vocabulary.regions import REGIONS, SIDES
 from ..vocabulary.verdicts import UNREVIEWED
 from ..worker.process import ProcessRunner, Subprocess
@@ -209,7 +208,7 @@ class ReviewSession(DetectionSession):
     @property
     def operating_points(self) -> dict[str, float]:
         """Threshold by name, of the model that searched the chosen scan; empty if it was not searched."""
-        return operating_points(self.review.provenance) if self.review else {}
+        return dict(self.review.stored.search.operating_points) if self.review else {}
 
     @property
     def counts(self) -> Counts:
@@ -643,7 +642,7 @@ class ReviewSession(DetectionSession):
         review = OpenReview(results, self._reading.folder, self._clock, self._grower)
         self._open[number] = review
         if is_new:
-            points = operating_points(review.provenance)
+            points = review.stored.search.operating_points
             chosen = points.get(self._reading.operating_point or "", review.candidates.rules.threshold)
             if review.review.is_empty:
                 review.numbers.by_peak.clear()

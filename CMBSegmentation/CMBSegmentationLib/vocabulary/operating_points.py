@@ -11,28 +11,26 @@ RELATIVE = {SENSITIVE: 1 / 3, BALANCED: 1.0, SPECIFIC: 5 / 3}  # 0.1, 0.3, 0.5 f
 LOWEST, HIGHEST = 0.06, 0.95  # above lesions.CANDIDATE_PROBABILITY; some lesions must be able to reach it
 
 
-def operating_points(provenance: Mapping[str, Any]) -> dict[str, float]:
+def operating_points(measured: Any, own: float) -> dict[str, float]:
     """Give the threshold of each operating point.
 
     Parameters
     ----------
-    provenance : mapping
-        As `Detection.provenance`: the model's measured ones (``model.metrics.operating_points``, a
-        number or a mapping with ``threshold`` by name) where it has them; else they are set relative to the
-        threshold that the detection was run at.
+    measured : object
+        Of a model's manifest, ``metrics.operating_points``: by name a number, or a mapping with ``threshold``; what is
+        missing or no threshold is set relative to `own`.
+    own : float
+        The threshold that the scan is searched at.
 
     Returns
     -------
     dict
         Threshold by name, all three.
     """
-    metrics = (provenance.get("model") or {}).get("metrics") or {}
-    measured = metrics.get("operating_points") if isinstance(metrics, Mapping) else None
-    measured = measured if isinstance(measured, Mapping) else {}
-    own = float((provenance.get("settings") or {}).get("threshold", 0.3))
+    told = measured if isinstance(measured, Mapping) else {}
     points = {}
     for name in OPERATING_POINTS:
-        value = measured.get(name)
+        value = told.get(name)
         if isinstance(value, Mapping):
             value = value.get("threshold")
         points[name] = float(value) if isinstance(value, int | float) and 0 < value < 1 else own * RELATIVE[name]

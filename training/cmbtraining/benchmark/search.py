@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -10,16 +9,18 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
+import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from CMBSegmentationLib.detecting.detect import Detection, detect
+from CMBSegmentationLib.detecting.candidates.listing import labels_of
+from CMBSegmentationLib.detecting.detect import detect
+from CMBSegmentationLib.detecting.lesions import LesionRules
 from CMBSegmentationLib.models.loaded_models import Stages
 from CMBSegmentationLib.models.model_file import Model
 from CMBSegmentationLib.reading.scan import read_scan
 from CMBSegmentationLib.results.folder import write_image
-from CMBSegmentationLib.results.names import ENDINGS
-from CMBSegmentationLib.vocabulary.columns import COLUMNS
-from CMBSegmentationLib.vocabulary.operating_points import operating_points
+from CMBSegmentationLib.results.names import ENDINGS, SCHEMA_VERSION
+from CMBSegmentationLib.results.stored_list import StoredList, to_json
 
 from ..evaluation.score_files import LesionScore, SubjectScore
 from ..evaluation.scoring import find_prediction, score_subject
@@ -89,35 +90,38 @@ def search(
     image = read_scan(scan.image).image
     for name, stages in compared.items():
         folder = out / name / scan.subject
-        detection = kept(folder, image)
-        if detection is None:
+        found = kept(folder)
+        if found is None:
             detection = detect(image, model=stages.detector, regions=stages.regions, verifier=stages.verifier)
             keep(detection, folder)
-            (folder / SECONDS).write_text(json.dumps(detection.provenance["timings_s"]))
-        thresholds = operating_points(detection.provenance) if points is None else points[name]
+            (folder / SECONDS).write_text(json.dumps(dict(detection.search.seconds)))
+            found = kept(folder)
+            assert found is not None
+        thresholds = found.search.operating_points if points is None else points[name]
         for point, value in thresholds.items():
-            _list_at(detection, value, out / name / point / scan.subject, scan.subject)
+            _list_at(found, image, value, out / name / point / scan.subject, scan.subject)
         (out / name / THRESHOLDS).write_text(json.dumps(dict(thresholds)))
     for stages in compared.values():
         if isinstance(stages.detector, RememberingModel):
             stages.detector.known.clear()
 
 
-def _list_at(detection: Detection, threshold: float, folder: Path, subject: str) -> None:
+def _list_at(found: StoredList, image: sitk.Image, threshold: float, folder: Path, subject: str) -> None:
     """Write the lists of a threshold; those that are there already are of the same detection, and stay."""
     stamp = folder / "threshold"
     if not stamp.exists() or float(stamp.read_text()) != threshold:
-        _write(detection.rethresholded(threshold), folder, subject)
+        _write(found, image, replace(found.rules, threshold=threshold), folder, subject)
         stamp.write_text(str(threshold))
 
 
-def _write(detection: Detection, folder: Path, subject: str) -> None:
+def _write(found: StoredList, image: sitk.Image, rules: LesionRules, folder: Path, subject: str) -> None:
+    assert found.candidates is not None
+    listed = found.candidates.at(rules)
     folder.mkdir(parents=True, exist_ok=True)
-    write_image(detection.labels, folder / f"{subject}{ENDINGS['labels']}")
-    with (folder / f"{subject}{ENDINGS['table']}").open("w", newline="", encoding="utf-8") as stream:
-        table = csv.DictWriter(stream, COLUMNS)
-        table.writeheader()
-        table.writerows(lesion.as_row() for lesion in detection.lesions)
+    write_image(labels_of(listed, image), folder / f"{subject}{ENDINGS['labels']}")
+    of_point = StoredList(tuple(one.lesion for one in listed), rules, found.search)
+    content = {"schema_version": SCHEMA_VERSION, **to_json(of_point)}
+    (folder / f"{subject}{ENDINGS['json']}").write_text(json.dumps(content), encoding="utf-8")
 
 
 def scores_of(scans: Iterable[BenchmarkFiles], folder: Path) -> dict[str, Scores]:

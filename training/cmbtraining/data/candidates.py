@@ -12,11 +12,12 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from CMBSegmentationLib.detecting.candidates.hills import Hill, find_hills
 from CMBSegmentationLib.detecting.model_grid import prepare, resample_labels
 from CMBSegmentationLib.detecting.regions import find_regions
 from CMBSegmentationLib.detecting.sliding_window import WindowSettings, predict
 from CMBSegmentationLib.detecting.tissue_shares import shares_of
-from CMBSegmentationLib.detecting.verifier import MOST_VERIFIED, Candidate, crop, find_candidates
+from CMBSegmentationLib.detecting.verifier import MOST_VERIFIED, crop
 from CMBSegmentationLib.models.input_spec import CHANNELS, CROP
 from CMBSegmentationLib.models.manifest import Manifest
 from CMBSegmentationLib.models.model_file import Model
@@ -78,7 +79,7 @@ def collect(subject: Path, manifest: Manifest, network: Network, regions: Model 
     prepared = prepare(image, manifest.input_spec)
     window = WindowSettings(manifest.patch_size, manifest.overlap, "gaussian")
     probability = predict(prepared.voxels, prepared.brain, network, window)
-    found = find_candidates(probability)[:MOST_VERIFIED]
+    found = find_hills(probability)[:MOST_VERIFIED]
     lesions = resample_labels(sitk.ReadImage(str(subject / f"{stem}_CMB.nii.gz"), sitk.sitkUInt8), prepared)
     mimics = resample_labels(sitk.ReadImage(str(subject / f"{stem}_mimics.nii.gz"), sitk.sitkUInt8), prepared)
     kinds = [kind_of(one, lesions, mimics, manifest.spacing_mm) for one in found]
@@ -93,7 +94,7 @@ def collect(subject: Path, manifest: Manifest, network: Network, regions: Model 
 
 
 def kind_of(
-    candidate: Candidate, lesions: NDArray[Any], mimics: NDArray[Any], spacing_mm: tuple[float, float, float]
+    candidate: Hill, lesions: NDArray[Any], mimics: NDArray[Any], spacing_mm: tuple[float, float, float]
 ) -> int:
     """Say what a candidate is, as an index into `KINDS`: a lesion within 3 mm first, then the mimic it covers most."""
     reach = [int(np.ceil(WITHIN_MM / s)) for s in spacing_mm]

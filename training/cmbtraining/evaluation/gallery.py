@@ -10,10 +10,14 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 from jinja2 import Environment, StrictUndefined, Template
+from numpy.typing import NDArray
 from scipy import ndimage
 
+from CMBSegmentationLib.detecting.candidates.grid import grid_of
+from CMBSegmentationLib.detecting.candidates.listing import Candidates
 from CMBSegmentationLib.detecting.detect import Detection
 from CMBSegmentationLib.detecting.lesions import Lesion, LesionRules
+from CMBSegmentationLib.detecting.search import Search
 from CMBSegmentationLib.reading.scan import read_scan
 from CMBSegmentationLib.report.crops import FIELD_MM, Crop, display_window, lesion_crops
 from CMBSegmentationLib.vocabulary.verdicts import KEPT
@@ -21,7 +25,7 @@ from CMBSegmentationLib.vocabulary.verdicts import KEPT
 from ..data.masks import read_labels, read_mask
 from .breakdown import MATCHED_BY
 from .score_files import PREDICTED, TRUE, LesionScore
-from .scoring import CONNECTED
+from .scoring import CONNECTED, Prediction, lesion_numbers
 
 KINDS = {"TP": "True positives", "FP": "False positives", "FN": "False negatives"}
 MOST_PICTURED = 60  # of a kind, the first ones; about 4 MB of page
@@ -46,13 +50,17 @@ def kind_of(lesion: LesionScore, rule: str) -> str | None:
     return "FN" if lesion.role == TRUE and not matched else None
 
 
-def subject_tiles(scan: Path, truth: Path, prediction: Path, lesions: Sequence[LesionScore], rule: str) -> list[Tile]:
+def subject_tiles(
+    scan: Path, truth: Path, prediction: Prediction, lesions: Sequence[LesionScore], rule: str
+) -> list[Tile]:
     """Picture a subject's lesions in three planes each.
 
     Parameters
     ----------
-    scan, truth, prediction : Path
-        The image and the two masks, on one grid.
+    scan, truth : Path
+        The image and the true mask, on one grid.
+    prediction : Prediction
+        On the same grid.
     lesions : sequence of LesionScore
         Of this subject, as `cmbtraining.evaluation.scoring.score_subject` numbered them.
     rule : str
@@ -66,8 +74,9 @@ def subject_tiles(scan: Path, truth: Path, prediction: Path, lesions: Sequence[L
     if not wanted:
         return []
     image = read_scan(scan).image
-    true = _numbered(read_mask(truth)[0], image)
-    predicted = _numbered(read_labels(prediction) > 0, image)
+    true = _on_grid(ndimage.label(sitk.GetArrayFromImage(read_mask(truth)[0]) > 0, CONNECTED)[0], image)
+    labels = sitk.GetArrayFromImage(read_labels(prediction.mask))
+    predicted = _on_grid(lesion_numbers(labels, prediction), image)
     window = display_window(image, image > 0)
     tiles = []
     for kind, one in wanted:
@@ -100,9 +109,7 @@ def gallery_html(tiles: Sequence[Tile], title: str) -> str:
     return _template().render(title=title, groups=groups, most=MOST_PICTURED, field_mm=FIELD_MM)
 
 
-def _numbered(mask: sitk.Image, image: sitk.Image) -> sitk.Image:
-    """Number a mask's components as scoring does, on the scan's grid."""
-    labels, _ = ndimage.label(sitk.GetArrayViewFromImage(mask) > 0, CONNECTED)
+def _on_grid(labels: NDArray[np.integer], image: sitk.Image) -> sitk.Image:
     numbered = sitk.GetImageFromArray(labels.astype(np.uint16))
     numbered.CopyInformation(image)
     return numbered
@@ -110,7 +117,7 @@ def _numbered(mask: sitk.Image, image: sitk.Image) -> sitk.Image:
 
 def _shown(image: sitk.Image, labels: sitk.Image) -> Detection:
     """Labels as the core's crops want them; they read no more of a detection than image and labels."""
-    return Detection([], labels, labels, labels, image, LesionRules(0.5), {})
+    return Detection([], labels, labels, labels, image, LesionRules(0.5), Search(), Candidates(grid_of(image)))
 
 
 @cache

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -13,7 +14,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from CMBSegmentationLib.compare.match import match_centres
+from CMBSegmentationLib.detecting.lesions import Lesion
+from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.results.earlier_versions import STATUS_OF_0_1_0, reason_of_sentence
 from CMBSegmentationLib.results.names import ENDINGS
+from CMBSegmentationLib.results.read_back import read_list
+from CMBSegmentationLib.vocabulary.reasons import Rule
 from CMBSegmentationLib.vocabulary.verdicts import KEPT
 
 from ..data.masks import MaskError, grid_difference, read_labels, read_mask
@@ -22,8 +28,6 @@ from .breakdown import cohort_of
 from .score_files import CANDIDATE, PREDICTED, TRUE, LesionScore, ScoreError, SubjectScore
 
 CONNECTED = np.ones((3, 3, 3))  # 26-connected: Docs/paper.md, section 6
-LISTED = (KEPT, "accepted")  # the latter in lists of 0.1.0
-BELOW_THRESHOLD = "probability"  # how the core's reason begins for a candidate below the threshold
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ class Prediction:
     mask : Path
         Labels or a 0/1 mask on the truth's grid.
     lesions : Path or None
-        The lesion list that `cmb detect` writes beside its labels.
+        The list that `cmb detect` writes beside its labels, JSON; of other programs, a CSV table with ``id, status,
+        probability``. With a list each label is one lesion; without, each connected component.
     """
 
     mask: Path
@@ -75,8 +80,9 @@ def find_prediction(folder: Path, subject: str) -> Prediction:
         raise ScoreError(f"{subject} has no predicted mask ({subject}*.nii.gz) in {folder}.")
     if len(files) > 1:
         raise ScoreError(f"{subject} has {len(files)} predicted masks in {folder}, such as {files[0]} and {files[1]}.")
-    table = files[0].with_name(files[0].name.removesuffix(ENDINGS["labels"]) + ENDINGS["table"])
-    return Prediction(files[0], table if table.exists() else None)
+    stem = files[0].name.removesuffix(ENDINGS["labels"])
+    lists = (files[0].with_name(stem + ENDINGS[kind]) for kind in ("json", "table"))
+    return Prediction(files[0], next((path for path in lists if path.exists()), None))
 
 
 def score_subject(
@@ -115,17 +121,18 @@ def score_subject(
         raise ScoreError(f"{subject}: {prediction.mask.name} is on another grid than {truth.name} ({apart}).")
     true_mask = sitk.GetArrayViewFromImage(true_image) > 0
     labels = sitk.GetArrayViewFromImage(labels_image)
-    fractional = labels.dtype.kind == "f" and bool((labels != np.rint(labels)).any())
-    predicted_mask = labels > (0.5 if fractional else 0)
+    numbers = lesion_numbers(labels, prediction)
+    predicted_mask = numbers > 0
 
-    true, predicted = _components(true_mask, true_image), _components(predicted_mask, true_image)
+    true = _components(ndimage.label(true_mask, CONNECTED)[0], true_image)
+    predicted = _components(numbers, true_image)
     both = true_mask & predicted_mask
     true_hit, predicted_hit = (_present(c.labels[both], len(c)) for c in (true, predicted))
     pairs = match_centres(predicted.centres_mm, true.centres_mm)
     predicted_near, true_near = (_marked([p[k] for p in pairs], n) for k, n in ((0, len(predicted)), (1, len(true))))
 
-    rows = _list_rows(prediction.lesions)
-    probabilities = _probabilities(predicted, labels, rows)
+    listed = _listed(prediction.lesions)
+    probabilities = _probabilities(predicted, labels, listed)
     total = int(true_mask.sum()) + int(predicted_mask.sum())
     score = SubjectScore(
         subject=subject,
@@ -142,7 +149,18 @@ def score_subject(
     nothing = [""] * len(true)
     lesions = _lesions(subject, TRUE, true, [None] * len(true), true_hit, true_near, pooled, nothing)
     lesions += _lesions(subject, PREDICTED, predicted, probabilities, predicted_hit, predicted_near, pooled, kinds)
-    return score, lesions + _candidates(subject, rows)
+    return score, lesions + _candidates(subject, listed)
+
+
+def lesion_numbers(labels: NDArray[Any], prediction: Prediction) -> NDArray[np.int32]:
+    """Number the lesions of a prediction (z, y, x) from 1: its labels where a list names them, else its components."""
+    fractional = labels.dtype.kind == "f" and bool((labels != np.rint(labels)).any())
+    mask = labels > (0.5 if fractional else 0)
+    if fractional or prediction.lesions is None:
+        return np.asarray(ndimage.label(mask, CONNECTED)[0], np.int32)
+    numbers = np.zeros(labels.shape, np.int32)
+    numbers[mask] = np.unique(labels[mask], return_inverse=True)[1].ravel() + 1
+    return numbers
 
 
 def kinds_of(components: NDArray[np.integer], mimics: NDArray[np.integer] | None) -> list[str]:
@@ -170,10 +188,10 @@ def kinds_of(components: NDArray[np.integer], mimics: NDArray[np.integer] | None
     return found
 
 
-def _components(mask: NDArray[np.bool_], image: sitk.Image) -> _Components:
-    labels, count = ndimage.label(mask, CONNECTED)
+def _components(labels: NDArray[np.int32], image: sitk.Image) -> _Components:
+    count = int(labels.max(initial=0))
     numbers = range(1, count + 1)
-    centres = ndimage.center_of_mass(mask, labels, numbers) if count else []
+    centres = ndimage.center_of_mass(labels > 0, labels, numbers) if count else []
     points = [image.TransformContinuousIndexToPhysicalPoint(centre[::-1]) for centre in centres]
     ras = np.array(points).reshape(-1, 3) * (-1, -1, 1)
     volumes = np.bincount(labels.ravel(), minlength=count + 1)[1:] * float(np.prod(image.GetSpacing()))
@@ -190,20 +208,37 @@ def _marked(which: Sequence[int] | NDArray, count: int) -> NDArray[np.bool_]:
     return marks
 
 
-def _list_rows(path: Path | None) -> list[dict[str, str]]:
+def _listed(path: Path | None) -> Sequence[Lesion]:
+    """Read a list: that of `cmb detect`, or a table of another program or an earlier version."""
     if path is None:
-        return []
+        return ()
+    if path.suffix == ".json":
+        try:
+            return read_list(path).lesions
+        except InputError as error:
+            raise ScoreError(str(error)) from error
     with path.open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
+        return [_lesion_of(row) for row in csv.DictReader(stream)]
 
 
-def _probabilities(predicted: _Components, labels: NDArray, rows: Sequence[dict[str, str]]) -> list[float | None]:
+def _lesion_of(row: dict[str, str]) -> Lesion:
+    measures = ("r_mm", "a_mm", "s_mm", "volume_mm3", "diameter_mm", "elongation", "contrast", "probability")
+    measured: dict[str, Any] = {name: float(row.get(name) or 0) for name in measures}
+    return Lesion(
+        id=int(row["id"]),
+        status=STATUS_OF_0_1_0.get(row["status"], row["status"]),
+        **measured,
+        reason=reason_of_sentence(row.get("dropped_because") or ""),
+    )
+
+
+def _probabilities(predicted: _Components, labels: NDArray, listed: Sequence[Lesion]) -> list[float | None]:
     """The highest probability of the listed lesions whose labels a component holds."""
-    listed = {int(row["id"]): float(row["probability"]) for row in rows if row["status"] in LISTED}
+    known = {one.id: one.probability for one in listed if one.status == KEPT}
     found: list[float | None] = []
     for number, box in enumerate(ndimage.find_objects(predicted.labels), start=1):
         ids = np.unique(labels[box][predicted.labels[box] == number])
-        found.append(max((listed[int(k)] for k in ids if int(k) in listed), default=None))
+        found.append(max((known[int(k)] for k in ids if int(k) in known), default=None))
     return found
 
 
@@ -240,21 +275,21 @@ def _lesions(
     ]
 
 
-def _candidates(subject: str, rows: Sequence[dict[str, str]]) -> list[LesionScore]:
+def _candidates(subject: str, listed: Sequence[Lesion]) -> list[LesionScore]:
     """What was dropped for its probability alone, and would count at a lower threshold."""
     return [
         LesionScore(
             subject=subject,
             role=CANDIDATE,
-            id=int(row["id"]),
-            r_mm=float(row["r_mm"]),
-            a_mm=float(row["a_mm"]),
-            s_mm=float(row["s_mm"]),
-            diameter_mm=float(row["diameter_mm"]),
-            probability=float(row["probability"]),
+            id=one.id,
+            r_mm=one.r_mm,
+            a_mm=one.a_mm,
+            s_mm=one.s_mm,
+            diameter_mm=one.diameter_mm,
+            probability=one.probability,
             overlaps=False,
             within_3_mm=False,
         )
-        for row in rows
-        if row["dropped_because"].startswith(BELOW_THRESHOLD)
+        for one in listed
+        if one.reason is not None and one.reason.rule is Rule.BELOW_THRESHOLD
     ]

@@ -1,7 +1,8 @@
-"""Where the voxels of a review lie, so that it finds them again in a scan that was saved in another order."""
+"""Where the voxels of masks lie, so that they are found again in a scan that was saved in another order."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,3 +71,18 @@ def grid_of(image: sitk.Image) -> Grid:
     direction = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
     to_lps = np.column_stack([direction[:, ::-1], image.GetOrigin()])
     return Grid(image.GetSize()[::-1], np.diag([-1.0, -1.0, 1.0]) @ to_lps)
+
+
+def runs_of(flat: Flat) -> list[list[int]]:
+    """Write ascending indices as [start, length] pairs: a lesion is a few short rows of voxels."""
+    starts = np.flatnonzero(np.diff(flat, prepend=flat[0] - 2) != 1)
+    lengths = np.diff(np.append(starts, len(flat)))
+    return [[int(flat[start]), int(length)] for start, length in zip(starts, lengths, strict=True)]
+
+
+def flat_of(runs: Iterable[Sequence[int]], voxels: int) -> Flat:
+    """Give the indices of runs as `runs_of` wrote them; `ValueError` if there are none, or one leaves the scan."""
+    pairs = [(int(start), int(length)) for start, length in runs]
+    if not pairs or any(start < 0 or length < 1 or start + length > voxels for start, length in pairs):
+        raise ValueError("a lesion lies outside the scan")
+    return np.concatenate([np.arange(start, start + length, dtype=np.int64) for start, length in pairs])
