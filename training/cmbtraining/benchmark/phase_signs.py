@@ -123,7 +123,8 @@ def table_of(scans: Sequence[ScanSigns]) -> str:
     groups += [(f"slices {a:g} to {b:g} mm", _between("slice_mm", a, b)) for a, b in ((0, 1.6), (1.6, 3.5), (3.5, 9))]
     groups += [(name, _is("protocol", name)) for name in sorted({row.protocol for row in rows})]
     lines = [
-        f"Sign of {len(scans)} scans: {counts} (by veins {by.count('veins')}, by manufacturer {by.count('manufacturer')}).",
+        f"Sign of {len(scans)} scans: {counts}; "
+        f"by veins {by.count('veins')}, by manufacturer {by.count('manufacturer')}.",
         "",
         "| | calcifications above 2.5 mm: number, told, of these called calcium | surely calcium "
         "| microbleeds: number, told, of all called calcium | surely calcium |",

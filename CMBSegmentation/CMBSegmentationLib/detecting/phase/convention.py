@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,8 @@ from .box import without_background
 from .dipole import dipole
 
 HALF_MM = 8.0  # of a box
-APART_MM = 9.0
-MOST_BOXES = 96
+APART_MM = 8.0
+MOST_BOXES = 160
 FEWEST_BOXES = 6
 BATCH = 16  # of boxes
 THREADS = 2
@@ -58,8 +59,8 @@ MANUFACTURERS = {"SIEMENS": 1, "GE": -1}
 
 def convention_of(
     radians: Callable[[Where], NDArray[np.float32]],
-    magnitude: NDArray[np.generic],
-    brain: NDArray[np.generic],
+    magnitude: NDArray[Any],
+    brain: NDArray[Any],
     spacing_mm: tuple[float, float, float],
     b0: tuple[float, float, float],
     spots: NDArray[np.float64],
@@ -91,9 +92,8 @@ def convention_of(
     boxes = _boxes(magnitude, brain, spacing_mm, spots)
     with ThreadPoolExecutor(THREADS) as pool:
         for start in range(0, len(boxes), BATCH):  # until it is clear
-            values = pool.map(
-                lambda box: _correlation(radians, magnitude, *box, spacing_mm, b0), boxes[start : start + BATCH]
-            )
+            some = boxes[start : start + BATCH]
+            values = pool.map(lambda box: _correlation(radians, magnitude, box[0], box[1], spacing_mm, b0), some)
             found += [value for value in values if value is not None]
             if len(found) >= BATCH and abs(_clarity(found)) > CLEAR_EARLY:
                 break
@@ -113,8 +113,8 @@ def _clarity(values: Sequence[float]) -> float:
 
 
 def _boxes(
-    magnitude: NDArray[np.generic],
-    brain: NDArray[np.generic],
+    magnitude: NDArray[Any],
+    brain: NDArray[Any],
     spacing_mm: tuple[float, float, float],
     spots: NDArray[np.float64],
 ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
@@ -151,7 +151,7 @@ def _has_spot(low: NDArray[np.intp], high: NDArray[np.intp], spots: NDArray[np.f
 
 def _correlation(
     radians: Callable[[Where], NDArray[np.float32]],
-    magnitude: NDArray[np.generic],
+    magnitude: NDArray[Any],
     low: NDArray[np.intp],
     high: NDArray[np.intp],
     spacing_mm: tuple[float, float, float],

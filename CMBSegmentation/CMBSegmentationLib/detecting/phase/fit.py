@@ -132,7 +132,7 @@ def fitted_dipole(
 def _spread_elsewhere(
     solver: _Solver, at: Vector, root: NDArray[np.float32], left: NDArray[np.float32], norm: float
 ) -> float:
-    """Root mean square moment that fits the remainder at places around, as if it had the centre's weight; 0: unknown."""
+    """Root mean square moment that fits what is left at places around, weighted as the centre's; 0: unknown."""
     found = []
     target = root * left
     away = np.maximum(ELSEWHERE_MM / solver.spacing, 1.0)

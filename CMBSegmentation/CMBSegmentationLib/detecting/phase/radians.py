@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,7 @@ class PhaseScale:
     said: str
 
 
-def scale_of(values: NDArray[np.generic], name: str) -> PhaseScale:
+def scale_of(values: NDArray[Any], name: str) -> PhaseScale:
     """Find the scale of a phase image; any multiple of a turn may be added to a voxel's phase without harm.
 
     Parameters
@@ -96,7 +97,7 @@ def scale_of(values: NDArray[np.generic], name: str) -> PhaseScale:
     )
 
 
-def check_is_phase(values: NDArray[np.generic], magnitude: NDArray[np.generic], name: str) -> None:
+def check_is_phase(values: NDArray[Any], magnitude: NDArray[Any], name: str) -> None:
     """Refuse a magnitude that is given as phase; both arrays (z, y, x) are of the same grid."""
     inside, other = _in_head(values, magnitude)
     if len(inside) < 100:
@@ -109,24 +110,22 @@ def check_is_phase(values: NDArray[np.generic], magnitude: NDArray[np.generic], 
         )
 
 
-def is_high_passed(values: NDArray[np.generic], scale: PhaseScale, magnitude: NDArray[np.generic]) -> bool:
+def is_high_passed(values: NDArray[Any], scale: PhaseScale, magnitude: NDArray[Any]) -> bool:
     """Whether a phase has hardly any background left, as a vendor's SWI filter leaves it."""
     inside, _ = _in_head(values, magnitude)
     return len(inside) > 0 and float(np.mean(np.cos((inside - scale.zero) * scale.per_value))) > PASSED
 
 
-def _in_head(
-    values: NDArray[np.generic], magnitude: NDArray[np.generic]
-) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+def _in_head(values: NDArray[Any], magnitude: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     step = max(1, magnitude.size // MOST_SAMPLES)
     some, other = values.reshape(-1)[::step], magnitude.reshape(-1)[::step]
     bright = other > 0.4 * np.percentile(other, 95)
     return some[bright], other[bright]
 
 
-def _some(values: NDArray[np.generic]) -> NDArray[np.generic]:
+def _some(values: NDArray[Any]) -> NDArray[Any]:
     return values.reshape(-1)[:: max(1, values.size // MOST_SAMPLES)]
 
 
-def _ranks(values: NDArray[np.generic]) -> NDArray[np.float64]:
+def _ranks(values: NDArray[Any]) -> NDArray[np.float64]:
     return np.argsort(np.argsort(values, kind="stable"), kind="stable").astype(float)

@@ -65,7 +65,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Echo:
-    """One echo's phase on the scan's grid: stored values (z, y, x), their scale, and its echo time in ms (0 unknown)."""
+    """One echo's phase on the scan's grid: stored values (z, y, x), their scale, and its echo time (ms, 0: unknown)."""
 
     values: NDArray[Any]
     scale: PhaseScale
@@ -153,13 +153,14 @@ class PhaseSigns:
         middle, half = np.rint(index).astype(int), np.ceil(halves_mm / spacing).astype(int)
         low = np.clip(middle - half, 0, np.array(self.image.GetSize()) - 1)
         high = np.clip(middle + half + 1, low + 1, np.array(self.image.GetSize()))
-        where = tuple(slice(int(low[k]), int(high[k])) for k in (2, 1, 0))
+        z, y, x = (slice(int(low[k]), int(high[k])) for k in (2, 1, 0))
+        where = (z, y, x)
         weight = np.clip(self.magnitude[where].astype(np.float32) / np.float32(self.level), 0, 1) ** 2
         if taper_mm is not None:
-            x, y, z = (
+            wx, wy, wz = (
                 np.exp(-0.5 * ((np.arange(low[k], high[k]) - index[k]) * spacing[k] / taper_mm) ** 2) for k in range(3)
             )
-            weight = weight * (z[:, None, None] * y[:, None] * x).astype(np.float32)
+            weight = weight * (wz[:, None, None] * wy[:, None] * wx).astype(np.float32)
         return without_background(echo.radians(where), weight), low
 
 

@@ -21,9 +21,12 @@ class PhaseImage:
         Echo time; 0 if not known.
     manufacturer : str
         As DICOM's Manufacturer has it; empty if not known.
+    asked : bool
+        Whether a user named it: then it is an error where it cannot be used, else a note.
     """
 
     image: sitk.Image
     name: str
     te_ms: float = 0.0
     manufacturer: str = ""
+    asked: bool = False

@@ -1,0 +1,109 @@
+"""The phase images that lie beside a scan's file: by BIDS names, by converters' names, by sidecars."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..scan import FILE_SUFFIXES, scan_stem
+
+LEFT_OUT = {"part", "desc", "echo"}  # entities in which a scan and its phase may differ
+GRADIENT_ECHO = {"T2starw", "T2S", "swi", "GRE", "MEGRE", "T2star"}
+ENDINGS = ("_phase", "_ph", "_pha", "_Phase")
+MAGNITUDES = ("_mag", "_magnitude", "_Mag", "_swi", "_SWI")
+MOST_SIDECARS = 400
+LONGEST_SIDECAR = 1_000_000
+
+
+@dataclass(frozen=True)
+class PhaseFile:
+    """A file that holds phase: why it is the scan's, and what its sidecar says (0 and empty if nothing)."""
+
+    path: Path
+    why: str
+    te_ms: float = 0.0
+    manufacturer: str = ""
+
+
+def phase_files_of(path: Path) -> list[PhaseFile]:
+    """Find the phase of a scan's file.
+
+    Parameters
+    ----------
+    path : Path
+        NIfTI, NRRD or MetaImage.
+
+    Returns
+    -------
+    list of PhaseFile
+        One an echo, the scan's own last; none where nothing fits.
+    """
+    beside = [one for one in sorted(path.parent.iterdir()) if one != path and _is_image(one)]
+    own = sidecar_of(path)
+    found = [(one, "its BIDS name (part-phase)") for one in beside if _is_bids_phase(path, one)]
+    if not found:
+        stem = scan_stem(path)
+        stems = {stem, *(stem.removesuffix(ending) for ending in MAGNITUDES)}
+        names = {f"{one}{ending}" for one in stems for ending in ENDINGS}
+        found = [(one, "its name") for one in beside if scan_stem(one) in names][:1]
+    if not found:
+        found = [(one, "its sidecar (ImageType P)") for one in beside[:MOST_SIDECARS] if _says_phase(one, own)]
+    files = [_described(one, why) for one, why in found]
+    echo, te = _entities(path)[0].get("echo"), echo_ms_of(own)
+    files.sort(key=lambda one: _entities(one.path)[0].get("echo") == echo or (te > 0 and abs(one.te_ms - te) < 0.3))
+    return files
+
+
+def sidecar_of(path: Path) -> dict[str, Any]:
+    """Read the JSON file beside an image; empty where there is none that can be read."""
+    sidecar = path.with_name(f"{scan_stem(path)}.json")
+    try:
+        if sidecar.stat().st_size > LONGEST_SIDECAR:
+            return {}
+        content = json.loads(sidecar.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _described(path: Path, why: str) -> PhaseFile:
+    about = sidecar_of(path)
+    return PhaseFile(path, why, echo_ms_of(about), str(about.get("Manufacturer") or ""))
+
+
+def _is_image(path: Path) -> bool:
+    return path.name.lower().endswith(FILE_SUFFIXES)
+
+
+def _entities(path: Path) -> tuple[dict[str, str], str]:
+    """Split a BIDS name into its entities and its suffix."""
+    *parts, suffix = scan_stem(path).split("_")
+    pairs = [part.partition("-") for part in parts]
+    return {key: value for key, dash, value in pairs if dash}, suffix
+
+
+def _is_bids_phase(scan: Path, other: Path) -> bool:
+    own, suffix = _entities(scan)
+    theirs, their_suffix = _entities(other)
+    if theirs.get("part") != "phase" or "sub" not in own:
+        return False
+    same_kind = their_suffix == suffix or {suffix, their_suffix} <= GRADIENT_ECHO
+    return same_kind and all(own.get(key) == theirs.get(key) for key in {*own, *theirs} - LEFT_OUT)
+
+
+def _says_phase(path: Path, own: dict[str, Any]) -> bool:
+    about = sidecar_of(path)
+    kinds = about.get("ImageType")
+    if not isinstance(kinds, list) or not {"P", "PHASE"} & {str(kind).upper() for kind in kinds}:
+        return False
+    told = [key for key in ("ProtocolName", "EchoTime", "SeriesInstanceUID") if key in own and key in about]
+    same = [key for key in told if own[key] == about[key]]
+    return bool(same) and all(key in same for key in told if key != "SeriesInstanceUID")
+
+
+def echo_ms_of(about: dict[str, Any]) -> float:
+    """Echo time that a sidecar gives, ms; 0 if it gives none."""
+    value = about.get("EchoTime")
+    return 1e3 * value if isinstance(value, (int, float)) and 0 < value < 1 else 0.0

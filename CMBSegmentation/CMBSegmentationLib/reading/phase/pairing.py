@@ -1,0 +1,94 @@
+"""The phase that belongs to a scan, wherever it is, on the scan's grid."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from ...errors import InputError
+from ..dicom.study import is_dicom_file
+from ..grid import is_same_grid, steps_onto
+from ..scan import Scan, read_label_image
+from .dicom import phase_alone, phases_in_study
+from .files import echo_ms_of, phase_files_of, sidecar_of
+from .image import PhaseImage
+
+
+def read_phases(scan: Scan, asked: Path | None = None) -> tuple[tuple[PhaseImage, ...], tuple[str, ...]]:
+    """Find and read the phase of a scan.
+
+    Parameters
+    ----------
+    scan : Scan
+        As it was read.
+    asked : Path, optional
+        File or DICOM folder that a user names in place of what is found.
+
+    Returns
+    -------
+    phases : tuple of PhaseImage
+        The searched echo's last; none where there are none.
+    notes : tuple of str
+        What was paired and why, worded for the user.
+
+    Raises
+    ------
+    InputError
+        `asked` cannot be read, or is of another grid. What is found by itself and does not fit is noted instead.
+    """
+    if asked is not None:
+        return (_asked_for(asked, scan.image),), (f"Phase was taken from {asked.name}, as asked.",)
+    if scan.frames:
+        found, notes = phases_in_study(scan.source, scan.image, scan.frames)
+        return tuple(found), notes
+    phases, said = [], []
+    for file in phase_files_of(scan.source):
+        try:
+            image = on_grid_of(scan.image, read_label_image(file.path), file.path.name)
+        except InputError as error:
+            said.append(f"Phase {file.path.name} was not used: {error}")
+            continue
+        phases.append(PhaseImage(image, file.path.name, file.te_ms, file.manufacturer))
+        said.append(f"Phase was taken from {file.path.name}: {file.why}.")
+    return tuple(phases), tuple(said)
+
+
+def on_grid_of(scan: sitk.Image, image: sitk.Image, name: str) -> sitk.Image:
+    """Bring a phase image whose voxels are the scan's into the scan's order of axes.
+
+    Raises
+    ------
+    InputError
+        It lies on another grid: phase is never resampled, because its wraps cannot be.
+    """
+    if not is_same_grid(scan, image):
+        try:
+            steps_onto(scan, image, name)
+        except InputError as error:
+            raise InputError(
+                f"The phase image {name} lies on another grid than the scan.",
+                "Give the phase of the same acquisition; phase is never resampled.",
+            ) from error
+        if sorted(image.GetSize()) != sorted(scan.GetSize()):
+            raise InputError(
+                f"The phase image {name} has {_size(image)} voxels, the scan {_size(scan)}.",
+                "Give the phase of the same acquisition, with all its slices.",
+            )
+        image = sitk.Resample(image, scan, sitk.Transform(), sitk.sitkNearestNeighbor)
+    image.CopyInformation(scan)  # without the rounding of its own header
+    return image
+
+
+def _asked_for(path: Path, scan: sitk.Image) -> PhaseImage:
+    if path.is_dir() or is_dicom_file(path):
+        found = phase_alone(path)
+    else:
+        about = sidecar_of(path)
+        found = PhaseImage(read_label_image(path), path.name, echo_ms_of(about), str(about.get("Manufacturer") or ""))
+    return replace(found, image=on_grid_of(scan, found.image, path.name), asked=True)
+
+
+def _size(image: sitk.Image) -> str:
+    return " x ".join(str(n) for n in image.GetSize())
