@@ -82,6 +82,8 @@ SAY = {
     "pictures_pdf": "Upper row as scanned, lower row with outlines.",
     "pictures_some": "Pictures of the {shown} most probable of {all} follow; the list above has all.",
     "whole_slice": "whole axial slice",
+    "local_phase": "local phase, axial",
+    "phase_says": "phase: {substance}",
     "nothing": "Why nothing is listed",
     "all_dropped": "{counted} looked at, and all were dropped:",
     "all_left_out": "{counted} looked at, and all were dropped or rejected:",
@@ -113,6 +115,10 @@ SAY = {
 }
 
 METHODS = {
+    "phase": (
+        "Phase was asked about each candidate: a dipole was fitted to the local phase, and its sign tells blood "
+        "(paramagnetic, as veins and iron are, too) from calcium."
+    ),
     "detector": (
         "The network {model} gave each voxel of the brain a probability at {spacing}. Each peak that stands apart is "
         "one candidate; its mask is what reaches {share:.0%} of the peak, whatever the threshold. Candidates with a "

@@ -123,10 +123,24 @@ class PhaseSigns:
         with ThreadPoolExecutor(THREADS) as pool:
             return [*pool.map(self.substance, asked), *[None] * (len(places) - len(asked))]
 
-    def local_field(self, place: Place, half_mm: float) -> sitk.Image:
-        """Give the local phase (radians, paramagnetic bodies bright above and below) in a box around a candidate."""
+    def local_field(self, place: Place, reach_mm: tuple[float, float, float]) -> sitk.Image:
+        """Give the local phase in a box around a candidate.
+
+        Parameters
+        ----------
+        place : Place
+        reach_mm : (left, posterior, superior)
+            From its centre to each side of the box; at least `SLICES` slices.
+
+        Returns
+        -------
+        SimpleITK.Image
+            Float32, radians; above and below a paramagnetic body it is positive.
+        """
         index = self._index(place)
-        box, low = self._cut(self.echoes[-1], index, np.full(3, half_mm), None)
+        turned = np.abs(np.array(self.image.GetDirection()).reshape(3, 3)).T @ np.array(reach_mm)
+        halves = np.maximum(turned, SLICES * np.array(_spacing(self.image)))
+        box, low = self._cut(self.echoes[-1], index, halves, None)
         image = sitk.GetImageFromArray((self.convention.sign or 1) * box.phase)
         image.SetSpacing(self.image.GetSpacing())
         image.SetDirection(self.image.GetDirection())
