@@ -12,7 +12,7 @@ from typing import Any
 import SimpleITK as sitk
 
 from CMBSegmentationLib.detecting.brain_mask import brain_mask
-from CMBSegmentationLib.detecting.phase.substances import Place, read_signs
+from CMBSegmentationLib.detecting.phase.substances import PhaseSigns, Place, read_signs
 from CMBSegmentationLib.reading.phase.image import PhaseImage
 from CMBSegmentationLib.vocabulary.substances import BLOOD, CALCIUM, UNCLEAR
 
@@ -60,8 +60,24 @@ class ScanSigns:
     asked: tuple[Asked, ...]
 
 
-def ask(folder: Path) -> ScanSigns:
-    """Ask the phase of a scan that `synthesize.py --phase` wrote about every body in it.
+@dataclass(frozen=True)
+class Opened:
+    """A simulated scan with phase: its images, and the bodies of its truth with their places."""
+
+    subject: str
+    settings: dict[str, Any]
+    image: sitk.Image
+    phases: tuple[PhaseImage, ...]
+    bodies: tuple[dict[str, Any], ...]
+    places: tuple[Place, ...]
+
+    def signs(self) -> PhaseSigns:
+        """Prepare its phase as in use; bodies have no say in its sign."""
+        return read_signs(self.image, brain_mask(self.image), self.phases, self.places)
+
+
+def opened(folder: Path) -> Opened:
+    """Open a scan that `synthesize.py --phase` wrote.
 
     Parameters
     ----------
@@ -70,26 +86,42 @@ def ask(folder: Path) -> ScanSigns:
 
     Returns
     -------
-    ScanSigns
+    Opened
     """
     subject = folder.name
     truth = json.loads((folder / f"{subject}_truth.json").read_text())
-    settings = truth["simulation"]
     image = sitk.ReadImage(str(folder / f"{subject}_space-T2S_desc-masked_T2S.nii.gz"))
     phases = []
     for path in sorted(folder.glob(f"{subject}*_part-phase_T2S.nii.gz"), key=lambda path: "_echo-" not in path.name):
         about = json.loads(path.with_name(path.name.replace(".nii.gz", ".json")).read_text())
         phases.append(PhaseImage(sitk.ReadImage(str(path)), path.name, 1e3 * about["EchoTime"], about["Manufacturer"]))
-    brain = brain_mask(image)
-    bodies = [{"kind": MICROBLEED, "substance": BLOOD, **row} for row in truth["lesions"]] + truth["substances"]
-    places = [Place(row["r_mm"], row["a_mm"], row["s_mm"], row["diameter_mm"]) for row in bodies]
+    lesions = [{"kind": MICROBLEED, "substance": BLOOD, **row} for row in truth["lesions"]]
+    bodies = (*lesions, *truth["substances"])
+    places = tuple(Place(row["r_mm"], row["a_mm"], row["s_mm"], row["diameter_mm"]) for row in bodies)
+    return Opened(subject, truth["simulation"], image, tuple(phases), bodies, places)
+
+
+def ask(folder: Path) -> ScanSigns:
+    """Ask the phase of a scan about every body in it.
+
+    Parameters
+    ----------
+    folder : Path
+        As for `opened`.
+
+    Returns
+    -------
+    ScanSigns
+    """
+    scan = opened(folder)
+    settings = scan.settings
     start = perf_counter()
-    signs = read_signs(image, brain, phases, places)
-    found = [signs.substance(place) for place in places]
+    signs = scan.signs()
+    found = [signs.substance(place) for place in scan.places]
     seconds = perf_counter() - start
     rows = tuple(
         Asked(
-            subject,
+            scan.subject,
             settings["protocol"],
             body["kind"],
             body["substance"],
@@ -99,13 +131,13 @@ def ask(folder: Path) -> ScanSigns:
             body["diameter_mm"],
             settings["te_ms"],
             settings["b0_t"],
-            round(image.GetSpacing()[2], 2),
+            round(scan.image.GetSpacing()[2], 2),
         )
-        for body, one in zip(bodies, found, strict=True)
+        for body, one in zip(scan.bodies, found, strict=True)
     )
     sign = signs.convention.sign
     about_sign = UNCLEAR if sign == 0 else "right" if sign == settings["phase"]["paramagnetic"] else "wrong"
-    return ScanSigns(subject, settings["protocol"], about_sign, signs.convention.by, round(seconds, 2), rows)
+    return ScanSigns(scan.subject, settings["protocol"], about_sign, signs.convention.by, round(seconds, 2), rows)
 
 
 def table_of(scans: Sequence[ScanSigns]) -> str:

@@ -26,6 +26,7 @@ DARK_SHARE = (0.002, 0.10)  # of a box: some vein, and no border of the brain
 LENGTH_MM = 5.0  # what is dark over at least this length is a vessel, not a spot
 THICKEST_MM = 3.0  # veins are thinner
 DARKER = 0.12  # than what is on both sides, of the box's median signal
+FEWEST_VOXELS = 5  # of a tube: fewer are noise
 SOLID = 0.25  # of the cube of its length: what fills more is no tube
 FROM_EDGE_MM = 6.0  # where air bends the field
 SURE = 3.0  # mean correlation over its standard error
@@ -126,12 +127,13 @@ def _boxes(
     centres = np.argwhere(depth > FROM_EDGE_MM) * stride
     cell = np.floor(centres * spacing / APART_MM).astype(int)
     _, first = np.unique(cell, axis=0, return_index=True)
-    half = np.ceil(HALF_MM / spacing).astype(int)
     size = np.array(magnitude.shape)
+    half = np.minimum(np.ceil(HALF_MM / spacing).astype(int), (size - 1) // 2)
     offers = []
     for centre in centres[first]:
-        low, high = np.maximum(centre - half, 0), np.minimum(centre + half + 1, size)
-        if np.any(high - low < 3) or _has_spot(low, high, spots):
+        low = np.clip(centre - half, 0, size - 2 * half - 1)  # all of one size: their kernels are made once
+        high = low + 2 * half + 1
+        if np.any(half < 1) or _has_spot(low, high, spots):
             continue
         values = magnitude[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
         values = values[:, ::2, ::2]  # a share needs no more
@@ -212,8 +214,11 @@ def _tubes(dark: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> N
     """Keep the dark components that are long and thin."""
     components, count = ndimage.label(dark, np.ones((3, 3, 3)))
     keep = np.zeros(count + 1, bool)
-    volumes = np.bincount(components.ravel(), minlength=count + 1) * float(np.prod(spacing_mm))
-    for number, part in enumerate(ndimage.find_objects(components), 1):
+    sizes = np.bincount(components.ravel(), minlength=count + 1)
+    volumes = sizes * float(np.prod(spacing_mm))
+    parts = ndimage.find_objects(components)
+    for number in np.flatnonzero(sizes[1:] >= FEWEST_VOXELS) + 1:
+        part = parts[number - 1]
         length = max((p.stop - p.start) * s for p, s in zip(part, spacing_mm[::-1], strict=True))
         keep[number] = length >= LENGTH_MM and volumes[number] < SOLID * length**3
     return keep[components]

@@ -11,7 +11,7 @@ CORE_MM = 0.6  # nearer than this nothing is received, or it is the body itself
 SAMPLE_MM = 0.6  # a voxel is averaged over points about this far apart
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=96)
 def dipole(
     spacing_mm: tuple[float, float, float],
     b0: tuple[float, float, float],

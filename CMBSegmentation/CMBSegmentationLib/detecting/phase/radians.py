@@ -27,6 +27,7 @@ NEAR = 0.005  # of the range: stored values may end this far short of it
 FILLED = 0.3  # of an even spread's density at both ends, from which values fill their range
 END = 0.03  # of the range
 MOST_SAMPLES = 400_000
+MOST_UNWRAPPED = 300.0  # radians from lowest to highest
 LIKE_MAGNITUDE = 0.6  # rank correlation with the scan's values in the head
 PASSED = 0.8  # mean cosine in the head, from which the phase has no background left
 
@@ -80,12 +81,12 @@ def scale_of(values: NDArray[Any], name: str) -> PhaseScale:
         if start < 0 and abs(low - 2 * start) <= NEAR * turn and abs(high - 2 * stop) <= NEAR * turn:
             return PhaseScale(0.0, 2 * np.pi / turn, f"stored over two turns of {words}")
     at_ends = min(float(np.mean(some < low + END * span)), float(np.mean(some > high - END * span))) / END
-    whole = np.issubdtype(values.dtype, np.integer)
+    whole = bool((some == np.rint(some)).all())
+    if not whole and 1.02 * 2 * np.pi < span < MOST_UNWRAPPED:
+        return PhaseScale(0.0, 1.0, f"already unwrapped, {low:.1f} to {high:.1f} radians")
     if at_ends >= FILLED:
         middle = (low + high) / 2
         return PhaseScale(middle, 2 * np.pi / span, f"its range of {low:.4g} to {high:.4g} was taken as one turn")
-    if not whole and span > 2 * np.pi and max(-low, high) < 1000:
-        return PhaseScale(0.0, 1.0, f"already unwrapped, {low:.1f} to {high:.1f} radians")
     if not whole and max(-low, high) <= 1.01 * np.pi:
         return PhaseScale(0.0, 1.0, f"{low:.2f} to {high:.2f} radians")
     if whole and low < 0 < high and max(-low, high) <= 4096:

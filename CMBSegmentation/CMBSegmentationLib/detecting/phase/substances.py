@@ -192,7 +192,7 @@ def read_signs(
     phases : sequence of PhaseImage
         On its grid; the searched echo's last.
     spots : sequence of Place
-        The candidates, which have no say in the sign of the phase.
+        Round candidates, which have no say in the sign of the phase.
 
     Returns
     -------

@@ -13,6 +13,8 @@ from ..candidates.listing import Candidate, Candidates
 from ..lesions import Lesion
 from .substances import MOST_ASSESSED, PhaseSigns, Place, Substance, read_signs
 
+ROUND = 2.0  # elongation up to which a candidate is a spot; what is longer may be a vein
+
 
 def told_by_phase(
     candidates: Candidates, image: sitk.Image, brain: sitk.Image, phases: Sequence[PhaseImage]
@@ -44,7 +46,8 @@ def told_by_phase(
     asked = [one for one in candidates.every if one.outside is None][:MOST_ASSESSED]
     places = [place_of(one.lesion) for one in asked]
     try:
-        signs = read_signs(image, brain, phases, places)
+        round_ones = [place for one, place in zip(asked, places, strict=True) if one.lesion.elongation < ROUND]
+        signs = read_signs(image, brain, phases, round_ones)
     except InputError as error:
         if any(one.asked for one in phases):
             raise
