@@ -16,9 +16,9 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from CMBSegmentationLib.detecting.phase.substances import PhaseSigns, Place
 from cmbtraining.benchmark.phase_signs import MICROBLEED, Asked, ask, opened
 from cmbtraining.synthesis.mimics import CALCIFICATION
-from CMBSegmentationLib.detecting.phase.substances import PhaseSigns, Place
 
 HALF_MM = 11.0
 DIAMETERS_MM = (2.5, 5.0)
@@ -52,7 +52,9 @@ def main() -> None:
             axis.set_xticks([])
             axis.set_yticks([])
         about = body.asked
-        row[0].set_ylabel(f"{about.kind}\n{about.diameter_mm:.1f} mm, {about.b0_t:g} T, TE {about.te_ms:.0f} ms", fontsize=9)
+        row[0].set_ylabel(
+            f"{about.kind}\n{about.diameter_mm:.1f} mm, {about.b0_t:g} T, TE {about.te_ms:.0f} ms", fontsize=9
+        )
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(arguments.out, dpi=110)
 

@@ -120,7 +120,7 @@ def test_a_study_with_swi_magnitude_phase_and_projection_is_read_right_without_a
     out = tmp_path / "out"
     assert cli.main(["detect", str(study), "-o", str(out), *only(model), "--dicom"]) == 0
     content = json.loads((out / "study_desc-cmb_lesions.json").read_text())
-    assert any("series 5" in note and "was taken" in note for note in content["notes"])
+    assert any("5 'SWI_Images' was taken" in note for note in content["notes"])
     assert any("Phase was taken from series 3" in note for note in content["notes"])
     assert any("its sign is that of the veins" in note for note in content["notes"])
     with (out / "study_desc-cmb_lesions.csv").open() as stream:
@@ -148,5 +148,6 @@ def test_phase_is_given_to_the_command_as_a_file(brain, model, tmp_path, capsys)
     content = json.loads((tmp_path / "out/scan_desc-cmb_lesions.json").read_text())
     assert {row["phase"] for row in content["lesions"]} >= {"blood", "calcium"}
     assert "Phase was taken from anything.nii.gz, as asked." in content["provenance"]["phase"]
+    assert re.search(r"phase .*\n.*blood", capsys.readouterr().out, re.S)
     assert cli.main([*asked, str(tmp_path / "scan.nii.gz"), "--overwrite"]) == 2
     assert "looks like a magnitude" in capsys.readouterr().err

@@ -125,13 +125,14 @@ def _boxes(
     coarse = np.pad(brain[tuple(slice(None, None, n) for n in stride)] > 0, 1)
     depth = ndimage.distance_transform_edt(ndimage.binary_closing(coarse), sampling=spacing * stride)[1:-1, 1:-1, 1:-1]
     centres = np.argwhere(depth > FROM_EDGE_MM) * stride
-    cell = np.floor(centres * spacing / APART_MM).astype(int)
-    _, first = np.unique(cell, axis=0, return_index=True)
     size = np.array(magnitude.shape)
     half = np.minimum(np.ceil(HALF_MM / spacing).astype(int), (size - 1) // 2)
+    centres = np.clip(centres, half, size - half - 1)  # boxes are all of one size: their kernels are made once
+    cell = np.floor(centres * spacing / APART_MM).astype(int)
+    _, first = np.unique(cell, axis=0, return_index=True)
     offers = []
     for centre in centres[first]:
-        low = np.clip(centre - half, 0, size - 2 * half - 1)  # all of one size: their kernels are made once
+        low = centre - half
         high = low + 2 * half + 1
         if np.any(half < 1) or _has_spot(low, high, spots):
             continue

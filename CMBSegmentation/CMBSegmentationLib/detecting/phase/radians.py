@@ -27,6 +27,7 @@ NEAR = 0.005  # of the range: stored values may end this far short of it
 FILLED = 0.3  # of an even spread's density at both ends, from which values fill their range
 END = 0.03  # of the range
 MOST_SAMPLES = 400_000
+LEAST_RADIANS = 1.0  # from lowest to highest: below it, values are no radians
 MOST_UNWRAPPED = 300.0  # radians from lowest to highest
 LIKE_MAGNITUDE = 0.6  # rank correlation with the scan's values in the head
 PASSED = 0.8  # mean cosine in the head, from which the phase has no background left
@@ -87,11 +88,14 @@ def scale_of(values: NDArray[Any], name: str) -> PhaseScale:
     if at_ends >= FILLED:
         middle = (low + high) / 2
         return PhaseScale(middle, 2 * np.pi / span, f"its range of {low:.4g} to {high:.4g} was taken as one turn")
-    if not whole and max(-low, high) <= 1.01 * np.pi:
+    if not whole and span > LEAST_RADIANS and max(-low, high) <= 1.01 * np.pi:
         return PhaseScale(0.0, 1.0, f"{low:.2f} to {high:.2f} radians")
     if whole and low < 0 < high and max(-low, high) <= 4096:
         per_turn = 4096.0 if max(-low, high) > 3142 else 1000 * np.pi
         return PhaseScale(0.0, np.pi / per_turn, f"{low:.0f} to {high:.0f} in steps of a vendor's scale")
+    if span <= LEAST_RADIANS:
+        middle = (low + high) / 2
+        return PhaseScale(middle, 2 * np.pi / span, f"its range of {low:.4g} to {high:.4g} was taken as one turn")
     raise InputError(
         f"The values of {name} ({low:.4g} to {high:.4g}) are not those of a phase image.",
         "Give the phase series itself, in its original scale.",
