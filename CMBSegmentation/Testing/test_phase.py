@@ -1,17 +1,24 @@
 """Phase tells blood from calcium: in any scale, sign and direction, and says so where it cannot."""
 
+import gc
+import os
+import weakref
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from phase_brain import MOMENT, phase_brain
 
+from CMBSegmentationLib.detecting.phase.convention import vein_correlation
 from CMBSegmentationLib.detecting.phase.radians import scale_of
 from CMBSegmentationLib.detecting.phase.substances import PhaseSigns, Place, read_signs
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.reading.phase.image import PhaseImage
 
+DATA = Path(os.environ.get("CMB_SHARED_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+GRE_7T = DATA / "gre_7t"
 TURNED = sitk.Euler3DTransform((0.0, 0.0, 0.0), 1.2, 0.2, 0.1).GetMatrix()  # coronal, nearly
 
 
@@ -138,3 +145,30 @@ def test_the_local_field_is_bright_above_and_below_blood_and_dark_by_calcium():
         field = signs.local_field(Place(*place.tolist(), 5.0), (15.0, 15.0, 5.0))
         above = [-place[0], -place[1], place[2] + 3.0]
         assert one * field[field.TransformPhysicalPointToIndex(above)] > 0.3
+
+
+def test_prepared_phase_keeps_the_image_it_looks_into():
+    magnitude, phase, places = made()
+    given = rescaled(phase, lambda p: p)
+    alive = weakref.ref(given)
+    signs = signs_of(magnitude, given, places)
+    del given
+    gc.collect()
+    assert alive() is not None  # a view into an image that is gone ends the process
+    assert [one.name for one in signs.substances(spots(places))] == ["blood", "calcium"]
+
+
+@pytest.mark.skipif(not GRE_7T.exists(), reason="needs real phase, which is not part of the project")
+@pytest.mark.parametrize("block", ["ROMEO", "CLEARSWI"])
+def test_real_veins_at_7_tesla_come_out_paramagnetic(block):
+    magnitudes, phases = (
+        sitk.GetArrayFromImage(sitk.ReadImage(str(GRE_7T / f"{block}_{kind}.nii.gz"))) for kind in ("Mag", "Phase")
+    )
+    scale = scale_of(phases, block)
+    for magnitude, phase in zip(magnitudes, phases, strict=True):  # echoes
+        radians = ((phase - scale.zero) * scale.per_value).astype(np.float32)
+        middle = magnitude.shape[0] // 2
+        for beside in (slice(0, 19), slice(26, None)):  # of the falx, which is dark and long and no vein
+            for slices in (slice(0, middle), slice(middle, None)):
+                where = (slices, slice(None), beside)
+                assert vein_correlation(radians[where], magnitude[where], (0.469, 0.469, 1.0), (0.0, 0.0, 1.0)) > 0.03

@@ -160,10 +160,30 @@ def _correlation(
     spacing_mm: tuple[float, float, float],
     b0: tuple[float, float, float],
 ) -> float | None:
-    """Correlate the field of a box's dark tubes with its local phase; None where there are none."""
     z, y, x = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-    where = (z, y, x)
-    values = magnitude[where].astype(np.float32)
+    return vein_correlation(radians((z, y, x)), magnitude[z, y, x], spacing_mm, b0)
+
+
+def vein_correlation(
+    radians: NDArray[np.float32],
+    magnitude: NDArray[Any],
+    spacing_mm: tuple[float, float, float],
+    b0: tuple[float, float, float],
+) -> float | None:
+    """Correlate the field of what is dark, long and thin in a box with its local phase.
+
+    Parameters
+    ----------
+    radians, magnitude : arrays (z, y, x)
+    spacing_mm, b0 : (x, y, z)
+        As for `convention_of`.
+
+    Returns
+    -------
+    float or None
+        Above 0 where veins are paramagnetic in the image's own sign; None where there are none.
+    """
+    values = magnitude.astype(np.float32)
     level = float(np.median(values))
     if level <= 0:
         return None
@@ -173,7 +193,7 @@ def _correlation(
         return None
     source = darker * tubes
     weight = np.clip(values / level, 0, 1) ** 2
-    box = without_background(radians(where), weight.astype(np.float32))
+    box = without_background(radians, weight.astype(np.float32))
     field = _field_of(source, spacing_mm, b0)
     root = np.sqrt(weight).ravel()
     one, other = (

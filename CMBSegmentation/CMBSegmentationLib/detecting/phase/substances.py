@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -65,16 +64,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Echo:
-    """One echo's phase on the scan's grid: stored values (z, y, x), their scale, and its echo time (ms, 0: unknown)."""
+    """One echo's phase on the scan's grid: its image, the scale of its values, and its echo time (ms, 0: unknown)."""
 
-    values: NDArray[Any]
+    image: sitk.Image
     scale: PhaseScale
     te_ms: float
 
     def radians(self, where: tuple[slice, slice, slice]) -> NDArray[np.float32]:
         """Phase in a part of the image, between -π and π."""
         scale = self.scale
-        return wrapped((self.values[where].astype(np.float32) - np.float32(scale.zero)) * np.float32(scale.per_value))
+        values = sitk.GetArrayViewFromImage(self.image)  # a view lives no longer than its image
+        return wrapped((values[where].astype(np.float32) - np.float32(scale.zero)) * np.float32(scale.per_value))
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,6 @@ class PhaseSigns:
     ----------
     echoes : tuple of Echo
         The searched one last.
-    magnitude : array (z, y, x)
     level : float
         Signal of the brain.
     image : SimpleITK.Image
@@ -96,7 +95,6 @@ class PhaseSigns:
     """
 
     echoes: tuple[Echo, ...]
-    magnitude: NDArray[Any]
     level: float
     image: sitk.Image
     convention: Convention
@@ -169,7 +167,8 @@ class PhaseSigns:
         high = np.clip(middle + half + 1, low + 1, np.array(self.image.GetSize()))
         z, y, x = (slice(int(low[k]), int(high[k])) for k in (2, 1, 0))
         where = (z, y, x)
-        weight = np.clip(self.magnitude[where].astype(np.float32) / np.float32(self.level), 0, 1) ** 2
+        magnitude = sitk.GetArrayViewFromImage(self.image)
+        weight = np.clip(magnitude[where].astype(np.float32) / np.float32(self.level), 0, 1) ** 2
         if taper_mm is not None:
             wx, wy, wz = (
                 np.exp(-0.5 * ((np.arange(low[k], high[k]) - index[k]) * spacing[k] / taper_mm) ** 2) for k in range(3)
@@ -210,20 +209,20 @@ def read_signs(
         values = sitk.GetArrayViewFromImage(one.image)
         check_is_phase(values, magnitude, one.name)
         scale = scale_of(values, one.name)
-        echoes.append(Echo(values, scale, one.te_ms))
+        echoes.append(Echo(one.image, scale, one.te_ms))
         notes.append(f"Phase {one.name}: {scale.said}.")
-    if is_high_passed(echoes[-1].values, echoes[-1].scale, magnitude):
+    if is_high_passed(sitk.GetArrayViewFromImage(phases[-1].image), echoes[-1].scale, magnitude):
         notes.append("The phase is high-passed already, as an SWI filter leaves it: large bodies look weaker in it.")
     sample = magnitude[tuple(slice(None, None, max(1, n // 64)) for n in magnitude.shape)]
     own = inside[tuple(slice(None, None, max(1, n // 64)) for n in magnitude.shape)] > 0
     level = float(np.median(sample[own])) if own.any() else float(np.percentile(sample, 90))
-    signs = PhaseSigns(tuple(echoes), magnitude, max(level, 1e-6), image, Convention(0, "", ""), ())
+    signs = PhaseSigns(tuple(echoes), max(level, 1e-6), image, Convention(0, "", ""), ())
     at = np.array([signs._index(spot) for spot in spots]).reshape(-1, 3)
     convention = convention_of(
         echoes[-1].radians, magnitude, inside, _spacing(image), _b0(image), at, phases[-1].manufacturer
     )
     notes.append(f"Phase: {convention.said}.")
-    return PhaseSigns(signs.echoes, magnitude, signs.level, image, convention, tuple(notes))
+    return PhaseSigns(signs.echoes, signs.level, image, convention, tuple(notes))
 
 
 def _together(fits: Sequence[DipoleFit], te_ms: Sequence[float]) -> tuple[float, float]:
