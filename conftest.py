@@ -9,17 +9,31 @@ import pytest
 PLATFORM = "platform: "  # begins the only reasons for which a test may be skipped
 READ_APART = ("test_read_apart", "test_pointing", "test_real_worker", "test_web", "test_network", "test_panel")
 """Files whose tests read as users do, each scan in a process of its own."""
+FIRST = (
+    "chromium", "dask", "test_bundled_detector", "test_network_silence", "test_run", "test_mimics_and_stages",
+    "test_fine_tuning", "test_public_api", "test_install",
+)  # fmt: skip
+"""Groups that take longest: begun last, one would keep one process busy while the other has nothing left to do."""
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep each file's tests in one process, so that its fixtures are made once (`pytest -n 2 --dist loadgroup`).
 
     Files that name a group (``chromium``, ``dask``) share it: none of these programs runs twice on two cores.
+    With ``--no-loadscope-reorder`` groups are begun in the order in which they stand here, the longest first.
     """
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    if hasattr(config, "workerinput"):  # in one of several processes
+        items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    mark = item.get_closest_marker("xdist_group")
+    group = mark.args[0] if mark and mark.args else ""
+    return FIRST.index(group) if group in FIRST else len(FIRST)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -18,6 +18,7 @@ from CMBSegmentationLib.files.atomic_file import folder_lock
 from CMBSegmentationLib.files.paths import is_there
 from CMBSegmentationLib.reading.apart import read_scan_apart
 from CMBSegmentationLib.reading.scan import Scan
+from CMBSegmentationLib.vocabulary.numbers import counted
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -86,8 +87,8 @@ def _written(task: dict[str, Any], scan: Scan, part: Imported, out: Path, overwr
         write_study(files.annotation, with_annotation(study, part.annotation))
     said = part.annotation
     yield (
-        f"{task.get('name') or scan.stem}, {reader}: {len(said.microbleeds)} microbleeds, {len(said.mimics)} mimics, "
-        f"{len(said.findings)} other findings in {files.annotation}"
+        f"{task.get('name') or scan.stem}, {reader}: {counted(len(said.microbleeds), 'microbleed')}, "
+        f"{counted(len(said.mimics), 'mimic')}, {counted(len(said.findings), 'other finding')} in {files.annotation}"
     )
     yield from (f"  Note: {note}" for note in (*scan.notes, *notes, *part.notes))
 

@@ -8,12 +8,13 @@ import os
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from CMBSegmentationLib.batch.bids import dataset_name, find_scans, left_out, write_dataset_description
+from CMBSegmentationLib.batch.bids import BidsScan, dataset_name, find_scans, left_out, write_dataset_description
 from CMBSegmentationLib.batch.cluster import run_jobs, workers
 from CMBSegmentationLib.batch.cohort import write_lesions, write_page, write_table
 from CMBSegmentationLib.batch.jobs import Job, Row, earlier_row
@@ -26,6 +27,8 @@ from CMBSegmentationLib.models.hardware import DEVICES, usable_cores
 from CMBSegmentationLib.models.loaded_models import StageChoice, Stages, load_stages
 from CMBSegmentationLib.results.folder import check_output_folder, remove_forgotten_drafts
 from CMBSegmentationLib.vocabulary.numbers import counted
+
+from .printing import time_left
 
 SETTINGS = "batch_settings.json"
 
@@ -48,7 +51,7 @@ def run(arguments: argparse.Namespace, screen: Console) -> int:
     """Search a dataset; 2 if a scan failed, after all others are done."""
     dataset, out = arguments.dataset.resolve(), arguments.out.resolve()
     if arguments.workers is not None and arguments.workers < 1:
-        raise InputError(f"{arguments.workers} workers cannot do anything.", "Give 1 or more with --workers.")
+        raise InputError(f"--workers must be 1 or more, not {arguments.workers}.", "Without it, there is one per core.")
     scans = find_scans(dataset)
     others = left_out(dataset, scans)
     if others:
@@ -81,8 +84,8 @@ def run(arguments: argparse.Namespace, screen: Console) -> int:
     for row in failed:
         screen.print(f"Failed: {row.name}: {row.error} {row.hint}", highlight=False, soft_wrap=True, markup=False)
     earlier = sum(row.is_earlier for row in rows)
-    said = f"{len(rows) - len(failed)} of {len(rows)} scans are done"
-    print(said + (f", {earlier} of them before." if earlier else "."))
+    said = f"Done: {len(rows) - len(failed)} of {counted(len(rows), 'scan')}"
+    print(said + (f", {earlier} of them in an earlier run." if earlier else "."))
     print(f"  Table: {table}\nLesions: {lesions}\n   Page: {page}")
     return 2 if failed else 0
 
@@ -96,13 +99,50 @@ def _search(jobs: list[Job], scheduler: str | None, number: int, screen: Console
         rows |= {job: row for job in jobs if job not in rows and (row := earlier_row(job)) is not None}
     left = [job for job in jobs if job not in rows]
     if left:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *time_left())
         with workers(scheduler, number) as client, Progress(*columns, console=screen, transient=True) as bar:
             begun = "Searching" if client.scheduler_info()["workers"] else "Waiting for workers"
-            task = bar.add_task(begun, total=len(jobs), completed=len(rows))
-            found = run_jobs(left, client, lambda row: bar.update(task, advance=1, description=row.name))
+            shown = ScansDone(bar, bar.add_task(begun, total=len(jobs), completed=len(rows)), len(rows))
+            found = run_jobs(left, client, shown.end, moved=shown.move)
         rows |= dict(zip(left, found, strict=True))
     return [rows[job] for job in jobs]
+
+
+class ScansDone:
+    """Moves a batch's bar: by a whole for each scan that ended, by its share for each that is being searched.
+
+    Parameters
+    ----------
+    bar : rich.progress.Progress
+    task : rich.progress.TaskID
+    done : int
+        Scans that ended before.
+    """
+
+    def __init__(self, bar: Progress, task: TaskID, done: int) -> None:
+        self._bar, self._task, self._done = bar, task, done
+        self._shares: dict[BidsScan, float] = {}
+        self._ended: set[BidsScan] = set()
+        self._lock = Lock()
+
+    def end(self, row: Row) -> None:
+        """Count a scan that ended."""
+        with self._lock:
+            self._done += 1
+            self._ended.add(row.scan)
+            self._shares.pop(row.scan, None)
+            self._show(row.scan)
+
+    def move(self, job: Job, share: float) -> None:
+        """Show that a scan has come so far, 0 to 1."""
+        with self._lock:
+            if job.scan not in self._ended:  # what a worker said last may come after its result
+                self._shares[job.scan] = share
+                self._show(job.scan)
+
+    def _show(self, scan: BidsScan) -> None:
+        completed = self._done + sum(self._shares.values())
+        self._bar.update(self._task, completed=completed, description=printable(scan.stem))
 
 
 def _namesakes(jobs: list[Job]) -> dict[Job, Row]:
@@ -150,7 +190,7 @@ def _check_settings(out: Path, wanted: dict[str, Any], overwrite: bool) -> None:
             raise InputError(f"{path} cannot be read ({error}).", hint) from error
         if begun != wanted:
             raise InputError(
-                f"{out} was begun with another model or threshold (see {SETTINGS}).",
+                f"{out} was started with another model or threshold (see {SETTINGS}).",
                 "Give the same ones, another folder, or --overwrite to search everything again.",
             )
     with replacing(path) as draft:

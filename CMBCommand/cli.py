@@ -106,7 +106,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not given:
         parser.print_help()
         return 0
-    parsed = parser.parse_args(given)
+    parsed, unknown = parser.parse_known_args(given)
+    if unknown:
+        parsed.refuse(f"unrecognized arguments: {' '.join(unknown)}")
 
     from rich.console import Console  # a quarter of a second that help does without
 
@@ -144,7 +146,7 @@ def _parser(chosen: str) -> argparse.ArgumentParser:
         if command.name == chosen:
             module = importlib.import_module(command.module)
             module.add_options(own)
-            own.set_defaults(run=module.run)
+            own.set_defaults(run=module.run, refuse=own.error)
         own.add_argument("--debug", action="store_true", help="show tracebacks")
     return parser
 

@@ -57,8 +57,8 @@ def _print_outcome(outcome: Outcome, page: Console) -> None:
 
 
 def _lesion_table(lesions: Sequence[Lesion]) -> Table:
-    table = Table(title="Microbleeds (positions: patient RAS, mm)", title_justify="left")
-    for heading in ("id", "R", "A", "S", "Ø mm", "mm³", "contrast", "prob."):
+    table = Table(title="Microbleeds (positions: patient RAS, mm; loss: signal loss)", title_justify="left")
+    for heading in ("id", "R", "A", "S", "Ø mm", "mm³", "loss %", "prob."):
         table.add_column(heading, justify="right")
     told, mapped = any(row.phase for row in lesions), any(row.region for row in lesions)
     if told:
@@ -74,7 +74,7 @@ def _lesion_table(lesions: Sequence[Lesion]) -> Table:
             str(row.id),
             *position,
             *size,
-            f"{row.contrast:.2f}",
+            f"{100 * row.contrast:.0f}",
             f"{rounded_down(row.probability, 2):.2f}",
             *said,
             *where,

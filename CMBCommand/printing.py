@@ -6,16 +6,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 MOST_ROWS = 40
 """Of a table; the rest is in the list on disk."""
 
 
+def time_left() -> tuple[ProgressColumn, ...]:
+    """Columns of a bar that estimate how long it will still take."""
+    return TimeRemainingColumn(compact=True), TextColumn("left")
+
+
 @contextmanager
 def progress_bar(screen: Console) -> Iterator[Callable[[float, str], None]]:
-    """Show a bar, and give what moves it: the fraction that is done, and what is being done."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    """Show a bar with the time left, and give what moves it: the fraction that is done, and what is being done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), *time_left())
     with Progress(*columns, console=screen, transient=True) as bar:
         task = bar.add_task("Starting", total=1.0)
         yield lambda fraction, message: bar.update(task, completed=fraction, description=message)

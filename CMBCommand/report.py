@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace, screen: Console) -> int:
     """
     pseudonyms = pseudonyms_from(arguments)
     if arguments.dropped and not (arguments.pdf or arguments.dicom):
-        raise InputError("--dropped is about the PDF; the page has the dropped candidates always.", "Add --pdf.")
+        raise InputError("--dropped applies to the PDF only; the page always has the dropped candidates.", "Add --pdf.")
     if arguments.pdf or arguments.dicom:
         check_can_write_pdf()
     out = arguments.out or arguments.results

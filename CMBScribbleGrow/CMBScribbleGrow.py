@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from CMBScribbleGrowLib.session import Cases
     from CMBScribbleGrowLib.study.linked_lesion import LinkedLesion
     from CMBScribbleGrowLib.study.state import Status
+    from CMBSegmentationWidgets.at_hand import FocusRing
     from CMBSegmentationWidgets.panel_keys import PanelKeys
 
 POLL_INTERVAL_MS = 250
@@ -64,6 +65,7 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic: CMBScribbleGrowLogic | None = None
         self.pollTimer = None
         self.keys: PanelKeys | None = None
+        self.focusRing: FocusRing | None = None
 
     def setup(self) -> None:
         """Build the panel; called when the user opens the module for the first time."""
@@ -72,12 +74,16 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.layout.addWidget(panel)
         self.ui = slicer.util.childWidgetVariables(panel)
         panel.setMRMLScene(slicer.mrmlScene)
+        from CMBSegmentationWidgets.at_hand import FocusRing, WheelGuard
+
         self.logic = CMBScribbleGrowLogic()
         self.setUpEditor()
         self.setUpForms()
         self.setUpChoices()
         self.connectPanel()
         self.setUpKeys()
+        self.wheelGuard = WheelGuard(panel)
+        self.focusRing = FocusRing(panel)
         self.onParametersChanged(self.logic.session.parameters)
         self.onAnnotationChanged(None)
         self.onScanChanged(self.ui.scanSelector.currentNode())
@@ -86,6 +92,7 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Save what is open; called when Slicer closes or the module is reloaded."""
         self.pollTimer.stop()
         self.keys.ignore()
+        self.focusRing.remove()
         self.logic.session.close()
         self.removeObservers()
 
@@ -136,15 +143,17 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.findingList = RecordList(ui.findingList, self.logic.describe, self.onLandmarkChosen)
         self.findingForm = AnswerForm(lambda **said: self.onAnswer(self.findingList.current, said))
         self.findingForm.text("text", ui.findingTextEdit)
-        self.studyForm = AnswerForm(session.assess)
+        self.studyForm = AnswerForm(lambda **said: self.shownAgain(session.assess(**said)))
         self.studyForm.yes_no("included", ui.includedSelector)
         self.studyForm.text("why_not", ui.whyNotEdit)
         self.studyForm.words("quality", ui.qualitySelector, vocabulary.QUALITIES)
         self.studyForm.text("comments", ui.studyCommentsEdit)
         self.seriesFlags = FlagList(
-            ui.seriesFlagsList, vocabulary.SERIES_FLAGS, lambda flags: self.logic.rateSeries(flags=flags)
+            ui.seriesFlagsList,
+            vocabulary.SERIES_FLAGS,
+            lambda flags: self.shownAgain(self.logic.rateSeries(flags=flags)),
         )
-        self.seriesForm = AnswerForm(self.logic.rateSeries)
+        self.seriesForm = AnswerForm(lambda **said: self.shownAgain(self.logic.rateSeries(**said)))
         self.seriesForm.text("text", ui.seriesTextEdit)
 
     def setUpChoices(self) -> None:
@@ -169,7 +178,7 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ui.modeSelector.connect("currentIndexChanged(int)", self.onModeChosen)
         ui.connectivitySelector.connect("currentIndexChanged(int)", self.onModeChosen)
         ui.diameterSpin.connect("valueChanged(double)", self.onModeChosen)
-        ui.groupedCheck.connect("toggled(bool)", lambda checked: session.set_parameters(grouped=bool(checked)))
+        ui.groupedCheck.connect("toggled(bool)", self.onGroupedToggled)
         ui.automaticCheck.connect("toggled(bool)", self.onAutomaticToggled)
         ui.toleranceSlider.connect("valueChanged(double)", self.onToleranceMoved)
         buttons = {
@@ -269,9 +278,18 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onAutomaticToggled(self, automatic: bool) -> None:
         """Take the automatic tolerance, or the one of the slider."""
         percent = None if automatic else self.ui.toleranceSlider.value
-        self.logic.session.set_parameters(tolerance_percent=percent)
-        if self.logic.session.current is not None:
-            self.logic.session.preview(percent)
+        session = self.logic.session
+        taken = session.set_parameters(tolerance_percent=percent)
+        if session.current is not None:
+            taken = session.preview(percent)
+        if taken is None:
+            self.onCurrentChanged(session.current)
+
+    def onGroupedToggled(self, grouped: bool) -> None:
+        """Take all strokes for one group from now on, or each for a lesion."""
+        session = self.logic.session
+        if session.set_parameters(grouped=bool(grouped)) is None:
+            self.onParametersChanged(session.parameters)
 
     def onToleranceMoved(self, percent: float) -> None:
         """Have the current mask follow the slider."""
@@ -312,9 +330,13 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onAnswer(self, record: Any, said: dict[str, Any]) -> None:
         """Write an answer into its record; one that is refused is taken out of the form again."""
-        session = self.logic.session
-        if record is not None and session.answer(record, **said) is None:
-            self.onAnnotationChanged(session.annotation)
+        if record is not None:
+            self.shownAgain(self.logic.session.answer(record, **said))
+
+    def shownAgain(self, taken: Any) -> None:
+        """Have the forms show what is recorded where an answer was refused."""
+        if taken is None:
+            self.onAnnotationChanged(self.logic.session.annotation)
 
     def onLesionChosen(self, record: Any) -> None:
         """Show a microbleed and adjust it from now on."""
@@ -377,7 +399,8 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         with _unheard(ui.toleranceSlider, ui.automaticCheck, ui.modeSelector, ui.connectivitySelector, ui.diameterSpin):
             if adjustable:
                 ui.toleranceSlider.setValue(lesion.tolerance_percent)
-                ui.automaticCheck.setChecked(lesion.automatic)
+            percent = self.logic.session.parameters.tolerance_percent
+            ui.automaticCheck.setChecked(lesion.automatic if lesion is not None else percent is None)
             if lesion is not None:
                 ui.modeSelector.setCurrentIndex(ui.modeSelector.findText(lesion.settings.mode))
                 ui.connectivitySelector.setCurrentIndex(
@@ -517,10 +540,11 @@ class CMBScribbleGrowLogic(ScriptedLoadableModuleLogic):
         if entry is not None:
             self.session.remove(entry)
 
-    def rateSeries(self, **answers: Any) -> None:
-        """Say how good the scan that is shown is."""
-        if self.session.study is not None:
-            self.session.rate_series(self.seriesName(), **answers)
+    def rateSeries(self, **answers: Any) -> Any:
+        """Say how good the scan that is shown is; None if that is refused."""
+        if self.session.study is None:
+            return None
+        return self.session.rate_series(self.seriesName(), **answers)
 
     def seriesName(self) -> str:
         """Name the scan that is shown."""

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from CMBSegmentationLib.review import ReviewedLesion
     from CMBSegmentationLib.scene import ResultNodes
     from CMBSegmentationLib.session import Notice, ReviewParameters, Status
+    from CMBSegmentationWidgets.at_hand import FocusRing
     from CMBSegmentationWidgets.panel_keys import PanelKeys
 
 REQUESTER = "CMB Segmentation"
@@ -39,7 +40,12 @@ POLL_INTERVAL_MS = 200
 READER_SETTING = "CMBSegmentation/Reader"
 SLAB_MM = 10.0
 PROBLEM_STYLE = "color: #b3261e; font-weight: bold"
-OPERATING_POINTS = ("sensitive", "balanced", "specific")  # as CMBSegmentationLib.vocabulary.operating_points has them
+OPERATING_POINTS = (
+    "sensitive",
+    "balanced",
+    "specific",
+    "custom",
+)  # as CMBSegmentationLib.vocabulary.operating_points has them
 DEVICES = ("auto", "cuda", "openvino", "coreml", "cpu")  # as CMBSegmentationLib.models.hardware has them
 
 
@@ -108,6 +114,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic: CMBSegmentationLogic | None = None
         self.pollTimer = None
         self.keys: PanelKeys | None = None
+        self.focusRing: FocusRing | None = None
         self._parameterNode: CMBSegmentationParameterNode | None = None
         self._parameterNodeTag = None
 
@@ -118,10 +125,14 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.layout.addWidget(panel)
         self.ui = slicer.util.childWidgetVariables(panel)
         panel.setMRMLScene(slicer.mrmlScene)
+        from CMBSegmentationWidgets.at_hand import FocusRing, WheelGuard
+
         self.logic = CMBSegmentationLogic()
         self.setUpChoices()
         self.connectPanel()
         self.setUpKeys()
+        self.wheelGuard = WheelGuard(panel)
+        self.focusRing = FocusRing(panel)
         self.initializeParameterNode()
         self.onReadingChanged(self.logic.session.reading)
         self.onStatusChanged(self.logic.session.status)
@@ -131,6 +142,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """End what runs and save what is open; called when Slicer closes or the module is reloaded."""
         self.pollTimer.stop()
         self.keys.ignore()
+        self.focusRing.remove()
         self.setParameterNode(None)
         self.logic.session.close()
         self.removeObservers()
@@ -153,6 +165,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Fill in what can be chosen."""
         from CMBSegmentationLib.vocabulary.regions import REGIONS, SIDES
         from CMBSegmentationLib.vocabulary.verdicts import MIMICS
+        from CMBSegmentationWidgets.about_section import PanelLog
         from CMBSegmentationWidgets.count_table import CountTable
         from CMBSegmentationWidgets.lesion_table import LesionTable
 
@@ -165,7 +178,8 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ui.fieldOfViewSpin.setValue(self.logic.session.reading.field_of_view_mm)
         ui.slabSpin.setValue(SLAB_MM)
         self.lesionTable = LesionTable(ui.lesionTable, self.onRowChosen, self.onSorted)
-        self.countTable = CountTable(ui.countTable)
+        self.countTable = CountTable(ui.countTable, ui.countLabel)
+        self.panelLog = PanelLog(ui.logText)
         self.answerButtons = self.buildQuestion(MIMICS)
         ui.mimicPanel.setVisible(False)
         self.logic.session.set_reading(reader=ui.readerEdit.text)
@@ -182,7 +196,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         for place, (name, text) in enumerate(answers.items()):
             buttons[name] = qt.QPushButton(text)
             buttons[name].setToolTip(
-                _("No verdict yet") if name == "close_question" else _("Reject: {answer}").format(answer=text)
+                _("No verdict yet") if name == "close_question" else _("Reject as {answer}").format(answer=text)
             )
             grid.addWidget(buttons[name], place // 2, place % 2)
         return buttons
@@ -207,6 +221,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ui.threeDCheck.connect("toggled(bool)", lambda checked: session.set_reading(in_3d=bool(checked)))
         ui.overviewCheck.connect("toggled(bool)", lambda checked: session.set_reading(overview=bool(checked)))
         ui.addButton.connect("toggled(bool)", self.onAddToggled)
+        ui.aboutSection.connect("contentsCollapsed(bool)", self.onAboutShown)
         buttons = {
             ui.detectButton: self.onDetect, ui.cancelButton: session.cancel,
             ui.acceptButton: lambda: session.decide("accepted"), ui.rejectButton: session.ask,
@@ -214,7 +229,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             ui.nextButton: session.next, ui.undoButton: session.undo, ui.redoButton: session.redo,
             ui.deleteButton: session.delete, ui.mergeButton: self.onMerge, ui.splitButton: session.split,
             ui.copyButton: self.onCopy, ui.exportButton: self.onExport, ui.folderButton: self.onFolder,
-            ui.compareButton: self.onCompare,
+            ui.compareButton: self.onCompare, ui.reinstallButton: self.onReinstall,
         }  # fmt: skip
         for button, action in buttons.items():
             button.connect("clicked()", _calledAlone(action))
@@ -320,7 +335,8 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             return
         session = self.logic.session
         session.set_parameters(model=self.ui.modelPath.currentPath or None)
-        session.set_reading(operating_point=self.ui.operatingPointSelector.currentText)
+        name = self.ui.operatingPointSelector.currentText
+        session.set_reading(operating_point=None if name == "custom" else name)
         self.logic.startDetection(self.ui.inputSelector.currentNode())
 
     def onStatusChanged(self, status: Status) -> None:
@@ -336,11 +352,23 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def tell(self, message: str, isProblem: bool = False) -> None:
         """Write a line for the user; a problem stands out."""
         self.ui.statusLabel.setText(message)
+        if not self.logic.session.is_running or isProblem:  # how far a search is changes all the time
+            self.panelLog.write(message, is_problem=isProblem)
         self.ui.statusLabel.setStyleSheet(PROBLEM_STYLE if isProblem else "")
 
     def onOperatingPoint(self, index: int = 0) -> None:
-        """List at the named threshold."""
-        self.logic.session.set_operating_point(self.ui.operatingPointSelector.currentText or None)
+        """List at the named threshold; "custom" only says that the slider is elsewhere."""
+        session, name = self.logic.session, self.ui.operatingPointSelector.currentText
+        if name == "custom" and session.operating_point not in ("", "custom"):
+            self.showOperatingPoint()
+        elif name and name != "custom":
+            session.set_operating_point(name)
+
+    def showOperatingPoint(self) -> None:
+        """Name the threshold at which the scan is listed."""
+        if self.logic.session.operating_point:
+            selector = self.ui.operatingPointSelector
+            selector.setCurrentIndex(selector.findText(self.logic.session.operating_point))
 
     # reviewing
 
@@ -425,6 +453,25 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if path:
             self.logic.session.set_reading(folder=path)
 
+    def onAboutShown(self, isCollapsed: bool) -> None:
+        """Look up the versions when they are to be seen."""
+        from CMBSegmentationWidgets.about_section import versions_text
+
+        if not isCollapsed:
+            self.ui.versionsLabel.setText(versions_text())
+
+    def onReinstall(self) -> None:
+        """Install the packages again after asking."""
+        from CMBSegmentationWidgets.about_section import reinstall
+
+        try:
+            if reinstall():
+                self.tell(_("The packages were installed again. Restart Slicer to use them."))
+        except Exception as error:  # pip's failure is a CalledProcessError
+            why = _("The packages could not be installed ({error}). Check the internet connection and try again.")
+            self.tell(why.format(error=error), isProblem=True)
+        self.onAboutShown(isCollapsed=False)
+
     # showing
 
     def onReviewChanged(self) -> None:
@@ -436,13 +483,14 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             if review is not None:
                 ui.thresholdSlider.setValue(session.threshold)
                 ui.droppedCheck.setChecked(review.show_dropped)
+        self.showOperatingPoint()
         counts = session.counts
         self.countTable.show(counts)
         ui.droppedCheck.setText(_("Show dropped candidates ({count})").format(count=session.dropped))
         ui.summaryLabel.setText(self.logic.summaryLine())
         path = review.path if review else None
         ui.folderButton.setText(
-            _("Saved in {folder}").format(folder=path.parent.name) if path else _("Not saved: choose")
+            _("Saved in {folder}").format(folder=path.parent.name) if path else _("Choose where to save…")
         )
         ui.folderButton.setVisible(review is not None)
         self.updateButtons()
@@ -644,7 +692,7 @@ class CMBSegmentationLogic(ScriptedLoadableModuleLogic):
         if session.review is None:
             return _("No list yet: choose a scan and click Detect microbleeds.")
         counts = session.counts
-        line = _("{definite} definite, {possible} possible, {rejected} rejected, {left} without a verdict.").format(
+        line = _("{definite} definite, {possible} possible, {rejected} rejected, {left} not reviewed.").format(
             definite=counts.definite,
             possible=counts.possible,
             rejected=counts.rejected,

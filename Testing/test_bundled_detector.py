@@ -20,7 +20,7 @@ from CMBSegmentationLib.compare.match import match_centres
 from CMBSegmentationLib.detecting import detect as detecting
 from CMBSegmentationLib.detecting.lesions import COLUMNS
 from CMBSegmentationLib.detecting.sliding_window import predict
-from CMBSegmentationLib.files.bundled import bundled_models, sample_scan
+from CMBSegmentationLib.files.bundled import bundled_models
 from CMBSegmentationLib.models.loaded_models import load_stages
 from CMBSegmentationLib.models.model_file import (
     BUNDLED_SHA256,
@@ -50,8 +50,9 @@ def listed(scan: Path, out: Path, *options: str) -> list[dict[str, str]]:
     return rows_in(out)
 
 
-def rows_in(out: Path) -> list[dict[str, str]]:
-    (table,) = out.glob("*_lesions.csv")
+def rows_in(folder: Path) -> list[dict[str, str]]:
+    """The rows of the list in a folder of results."""
+    (table,) = folder.glob("*_lesions.csv")
     with table.open() as stream:
         return list(csv.DictReader(stream))
 
@@ -64,8 +65,9 @@ def centres(rows) -> np.ndarray:
     return np.array([[float(row[c]) for c in ("r_mm", "a_mm", "s_mm")] for row in rows]).reshape(-1, 3)
 
 
-def test_the_sample_scans_lesions_are_found_with_few_false_ones(tmp_path):
-    found = accepted(listed(sample_scan(), tmp_path))
+@pytest.mark.xdist_group("chromium")
+def test_the_sample_scans_lesions_are_found_with_few_false_ones(results):
+    found = accepted(rows_in(results))  # of the one search of the whole sample, which the page's tests make
     truth = true_centres()
     hits = len(match_centres(centres(found), truth))
     assert hits >= 0.7 * len(truth)
@@ -131,12 +133,10 @@ def measured(rows) -> list[tuple]:
     return sorted((*(float(row[name]) for name in columns), row["status"]) for row in rows)
 
 
-@pytest.mark.parametrize("change", ["reoriented to SAL, as NRRD", "flipped to RPI"])
-def test_a_scan_in_another_axis_order_or_format_gives_the_same_lesions(in_part, change, tmp_path):
+def test_a_scan_in_another_axis_order_and_format_gives_the_same_lesions(in_part, tmp_path):
     image = part_of_sample()
-    axes, suffix = ("SAL", ".nrrd") if "NRRD" in change else ("RPI", ".nii.gz")
-    sitk.WriteImage(sitk.DICOMOrient(image, axes), str(tmp_path / f"turned{suffix}"))
-    found = accepted(listed(tmp_path / f"turned{suffix}", tmp_path / "out"))
+    sitk.WriteImage(sitk.DICOMOrient(image, "SAL"), str(tmp_path / "turned.nrrd"))
+    found = accepted(listed(tmp_path / "turned.nrrd", tmp_path / "out"))
     assert len(found) == len(in_part) > 0
     one_voxel = min(image.GetSpacing())
     pairs = match_centres(centres(found), centres(in_part), one_voxel)
@@ -144,12 +144,24 @@ def test_a_scan_in_another_axis_order_or_format_gives_the_same_lesions(in_part, 
     assert all(found[f]["region"] == in_part[p]["region"] for f, p in pairs)
 
 
+def ball_in(image: sitk.Image, centre_ras: tuple[float, float, float], radius_mm: float) -> sitk.Image:
+    """A mask of a ball on the image's grid."""
+    grid = image.GetSize(), image.GetOrigin(), image.GetSpacing(), image.GetDirection()
+    points = sitk.GetArrayFromImage(sitk.PhysicalPointSource(sitk.sitkVectorFloat64, *grid)) * (-1, -1, 1)
+    ball = sitk.GetImageFromArray((np.linalg.norm(points - centre_ras, axis=-1) < radius_mm).astype(np.uint8))
+    ball.CopyInformation(image)
+    return ball
+
+
 @pytest.mark.skipif(not REAL.exists(), reason="platform: the real scan does not lie beside the checkout")
 def test_a_real_scan_gives_the_same_list_as_nifti_and_as_dicom(tmp_path):
     files = {"nifti": REAL / "8_gre_field_mapping_e2.nii.gz", "dicom": REAL / "dicom"}
-    # patches side by side: a third less to search, and the lists are compared with each other only
-    nifti, dicom = (listed(scan, tmp_path / name, "--overlap", "0") for name, scan in files.items())
-    assert nifti
+    # the back of the head only, in patches side by side: the lists are compared with each other
+    back = ball_in(sitk.ReadImage(str(files["nifti"])), (0.0, -50.0, 15.0), 42.0)
+    sitk.WriteImage(back, str(tmp_path / "back.nii.gz"))
+    options = ("--overlap", "0", "--mask", str(tmp_path / "back.nii.gz"))
+    nifti, dicom = (listed(scan, tmp_path / name, *options) for name, scan in files.items())
+    assert len(nifti) >= 2
     assert [row["status"] for row in nifti] == [row["status"] for row in dicom]
     for a, b in zip(nifti, dicom, strict=True):
         values = [[float(row[c]) for c in COLUMNS[3:11]] for row in (a, b)]

@@ -109,7 +109,17 @@ def test_the_listener_hears_what_is_sent(cable, environment):
 def test_a_detection_sends_nothing(cable, environment, tmp_path):
     scan = tmp_path / "part_T2starw.nii.gz"
     sitk.WriteImage(part_of_sample(SMALL_BOX), str(scan))
-    command = [sys.executable, "-m", "CMBCommand.cli", "detect", str(scan), "-o", str(tmp_path / "out")]
+    command = [
+        sys.executable,
+        "-m",
+        "CMBCommand.cli",
+        "detect",
+        str(scan),
+        "-o",
+        str(tmp_path / "out"),
+        "--overlap",
+        "0",
+    ]
     process = cable.run(*command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said
@@ -123,7 +133,16 @@ def test_a_detection_sends_nothing(cable, environment, tmp_path):
 def test_a_worker_sends_nothing(cable, environment, tmp_path):
     scan = tmp_path / "part_T2starw.nii.gz"
     sitk.WriteImage(part_of_sample(SMALL_BOX), str(scan))
-    command = [sys.executable, "-m", "CMBSegmentationLib.worker", str(scan), "-o", str(tmp_path / "out")]
+    command = [
+        sys.executable,
+        "-m",
+        "CMBSegmentationLib.worker",
+        str(scan),
+        "-o",
+        str(tmp_path / "out"),
+        "--overlap",
+        "0",
+    ]
     process = cable.run(*command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said

@@ -138,3 +138,21 @@ def test_typing_an_answer_accepts_nothing(a_panel):
     a_panel.type(a_panel.ui.lesionCommentEdit, "GM[")
     assert a_panel.ui.lesionCommentEdit.text == "GM["
     assert not a_panel.widget.logic.session.lesions[0].accepted
+
+
+def test_what_is_refused_is_taken_out_of_the_form_again(a_panel, monkeypatch):
+    paint(a_panel.scan, "A")
+    a_panel.key("G")
+    session, ui = a_panel.widget.logic.session, a_panel.ui
+    ui.lesionList.setCurrentRow(0)
+    for action in ("set_parameters", "answer", "assess", "rate_series", "preview"):
+        monkeypatch.setattr(session, action, lambda *_, **__: None)
+    before = ui.uncertainCheck.checked, ui.groupedCheck.checked, ui.automaticCheck.checked
+    for check in (ui.uncertainCheck, ui.groupedCheck, ui.automaticCheck):
+        check.toggle()
+    assert (ui.uncertainCheck.checked, ui.groupedCheck.checked, ui.automaticCheck.checked) == before
+    ui.includedSelector.setCurrentIndex(1)
+    assert ui.includedSelector.currentText == ""
+    flag = ui.seriesFlagsList.item(0)
+    flag.setCheckState(a_panel.module.qt.Qt.Checked)
+    assert flag.checkState() == a_panel.module.qt.Qt.Unchecked

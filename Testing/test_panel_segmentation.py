@@ -73,7 +73,7 @@ def cells(panel, column):
 
 
 def verdicts(panel):
-    return [text.split()[-1] for text in cells(panel, 1)]
+    return [text.split()[-1] for text in cells(panel, 1)]  # "reviewed" ends "not reviewed"
 
 
 # the empty panel
@@ -137,7 +137,7 @@ def test_keys_decide_and_undo_takes_back(a_panel):
     assert "vessel" in cells(a_panel, NOTE)[1]
     assert "1 definite, 1 possible, 1 rejected" in a_panel.ui.summaryLabel.text
     a_panel.key("Ctrl+Z")
-    assert verdicts(a_panel) == ["accepted", "rejected", "unreviewed"]
+    assert verdicts(a_panel) == ["accepted", "rejected", "reviewed"]
     a_panel.key("Ctrl+Y")
     assert verdicts(a_panel)[2] == "uncertain"
     assert a_panel.widget.logic.session.review.find(1).verdict.reader == "SI"
@@ -147,7 +147,7 @@ def test_escape_leaves_the_question_and_return_leaves_it_open(a_panel):
     a_panel.key("N")
     a_panel.key("R")
     a_panel.key("Esc")
-    assert verdicts(a_panel)[0] == "unreviewed"
+    assert verdicts(a_panel)[0] == "reviewed"
     a_panel.key("R")
     a_panel.key("Return")
     assert verdicts(a_panel)[0] == "rejected"
@@ -159,7 +159,7 @@ def test_numbers_do_nothing_until_the_question_is_open(a_panel):
     a_panel.key("N")
     for key in "1234567":
         a_panel.key(key)
-    assert set(verdicts(a_panel)) == {"unreviewed"}
+    assert set(verdicts(a_panel)) == {"reviewed"}
     assert not a_panel.ui.threeDCheck.checked
     a_panel.key("R")
     a_panel.key("3")
@@ -173,7 +173,7 @@ def test_another_verdict_closes_the_question(a_panel):
     a_panel.key("A")  # changed one's mind
     assert not a_panel.ui.mimicPanel.visible
     a_panel.key("1")  # nobody asks of the next one
-    assert verdicts(a_panel) == ["accepted", "unreviewed", "unreviewed"]
+    assert verdicts(a_panel) == ["accepted", "reviewed", "reviewed"]
 
 
 def test_a_key_does_not_change_a_list_that_has_the_focus(a_panel):
@@ -242,10 +242,11 @@ def test_a_key_is_changed_in_the_panel_and_kept(a_panel):
     a_panel.widget.enter()  # as when the module is opened again
     a_panel.key("N")
     a_panel.key("A")
-    assert verdicts(a_panel)[0] == "unreviewed"
+    assert verdicts(a_panel)[0] == "reviewed"
     a_panel.key("K")
     assert verdicts(a_panel)[0] == "accepted"
     a_panel.ui.keySection.collapsed = False
+    a_panel.settle()
     a_panel.click(a_panel.ui.resetKeysButton)
     assert table.item(row, 0).text() == "A"
 
@@ -254,7 +255,7 @@ def test_letters_typed_into_a_field_are_no_keys(a_panel):
     a_panel.key("N")
     a_panel.type(a_panel.ui.readerEdit, "AU")
     assert a_panel.ui.readerEdit.text == "AU"
-    assert set(verdicts(a_panel)) == {"unreviewed"}
+    assert set(verdicts(a_panel)) == {"reviewed"}
 
 
 def test_every_button_does_what_its_key_does(a_panel):
@@ -263,7 +264,7 @@ def test_every_button_does_what_its_key_does(a_panel):
     a_panel.click(ui.acceptButton)
     a_panel.click(ui.rejectButton)
     a_panel.click(ui.mimicPanel.findChildren(type(ui.acceptButton))[2])
-    assert verdicts(a_panel) == ["accepted", "rejected", "unreviewed"]
+    assert verdicts(a_panel) == ["accepted", "rejected", "reviewed"]
     a_panel.click(ui.uncertainButton)
     a_panel.click(ui.undoButton)
     a_panel.click(ui.previousButton)
@@ -287,7 +288,7 @@ def test_the_slider_lists_anew_and_verdicts_stay(a_panel):
     a_panel.key("A")
     a_panel.ui.thresholdSlider.setValue(0.9)
     assert cells(a_panel, 0) == ["1", "3"]
-    assert verdicts(a_panel) == ["unreviewed", "accepted"]
+    assert verdicts(a_panel) == ["reviewed", "accepted"]
     a_panel.ui.thresholdSlider.setValue(0.2)
     assert cells(a_panel, 0) == ["1", "2", "3", "4"]
 
@@ -537,7 +538,134 @@ def test_several_scans_keep_their_own_reviews(a_panel, a_scene, a_searched_scan,
     a_panel.key("N")
     a_panel.key("A")
     a_panel.ui.inputSelector.setCurrentNode(other)
-    assert verdicts(a_panel) == ["unreviewed"] * 3
+    assert verdicts(a_panel) == ["reviewed"] * 3
     a_panel.ui.inputSelector.setCurrentNode(a_searched_scan)
     assert verdicts(a_panel)[0] == "accepted"
     assert len(LESION_PEAKS) == 4
+
+
+# at hand
+
+
+def send_wheel(panel, widget):
+    from PySide6 import QtCore, QtGui, QtWidgets
+
+    place = QtCore.QPointF(5, 5)
+    turned = QtGui.QWheelEvent(
+        place, place, QtCore.QPoint(), QtCore.QPoint(0, -120), QtCore.Qt.MouseButton.NoButton,
+        QtCore.Qt.KeyboardModifier.NoModifier, QtCore.Qt.ScrollPhase.NoScrollPhase, False,
+    )  # fmt: skip
+    QtWidgets.QApplication.sendEvent(widget, turned)
+    panel.settle()
+
+
+def test_the_wheel_changes_nothing_that_was_not_chosen(a_panel):
+    ui = a_panel.ui
+    ui.viewSection.collapsed = False
+    a_panel.settle()
+    before = ui.deviceSelector.currentText, ui.fieldOfViewSpin.value
+    for widget in (ui.deviceSelector, ui.fieldOfViewSpin):
+        send_wheel(a_panel, widget)
+    assert (ui.deviceSelector.currentText, ui.fieldOfViewSpin.value) == before
+    ui.fieldOfViewSpin.setFocus()
+    send_wheel(a_panel, ui.fieldOfViewSpin)
+    assert ui.fieldOfViewSpin.value < before[1]
+
+
+def test_the_operating_point_is_custom_once_the_slider_moves(a_panel):
+    ui, session = a_panel.ui, a_panel.widget.logic.session
+    a_panel.choose(ui.operatingPointSelector, "balanced")
+    assert (ui.operatingPointSelector.currentText, session.operating_point) == ("balanced", "balanced")
+    ui.thresholdSlider.setValue(0.42)
+    assert (ui.operatingPointSelector.currentText, session.operating_point) == ("custom", "custom")
+    assert session.threshold == pytest.approx(0.42)
+    a_panel.choose(ui.operatingPointSelector, "specific")
+    assert session.threshold == session.operating_points["specific"]
+    a_panel.choose(ui.operatingPointSelector, "custom")  # the list is still at a named one
+    assert ui.operatingPointSelector.currentText == "specific"
+
+
+def test_a_field_outside_the_panel_keeps_all_its_keys(a_panel):
+    """Such as Slicer's Python console, in which Enter runs a line."""
+    from PySide6 import QtWidgets
+
+    console = QtWidgets.QPlainTextEdit(a_panel.window)
+    console.show()
+    a_panel.key("N")
+    a_panel.key("R")
+    console.setFocus()
+    a_panel.key("A")
+    a_panel.key("Return")
+    assert console.toPlainText() == "a\n"
+    line = QtWidgets.QLineEdit(a_panel.window)
+    entered = []
+    line.returnPressed.connect(lambda: entered.append(line.text()))
+    line.show()
+    line.setFocus()
+    a_panel.key("Return")
+    assert entered == [""]
+    assert set(verdicts(a_panel)) == {"reviewed"}  # the last word of "not reviewed"
+    a_panel.window.setFocus()
+    a_panel.key("Return")
+    assert verdicts(a_panel)[0] == "rejected"
+
+
+def test_text_in_the_table_is_readable(a_panel):
+    from CMBSegmentationLib.vocabulary.looks import contrast_of
+
+    a_panel.widget.logic.session.show_dropped(True)
+    for lesion, decision in ((1, "accepted"), (2, "rejected"), (3, "uncertain")):
+        a_panel.widget.logic.session.decide(decision, lesion_id=lesion)
+    table = a_panel.ui.lesionTable
+    for row in range(table.rowCount):
+        text, ground = (
+            brush.color().getRgbF()[:3] for brush in (table.item(row, 1).foreground(), table.item(row, 1).background())
+        )
+        assert contrast_of(text, ground) >= 4.5, table.item(row, 1).text()
+    a_panel.key("N")
+    shot = table.grab().toImage()
+    place = table.visualItemRect(table.item(table.currentRow(), 2))
+    place.translate(table.viewport().geometry().topLeft())
+    pixels = [shot.pixelColor(x, place.center().y()).getRgbF()[:3] for x in range(place.left() + 2, place.right() - 2)]
+    assert contrast_of((1.0, 1.0, 1.0), pixels[-1]) >= 4.5  # the chosen row
+
+
+def test_the_widget_with_the_focus_is_framed(a_panel):
+    ring = a_panel.widget.focusRing.own_frame
+    button = a_panel.ui.nextButton
+    button.setFocus()
+    a_panel.settle()
+    assert ring.visible
+    middle = button.mapTo(a_panel.window, button.rect.center())
+    assert ring.rect.contains(ring.mapFrom(a_panel.window, middle))
+    a_panel.ui.advancedSection.collapsed = False  # moves all below
+    a_panel.settle()
+    a_panel.settle()
+    middle = button.mapTo(a_panel.window, button.rect.center())
+    assert ring.rect.contains(ring.mapFrom(a_panel.window, middle))
+    a_panel.window.setFocus()
+    a_panel.settle()
+    assert not ring.visible
+
+
+def test_the_log_keeps_what_was_told_and_versions_are_named(a_panel, monkeypatch):
+    from CMBSegmentationLib import __version__
+
+    ui = a_panel.ui
+    a_panel.key("N")
+    a_panel.key("A")
+    a_panel.key("Del")
+    said = ui.logText.plainText
+    assert "CMB 1 accepted" in said
+    assert "found by the detector" in said
+    ui.aboutSection.collapsed = False
+    a_panel.settle()
+    for part in (f"CMB Segmentation {__version__}", "cmb-detector-simulated 0.", "onnxruntime 1.", "nibabel "):
+        assert part in ui.versionsLabel.text, ui.versionsLabel.text
+    asked = []
+    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda *_, **__: True, raising=False)
+    monkeypatch.setattr(slicer.util, "pip_install", asked.append, raising=False)
+    a_panel.click(ui.reinstallButton)
+    assert "--force-reinstall" in asked[0]
+    assert any(one.startswith("onnxruntime") for one in asked[0])
+    assert "Restart Slicer" in ui.statusLabel.text

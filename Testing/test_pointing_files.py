@@ -146,7 +146,7 @@ def text_nrrd():
 @pytest.mark.parametrize("member", ["a.nrrd", "a.b.nrrd", "A.NRRD", "a.seg.nrrd"])
 def test_a_scene_on_whose_image_a_reader_crashes_is_refused_and_the_page_goes_on(tmp_path, member):
     path = scene(tmp_path, {"s/s.mrml": mrml("fileName", f"Data/{member}"), f"s/Data/{member}": text_nrrd()})
-    with pytest.raises(InputError, match=r"uploaded.mrb cannot be read: its reader crashed"):
+    with pytest.raises(InputError, match=r"uploaded.mrb cannot be read: the reader crashed"):
         apart(check_scene_and_images, path, "uploaded.mrb", name="uploaded.mrb")
 
 

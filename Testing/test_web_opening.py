@@ -80,7 +80,7 @@ def test_what_is_no_scan_is_refused_and_the_page_goes_on(page, server, tmp_path)
     (tmp_path / "letter.txt").write_text("Dear colleague")
     (tmp_path / "broken.nii.gz").write_bytes(sample_scan().read_bytes()[:5000])
     choose(page, "Open", tmp_path / "letter.txt", exact=True)
-    wait_until_told(page, "letter.txt is not a scan of a known kind")
+    wait_until_told(page, "letter.txt is not a scan in a supported format")
     choose(page, "Open", tmp_path / "broken.nii.gz", exact=True)
     wait_until_told(page, "broken.nii.gz is cut off or damaged")
     assert set(server.state.rglob("upload/*")) == before  # nothing of it is kept

@@ -24,9 +24,12 @@ from CMBWeb.files import limits, upload
 from CMBWeb.files.kept_results import KeptResults, KeptScan
 from CMBWeb.files.session_folder import private, remove_old
 from CMBWeb.files.upload import receive, receive_earlier
+from CMBWeb.page import reading_ahead
 from CMBWeb.page.grey_window import reading_window
+from CMBWeb.server import gateway
 from CMBWeb.server.access import Access, folder_name, is_plain, new_key
 from CMBWeb.server.names import LONGEST, attachment, plain_name
+from CMBWeb.server.page_process import SCAN_VARIABLE, PageProcess
 from CMBWeb.server.proxy import hand_on_request
 from CMBWeb.server.serving import _open_in_browser
 
@@ -208,6 +211,44 @@ def test_the_command_serves_without_loading_the_detector(tmp_path):
     served, loaded = done.stdout.splitlines()
     assert served.startswith("CMB is served at http://127.0.0.1:")
     assert loaded == "['aiohttp']"
+
+
+def test_a_process_is_kept_ready_for_the_next_reader(tmp_path, monkeypatch):
+    monkeypatch.setattr(gateway, "SPARE_AFTER_S", 0.0)
+    started = []
+
+    async def start(**_):
+        started.append(SimpleNamespace(is_alive=True))
+        return started[-1]
+
+    async def run():
+        monkeypatch.setattr(PageProcess, "start", start)
+        served = gateway.Gateway(Access.to("127.0.0.1", 1), tmp_path, asyncio.create_task(start()))
+        taken = []
+        for _ in range(3):
+            taken.append(await served._process())
+            await asyncio.sleep(0.01)
+        return taken
+
+    taken = asyncio.run(run())
+    assert taken == started[:3]
+    assert len(started) == 4  # one more than was asked for
+
+
+def test_the_commands_scan_is_read_once_while_the_page_starts(tmp_path, monkeypatch):
+    scan, read = tmp_path / "scan.nii", []
+    scan.touch()
+    monkeypatch.setattr(reading_ahead, "read_scan_apart", lambda path, series=None: read.append(path) or len(read))
+    monkeypatch.setenv(SCAN_VARIABLE, str(scan))
+    reading_ahead.begin()
+    assert SCAN_VARIABLE not in os.environ  # no process that this one starts reads it, too
+    assert reading_ahead.read_scan_once(scan, None) == 1
+    assert reading_ahead.read_scan_once(scan, None) == 2  # later it may be another
+    monkeypatch.setenv(SCAN_VARIABLE, str(scan))
+    reading_ahead.begin()
+    os.utime(scan, (1, 1))
+    reading_ahead.read_scan_once(scan, None)
+    assert read == [scan] * 4
 
 
 def sent(folder, receiver, *parts):

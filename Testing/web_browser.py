@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -26,6 +27,7 @@ FLAGS = (
 )  # fmt: skip
 PATIENCE_MS = 120_000  # what is waited for at most on a machine that does other things, too
 LOOK_AGAIN_MS = 100
+REMEMBER = "location.protocol === 'http:' && localStorage.setItem('cmb_reader', %s)"
 SAMPLE_NAME = "cmb-sample_T2starw"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 
@@ -103,9 +105,15 @@ def chromium() -> Iterator[Any]:
             browser.close()
 
 
-def new_page(browser: Any, hosts: set[str], size: tuple[int, int] = (1280, 800)) -> Page:
-    """Open a browser session of its own; the hosts that it asks are added to `hosts`."""
-    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, accept_downloads=True)
+def new_page(
+    browser: Any, hosts: set[str], size: tuple[int, int] = (1280, 800), *, scale: float = 1.0, reader: str = "SI"
+) -> Page:
+    """Open a browser session of its own, which remembers a reader; the hosts that it asks are added to `hosts`."""
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]}, device_scale_factor=scale, accept_downloads=True
+    )
+    if reader:
+        context.add_init_script(REMEMBER % json.dumps(reader))
     context.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
     context.on("page", lambda page: page.on("websocket", lambda socket: hosts.add(urlsplit(socket.url).netloc)))
     page = context.new_page()

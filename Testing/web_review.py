@@ -123,6 +123,6 @@ def wait_for_state(page: Page, lesion: int, state: str) -> None:
 def reject(page: Page, lesion: int) -> None:
     """Reject a lesion with the mouse."""
     page.locator(f"[data-lesion='{lesion}']").click()
-    page.get_by_role("button", name="Reject", exact=True).click()
-    page.get_by_role("group", name="What is it?").get_by_role("button", name="not said").click()
+    page.get_by_role("button", name="Reject as …", exact=True).click()
+    page.get_by_role("group", name="What is it?").get_by_role("button", name="not specified").click()
     wait_for_state(page, lesion, "rejected")

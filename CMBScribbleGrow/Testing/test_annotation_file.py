@@ -138,8 +138,8 @@ def test_a_missing_field_is_named(files):
     ("number", "kind", "word"),
     [
         (errno.ENOSPC, MachineError, "full"),
-        (errno.EACCES, InputError, "may not be written"),
-        (errno.EROFS, InputError, "may not be written"),
+        (errno.EACCES, InputError, "is not writable"),
+        (errno.EROFS, InputError, "is not writable"),
         (errno.EIO, MachineError, "could not be saved"),
     ],
 )

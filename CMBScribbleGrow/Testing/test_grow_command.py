@@ -213,11 +213,11 @@ def test_wrong_scribbles_are_told_and_nothing_is_written(grow, tmp_path, scan, m
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--mode", "magic"], "no mode 'magic'"),
-        (["--tolerance", "130"], "130 % cannot be"),
+        (["--mode", "magic"], "Unknown mode 'magic'"),
+        (["--tolerance", "130"], "between 0 and 100 %, not 130 %"),
         (["--mode", "random-walker", "--tolerance", "5"], "has no tolerance"),
-        (["--connectivity", "7"], "no connectivity 7"),
-        (["--max-diameter", "0"], "0 mm cannot be"),
+        (["--connectivity", "7"], "Unknown connectivity 7"),
+        (["--max-diameter", "0"], "not 0 mm"),
     ],
 )
 def test_wrong_settings_are_told(grow, options, said) -> None:

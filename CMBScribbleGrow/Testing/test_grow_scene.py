@@ -171,7 +171,7 @@ def test_a_scribble_partly_outside_the_scan_is_cut_and_the_reader_is_told(a_head
     painted_on(nodes, oblique_ijk_to_ras(), [SPOTS["A"], (24, 30, 28)])
     on_scan = segment_on_scan(nodes.scribbles, PAINT_SEGMENT, grid_of(a_head))
     assert on_scan.voxels.tolist() == [list(SPOTS["A"])]
-    assert "1 voxels" in on_scan.notes[0]
+    assert "Left out: 1 voxel of" in on_scan.notes[0]
 
 
 def test_nothing_painted_is_no_voxels(a_head, nodes):

@@ -310,7 +310,7 @@ def test_the_automatic_tolerance_can_be_asked_for_again(grown):
 @pytest.mark.parametrize("percent", [-1.0, 101.0])
 def test_a_tolerance_out_of_range_is_said(grown, percent):
     assert grown.preview(percent) is None
-    assert failed(grown, "tolerance")
+    assert failed(grown, "Tolerance must be")
     assert len(grown.lesions) == 1
 
 

@@ -76,7 +76,7 @@ def test_a_result_that_points_elsewhere_is_refused(tmp_path, labels, write, name
 def test_a_file_on_which_its_reader_crashes_is_a_message(tmp_path, scan, read):
     path = as_nrrd(tmp_path / "x.nrrd", "")
     path.write_text(path.read_text().replace("encoding: raw\ndata file: \n", "encoding: text\n") + "\0" * 4096)
-    with pytest.raises(InputError, match=r"x.nrrd cannot be read: its reader crashed"):
+    with pytest.raises(InputError, match=r"x.nrrd cannot be read: the reader crashed"):
         read(path, scan)
 
 

@@ -203,7 +203,7 @@ def test_a_cut_off_or_refused_write_leaves_the_former_file(path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(safe_write.os, "replace", refuse)
-    with pytest.raises(InputError, match="may not be written"):
+    with pytest.raises(InputError, match="is not writable"):
         write_segments(path, segments()[:1], scan)
     assert path.read_bytes() == before
     assert os.listdir(path.parent) == [path.name]

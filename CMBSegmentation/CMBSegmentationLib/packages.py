@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import shutil
 import sys
@@ -66,3 +67,26 @@ def ensure_installed(install: Callable[[Sequence[str]], object]) -> None:
     importlib.invalidate_caches()
     if missing_requirements():
         raise MachineError(f"The detector needs {names}, which are not installed.", "Restart Slicer and try again.")
+
+
+def all_requirements() -> list[str]:
+    """List all that a detection needs, as pip takes it, whether it is there or not."""
+    return [GPU_RUNTIME if name == "onnxruntime" and has_nvidia_gpu() else one for name, one in REQUIREMENTS.items()]
+
+
+def installed_versions() -> dict[str, str]:
+    """Give the version of each package by its name; "missing" where it is not installed."""
+    versions = {}
+    for name, requirement in REQUIREMENTS.items():
+        project = requirement.split(">=")[0]
+        builds = (project, f"{project}-gpu", f"{project}-openvino") if name == "onnxruntime" else (project,)
+        found = [f"{build} {version}" for build in builds if (version := _version(build))]
+        versions[project] = ", ".join(one.removeprefix(f"{project} ") for one in found) or "missing"
+    return versions
+
+
+def _version(project: str) -> str:
+    try:
+        return importlib.metadata.version(project)
+    except importlib.metadata.PackageNotFoundError:
+        return ""

@@ -1,4 +1,4 @@
-"""How long work tells how far it is, and hears that it should stop."""
+"""Progress reporting and cancellation for long-running work."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import qt
 if TYPE_CHECKING:
     from CMBSegmentationLib.results.counts import Counts
 
-HEADINGS = ("", "left", "right", "midline / –", "< 5 mm", "5–10 mm", "all")
+HEADINGS = ("Region", "left", "right", "other", "< 5 mm", "5–10 mm", "all")
 ROW_HEIGHT = 22
 NOTHING = "–"
 
@@ -20,12 +20,16 @@ class CountTable:
     Parameters
     ----------
     widget : QTableWidget
+    caption : QLabel
+        Says what a cell is; shown with the table.
     """
 
-    def __init__(self, widget: Any) -> None:
-        self._widget = widget
+    def __init__(self, widget: Any, caption: Any) -> None:
+        self._widget, self._caption = widget, caption
         widget.setColumnCount(len(HEADINGS))
         widget.setHorizontalHeaderLabels(list(HEADINGS))
+        widget.horizontalHeaderItem(3).setToolTip("On the midline, or no side was given")
+        widget.setHorizontalScrollBarPolicy(qt.Qt.ScrollBarAlwaysOff)
         widget.setEditTriggers(qt.QAbstractItemView.NoEditTriggers)
         widget.setSelectionMode(qt.QAbstractItemView.NoSelection)
         widget.setFocusPolicy(qt.Qt.NoFocus)
@@ -33,6 +37,7 @@ class CountTable:
         widget.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
         widget.horizontalHeader().setStretchLastSection(True)
         widget.setVisible(False)
+        caption.setVisible(False)
 
     def show(self, counts: Counts) -> None:
         """Show a review's counts; hidden where there is none yet."""
@@ -52,6 +57,7 @@ class CountTable:
             lines.append(["all", "", "", "", *sizes()])
         table = self._widget
         table.setVisible(bool(lines))
+        self._caption.setVisible(bool(lines))
         table.setRowCount(len(lines))
         for row, line in enumerate(lines):
             for column, text in enumerate(line):

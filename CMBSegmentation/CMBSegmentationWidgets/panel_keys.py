@@ -12,6 +12,7 @@ import slicer
 from CMBSegmentationLib.vocabulary.actions import DESKTOP, QUESTION
 from CMBSegmentationLib.vocabulary.keys import Keys, in_words
 
+from .at_hand import FOCUS_CHANGED
 from .key_table import KeyTable
 
 SETTING = "CMBSegmentation/Keys"  # of both panels: a key means the same in each
@@ -56,6 +57,7 @@ class PanelKeys:
         self._table = KeyTable(table, self.change, tell)
         self._shortcuts: list[Any] = []
         self._of_question: list[Any] = []
+        self._is_question_open = self._is_listening = False
         self.keys = _kept()
         self._show()
 
@@ -69,23 +71,34 @@ class PanelKeys:
                 continue
             shortcut = qt.QShortcut(slicer.util.mainWindow())
             shortcut.setKey(qt.QKeySequence(self.keys.of(action.name)))
-            shortcut.connect("activated()", _unless_typed(self.actions[action.name]))
-            self._shortcuts.append(shortcut)
-            if QUESTION in action.places:
-                shortcut.setEnabled(False)
-                self._of_question.append(shortcut)
+            shortcut.connect("activated()", _alone(self.actions[action.name]))
+            (self._of_question if QUESTION in action.places else self._shortcuts).append(shortcut)
+        slicer.app.connect(FOCUS_CHANGED, self._on_focus)
+        self._is_listening = True
+        self._on_focus(None, qt.QApplication.focusWidget())
 
     def ignore(self) -> None:
         """Give the keys back."""
-        for shortcut in self._shortcuts:
+        if self._is_listening:
+            slicer.app.disconnect(FOCUS_CHANGED, self._on_focus)
+            self._is_listening = False
+        for shortcut in (*self._shortcuts, *self._of_question):
             shortcut.setEnabled(False)
             shortcut.setParent(None)
         self._shortcuts, self._of_question = [], []
 
     def set_question_open(self, is_open: bool) -> None:
         """Take the keys of the question while it is open only."""
+        self._is_question_open = is_open
+        self._on_focus(None, qt.QApplication.focusWidget())
+
+    def _on_focus(self, former: Any = None, widget: Any = None) -> None:
+        """Leave all keys to a field that is typed into, such as Slicer's Python console: a shortcut would take them."""
+        is_typed = widget is not None and any(widget.inherits(kind) for kind in TYPED_INTO)
+        for shortcut in self._shortcuts:
+            shortcut.setEnabled(not is_typed)
         for shortcut in self._of_question:
-            shortcut.setEnabled(is_open)
+            shortcut.setEnabled(self._is_question_open and not is_typed)
 
     def change(self, keys: Keys) -> None:
         """Use other keys from now on, in this panel and in the other."""
@@ -111,12 +124,10 @@ def _kept() -> Keys:
         return Keys(DESKTOP)
 
 
-def _unless_typed(action: Callable[[], object]) -> Callable[[], None]:
-    """Call an action unless the key was meant for a field that is typed into."""
+def _alone(action: Callable[[], object]) -> Callable[[], None]:
+    """Call an action without giving back what it gives."""
 
     def act() -> None:
-        field = qt.QApplication.focusWidget()
-        if field is None or not any(field.inherits(kind) for kind in TYPED_INTO):
-            action()
+        action()
 
     return act

@@ -20,14 +20,16 @@ import pytest
 import SimpleITK as sitk
 from counted_jobs import counted
 from dark_spots import MANIFEST, ball_brain, only, write_dark_voxel_model
+from rich.console import Console
+from rich.progress import Progress
 from waiting import wait_until
 
 from CMBCommand import cli
-from CMBCommand.batch import _about
+from CMBCommand.batch import ScansDone, _about
 from CMBSegmentationLib.batch.bids import BidsScan, dataset_name, find_scans, left_out
 from CMBSegmentationLib.batch.cluster import run_jobs, workers
 from CMBSegmentationLib.batch.cohort import _sizes
-from CMBSegmentationLib.batch.jobs import Job, Row, do_scan
+from CMBSegmentationLib.batch.jobs import Job, Row, do_scan, earlier_row
 from CMBSegmentationLib.detecting.detect import Settings
 from CMBSegmentationLib.detecting.lesions import Lesion
 from CMBSegmentationLib.errors import InputError, MachineError
@@ -86,7 +88,8 @@ def a_cluster() -> Iterator[str]:
     """The address of a scheduler with one worker, for all tests that kill neither."""
     from dask.distributed import LocalCluster
 
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
+    apart = {"CMB_READING_APART": "1"}  # as in this process, see the conftest.py of all tests
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", env=apart) as cluster:
         yield cluster.scheduler_address
 
 
@@ -212,7 +215,7 @@ def test_four_of_six_scans_are_done_and_two_failures_are_explained(batch, tmp_pa
     dataset = broken(make_dataset(tmp_path / "data", a_small_head, 6))
     code, out, said = batch(dataset, "--workers", "2")
     assert code == 2
-    assert "4 of 6 scans are done" in out
+    assert "Done: 4 of 6 scans" in out
     with (tmp_path / "out" / "cohort.csv").open() as stream:
         table = list(csv.DictReader(stream))
     assert len(table) == 6
@@ -273,9 +276,10 @@ def test_an_exported_review_is_kept_and_counted_when_the_batch_is_started_again(
     assert (row["definite"], row["possible"]) == ("1", "1")
     assert (row["microbleeds"], row["class"]) == ("2", "2-4")
     page = (tmp_path / "out" / "cohort.html").read_text()
-    assert "A reader has begun with 1 of 1 scans" in page
+    assert "Reviewed, at least in part: 1 of 1 scan;" in page
     assert "<b>2</b> definite or possible" in page
-    assert "No reader has confirmed" not in page
+    assert "Not reviewed" not in page
+    assert "<b>1</b>scan<" in page
 
 
 def test_the_cohort_names_the_dataset_and_the_threshold_that_was_used(tmp_path):
@@ -298,7 +302,7 @@ def test_started_again_it_does_only_what_was_left(batch_on_cluster, tmp_path, a_
         del before[name]
     code, out, _ = batch_on_cluster(dataset)
     assert code == 0
-    assert "4 of 4 scans are done, 2 of them before" in out
+    assert "Done: 4 of 4 scans, 2 of them in an earlier run" in out
     after = results(tmp_path / "out")
     assert len(after) == 4
     assert {name: after[name] for name in before} == before
@@ -317,7 +321,7 @@ def test_a_batch_that_is_killed_goes_on_where_it_was(batch_on_cluster, dark_mode
     before = results(out)
     assert len(before) == 3
     made_tiny(last, tmp_path)
-    assert "4 of 4 scans are done, 3 of them before" in batch_on_cluster(dataset)[1]
+    assert "Done: 4 of 4 scans, 3 of them in an earlier run" in batch_on_cluster(dataset)[1]
     after = results(out)
     assert len(after) == 4
     assert {name: after[name] for name in before} == before
@@ -366,7 +370,7 @@ def test_a_subjects_folder_that_cannot_be_written_stops_only_that_scan(batch_on_
     (tmp_path / "out" / "sub-001").write_text("in the way")
     code, out, said = batch_on_cluster(dataset)
     assert code == 2
-    assert "2 of 3 scans are done" in out
+    assert "Done: 2 of 3 scans" in out
     assert "cannot be written" in said
 
 
@@ -404,7 +408,7 @@ def test_the_draft_of_a_killed_worker_goes_with_the_next_start_and_that_of_a_liv
     killed.kill()
     killed.wait()
     assert len(hidden(tmp_path / "out")) == 3
-    assert "2 of them before" in batch_on_cluster(dataset)[1]
+    assert "2 of them in an earlier run" in batch_on_cluster(dataset)[1]
     assert sorted(path.parent for path in hidden(tmp_path / "out")) == [mine.parent, second.parent]
     alive.communicate("end")
     assert alive.returncode == 0
@@ -464,14 +468,30 @@ def one_byte_changed(path: Path) -> None:
     path.write_bytes(content)
 
 
+DAMAGES = (Path.unlink, emptied, cut_off, one_byte_changed)
+
+
 @pytest.mark.parametrize("ending", ENDINGS_OF_A_RESULT)
-@pytest.mark.parametrize("damage", [Path.unlink, emptied, cut_off, one_byte_changed])
+def test_a_result_that_is_not_whole_is_no_result(a_done_batch, a_small_head, ending):
+    out, _ = a_done_batch
+    first, second = (Job(scan, out) for scan in find_scans(out.with_name("data")))
+    (path,) = first.folder.glob(f"*{ending}")
+    content = path.read_bytes()
+    for damage in DAMAGES:
+        damage(path)
+        assert earlier_row(first) is None
+        assert earlier_row(second) is not None
+        path.write_bytes(content)
+        assert earlier_row(first) is not None
+
+
+@pytest.mark.parametrize(("damage", "ending"), zip(DAMAGES, ENDINGS_OF_A_RESULT, strict=False))
 def test_a_result_that_is_not_whole_is_searched_again(a_done_batch, capsys, ending, damage):
     out, call = a_done_batch
-    damage(next(path for path in sorted(out.rglob(f"*{ending}"))))
+    damage(min(out.rglob(f"*{ending}")))
     capsys.readouterr()
     assert cli.main(call) == 0
-    assert "2 of 2 scans are done, 1 of them before" in capsys.readouterr().out
+    assert "Done: 2 of 2 scans, 1 of them in an earlier run" in capsys.readouterr().out
     assert len(list(out.rglob(f"*{ending}"))) == 2
 
 
@@ -483,12 +503,12 @@ def test_a_scan_and_its_compressed_copy_do_not_overwrite_each_other(batch_on_clu
     for _ in range(2):
         code, out, said = batch_on_cluster(dataset)
         assert code == 2
-        assert "2 of 3 scans are done" in out
+        assert "Done: 2 of 3 scans" in out
         assert f"{scan.name.removesuffix('.gz')} lies beside {scan.name}" in said
         listed = next((tmp_path / "out").rglob(f"{scan.name.removesuffix('.nii.gz')}{RESULT}"))
         assert json.loads(listed.read_text())["search"]["scan"]["file"] == scan.name
     scan.unlink()  # what is left is another scan than the one whose results are there
-    assert "2 of 2 scans are done, 1 of them before" in batch_on_cluster(dataset)[1]
+    assert "Done: 2 of 2 scans, 1 of them in an earlier run" in batch_on_cluster(dataset)[1]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="platform: others do not let such names be")
@@ -500,7 +520,7 @@ def test_a_name_that_is_not_utf_8_costs_its_own_scan_only(batch, tmp_path, a_sma
     os.symlink(os.fsencode(a_small_head), os.path.join(folder, name + b"_T2starw.nii.gz"))
     code, out, said = batch(dataset, "--workers", "1")
     assert code == 2
-    assert "2 of 3 scans are done" in out
+    assert "Done: 2 of 3 scans" in out
     assert "is not UTF-8" in said
     assert "\ufffd" in (tmp_path / "out" / "cohort.csv").read_text(encoding="utf-8")
     assert "is not UTF-8" in (tmp_path / "out" / "cohort.html").read_text(encoding="utf-8")
@@ -512,7 +532,7 @@ def test_a_pipe_among_the_scans_is_told_and_not_waited_for(batch_on_cluster, tmp
     os.mkfifo(find_scans(dataset)[0].path.with_name("sub-001_run-2_T2starw.nii.gz"))
     code, out, said = batch_on_cluster(dataset)
     assert code == 2
-    assert "2 of 3 scans are done" in out
+    assert "Done: 2 of 3 scans" in out
     assert "is neither a file nor a folder" in said
 
 
@@ -572,6 +592,7 @@ def jobs_of(dataset: Path, out: Path, model: Path) -> list[Job]:
     return [Job(scan, out, str(model), "cpu", StageChoice("none", "none")) for scan in find_scans(dataset)]
 
 
+@pytest.mark.soak
 def test_a_worker_that_is_killed_half_way_costs_nothing(tmp_path, dark_model, a_small_head):
     jobs = jobs_of(make_dataset(tmp_path / "data", a_small_head, 10), tmp_path / "out", dark_model)
     told: list[Row] = []
@@ -592,13 +613,32 @@ def test_a_worker_that_is_killed_half_way_costs_nothing(tmp_path, dark_model, a_
     assert len(searched) >= 9  # the one in hand when the worker died may have been finished but not noted
 
 
+def test_the_bar_moves_while_a_scan_is_searched(a_cluster, tmp_path, dark_model, last_takes_long):
+    (job, *_) = jobs_of(last_takes_long[0], tmp_path / "out", dark_model)
+    bar, seen = Progress(console=Console(quiet=True)), []
+    shown = ScansDone(bar, bar.add_task("", total=5, completed=2), 2)
+
+    def move(job: Job, share: float) -> None:
+        shown.move(job, share)
+        seen.append(bar.tasks[0].completed)
+
+    with workers(a_cluster, 1) as client:
+        (row,) = run_jobs([job], client, shown.end, moved=move)
+    assert not row.error
+    assert seen == sorted(seen)
+    assert any(2 < completed < 3 for completed in seen)
+    shown.move(job, 0.9)  # said last, heard after the result
+    assert bar.tasks[0].completed == 3
+
+
 def test_the_batch_runs_on_a_scheduler_given_by_address(batch, a_cluster, tmp_path, a_small_head):
     dataset = make_dataset(tmp_path / "data", a_small_head, 3)
     code, out, _ = batch(dataset, "--scheduler", a_cluster)
     assert code == 0
-    assert "3 of 3 scans are done" in out
+    assert "Done: 3 of 3 scans" in out
 
 
+@pytest.mark.soak
 def test_a_scheduler_that_goes_away_is_told_and_what_is_done_is_kept(tmp_path, dark_model, a_small_head):
     from dask.distributed import Client, LocalCluster
 
@@ -638,7 +678,7 @@ def test_a_cluster_without_workers_is_told(tmp_path, dark_model, a_small_head, m
     with (
         LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster) as client,
-        pytest.raises(MachineError, match="No worker has been there") as caught,
+        pytest.raises(MachineError, match="No worker has been connected") as caught,
     ):
         run_jobs(jobs, client, lambda row: None)
     assert "start the batch again" in caught.value.hint
@@ -708,4 +748,4 @@ def test_a_scheduler_that_is_killed_half_way_is_told_in_time_and_another_does_th
     made_tiny(last, tmp_path)
     code, told, _ = batch_on_cluster(dataset)
     assert code == 0
-    assert "4 of 4 scans are done, 3 of them before" in told
+    assert "Done: 4 of 4 scans, 3 of them in an earlier run" in told

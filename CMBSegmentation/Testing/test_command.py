@@ -1,6 +1,7 @@
 """The command `cmb`, as a person meets it: what it writes, what it says, and what it returns."""
 
 import csv
+import io
 import json
 import os
 import re
@@ -14,9 +15,11 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from dark_spots import MANIFEST, ball_brain, only, write_dark_voxel_model
+from rich.console import Console
 from waiting import wait_until
 
 from CMBCommand import cli
+from CMBCommand.printing import progress_bar
 from CMBSegmentationLib.detecting.lesions import COLUMNS
 
 SMALL = [24, 24, 24]
@@ -158,6 +161,14 @@ def test_help_loads_nothing_that_takes_time(arguments):
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_an_unknown_option_shows_how_its_command_is_called(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["report", "results", "--scan", "x.nii.gz", "--overwrite"])
+    said = capsys.readouterr().err
+    assert said.startswith("usage: cmb report")
+    assert "unrecognized arguments: --overwrite" in said
+
+
 def test_the_help_lists_every_command_with_what_it_is_for(cmb):
     code, out, _ = cmb("--help")
     assert code == 0
@@ -244,7 +255,7 @@ BAD_SCANS = {
     "2D": "2D",
     "one slice": "too few slices",
     "constant": "same everywhere",
-    "NaN": "every voxel is NaN",
+    "NaN": "no valid voxel",
     "zero spacing": "2 x 0 x 2 mm wide",
     "negative spacing": "mm wide",
     "zero spacing in MetaImage": "mm|cannot be read",
@@ -336,7 +347,7 @@ def test_a_bundled_model_that_was_changed_is_refused(cmb, scan_file, tmp_path, m
         ("--threshold", "0", "not between 0 and 1"),
         ("--overlap", "1", "not between 0 and 0.9"),
         ("--blending", "magic", "not known"),
-        ("--device", "abacus", "not known"),
+        ("--device", "abacus", "Unknown device"),
         ("--threshold", "much", "invalid float"),
     ],
 )
@@ -499,3 +510,18 @@ def test_the_worker_tells_errors_as_events(arguments, code, message, tmp_path):
     assert process.returncode == code
     assert last["event"] == "error"
     assert message in last["message"]
+
+
+# Progress
+
+
+def test_the_bar_says_how_long_it_will_still_take():
+    clock = [0.0]
+    screen = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=100, get_time=lambda: clock[0])
+    with progress_bar(screen) as progress:
+        for share in (0.0, 0.25, 0.5):
+            progress(share, "patch 5 of 10")
+            clock[0] += 10.0
+    said = screen.file.getvalue()
+    assert "patch 5 of 10" in said
+    assert "00:20 left" in said.rsplit("patch", 1)[1]

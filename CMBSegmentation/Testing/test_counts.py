@@ -65,7 +65,7 @@ def test_the_text_names_what_was_found_and_leaves_out_what_was_not(lesions):
     assert text_of(counts_of(lesions)).splitlines() == [
         "Cerebral microbleeds, read by SI, NB with the help of research software: 2 definite, 2 possible "
         "(2 smaller than 5 mm, 2 of 5–10 mm; 2 frontal, 1 thalamus, 1 unassigned). "
-        "Pattern of the definite ones: mixed. Not finished: 1 detected lesion not read yet.",
+        "Pattern of the definite ones: mixed. Not finished: 1 detected lesion not reviewed yet.",
         "Size (definite/possible): < 5 mm 1/1, 5–10 mm 1/1.",
         "Region (definite/possible): right frontal 1/1, left thalamus 1/0, unassigned 0/1.",
         "Class: 2-4.",

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import highdicom as hd
@@ -18,6 +19,7 @@ from dicom_series import write_enhanced, write_series
 from pydicom.sr.codedict import codes
 
 from CMBCommand import cli
+from CMBSegmentationLib.dicom_out import write_objects
 from CMBSegmentationLib.dicom_out.codes import finding_site
 
 DATA = Path(os.environ.get("CMB_SHARED_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
@@ -227,3 +229,13 @@ def test_a_real_enhanced_scan_gives_valid_objects(tmp_path):
     read = hd.seg.segread(one(out, "_seg.dcm")).get_volume(combine_segments=True)
     assert np.count_nonzero(read.array) == np.count_nonzero(values) > 0
     assert_valid(one(out, "_seg.dcm"), one(out, "_sr.dcm"))
+
+
+def test_what_a_library_has_to_say_of_the_scans_headers_does_not_reach_the_user(tmp_path):
+    def make() -> dict:
+        warnings.warn("The string 'X' is unlikely to represent the intended person name", UserWarning, stacklevel=1)
+        return {}
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert write_objects(make, tmp_path, "scan") == {}

@@ -233,5 +233,5 @@ def test_a_dicom_file_that_claims_too_much_is_refused_before_it_is_decoded(tmp_p
 def test_what_is_no_known_kind_by_its_name_goes_to_no_reader(tmp_path, name):
     sitk.WriteImage(image(), str(tmp_path / "scan.nrrd"))
     (tmp_path / "scan.nrrd").rename(tmp_path / name)
-    with pytest.raises(InputError, match="not a scan of a known kind"):
+    with pytest.raises(InputError, match="not a scan in a supported format"):
         read_scan(tmp_path / name)

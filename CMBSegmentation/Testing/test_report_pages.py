@@ -28,6 +28,7 @@ from CMBSegmentationLib.report.pdf import fonts as pdf_fonts
 from CMBSegmentationLib.report.pdf import report_pdf
 from CMBSegmentationLib.report.tables import count_tables, shown_certainties
 from CMBSegmentationLib.results.counts import counts_of
+from CMBSegmentationLib.vocabulary.numbers import counted_class
 from CMBSegmentationLib.vocabulary.verdicts import DEFINITE, DETECTED, KEPT, POSSIBLE
 
 PLACES = (
@@ -134,7 +135,15 @@ def test_the_page_has_tables_pattern_and_map():
     assert "strictly lobar" in text
     assert "not a diagnosis of this patient" in text
     assert html.count('<circle class="mark detected"') == 6
-    assert "no reader has called any of them definite" in text
+    assert "Detected by the program, not reviewed by a reader." in text
+
+
+def test_one_microbleed_is_singular_on_page_and_paper(tmp_path):
+    one = a_detection()
+    assert "1 microbleed (detected)" in Page(report_html(one, scan_name="s")).text
+    assert "1 microbleed (detected)" in words_of(report_pdf(content_of(one, scan_name="s")), tmp_path)
+    assert counted_class("2-4", "microbleed") == "2–4 microbleeds"
+    assert counted_class(">10", "microbleed") == "> 10 microbleeds"
 
 
 def test_the_page_says_what_the_reader_said():

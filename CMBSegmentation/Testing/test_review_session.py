@@ -384,7 +384,7 @@ def test_regions_make_counts_and_a_pattern(a_session):
     assert (counts.microbleeds, counts.count_class) == (2, "2-4")
     assert "read by SI with the help of research software: 1 definite, 1 possible" in a_session.text
     assert "left frontal 1/0" in a_session.text
-    assert "1 detected lesion not read yet" in a_session.text
+    assert "1 detected lesion not reviewed yet" in a_session.text
     assert a_session.set_place("moon", "left", lesion_id=1) is None
 
 
@@ -495,16 +495,16 @@ def test_the_files_of_a_half_finished_review_say_the_same(a_session, tmp_path):
     page = files["report"].read_text(encoding="utf-8")
     assert '<div class="count">1</div>' in page
     assert '<li class="here" aria-current="true">1</li>' in page
-    assert "Detected, not read yet" in page
+    assert "Detected, not reviewed" in page
     assert ">Decision</th>" in page
-    assert "Repaired on reading" not in page  # nothing was
+    assert "Notes on the scan" not in page  # nothing was
     assert "1 rejected lesion and 1 dropped candidate" in page
     pdf = a_session.export_pdf(tmp_path / "report.pdf")
     told = subprocess.run(["pdftotext", "-layout", str(pdf), "-"], capture_output=True, text=True, check=True).stdout
     told = " ".join(told.split())
     for words in (page, told, a_session.text):
         assert summary["sentence"] in words
-    assert "Repaired on reading" not in told
+    assert "Notes on the scan" not in told
 
 
 def numbers_of_lesions(report: pydicom.Dataset) -> dict[str, int]:

@@ -55,7 +55,7 @@ class PageKeys:
         if action is None:
             return
         state = self.state
-        if action.name != HELP and (not state.has_scan or state.help_shown or state.series_shown):
+        if action.name != HELP and (not state.has_scan or state.help_shown or state.series_shown or state.reader_asked):
             return
         try:
             (self._scribbling if is_scribbling else self._reading)[action.name]()

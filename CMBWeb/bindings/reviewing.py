@@ -13,6 +13,7 @@ from CMBSegmentationLib.results.counts import UNKNOWN_REGION
 from CMBSegmentationLib.review import ReviewedLesion
 from CMBSegmentationLib.scene import ResultNodes
 from CMBSegmentationLib.session import Notice, ReviewParameters, ReviewSession, State, Status
+from CMBSegmentationLib.vocabulary.operating_points import point_at
 from CMBSegmentationLib.vocabulary.verdicts import BELOW
 
 from ..files.kept_results import KeptResults
@@ -66,6 +67,7 @@ class Reviewing:
                 "chosen": {},
                 "threshold": 0.3,
                 "points": {},
+                "operating_point": "",
                 "counts": {},
                 "counts_text": "",
                 "can_undo": False,
@@ -122,7 +124,7 @@ class Reviewing:
 
     def name_reader(self, reader: str) -> None:
         """Write another name into the verdicts from now on."""
-        self.session.set_reading(reader=reader.strip())
+        self.session.set_reading(reader=reader)
 
     # reading
 
@@ -140,11 +142,11 @@ class Reviewing:
 
     def decide(self, decision: str) -> None:
         """Give a verdict on the lesion that is looked at."""
-        self.session.decide(decision)
+        self._desk.reader.before(lambda: self.session.decide(decision))
 
     def ask(self) -> None:
         """Ask what the lesion is, which is to be rejected."""
-        self.session.ask()
+        self._desk.reader.before(self.session.ask)
 
     def answer(self, mimic: str) -> None:
         """Reject the lesion that is asked about; empty leaves open what it is."""
@@ -188,7 +190,7 @@ class Reviewing:
 
     def add_here(self) -> None:
         """Add a lesion that was missed, grown from the middle of the views."""
-        self.session.add_at()
+        self._desk.reader.before(self.session.add_at)
 
     def delete(self) -> None:
         """Take the lesion off the list."""
@@ -284,14 +286,15 @@ class Reviewing:
     def _show_review(self) -> None:
         session = self.session
         review = session.review
-        counts = session.counts
+        counts, points = session.counts, session.operating_points
         every = review.lesions if review is not None else ()
         if review is not None and not self.state.searched:
             self._desk.views.frame_head()
         self.state.update(
             {
                 "searched": review is not None,
-                "points": session.operating_points,
+                "points": points,
+                "operating_point": point_at(points, session.threshold),
                 "counts": counts_shown(counts),
                 "counts_text": session.text if review is not None else "",
                 "can_undo": session.can_undo,

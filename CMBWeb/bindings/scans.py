@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import SimpleITK as sitk
 import slicer
 
-from CMBSegmentationLib.reading.apart import read_scan_apart
 from CMBSegmentationLib.reading.scan import scan_stem
 from CMBSegmentationLib.scene.volumes import fill_volume, geometry_of
+
+from ..page.reading_ahead import read_scan_once
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header
@@ -62,7 +63,7 @@ def read_in(path: Path, name: str, series: str | None = None) -> OpenedScan:
     CMBError
         As `CMBSegmentationLib.reading.apart.read_scan_apart`: a file on which its reader crashes does not end the page.
     """
-    scan = read_scan_apart(path, series)
+    scan = read_scan_once(path, series)
     return OpenedScan(scan.image, path, name, scan.notes, series=series, header=scan.header)
 
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 NO_TOOL, PAINT, ERASE = "", "paint", "erase"
 EFFECTS = {NO_TOOL: SegmentationEffectNoTool, PAINT: SegmentationEffectPaint, ERASE: SegmentationEffectErase}
-DEFAULT_READER = "reader"
 SCRIBBLE_PANEL = "scribble"
 TOLERANCE_STEP_PERCENT = 0.5
 
@@ -46,7 +45,6 @@ class Scribbling:
         self._showing = self._preparing = self._grow_when_ready = False
         self.state.update(
             {
-                "reader": DEFAULT_READER,
                 "brush": NO_TOOL,
                 "brush_mm": 2.0,
                 "grow_mode": GrowParameters().mode,
@@ -78,19 +76,19 @@ class Scribbling:
 
     # which study
 
-    def open(self, reader: str | None = None) -> bool:
-        """Open the scan's annotation of a reader, where it is not open yet."""
-        reader = (reader if reader is not None else self.state.reader).strip() or DEFAULT_READER
-        node = self._desk.node
+    def open(self) -> bool:
+        """Open the scan's annotation of the reader, where it is not open yet; who reads is asked for first."""
+        reader, node = self.state.reader, self._desk.node
         if node is None:
+            return False
+        if not reader:
+            self._desk.reader.before(self.open)
             return False
         chosen = self.session.parameters
         if self.session.study is None or chosen.reader != reader or chosen.scan_node_id != node.GetID():
             folder = str(self._desk.review_folder())
             if self.session.open(node, reader=reader, folder=folder) is None:
                 return False
-        self.state.reader = reader
-        self._desk.reviewing.name_reader(reader)
         self._desk.start(self.prepare())
         return True
 
@@ -145,16 +143,15 @@ class Scribbling:
 
     # painting
 
-    def name_reader(self, reader: str) -> None:
-        """Read under another name from now on."""
-        self.state.reader = reader.strip() or DEFAULT_READER
-        self._desk.reviewing.name_reader(self.state.reader)
+    def name_reader(self) -> None:
+        """Go over to the annotation of the reader who was named, where one is open."""
         if self.session.study is not None:
-            self.open(self.state.reader)
+            self.put_down()
+            self.open()
 
     def choose_brush(self, brush: str) -> None:
         """Take the brush or the eraser; once more puts it down."""
-        self.state.brush = NO_TOOL if self.state.brush == brush else brush
+        self._desk.reader.before(lambda: setattr(self.state, "brush", NO_TOOL if self.state.brush == brush else brush))
 
     def put_down(self) -> None:
         """Put brush and eraser down."""

@@ -40,7 +40,7 @@ async def elsewhere(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> 
         return await asyncio.wrap_future(future)
     except BrokenExecutor as error:
         raise MachineError(
-            "What was begun was ended by the system, perhaps for want of memory.", "Close other programs and try again."
+            "The system ended what was running, perhaps because memory ran out.", "Close other programs and try again."
         ) from error
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

@@ -22,6 +22,7 @@ from CMBSegmentationLib.scene import load_results
 
 from ..bindings.exporting import compare, export
 from ..bindings.keys import PageKeys
+from ..bindings.reader import Reader
 from ..bindings.reviewing import Reviewing
 from ..bindings.scans import OpenedScan, add_scan, read_in
 from ..bindings.scenes import check_apart, clear, open_scene
@@ -76,6 +77,7 @@ class PageSession:
         )
         self.views = Views(server, app, view_corner(lambda name: self.views.show_alone(name)))
         self.kept = KeptResults(self.review_folder, lambda: queue_folder(self._own_folder()))
+        self.reader = Reader(self)
         self.reviewing = Reviewing(self, self.kept)
         self.scribbling = Scribbling(self)
         self.keys = PageKeys(self)
@@ -268,6 +270,7 @@ class PageSession:
                     "has_scan": True,
                     "resumable": "",
                     "scan_name": scan.name,
+                    "trame__title": f"{scan.name} – CMB",
                     "scan_facts": scan.facts,
                     "scan_notes": list(scan.notes),
                 }
@@ -290,7 +293,7 @@ class PageSession:
     def add_grown(self, lesion: LinkedLesion) -> None:
         """Put a grown lesion on the list of microbleeds."""
         if self.reviewing.session.review is not None:
-            self.reviewing.session.add_voxels(lesion.mask)
+            self.reviewing.session.add_voxels(lesion.mask, number=lesion.id)
 
     async def export(self, what: str) -> tuple[Path, str, str]:
         """Write what a reader takes home; as `exporting.export`."""

@@ -27,6 +27,7 @@ from .proxy import hand_on_request, hand_on_socket
 IDLE_S = 1800.0
 TIDY_EVERY_S = 5.0
 REMOVE_EVERY_S = 600.0  # what is old goes
+SPARE_AFTER_S = 10.0  # the page before it is shown by then
 MOST_KEYS = 1000  # given out and not used yet
 TAKEN_OVER = 4001  # websocket close code: the session is shown in another tab
 log = logging.getLogger(__name__)
@@ -78,6 +79,7 @@ class Gateway:
         self._opening: dict[str, asyncio.Lock] = {}
         self._given: deque[str] = deque(maxlen=MOST_KEYS)
         self._spare: asyncio.Task[PageProcess] | None = first
+        self._is_closing = False
         self._client: ClientSession | None = None
         self.door = Door()
 
@@ -101,6 +103,7 @@ class Gateway:
         tidying = asyncio.create_task(self._tidy())
         yield
         tidying.cancel()
+        self._is_closing = True
         spare = (await asyncio.gather(self._spare, return_exceptions=True))[0] if self._spare else None
         processes = [session.process for session in self._sessions.values()]
         processes += [spare] if isinstance(spare, PageProcess) else []
@@ -203,11 +206,17 @@ class Gateway:
     async def _process(self) -> PageProcess:
         """Take the process that was started ahead, else start one."""
         spare, self._spare = self._spare, None
+        asyncio.get_running_loop().call_later(SPARE_AFTER_S, self._keep_one_ready)
         if spare is not None:
             process = await spare
             if process.is_alive:
                 return process
         return await PageProcess.start(debug=self._debug)
+
+    def _keep_one_ready(self) -> None:
+        """Start a process for the reader who comes next, where there is a place."""
+        if self._spare is None and not self._is_closing and len(self._sessions) < self._most:
+            self._spare = asyncio.create_task(PageProcess.start(debug=self._debug))
 
     async def _request(self, request: web.Request) -> web.StreamResponse:
         if (request.content_length or 0) > LARGEST_MB << 20:  # before a byte of it is read

@@ -16,6 +16,7 @@ from CMBSegmentationLib.errors import MachineError
 
 SECRET_HEADER = "X-CMB-Secret"
 SECRET_VARIABLE = "CMB_WEB_SECRET"
+SCAN_VARIABLE = "CMB_WEB_SCAN"
 STARTS_WITHIN_S = 60.0
 BEGINS_WITHIN_S = 30.0
 ENDS_WITHIN_S = 5.0
@@ -38,8 +39,15 @@ class PageProcess:
     secret: str
 
     @classmethod
-    async def start(cls, *, debug: bool = False) -> PageProcess:
+    async def start(cls, *, debug: bool = False, scan: Path | None = None) -> PageProcess:
         """Start one and wait until it serves.
+
+        Parameters
+        ----------
+        debug : bool
+            Whether it may write to the terminal.
+        scan : Path, optional
+            Read meanwhile, to be opened by `begin`.
 
         Raises
         ------
@@ -52,7 +60,7 @@ class PageProcess:
             "-m",
             "CMBWeb.page.main",
             *(["--debug"] if debug else []),
-            env={**os.environ, SECRET_VARIABLE: secret},
+            env={**os.environ, SECRET_VARIABLE: secret, SCAN_VARIABLE: str(scan) if scan else ""},
             stdin=asyncio.subprocess.PIPE,  # it ends when this closes: no orphan where the server was killed
             stdout=asyncio.subprocess.PIPE,
             stderr=None if debug else asyncio.subprocess.DEVNULL,

@@ -71,7 +71,7 @@ async def _serve(arguments: argparse.Namespace, scan: Path | None, folder: Path,
     listening = _listen(arguments.host, arguments.port)
     os.environ[AT_ONCE] = str(searches_at_once(arguments.sessions))  # the pages' processes go by it
     access = Access.to(arguments.host, listening.getsockname()[1], is_behind_tls=arguments.behind_tls)
-    first = asyncio.create_task(PageProcess.start(debug=arguments.debug))
+    first = asyncio.create_task(PageProcess.start(debug=arguments.debug, scan=scan))
     await asyncio.sleep(0)  # the first page's process loads its packages while this one loads those that serve
     from aiohttp import web
 
@@ -111,7 +111,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
     except (OSError, UnicodeError) as error:
-        raise InputError(f"{host} is not an address of this machine.", "Leave --host away, or give 0.0.0.0.") from error
+        raise InputError(f"{host} is not an address of this machine.", "Leave out --host, or give 0.0.0.0.") from error
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -7,7 +7,7 @@ from trame.widgets import vuetify3 as v3
 
 from CMBSegmentationLib.vocabulary.actions import ACTIONS, BOTH, PAGE, PLACES, Action
 
-from .aria import role
+from .aria import named
 
 MOUSE = (("Wheel", "scroll slices"), ("Drag", "grey window"), ("Right drag", "zoom"), ("Middle drag", "pan"),
          ("Shift+move", "move the other views along"))  # fmt: skip
@@ -15,7 +15,7 @@ MOUSE = (("Wheel", "scroll slices"), ("Drag", "grey window"), ("Right drag", "zo
 
 def build_help() -> None:
     """Build the help."""
-    with v3.VDialog(v_model=("help_shown",), max_width=1080), v3.VCard(classes="cmb-help", **role("dialog", "Help")):
+    with v3.VDialog(v_model=("help_shown",), max_width=1080, **named("Help")), v3.VCard(classes="cmb-help"):
         with html.Div(classes="cmb-row"):
             html.H2("Keys and mouse")
             v3.VSpacer()
@@ -37,7 +37,7 @@ def build_help() -> None:
                             html.Kbd(gesture)
                         html.Dd(says)
         html.P(
-            "Probability is the detector's own, not calibrated on patients. Contrast is the signal loss against the "
+            "Probability is the detector's own, not calibrated on patients. Signal loss is measured against the "
             "tissue around: 0 none, 1 black. Ø is the diameter of the sphere of equal volume. Positions are patient "
             "RAS, in mm.",
             classes="cmb-quiet",
@@ -47,7 +47,7 @@ def build_help() -> None:
 def _groups() -> list[tuple[str, list[Action]]]:
     own = [one for one in ACTIONS if PAGE in one.front_ends]
     groups = [(title, [one for one in own if one.places == (place,)]) for place, title in PLACES.items()]
-    return [*groups, ("Reading and scribbling", [one for one in own if one.places == BOTH])]
+    return [*groups, ("Reviewing and scribbling", [one for one in own if one.places == BOTH])]
 
 
 def _key(action: Action) -> None:

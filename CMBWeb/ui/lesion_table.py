@@ -1,4 +1,4 @@
-"""The list of lesions: one row each, sorted by its headings, a click looks at the lesion."""
+"""The list of lesions: one row each, sorted by its headings; a click shows the lesion."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ COLUMNS = (  # row's key, heading, what it is
     ("id", "CMB", "Number: stays the same at every threshold"),
     ("state", "Status", "Verdict, or that there is none yet"),
     ("diameter_mm", "Ø mm", "Diameter of the sphere of equal volume"),
-    ("contrast", "Contr.", "Signal loss against the tissue around: 0 none, 1 black"),
+    ("contrast", "Signal loss", "Against the tissue around: 0 none, 1 black"),
     ("probability", "Prob.", "The detector's own, highest in the lesion"),
     ("region", "Region", "MARS"),
 )
@@ -22,7 +22,8 @@ def build_lesion_table(bound: Reviewing) -> None:
     with html.Div(classes="cmb-table"):
         with html.Table(**named("Lesions")):
             with html.Thead(), html.Tr():
-                html.Th("", title="Tick to merge")
+                with html.Th(title="Tick to merge"):
+                    html.Span("Merge", classes="cmb-heard")
                 for column, heading, what in COLUMNS:
                     with html.Th(
                         raw_attrs=[
@@ -53,13 +54,13 @@ def build_lesion_table(bound: Reviewing) -> None:
                             ],
                         )
                     html.Td("{{ row.id }}", classes="cmb-number")
-                    html.Td("{{ row.state === 'unreviewed' ? 'to read' : row.state }}", classes="cmb-state")
+                    html.Td("{{ row.state === 'unreviewed' ? 'not reviewed' : row.state }}", classes="cmb-state")
                     html.Td("{{ row.diameter_mm.toFixed(1) }}", classes="cmb-number")
                     html.Td("{{ row.contrast.toFixed(2) }}", classes="cmb-number")
                     html.Td("{{ row.probability.toFixed(2) }}", classes="cmb-number")
                     html.Td(
                         "{{ row.mimic || (row.state === 'dropped' ? row.why : (row.side + ' ' + row.region)) }}",
-                        classes="cmb-cut",
+                        classes="cmb-region",
                     )
         html.P(
             "Nothing here. Lower the threshold, or look at Dropped: each candidate says why.",

@@ -13,18 +13,24 @@ from ..page.page_session import PageSession
 from .aria import role
 from .help import build_help
 from .picture_tools import build_picture_tools
+from .reader import build_reader_question
 from .series_choice import build_series_choice
 from .side_panel import build_panel
 from .toolbar import build_bar
 from .welcome import build_empty
-
-PANEL_PX = 440
 
 
 def build_page(server: Server, desk: PageSession) -> None:
     """Build the page of a desk."""
     _theme(server)
     with VAppLayout(server, template_name="main", theme="cmb") as layout:
+        html.A(
+            "Skip to the verdict",
+            v_if="searched && panel === 'review'",
+            href="#cmb-verdict",
+            classes="cmb-skip",
+            raw_attrs=['@click.prevent="window.cmb.toVerdict()"'],
+        )
         with v3.VAppBar(height=52, flat=True, classes="cmb-bar"):
             build_bar(desk)
         with v3.VMain(classes="cmb-main"), html.Div(classes="cmb-work"):
@@ -33,16 +39,15 @@ def build_page(server: Server, desk: PageSession) -> None:
                 with html.Div(classes="cmb-views", v_show="has_scan"):
                     desk.views.layouts.initialize_layout_grid(layout)
                 build_empty(desk)
-            with html.Div(
-                classes="cmb-panel", style=f"width: {PANEL_PX}px", v_show="has_scan", **role("region", "Reading")
-            ):
+            with html.Div(classes="cmb-panel", v_show="has_scan", **role("region", "Panel")):
                 build_panel(desk)
-        with v3.VFooter(app=True, height=26, classes="cmb-notice", **role("note", "Research use")):
+        with v3.VFooter(app=True, height=26, classes="cmb-notice"):
             html.Span(f"{NOTICE} The bundled detector was trained on simulated scans only.")
         _busy()
         _message()
         build_help()
         build_series_choice(desk)
+        build_reader_question(desk)
 
 
 def _theme(server: Server) -> None:

@@ -15,7 +15,7 @@ SLABS_MM = (0, 4, 8, 12, 16, 20)
 def build_picture_tools(desk: PageSession) -> None:
     """Build the strip."""
     with html.Div(classes="cmb-tools", **role("toolbar", "Picture"), v_show="has_scan"):
-        v3.VIcon("mdi-contrast-box", size="small", title="Grey window: black and white")
+        v3.VIcon("mdi-contrast-box", size="small", title="Grey window: black and white", classes="cmb-roomy")
         v3.VRangeSlider(
             v_model=("window_range",),
             min=("window_limits[0]",),
@@ -29,7 +29,11 @@ def build_picture_tools(desk: PageSession) -> None:
             classes="cmb-window",
             **named("Grey window, scan intensity"),
         )
-        html.Span("{{ Math.round(window_range[0]) }}–{{ Math.round(window_range[1]) }}", classes="cmb-quiet cmb-number")
+        html.Span(
+            "{{ Math.round(window_range[0]) }}–{{ Math.round(window_range[1]) }}",
+            classes="cmb-quiet cmb-number cmb-roomy",
+            title="Scan intensity shown black, and white",
+        )
         v3.VBtn(
             icon="mdi-restore",
             click=desk.views.reset_window,
@@ -40,7 +44,8 @@ def build_picture_tools(desk: PageSession) -> None:
         )
         v3.VDivider(vertical=True)
         with html.Label(classes="cmb-field", title="Darkest voxel across so many mm: tells a vessel from a microbleed"):
-            html.Span("Min. slab")
+            html.Span("Minimum-intensity slab", classes="cmb-wide")
+            html.Span("Slab", classes="cmb-narrow")
             with html.Select(raw_attrs=['v-model.number="slab_mm"', 'aria-label="Minimum-intensity slab, mm"']):
                 for mm in SLABS_MM:
                     html.Option(f"{mm} mm" if mm else "off", value=mm)
@@ -70,4 +75,5 @@ def build_picture_tools(desk: PageSession) -> None:
             size="small",
             prepend_icon="mdi-fit-to-page-outline",
             title=titled("Fit all views to the scan", "fit"),
+            **named("Whole scan"),
         )

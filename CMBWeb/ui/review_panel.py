@@ -7,6 +7,7 @@ from trame.widgets import vuetify3 as v3
 
 from CMBSegmentationLib.review import ACCEPTED, MIMICS, REJECTED, UNCERTAIN
 from CMBSegmentationLib.vocabulary.actions import mimic_action
+from CMBSegmentationLib.vocabulary.operating_points import CUSTOM
 from CMBSegmentationLib.vocabulary.regions import REGIONS, SIDES
 from CMBSegmentationLib.vocabulary.verdicts import BELOW, UNREVIEWED
 
@@ -19,16 +20,16 @@ from .lesion_table import build_lesion_table
 
 FILTERS = (  # name, label, what it shows
     (LISTED, "Listed", "What the detector kept at this threshold, and all that a reader decided on"),
-    (UNREVIEWED, "To read", "Without a verdict"),
+    (UNREVIEWED, "Not reviewed", "Without a verdict"),
     (ACCEPTED, "Accepted", "Definite microbleeds"),
     (UNCERTAIN, "Uncertain", "Possible microbleeds"),
-    (REJECTED, "Rejected", "No microbleeds, in a reader's judgement"),
+    (REJECTED, "Rejected", "Not a microbleed, in a reader's judgement"),
     (BELOW, "Dropped", "Candidates that the detector dropped, each with the reason"),
     (ALL, "All", "Everything that was found"),
 )
 VERDICTS = (
     (ACCEPTED, "Accept", "accept", "mdi-check", "success"),
-    (REJECTED, "Reject", "reject", "mdi-close", "error"),
+    (REJECTED, "Reject as …", "reject", "mdi-close", "error"),
     (UNCERTAIN, "Uncertain", "uncertain", "mdi-help", "warning"),
 )
 
@@ -40,8 +41,8 @@ def build_review_panel(desk: PageSession) -> None:
     with html.Div(classes="cmb-teach cmb-quiet", v_if="!searched && !detecting"):
         html.P(
             "The detector searches the whole brain and lists what may be a microbleed, the most probable first. "
-            "Nothing counts until you have read it: {{ keys.next }} goes to the next, {{ keys.accept }} accepts, "
-            "{{ keys.reject }} rejects, {{ keys.uncertain }} leaves it uncertain."
+            "Nothing counts until you have reviewed it: {{ keys.next }} goes to the next, {{ keys.accept }} accepts, "
+            "{{ keys.reject }} rejects and asks what it is, {{ keys.uncertain }} leaves it uncertain."
         )
         html.P("It was trained on simulated scans only. Expect it to miss some, and to list vessels.", classes="mt-3")
     with html.Div(classes="cmb-read", v_if="searched"):
@@ -92,7 +93,7 @@ def _detect(bound: Reviewing) -> None:
 
 def _counts() -> None:
     with html.Div(classes="cmb-counts", **role("status", "Counts")):
-        for key, label in (("definite", "definite"), ("possible", "possible"), ("unreviewed", "to read")):
+        for key, label in (("definite", "definite"), ("possible", "possible"), ("unreviewed", "not reviewed")):
             with html.Div():
                 html.Strong(f"{{{{ counts.{key} }}}}", classes="cmb-number")
                 html.Span(label)
@@ -106,7 +107,9 @@ def _counts() -> None:
 def _summary() -> None:
     with html.Table(**named("Counts by size and region")):
         with html.Thead(), html.Tr():
-            for heading in ("", "definite", "possible"):
+            with html.Th():
+                html.Span("size or region", classes="cmb-heard")
+            for heading in ("definite", "possible"):
                 html.Th(heading)
         with html.Tbody():
             with html.Tr(v_for="one in counts.sizes", key="one.size"):
@@ -141,10 +144,10 @@ def _threshold(bound: Reviewing) -> None:
             title="Operating point of the model",
             **named(
                 "Operating point",
-                value="Object.keys(points).find((one) => Math.abs(points[one] - threshold) < 0.005) || ''",
+                value="operating_point",
             ),
         ):
-            html.Option("own", value="", disabled=True)
+            html.Option(CUSTOM, value=CUSTOM, disabled=True)
             html.Option("{{ name }}", v_for="(value, name) in points", key="name", value=("name",))
 
 
@@ -163,13 +166,14 @@ def _filters() -> None:
 
 
 def _verdict(bound: Reviewing) -> None:
-    with html.Div(classes="cmb-verdict", **role("group", "Verdict")):
+    with html.Div(id="cmb-verdict", classes="cmb-verdict", **role("group", "Verdict")):
         with html.Div(classes="cmb-row cmb-tight"):
             v3.VBtn(
                 icon="mdi-chevron-up",
                 click=(bound.step, "[-1]"),
                 size="small",
                 variant="tonal",
+                classes="cmb-step",
                 title=titled("Previous", "previous"),
                 **named("Previous lesion"),
             )
@@ -178,6 +182,7 @@ def _verdict(bound: Reviewing) -> None:
                 click=(bound.step, "[1]"),
                 size="small",
                 variant="tonal",
+                classes="cmb-step",
                 title=titled("Next", "next"),
                 **named("Next lesion"),
             )
@@ -197,7 +202,7 @@ def _verdict(bound: Reviewing) -> None:
         with html.Div(classes="cmb-chosen-facts", v_if="current !== null && !asking"):
             html.Div(
                 "CMB {{ chosen.id }} · Ø {{ chosen.diameter_mm }} mm · {{ chosen.volume_mm3 }} mm³ · "
-                "{{ chosen.elongation }} times as long as wide",
+                "elongation {{ chosen.elongation }}",
                 classes="cmb-number",
             )
             html.Div(
@@ -225,8 +230,8 @@ def _question(bound: Reviewing) -> None:
         with html.Div(classes="cmb-answers"):
             for number, mimic in enumerate(MIMICS, start=1):
                 _answer(mimic, mimic_action(number), (bound.answer, f"['{mimic}']"))
-            _answer("not said", "no_mimic", (bound.answer, "['']"))
-            _answer("Back", "close_question", bound.close_question)
+            _answer("not specified", "no_mimic", (bound.answer, "['']"))
+            _answer("Cancel", "close_question", bound.close_question)
 
 
 def _answer(text: str, action: str, click: object) -> None:
@@ -239,13 +244,13 @@ def _change(bound: Reviewing) -> None:
     with html.Div(classes="cmb-row cmb-tight"):
         for label, title, click, disabled in (
             (
-                "Add here",
-                titled("Add a missed lesion, grown from the middle of the views", "add"),
+                "Add lesion at centre",
+                titled("Add a missed lesion, grown from the centre of the views", "add"),
                 bound.add_here,
                 "false",
             ),
-            ("Split", "Part the lesion", bound.split, "current === null"),
-            ("Merge", "Make one of the lesions that are ticked", bound.merge, "merging.length < 2"),
+            ("Split", "Split the lesion in two", bound.split, "current === null"),
+            ("Merge", "Merge the ticked lesions into one", bound.merge, "merging.length < 2"),
             (
                 "Delete",
                 titled("Delete a lesion that you added; reject one that the detector found", "delete"),

@@ -59,16 +59,6 @@ def _brush(desk: PageSession) -> None:
             with html.Select(raw_attrs=['v-model.number="brush_mm"', 'aria-label="Brush diameter, mm"']):
                 for mm in BRUSHES_MM:
                     html.Option(f"{mm:g} mm", value=f"{mm:g}")
-        v3.VSpacer()
-        with html.Label(classes="cmb-field", title="Your name or initials: written into every entry"):
-            html.Span("Reader")
-            html.Input(
-                type="text",
-                value=("reader",),
-                change=(bound.name_reader, "[$event.target.value]"),
-                style="width: 66px",
-                **named("Reader"),
-            )
 
 
 def _growing(desk: PageSession) -> None:
@@ -96,7 +86,7 @@ def _growing(desk: PageSession) -> None:
                 icon=f"mdi-{what}",
                 click=click,
                 variant="text",
-                size="small",
+                size="x-small",
                 disabled=(f"!can_grow_{what}",),
                 title=titled(what.capitalize(), what),
                 **named(f"{what.capitalize()} scribbling"),

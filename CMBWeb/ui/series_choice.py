@@ -6,7 +6,7 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
 from ..page.page_session import PageSession
-from .aria import role
+from .aria import named, role
 
 WIDEST_PX = 640
 
@@ -14,8 +14,8 @@ WIDEST_PX = 640
 def build_series_choice(desk: PageSession) -> None:
     """Build the dialog."""
     with (
-        v3.VDialog(v_model=("series_shown",), max_width=WIDEST_PX, persistent=True),
-        v3.VCard(classes="cmb-help", **role("dialog", "Choose a series")),
+        v3.VDialog(v_model=("series_shown",), max_width=WIDEST_PX, persistent=True, **named("Choose a series")),
+        v3.VCard(classes="cmb-help"),
     ):
         html.H2("Which series?")
         html.P("{{ series_why }}", classes="cmb-quiet")

@@ -21,8 +21,8 @@ def build_bar(desk: PageSession) -> None:
     """Build the bar."""
     html.Span("CMB", classes="cmb-brand", title="Cerebral microbleeds")
     with html.Div(classes="cmb-scan", v_if="has_scan"):
-        html.Strong("{{ scan_name }}")
-        html.Span("{{ scan_facts }}", classes="cmb-quiet")
+        html.H1("{{ scan_name }}", title=("scan_name",))
+        html.Span("{{ scan_facts }}", classes="cmb-quiet cmb-cut", title=("scan_facts",))
         with v3.VBtn(
             icon=True, variant="text", size="x-small", v_if="scan_notes.length", **named("How the scan was read")
         ):
@@ -55,8 +55,8 @@ def build_bar(desk: PageSession) -> None:
                 click="window.cmb.compare()",
                 **named("Compare with an earlier scan"),
             )
-            v3.VDivider()
             v3.VListItem(
+                classes="cmb-apart",
                 title="Close this session",
                 subtitle="Removes the scan and the review from the server",
                 prepend_icon="mdi-close-circle-outline",

@@ -31,14 +31,15 @@ def view_corner(show_alone: Callable[[str], None]) -> Callable[[Server, str, Any
 
     def fill(server: Server, _view_id: str, view: Any) -> None:
         name = view.get_singleton_tag()
+        shown = "3D" if name == "ThreeD" else name
         with html.Div(classes="view-corner"):
-            html.Span("3D" if name == "ThreeD" else name, classes=f"view-name view-{name}")
+            html.Span(shown, classes=f"view-name view-{name}")
             if isinstance(view, SliceView):
                 slider = connect_slice_view_slider_to_state(server, view)
                 html.Span(f"{{{{ ({slider.name.value}).toFixed(1) }}}} mm", classes="view-offset")
         with html.Div(classes="view-buttons"):
-            _button("mdi-fit-to-page-outline", f"Fit the {name} view to the scan", view.reset_view)
-            _button("mdi-arrow-expand-all", f"Show {name} alone, or all four", lambda: show_alone(name))
+            _button("mdi-fit-to-page-outline", f"Fit the {shown} view to the scan", view.reset_view)
+            _button("mdi-arrow-expand-all", f"Show {shown} alone, or all four", lambda: show_alone(name))
         if isinstance(view, SliceView):
             for edge, letter in zip(("left", "right", "top", "bottom"), EDGES[name], strict=True):
                 html.Span(letter, classes=f"view-edge view-edge-{edge}")

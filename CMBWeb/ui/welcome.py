@@ -7,6 +7,14 @@ from trame.widgets import vuetify3 as v3
 
 from ..page.page_session import PageSession
 
+KEYS = (
+    ("next", "next"),
+    ("previous", "previous"),
+    ("accept", "accept"),
+    ("reject", "reject"),
+    ("uncertain", "uncertain"),
+)
+
 
 def build_empty(desk: PageSession) -> None:
     """Build the empty state."""
@@ -53,15 +61,9 @@ def build_empty(desk: PageSession) -> None:
         with html.Ol(classes="cmb-steps"):
             html.Li("Detect: about a minute without a graphics card.")
             with html.Li():
-                html.Span("Read: ")
-                for key, what in (
-                    ("N", "next"),
-                    ("P", "previous"),
-                    ("A", "accept"),
-                    ("R", "reject"),
-                    ("U", "uncertain"),
-                ):
-                    html.Kbd(key)
+                html.Span("Review: ")
+                for action, what in KEYS:
+                    html.Kbd(f"{{{{ keys.{action} }}}}")
                     html.Span(f" {what} ")
             html.Li("Scribble what was missed; region growing makes the mask.")
             html.Li("Export.")

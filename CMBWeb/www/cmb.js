@@ -100,7 +100,7 @@ window.cmb = (() => {
     return (event.ctrlKey ? "Ctrl+" : "") + (shift ? "Shift+" : "") + name;
   };
 
-  document.addEventListener("keydown", (event) => {
+  const press = (event) => {
     const key = keyOf(event);
     if (event.altKey || event.metaKey || !(window.trame?.state?.get("keys_heard") || []).includes(key)) return;
     if (event.target.closest?.(TYPING)) return;
@@ -109,7 +109,23 @@ window.cmb = (() => {
     if (document.querySelector(OVERLAY) && key !== "?") return;
     event.preventDefault();
     window.trame.trigger("key", [key, window.trame.state.get("panel")]);
-  });
+  };
+  document.addEventListener("keydown", press);
+
+  /* Slicer's views have keys of their own (B and F turn slices, G hides outlines): none reaches them. */
+  for (const kind of ["keydown", "keypress", "keyup"])
+    document.addEventListener(
+      kind,
+      (event) => {
+        if (!event.target.closest?.(".remote-controlled-area")) return;
+        event.stopPropagation();
+        if (kind === "keydown") press(event);
+      },
+      true,
+    );
+
+  const toVerdict = () =>
+    (document.querySelector(".cmb-decide:not([disabled])") || document.querySelector(".cmb-step"))?.focus();
 
   /* Keys that a reader has changed are kept in this browser. */
   const KEPT = "cmb_keys";
@@ -135,10 +151,20 @@ window.cmb = (() => {
 
   const resetKeys = async () => keep(await window.trame.trigger("reset_keys", []));
 
+  /* So is the name of who reads, until another is given. */
+  const READER = "cmb_reader";
+
+  async function nameReader(name) {
+    const taken = await window.trame.trigger("name_reader", [name]);
+    if (taken) localStorage.setItem(READER, taken);
+  }
+
   function takeKept() {
     if (!window.trame?.state?.get("keys")) return setTimeout(takeKept, 50);
     const kept = localStorage.getItem(KEPT);
     if (kept && kept !== "{}") window.trame.trigger("keys_kept", [JSON.parse(kept)]);
+    const reader = localStorage.getItem(READER);
+    if (reader && !window.trame.state.get("reader")) window.trame.trigger("reader_kept", [reader]);
   }
   takeKept();
 
@@ -160,6 +186,7 @@ window.cmb = (() => {
       if (!name) return;
       area.setAttribute("role", "group");
       area.setAttribute("aria-label", name.textContent + " view");
+      area.querySelectorAll("img").forEach((picture) => (picture.alt = ""));
     });
   new MutationObserver(nameViews).observe(document, { childList: true, subtree: true });
 
@@ -269,5 +296,5 @@ window.cmb = (() => {
     },
   };
 
-  return { later, changeKey, resetKeys, chooseFile: () => choose(false), chooseFolder: () => choose(true), compare, take, forget };
+  return { later, changeKey, resetKeys, nameReader, toVerdict, chooseFile: () => choose(false), chooseFolder: () => choose(true), compare, take, forget };
 })();

@@ -39,7 +39,14 @@ class Application:
         QtWidgets.QApplication.processEvents()
 
     def connect(self, signature: str, listener: Any) -> None:
-        assert signature == "startupCompleted()"
+        if signature == "focusChanged(QWidget*,QWidget*)":
+            QtWidgets.QApplication.instance().focusChanged.connect(listener)
+        else:
+            assert signature == "startupCompleted()"
+
+    def disconnect(self, signature: str, listener: Any) -> None:
+        assert signature == "focusChanged(QWidget*,QWidget*)"
+        QtWidgets.QApplication.instance().focusChanged.disconnect(listener)
 
     def translate(self, context: str, text: str) -> str:
         return text

@@ -68,6 +68,7 @@ def free_port() -> int:
         return one.getsockname()[1]
 
 
+@pytest.mark.soak
 def test_two_processes_train_to_the_loss_of_one(data, tmp_path):
     team = {"KERAS_DISTRIBUTION_JOB_ADDRESSES": f"127.0.0.1:{free_port()}", PROCESSES: "2"}
     pair = [start(data, tmp_path / "two", **team, KERAS_DISTRIBUTION_PROCESS_ID=str(k)) for k in range(2)]

@@ -96,6 +96,7 @@ def test_artefacts_change_the_picture_and_keep_its_size():
     assert 4 <= len(changed) < 12
 
 
+@pytest.mark.soak
 @untraced()
 def test_the_regions_trainer_stops_and_goes_on_to_the_same_weights(tmp_path, labels, classes):
     for folder, image in (("labels", labels), ("regions", classes)):
@@ -105,7 +106,7 @@ def test_the_regions_trainer_stops_and_goes_on_to_the_same_weights(tmp_path, lab
     given = ["--config", str(Path(train_regions.__file__).parent / "configs" / "regions.yaml")]
     given += ["--label-maps", str(tmp_path / "labels"), "--region-maps", str(tmp_path / "regions")]
     given += ["--train", "1-1", "--validate", "2-2"]
-    small = ["network.filters=[4, 8]", "network.patch_size=[32, 32, 32]", "training.steps_per_epoch=2"]
+    small = ["network.filters=[4, 8]", "network.patch_size=[16, 16, 16]", "training.steps_per_epoch=2"]
     small += ["training.validation_steps=1", "training.warmup_steps=0", "training.learning_rate_decay=none"]
     runs = {"whole": [2], "stopped": [1, 2]}
     for name, ends in runs.items():

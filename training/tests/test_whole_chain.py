@@ -2,13 +2,14 @@
 
 import csv
 import json
-import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from made_up_subjects import write_subject
+from untraced import untraced
 
 TRAINING = Path(__file__).resolve().parents[1]
 LESIONS = (3, 0)  # of the first and the second subject of a cohort
@@ -16,15 +17,23 @@ COHORTS = {"1": "SABRE", "2": "RSS", "3": "ALFA"}
 pytestmark = pytest.mark.xdist_group("dask")
 
 
-def call(script: str, *arguments: object, **environment: str) -> str:
-    told = subprocess.run(
-        [sys.executable, str(TRAINING / script), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **environment},
-    )
-    assert told.returncode == 0, told.stderr[-3000:]
-    return told.stdout
+@pytest.fixture
+def call(capsys):
+    """Call a command as its script does, in this process: each of its own would load TensorFlow again."""
+
+    def call(script: str, *arguments: object) -> str:
+        command = runpy.run_path(str(TRAINING / script))["main"]
+        assert command([*map(str, arguments)]) == 0, capsys.readouterr().err[-3000:]
+        return capsys.readouterr().out
+
+    return call
+
+
+@pytest.mark.parametrize("script", ["preprocess.py", "split.py", "export.py", "evaluate.py"])
+def test_a_script_is_a_command(script):
+    told = subprocess.run([sys.executable, str(TRAINING / script), "--help"], capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.startswith("usage:")
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +46,8 @@ def place(tmp_path_factory) -> Path:
     return folder
 
 
-def test_four_commands_lead_from_raw_scans_to_table_v(place):
+@untraced()
+def test_four_commands_lead_from_raw_scans_to_table_v(place, call):
     raw, split, run, model = place / "raw", place / "split.json", place / "run", place / "smoke.onnx"
     call("preprocess.py", "--raw", raw, "--out", place / "preprocessed", "--spacing", 1)
     with (place / "preprocessed/preprocessing.csv").open() as stream:

@@ -38,7 +38,7 @@ def answered(record: Answered, **answers: Any) -> Answered:
     """
     wrong = [name for name in answers if name in NOT_ANSWERS or not hasattr(record, name)]
     if wrong:
-        raise InputError(f"{wrong[0]} is nothing that a reader answers.", "Answers are the fields of the protocol.")
+        raise InputError(f"{wrong[0]} is not a field of the protocol.", "Answers are the fields of the protocol.")
     changed = {name: value for name, value in answers.items() if getattr(record, name) != value}
     if not changed:
         return record

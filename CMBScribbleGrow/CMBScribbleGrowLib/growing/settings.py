@@ -41,17 +41,19 @@ class GrowSettings:
 
     def __post_init__(self) -> None:
         if self.mode not in METHODS:
-            raise InputError(f"There is no mode {self.mode!r}.", f"Modes are {', '.join(METHODS)}.")
+            raise InputError(f"Unknown mode {self.mode!r}.", f"Choose one of: {', '.join(METHODS)}.")
         if self.tolerance_percent is not None and not 0 <= self.tolerance_percent <= 100:
             raise InputError(
-                f"A tolerance of {self.tolerance_percent:g} % cannot be.", "Give 0 to 100, or leave it out."
+                f"Tolerance must be between 0 and 100 %, not {self.tolerance_percent:g} %.",
+                "Without one, it is found automatically.",
             )
         if self.tolerance_percent is not None and self.mode in COMPARISONS:
             raise InputError(f"The mode {self.mode} has no tolerance.", "Leave the tolerance out.")
         low, high = LARGEST_DIAMETERS_MM
         if not low <= self.largest_diameter_mm <= high:
             raise InputError(
-                f"A largest diameter of {self.largest_diameter_mm:g} mm cannot be.", f"Give {low:g} to {high:g} mm."
+                f"The largest diameter must be between {low:g} and {high:g} mm, not {self.largest_diameter_mm:g} mm.",
+                "10 mm is usual.",
             )
         if self.connectivity not in CONNECTIVITIES:
-            raise InputError(f"There is no connectivity {self.connectivity}.", "Give 6, 18 or 26.")
+            raise InputError(f"Unknown connectivity {self.connectivity}.", "Give 6, 18 or 26.")

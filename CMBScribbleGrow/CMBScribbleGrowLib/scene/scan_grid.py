@@ -15,6 +15,7 @@ from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.reading.grid import SAME_GRID_VOXELS
 from CMBSegmentationLib.scene.segment_voxels import labelmap_matrix, segment_index
 from CMBSegmentationLib.scene.volumes import world_ijk_to_ras
+from CMBSegmentationLib.vocabulary.numbers import counted
 
 from ..study.linked_lesion import strokes_of
 
@@ -103,7 +104,7 @@ def segment_on_scan(segmentation_node: slicer.vtkMRMLSegmentationNode, segment_i
     if not inside.any():
         raise InputError(f"{name} lies outside the scan.", "Paint on the scan that is chosen.")
     if not inside.all():
-        notes.append(f"{np.count_nonzero(~inside)} voxels of {name} lie outside the scan and were left out.")
+        notes.append(f"Left out: {counted(int(np.count_nonzero(~inside)), 'voxel')} of {name} outside the scan.")
     return OnScan(on_scan[inside], tuple(notes))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from ..annotation.edits import next_id
 from ..growing.scan import ScanToGrow
 from ..growing.settings import GrowSettings
 from ..scene import PAINT_SEGMENT, lesion_of_segment, segment_on_scan, show_curve
+from ..scene.listed_lesions import ListedLesions, numbers_for
 from ..study.linked_lesion import LinkedLesion, at_percent, grow_lesion, strokes_of, with_growth
 from ..study.state import State, Status
 from .answering_session import AnsweringSession
@@ -151,9 +153,9 @@ class GrowSession(AnsweringSession):
         wanted, grouped = self._parameters.settings(), self._parameters.grouped
         lesions: list[LinkedLesion] = []
         refused: list[CMBError] = []
-        new = next_id(study.annotation.microbleeds)
+        numbers = self._numbers_for(study, apart)
         jobs = [(owner.id, own, owner.settings, owner.grouped)] if owner is not None else []
-        jobs += [(new + number, stroke, wanted, grouped) for number, stroke in enumerate(apart)]
+        jobs += [(number, stroke, wanted, grouped) for number, stroke in zip(numbers, apart, strict=True)]
         for lesion_id, scribble, settings, group in jobs:
             grown = _lesion_or_error(scan, lesion_id, scribble, settings, group)
             if isinstance(grown, LinkedLesion):
@@ -161,6 +163,13 @@ class GrowSession(AnsweringSession):
             else:
                 refused.append(grown)
         return tuple(lesions), refused
+
+    def _numbers_for(self, study: OpenStudy, strokes: list[NDArray[np.intp]]) -> list[int]:
+        """Number strokes as the list of the scan numbers what lies under them, else after all that is numbered."""
+        listed = ListedLesions(study.nodes.scan, study.grid)
+        taken = {one.id for one in study.annotation.microbleeds}
+        new = count(max(next_id(study.annotation.microbleeds), listed.last_number + 1))
+        return numbers_for(strokes, listed, taken, lambda: next(new))
 
 
 def _lesion_or_error(

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.review.history import History
 from CMBSegmentationLib.scene import image_from_volume
+from CMBSegmentationLib.scene.lesion_numbers import write_annotated
 from CMBSegmentationLib.scene.segment_voxels import segment_ids
 
 from ..annotation.edits import next_id, utc_now, with_entry, without_entry
@@ -404,6 +405,8 @@ class OpenStudy:
 
     def _keep_in_scene(self) -> None:
         """Write the records into the scene too: a saved scene is whole without the files beside the scan."""
+        places = {one.id: (one.r_mm, one.a_mm, one.s_mm) for one in self.annotation.microbleeds}
+        write_annotated(self.nodes.scan, places)
         files = self.disk.files
         where = {"reader": self.reader, "folder": str(files.folder) if files else None}
         self.nodes.scribbles.SetAttribute(STUDY_ATTRIBUTE, json.dumps(study_to_json(self.disk.study)))

@@ -145,7 +145,7 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     if "scan" not in headings:
         known = ", ".join(COLUMNS)
         raise InputError(
-            f"{path.name} has no column 'scan' ({', '.join(headings) or 'it is empty'}).", f"Known are: {known}."
+            f"{path.name} has no column 'scan' ({', '.join(headings) or 'it is empty'}).", f"Known columns: {known}."
         )
     for line, cells in table[1:]:
         if len(cells) > len(headings):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from .. import __version__
@@ -16,6 +18,7 @@ from .jobs import Job, Row, do_scan
 CONNECT_SECONDS = 20
 RESULT_SECONDS = 60  # to fetch a row that is ready
 LOOK_SECONDS = 0.05
+PROGRESS_SECONDS, PROGRESS_STEP = 0.5, 0.1  # a worker reports after so long, or so large a share
 WITHOUT_WORKERS_SECONDS = 180  # a nanny needs some to start another; a cluster may grow by itself
 
 
@@ -60,8 +63,28 @@ def workers(scheduler: str | None, number: int) -> Iterator[Any]:
         yield client
 
 
+def search(job: Job, topic: str) -> Row:
+    """Search a scan on a worker, which logs how far it has come under `topic`: the scan's path, and 0 to 1."""
+    from dask.distributed import get_worker
+
+    worker, logged, shown = get_worker(), -PROGRESS_SECONDS, 0.0
+
+    def log(fraction: float, message: str) -> None:
+        nonlocal logged, shown
+        now = time.monotonic()
+        if now - logged >= PROGRESS_SECONDS or fraction - shown >= PROGRESS_STEP:
+            logged, shown = now, fraction
+            worker.log_event(topic, (os.fsencode(job.scan.path), fraction))
+
+    return do_scan(job, log)
+
+
 def run_jobs(
-    jobs: Sequence[Job], client: Any, told: Callable[[Row], None], work: Callable[[Job], Row] = do_scan
+    jobs: Sequence[Job],
+    client: Any,
+    told: Callable[[Row], None],
+    work: Callable[[Job], Row] | None = None,
+    moved: Callable[[Job, float], None] = lambda job, share: None,
 ) -> list[Row]:
     """Do all jobs; a worker that dies is replaced and its job is done by another.
 
@@ -71,7 +94,10 @@ def run_jobs(
     client : distributed.Client
     told : callable
         Called with each row as it comes.
-    work : callable
+    work : callable, optional
+        In place of `search`.
+    moved : callable, optional
+        Called from another thread, with a scan that is being searched and the share that is done, 0 to 1.
 
     Returns
     -------
@@ -87,6 +113,11 @@ def run_jobs(
 
     rows: dict[Job, Row] = {}
     killed: list[Job] = []
+    topic = f"cmb-batch-{client.id}"
+    if work is None:
+        work = partial(search, topic=topic)
+        by_path = {os.fsencode(job.scan.path): job for job in jobs}  # bytes: a name may not be UTF-8
+        client.subscribe_topic(topic, lambda event: moved(by_path[event[1][0]], event[1][1]))
 
     def take(some: Sequence[Job], again: bool) -> None:
         futures = {client.submit(work, job, pure=False): job for job in some}
@@ -139,7 +170,7 @@ def _as_they_end(futures: Sequence[Any], client: Any) -> Iterator[Any]:
                 seen = now  # of a lost connection the futures tell themselves
             elif now - seen > WITHOUT_WORKERS_SECONDS:
                 raise MachineError(
-                    f"No worker has been there for {WITHOUT_WORKERS_SECONDS} s.",
+                    f"No worker has been connected for {WITHOUT_WORKERS_SECONDS} s.",
                     "What is done is kept: start the batch again, with fewer workers if memory ran out.",
                 )
         if not ended:

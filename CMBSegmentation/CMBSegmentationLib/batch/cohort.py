@@ -16,6 +16,7 @@ from ..files.csv_table import write_table as write_csv
 from ..results.counts import CLASSES
 from ..results.names import ENDINGS
 from ..vocabulary.notice import NOTICE
+from ..vocabulary.numbers import class_text, counted
 from .jobs import COLUMNS, LESION_COLUMNS, THUMBNAIL, Row
 
 TABLE, LESIONS, PAGE = "cohort.csv", "cohort_lesions.csv", "cohort.html"
@@ -66,13 +67,14 @@ def write_page(rows: Sequence[Row], out: Path, name: str, about: str = "") -> Pa
         about=about,
         report=ENDINGS["report"],
         regions=regions,
+        counted=counted,
         total=len(rows),
         done=len(done),
         positive=sum(row.counts.microbleeds > 0 for row in done),
         microbleeds=len(diameters),
         read=sum(row.counts.is_read for row in done),
         charts=[
-            ("Scans by number of microbleeds", _bars([(c.replace("-", "–"), classes[c]) for c in CLASSES])),
+            ("Scans by number of microbleeds", _bars([(class_text(c), classes[c]) for c in CLASSES])),
             ("Microbleeds by diameter, mm", _bars(_sizes(diameters))),
             ("Microbleeds by region", _bars(regions.most_common()) if regions else []),
         ],

@@ -1,4 +1,4 @@
-"""One scan of a batch: searched once, and told as a row whatever happens."""
+"""One scan of a batch: searched once; always yields one result row, even on failure."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ..files.atomic_file import replacing
 from ..files.paths import printable
 from ..files.present import check_present
 from ..models.loaded_models import StageChoice, Stages, load_stages
+from ..progress import Progress, no_progress
 from ..results.counts import Counts, counts_of
 from ..results.folder import check_output_folder
 from ..results.names import all_names, result_names
@@ -141,7 +142,7 @@ class Row:
         }
 
 
-def do_scan(job: Job) -> Row:
+def do_scan(job: Job, progress: Progress = no_progress) -> Row:
     """Search a scan unless its results are there; never raises for what is wrong with one scan.
 
     A cluster may call this twice for one scan, when a worker dies between finishing and telling: the
@@ -150,6 +151,8 @@ def do_scan(job: Job) -> Row:
     Parameters
     ----------
     job : Job
+    progress : Progress, optional
+        Of this scan's search.
 
     Returns
     -------
@@ -165,7 +168,7 @@ def do_scan(job: Job) -> Row:
         thumbnail, record = job.scan.stem + THUMBNAIL, job.scan.stem + ENDING
         check_output_folder(job.folder, {*all_names(job.scan.stem), thumbnail, record}, overwrite=True)
         request = Request(job.scan.path, job.folder, device=job.device, settings=job.settings, overwrite=True)
-        outcome = run(request, loaded=stages)
+        outcome = run(request, progress, loaded=stages)
         with replacing(job.folder / thumbnail) as draft:
             write_thumbnail(outcome.detection, draft)
         names = {path.name for path in outcome.files.values()} | {thumbnail}

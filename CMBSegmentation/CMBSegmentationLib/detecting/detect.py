@@ -13,6 +13,7 @@ from ..errors import InputError
 from ..models.model_file import Model
 from ..progress import Clock, Progress, no_progress, part_of
 from ..reading.phase.image import PhaseImage
+from ..vocabulary.numbers import counted
 from ..vocabulary.operating_points import operating_points
 from .candidates.hills import Hill, find_hills
 from .candidates.listing import Candidates, Score, labels_of, measured
@@ -191,7 +192,7 @@ def detect(
     found = candidates.at(rules)
     lesions = [one.lesion for one in found]
     clock.lap("lesions")
-    progress(1.0, f"{len(listed(lesions))} microbleeds")
+    progress(1.0, counted(len(listed(lesions)), "microbleed"))
     search = Search(
         detector=used(model),
         verifier=None if verifier is None else used(verifier),

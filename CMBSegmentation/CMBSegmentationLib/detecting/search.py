@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..files.fields import Fields
+from ..models.manifest import check_training
 from ..models.model_file import Model
 from ..reading.scan_identity import ScanName
 
@@ -113,4 +115,17 @@ def used(model: Model) -> UsedModel:
         metrics=manifest.metrics,
         intended_use=manifest.intended_use,
         license=manifest.license,
+    )
+
+
+def used_as_stored(model: Fields, spacing_mm: tuple[float, ...]) -> UsedModel:
+    """Read which model took part from a list; `WrongValueError` if it is damaged."""
+    training = model.fields("training", default={})
+    check_training(training)
+    texts = ("name", "version", "file", "sha256", "intended_use", "license")
+    return UsedModel(
+        **{key: model.text(key, default="") for key in texts},
+        spacing_mm=spacing_mm,
+        training=training.plain,
+        metrics=model.mapping("metrics", default={}),
     )

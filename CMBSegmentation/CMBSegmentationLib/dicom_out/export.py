@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -92,14 +94,12 @@ def prepare_export(frames: Sequence[Frame], scan: str, export: DicomExport) -> E
         highdicom is not installed.
     """
     if not frames:
-        raise InputError(
-            f"{scan} is not DICOM: there is no study for DICOM results to belong to.", "Leave --dicom away."
-        )
+        raise InputError(f"{scan} is not DICOM: there is no study for DICOM results to belong to.", "Remove --dicom.")
     files = {frame.path for frame in frames}
     if 1 < len(files) < len(frames):
         raise InputError(
             f"The slices of {scan} are spread over {len(files)} multi-frame files.",
-            "DICOM results need them in one file, or in one file each; leave --dicom away.",
+            "DICOM results need them in one file, or in one file each; remove --dicom.",
         )
     try:
         import highdicom  # noqa: F401 - asked for now, not after minutes of searching
@@ -125,11 +125,11 @@ def _try_out(source: ExportSource, scan: str) -> None:
     labels = sitk.Image([columns, rows, 1], sitk.sitkUInt16)
     labels[0, 0, 0] = 1
     lesion = Lesion(1, KEPT, 0, 0, 0, 1, 1, 1, 0, 1)
+    first = replace(source, frames=source.frames[:1])
     try:
-        for one in _objects(
-            labels, [lesion], replace(source, frames=source.frames[:1]), Software.NONE, counts_of([lesion])
-        ).values():
-            one.save_as(BytesIO(), enforce_file_format=True)
+        with _unsaid():
+            for one in _objects(labels, [lesion], first, Software.NONE, counts_of([lesion])).values():
+                one.save_as(BytesIO(), enforce_file_format=True)
     except CMBError:
         raise
     except Exception as error:  # highdicom's and pydicom's, of any kind
@@ -224,7 +224,8 @@ def write_objects(make: Callable[[], Mapping[str, Dataset]], out: Path, stem: st
     """
     kept = f"The list, the segmentation and the report are in {out}; only the DICOM results are missing."
     try:
-        objects = make()
+        with _unsaid():
+            objects = make()
         files = {kind: stem + (ENDINGS_DICOM | ENDINGS_REPORT)[kind] for kind in objects}
         with drafts(out) as draft:
             for kind, one in objects.items():
@@ -240,6 +241,14 @@ def write_objects(make: Callable[[], Mapping[str, Dataset]], out: Path, stem: st
             "Run again with --debug and report it; cmb report --dicom tries again without a search.",
         ) from error
     return {kind: out / file for kind, file in files.items()}
+
+
+@contextmanager
+def _unsaid() -> Iterator[None]:
+    """Keep from the user what highdicom warns of in values that the scan's own headers have."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
 
 
 def _last_line(error: Exception) -> str:

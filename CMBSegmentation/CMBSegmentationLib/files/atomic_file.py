@@ -127,8 +127,8 @@ def write_error(path: Path, error: OSError) -> CMBError:
         )
     if error.errno in REFUSED:
         return InputError(
-            f"{path.name} could not be saved: {path.parent} may not be written.",
-            f"{kept} Ask for the right to write there, or take another folder.",
+            f"{path.name} could not be saved: {path.parent} is not writable.",
+            f"{kept} Ask for permission to write there, or choose another folder.",
         )
     if error.errno == errno.ENAMETOOLONG:
         return InputError(
@@ -137,7 +137,7 @@ def write_error(path: Path, error: OSError) -> CMBError:
         )
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST):
         return InputError(
-            f"{path.name} could not be saved: there is no folder {path.parent}.", "Make it, or take another."
+            f"{path.name} could not be saved: there is no folder {path.parent}.", "Create it, or choose another."
         )
     return MachineError(f"{path.name} could not be saved ({error.strerror or error}).", f"{kept} Check the disk.")
 

@@ -42,7 +42,7 @@ def check_source(path: Path) -> None:
     try:
         is_there, is_readable = path.exists(), path.is_file() or path.is_dir()
     except OSError as error:
-        raise InputError(f"{path} cannot be looked at ({error.strerror}).", "Check the path.") from error
+        raise InputError(f"{path} cannot be accessed ({error.strerror}).", "Check the path.") from error
     if not is_there:
         raise InputError(f"{path} does not exist.", "Check the path and its spelling.")
     if not is_readable:

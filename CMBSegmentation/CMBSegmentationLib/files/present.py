@@ -40,7 +40,7 @@ def check_present(path: Path) -> None:
     try:
         path.open("rb").close()
     except OSError as error:
-        raise InputError(f"{path.name} cannot be read ({error.strerror}).", "Ask for the right to read it.") from error
+        raise InputError(f"{path.name} cannot be read ({error.strerror}).", "Ask for permission to read it.") from error
     if is_pointer(path):
         raise InputError(
             f"The content of {path.name} is not on this machine (a pointer of Git LFS or git-annex).", FETCH

@@ -46,7 +46,7 @@ def open_session(path: Path, device: str = "auto", threads: int | None = None) -
         The file is not an ONNX model.
     """
     if device not in DEVICES:
-        raise InputError(f"Device {device!r} is not known.", f"Known are {', '.join(DEVICES)}.")
+        raise InputError(f"Unknown device {device!r}.", f"Choose one of: {', '.join(DEVICES)}.")
     refuse_telemetry()
     try:
         import onnxruntime

@@ -72,7 +72,7 @@ class Model:
             if type(error).__name__ == "InvalidArgument":  # of a class that is made anew in each release
                 raise ModelError(
                     f"{self.path.name} does not take what its manifest says ({_last_line(error)}).",
-                    "The file was put together wrongly: export it again with training/export.py.",
+                    "The file contradicts itself: export it again with training/export.py.",
                 ) from error
             raise MachineError(
                 f"The network failed on device {self.device} ({_last_line(error)}).",
@@ -92,7 +92,7 @@ class Model:
         if not isinstance(output, np.ndarray) or output.shape != expected:
             raise ModelError(
                 f"The output of {self.path.name} has shape {np.shape(output)}, {expected} was expected.",
-                "The file was put together wrongly: export it again with training/export.py.",
+                "The file contradicts itself: export it again with training/export.py.",
             )
         if not (output.min() > -LARGEST_LOGIT and output.max() < LARGEST_LOGIT):  # NaN is neither
             raise ModelError(
@@ -205,7 +205,7 @@ def _check_graph(session: Any, manifest: Manifest, source: str) -> None:
         if not fits:
             raise ModelError(
                 f"The {what} of {source} has shape {shape}, its manifest says {expected}.",
-                "The file was put together wrongly: export it again with training/export.py.",
+                "The file contradicts itself: export it again with training/export.py.",
             )
 
 

@@ -93,7 +93,7 @@ def apart(work: Callable[P, R], *args: P.args, name: str, **kwargs: P.kwargs) ->
     InputError
         As the function, or the other process crashed.
     MachineError
-        It was ended for want of memory.
+        It was stopped because memory ran out.
     """
     if os.environ.get(APART) or "python" not in Path(sys.executable or "").name.lower():
         return work(*args, **kwargs)
@@ -127,11 +127,11 @@ def apart(work: Callable[P, R], *args: P.args, name: str, **kwargs: P.kwargs) ->
 def _crashed(name: str, signal: int) -> CMBError:
     if signal == KILLED:
         return MachineError(
-            f"Reading {name} was ended by the system, perhaps for want of memory.", "Close other programs."
+            f"Reading {name} was stopped by the system, perhaps because memory ran out.", "Close other programs."
         )
     return InputError(
-        f"{name} cannot be read: its reader crashed on it ({f'signal {signal}' if signal > 0 else 'a fault'}).",
-        "It is damaged or made to do harm. Export the scan again from where it came from.",
+        f"{name} cannot be read: the reader crashed ({f'signal {signal}' if signal > 0 else 'a fault'}).",
+        "The file is damaged or malicious. Export the scan again from its source.",
     )
 
 

@@ -52,7 +52,7 @@ def check_voxels(sizes: Sequence[int], name: str) -> None:
     voxels, most = math.prod(sizes), limit(MOST_VOXELS)
     if all(size > 0 for size in sizes) and voxels > most:
         raise InputError(
-            f"{name} says it has {' x '.join(str(size) for size in sizes)} voxels: more than {most} are not read.",
+            f"{name} claims {' x '.join(str(size) for size in sizes)} voxels: more than {most} are not read.",
             how_to_raise(MOST_VOXELS, voxels),
         )
 

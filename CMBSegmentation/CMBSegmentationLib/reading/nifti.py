@@ -101,9 +101,7 @@ def read_nifti(path: Path) -> NiftiVolume:
             f"{path.name} is cut off or damaged (its data ends early).", "Copy or download it again."
         ) from error
     except ImageFileError as error:
-        raise InputError(
-            f"{path.name} is not a NIfTI file, whatever its name says.", "Export the scan again."
-        ) from error
+        raise InputError(f"{path.name} is not a NIfTI file, despite its name.", "Export the scan again.") from error
     except (HeaderDataError, HeaderTypeError, WrapStructError, ValueError, TypeError, OverflowError) as error:
         raise InputError(
             f"The NIfTI header of {path.name} makes no sense ({_reason(error)}).", "Export or convert the scan again."
@@ -148,7 +146,7 @@ def _place(stored: Any, name: str) -> tuple[NDArray[np.float64], tuple[str, ...]
     sform, qform = int(header["sform_code"]) > 0, int(header["qform_code"]) > 0
     if not np.isfinite(affine).all():
         raise InputError(
-            f"{name} does not say where it lies: its {'sform' if sform else 'qform'} has values that are no number.",
+            f"{name} does not say where it lies: its {'sform' if sform else 'qform'} has values that are not numbers.",
             "Correct the header or export the scan again.",
         )
     shape, sizes = stored.shape[:3], np.linalg.norm(affine[:3, :3], axis=0)
@@ -215,7 +213,7 @@ def _check_compression(path: Path) -> None:
         compressed = stream.read(2) == GZIP
     named = path.name.lower().endswith(".gz")
     if compressed and not named:
-        raise InputError(f"{path.name} is compressed, whatever its name says.", f"Rename it to {path.name}.gz.")
+        raise InputError(f"{path.name} is compressed, despite its name.", f"Rename it to {path.name}.gz.")
     if named and not compressed:
         raise _not_gzip(path)
 
@@ -244,6 +242,6 @@ def _reason(error: Exception) -> str:
 
 def _not_gzip(path: Path) -> InputError:
     return InputError(
-        f"{path.name} is not a gzip file, whatever its name says.",
+        f"{path.name} is not a gzip file, despite its name.",
         "If it is not compressed, rename it to end in .nii; else export it again.",
     )

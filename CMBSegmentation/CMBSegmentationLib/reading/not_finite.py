@@ -42,7 +42,7 @@ def without_gaps(image: sitk.Image, name: str) -> tuple[sitk.Image, tuple[str, .
     if count == 0:
         return image, ()
     if count == bad.size:
-        raise InputError(f"{name} holds no number at all: every voxel is NaN or infinite.", "Export it again.")
+        raise InputError(f"{name} has no valid voxel: every one is NaN or infinite.", "Export it again.")
     cleaned = np.array(values)
     outside = _connected_to_border(bad)
     inside = bad & ~outside

@@ -168,7 +168,7 @@ def checked_scan(image: sitk.Image, source: Path) -> Scan:
     view = sitk.GetArrayViewFromImage(image)
     if view.min() == view.max():
         raise InputError(
-            f"{source.name} is the same everywhere (value {view.flat[0]:g}).", "It holds no picture; export it again."
+            f"{source.name} is the same everywhere (value {view.flat[0]:g}).", "It holds no image; export it again."
         )
     return Scan(image, source, (*gaps, *shear, *doubts(image)))
 
@@ -177,7 +177,7 @@ def _read_file(path: Path) -> sitk.Image:
     known = path.name.lower().endswith(FILE_SUFFIXES)
     if not known:
         raise InputError(
-            f"{path.name} is not a scan of a known kind.", f"Known are {', '.join(FILE_SUFFIXES)} and DICOM."
+            f"{path.name} is not a scan in a supported format.", f"Supported are {', '.join(FILE_SUFFIXES)} and DICOM."
         )
     reader = reader_of(path)
     try:

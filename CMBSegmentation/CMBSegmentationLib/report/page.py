@@ -13,7 +13,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from ..detecting.lesions import CANDIDATE_PROBABILITY, LARGEST_DIAMETER_MM, MOST_CANDIDATES, Lesion, is_read
 from ..results.counts import CLASSES, SIZES, SMALL_BELOW_MM, Counts
 from ..vocabulary.columns import COLUMNS
-from ..vocabulary.numbers import counted, rounded_down, threshold_text
+from ..vocabulary.numbers import class_text, counted, counted_class, rounded_down, threshold_text
 from ..vocabulary.verdicts import REJECTED, UNDECIDED
 from .content import ReportContent, content_of
 from .crops import FIELD_MM
@@ -163,7 +163,10 @@ def _template() -> Template:
     environment.tests["records"] = lambda value: (
         isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value)
     )
-    environment.globals.update(shown=SHOWN, counted=counted, say=SAY, cell=cell, threshold_text=threshold_text)
+    environment.globals.update(shown=SHOWN, say=SAY, cell=cell)
+    environment.globals.update(
+        class_text=class_text, counted=counted, counted_class=counted_class, threshold_text=threshold_text
+    )
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
 
 
@@ -171,13 +174,17 @@ def columns_of(lesions: Sequence[Lesion], kind: str) -> list[str]:
     """Name those worth a column: not what the title says, not an empty one, nor one that repeats another."""
     repeats = {"decision"} if not is_read(lesions) else set()
     repeats |= {"detector"} if all(one.detector in (None, one.probability) for one in lesions) else set()
+    repeats |= {"side"} if any(one.region for one in lesions) else set()  # stands with the region
     shown = [name for name in COLUMNS if name not in NOT_SHOWN[kind] and name not in repeats]
     return [name for name in shown if any(getattr(lesion, name) not in (None, "") for lesion in lesions)]
 
 
 def cell(lesion: Lesion, name: str) -> str:
-    """Write a lesion's value of a column; why it was dropped is the reader's reason where there is one."""
-    return SHOWN[name].text(lesion.why_not_listed if name == "dropped_because" else getattr(lesion, name))
+    """Write a lesion's value of a column: the side before the region, the reader's reason before the program's."""
+    value = getattr(lesion, name)
+    if name == "region":
+        value = f"{lesion.side} {lesion.region}".strip()
+    return SHOWN[name].text(lesion.why_not_listed if name == "dropped_because" else value)
 
 
 def label(key: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 SAY = {
     "language": "en",
-    "without_name": "name taken out",
+    "without_name": "name removed",
     "title": "Cerebral microbleeds",
     "notice": "Research software, not a medical device.",
     "notice_more": "Not for diagnosis or treatment: a qualified reader must confirm every finding.",
@@ -29,29 +29,27 @@ SAY = {
     "candidates_dropped": "Candidates dropped",
     "rejected_by_reader": "Rejected by the reader",
     "not_reviewed": "not reviewed",
-    "left_to_read": "Detected, not read yet",
+    "not_reviewed_yet": "Detected, not reviewed",
     "at_least": "at least ",
-    "paste": "To paste into a text (one click selects it)",
-    "repaired": "Repaired on reading",
+    "paste": "Summary to copy (one click selects it)",
+    "notes": "Notes on the scan",
     "no_font": (
         "Some text of this report cannot be printed in its script ({scripts}) and is shown as □: no font here "
         "has it. The HTML report shows it."
     ),
     "tables": "Counts",
     "tables_note_read": (
-        "Definite: accepted by the reader; possible: the reader is uncertain; detected: not read yet, and counted "
-        "nowhere but here."
+        "Definite: accepted by the reader. Possible: the reader is uncertain. Detected: not reviewed, and not in any "
+        "other count."
     ),
-    "tables_note_unread": "Detected by the program; no reader has called any of them definite or possible yet.",
-    "tables_no_regions": (
-        "Regions and sides were not assessed, so that MARS and BOMBS cannot be filled; what is known is the size."
-    ),
-    "mars": "By region, as the Microbleed Anatomical Rating Scale (MARS) has them",
-    "bombs": "By place, size and side, as the Brain Observer Microbleed Scale (BOMBS) counts them",
+    "tables_note_unread": "Detected by the program, not reviewed by a reader.",
+    "tables_no_regions": ("Regions and sides were not assessed: there are no MARS and BOMBS tables, only sizes."),
+    "mars": "By region, as in the Microbleed Anatomical Rating Scale (MARS)",
+    "bombs": "By place, size and side, as in the Brain Observer Microbleed Scale (BOMBS)",
     "size": "By size",
     "pattern": "Pattern",
     "class": "Class",
-    "class_words": "{name} microbleeds ({certainty})",
+    "class_words": "{counted} ({certainty})",
     "literature": "In the literature: {meaning}. A description of the pattern, not a diagnosis of this patient.",
     "references": (
         "MARS: Gregoire et al., Neurology 73:1759, 2009. BOMBS: Cordonnier et al., Stroke 40:94, 2009. "
@@ -60,8 +58,8 @@ SAY = {
     ),
     "map": "Map of all lesions",
     "map_note": (
-        "The brain seen through, from three sides; a circle for each lesion, {smallest:.0f} mm or as large as it is. "
-        "Filled: definite; open: detected, not read; dashed: possible."
+        "The brain, transparent, from three sides. Each circle is a lesion, drawn at its size but at least "
+        "{smallest:.0f} mm wide. Filled: definite; open: detected, not reviewed; dashed: possible."
     ),
     "list": "List",
     "list_note": (
@@ -70,12 +68,11 @@ SAY = {
         "volume. Signal loss: against the tissue around. Elongation: longest over shortest extent, 1 is a ball."
     ),
     "no_regions": " Regions were not assessed.",
-    "no_verifier": " No second stage verified the candidates.",
+    "no_verifier": " The candidates were not verified by a second stage.",
     "pictures": "Pictures",
     "pictures_note": (
-        "{field:.0f} × {field:.0f} mm around each centre, one scale, bar 5 mm. Radiological convention: the "
-        "patient’s left "
-        "is on the right. One window for all, {low:.4g} to {high:.4g}."
+        "{field:.0f} × {field:.0f} mm around each centre, all at one scale; the bar is 5 mm long. Radiological "
+        "convention: the patient’s left is on the right. One window for all: {low:.4g} to {high:.4g}."
     ),
     "pictures_tilt": "The planes are the scan’s own, up to {degrees:.0f}° off the patient’s axes.",
     "pictures_outline": "Solid outline: this lesion, along its voxels; dashed: another one.",
@@ -85,24 +82,24 @@ SAY = {
     "local_phase": "local phase, axial",
     "phase_says": "phase: {substance}",
     "nothing": "Why nothing is listed",
-    "all_dropped": "{counted} looked at, and all were dropped:",
-    "all_left_out": "{counted} looked at, and all were dropped or rejected:",
+    "all_dropped": "{counted} examined and dropped:",
+    "all_left_out": "{counted} examined and dropped or rejected:",
     "like_this": " like this",
-    "listed_below": "They are listed below.",
-    "lower_threshold": " A lower threshold than {threshold} takes in more of them, true and false ones.",
+    "listed_below": "See the list below.",
+    "lower_threshold": " A threshold below {threshold} lists more, true and false ones.",
     "no_candidate": (
-        "The network saw no candidate at all: nowhere in the scan did its probability reach {probability}, from which "
-        "candidates are listed."
+        "The network found no candidate: its probability stays below {probability}, the lowest that is listed, "
+        "everywhere in the scan."
     ),
     "not_excluded": (
-        "An empty list does not exclude microbleeds: small ones, and those beside vessels or in thick slices, "
-        "can be missed."
+        "An empty list does not exclude microbleeds: small ones can be missed, and so can those beside vessels or in "
+        "thick slices."
     ),
     "most_probable_listed": "Only the {count} most probable are listed.",
     "most_probable_pictured": "Pictures of the {count} most probable; the table after them has all.",
     "methods": "Methods",
     "provenance": "Settings and provenance",
-    "provenance_short": "How the models were trained and measured is in the list of the results (JSON).",
+    "provenance_short": "The JSON list has how the models were trained and measured.",
     "reader": "Read by",
     "date": "Date",
     "signature": "Signature",

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from ..detecting.candidates.listing import Candidate, Candidates, candidates_in
 from ..detecting.lesions import Lesion, LesionRules
-from ..detecting.search import Search, UsedModel
+from ..detecting.search import Search, UsedModel, used_as_stored
 from ..files.fields import Fields, WrongValueError
-from ..models.manifest import check_training
 from ..reading.scan_identity import NAMING, ScanName
 from ..vocabulary.operating_points import operating_points
 from ..vocabulary.reasons import Reason, Rule
@@ -122,16 +121,7 @@ def _model(about: Fields, kind: str) -> UsedModel | None:
     if about.plain.get(kind) is None:
         return None
     model = about.fields(kind)
-    training = model.fields("training", default={})
-    check_training(training)
-    return UsedModel(
-        **{key: model.text(key, default="") for key in ("name", "version", "file", "sha256")},
-        spacing_mm=_spacing(training.plain),
-        training=training.plain,
-        metrics=model.mapping("metrics", default={}),
-        intended_use=model.text("intended_use", default=""),
-        license=model.text("license", default=""),
-    )
+    return used_as_stored(model, _spacing(model.fields("training", default={}).plain))
 
 
 def _spacing(training: dict[str, Any]) -> tuple[float, ...]:

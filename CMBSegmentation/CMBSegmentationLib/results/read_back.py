@@ -100,7 +100,7 @@ def _list_of(folder: Path, stem: str | None) -> Path:
     try:
         lists = sorted(folder.glob(f"*{ENDINGS['json']}"))
     except OSError as error:
-        raise InputError(f"{folder} cannot be read ({error.strerror}).", "Ask for the right to.") from error
+        raise InputError(f"{folder} cannot be read ({error.strerror}).", "Ask for permission to read it.") from error
     own = [path for path in lists if path.name == f"{stem}{ENDINGS['json']}"]
     if not lists:
         raise InputError(f"{folder} holds no result list.", "Give the folder that a detection or a review wrote.")

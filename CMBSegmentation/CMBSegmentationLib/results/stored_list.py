@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,9 +12,8 @@ import numpy as np
 from ..detecting.candidates.grid import Flat, Grid, flat_of, runs_of
 from ..detecting.candidates.listing import Candidate, Candidates
 from ..detecting.lesions import Lesion, LesionRules, columns_of
-from ..detecting.search import Search, UsedModel
+from ..detecting.search import Search, UsedModel, used_as_stored
 from ..files.fields import Fields, WrongValueError
-from ..models.manifest import check_training
 from ..reading.image_size import check_voxels
 from ..reading.scan_identity import NAMING, ScanName
 from ..vocabulary.operating_points import operating_points
@@ -198,15 +197,7 @@ def _model(about: Fields, kind: str) -> UsedModel | None:
     if about.plain.get(kind) is None:
         return None
     model = about.fields(kind)
-    training = model.fields("training", default={})
-    check_training(training)
-    texts: Sequence[str] = ("name", "version", "file", "sha256", "intended_use", "license")
-    return UsedModel(
-        **{key: model.text(key, default="") for key in texts},
-        spacing_mm=model.numbers("spacing_mm", default=()),
-        training=training.plain,
-        metrics=model.mapping("metrics", default={}),
-    )
+    return used_as_stored(model, model.numbers("spacing_mm", default=()))
 
 
 def _numbers(about: Fields, **limits: float) -> dict[str, float]:

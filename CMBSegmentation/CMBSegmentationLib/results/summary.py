@@ -61,7 +61,7 @@ def sentence_of(counts: Counts) -> str:
         return f"{start} {counted(counts.microbleeds, 'cerebral microbleed')}{more}.{pattern}"
     by = f" by {', '.join(counts.readers)}" if counts.readers else ""
     pattern = f" Pattern of the definite ones: {counts.pattern}." if counts.pattern and counts.definite else ""
-    left = f" Not finished: {counted(counts.not_read, 'detected lesion')} not read yet." if counts.not_read else ""
+    left = f" Not finished: {counted(counts.not_read, 'detected lesion')} not reviewed yet." if counts.not_read else ""
     numbers = f"{counts.definite} definite, {counts.possible} possible"
     return f"Cerebral microbleeds, read{by} with the help of research software: {numbers}{more}.{pattern}{left}"
 

@@ -112,7 +112,9 @@ class ReviewAutosave:
         try:
             return self.path.read_text(encoding="utf-8", errors="replace") if self.path.exists() else None
         except OSError as error:
-            raise InputError(f"{self.path.name} cannot be read ({error.strerror}).", "Ask for the right to.") from error
+            raise InputError(
+                f"{self.path.name} cannot be read ({error.strerror}).", "Ask for permission to read it."
+            ) from error
 
     def _keep_other(self, there: str) -> None:
         """Two windows on one scan, or a file that nobody opened: what it says is kept beside."""

@@ -29,7 +29,12 @@ def with_place(review: Review, lesion: ReviewedLesion, region: str, side: str) -
 
 
 def added(
-    review: Review, candidates: CandidateField, numbers: Numbering, voxels: Flat, verdict: Verdict
+    review: Review,
+    candidates: CandidateField,
+    numbers: Numbering,
+    voxels: Flat,
+    verdict: Verdict,
+    number: int | None = None,
 ) -> tuple[Review, ReviewedLesion]:
     """Add a lesion that was missed.
 
@@ -37,18 +42,28 @@ def added(
     ----------
     voxels : int64 array
         Flat indices; those that another fixed lesion has stay with it.
+    number : int, optional
+        That was reserved for it; a new one if not given.
 
     Raises
     ------
     InputError
         Every voxel belongs to a lesion that is on the list.
     """
-    others = [one.voxels for one in review.fixed if not one.deleted]
-    own = np.setdiff1d(voxels, np.concatenate(others)) if others else np.unique(voxels)
-    if not len(own):
-        raise InputError("There is a lesion already.", "Choose it in the list to decide on it.")
-    lesion = _put_together(review, candidates, numbers.new(), own, ADDED, verdict)
+    own = _free(review, voxels)
+    given = numbers.new() if number is None else numbers.take(number)
+    lesion = _put_together(review, candidates, given, own, ADDED, verdict)
     return review.with_lesion(lesion), lesion
+
+
+def regrown(
+    review: Review, candidates: CandidateField, lesion: ReviewedLesion, voxels: Flat
+) -> tuple[Review, ReviewedLesion]:
+    """Give a lesion that a reader added another extent; number, verdict and place stay. Raises as `added`."""
+    rest = review.without(lesion.id)
+    changed = _put_together(review, candidates, lesion.id, _free(rest, voxels), ADDED, lesion.verdict)
+    changed = changed.at_place(lesion.lesion.region, lesion.lesion.side)
+    return rest.with_lesion(changed), changed
 
 
 def merged(
@@ -97,6 +112,15 @@ def split(
 def deleted(review: Review, lesion: ReviewedLesion) -> Review:
     """Forget a lesion that a reader added; a candidate of the detector's that lay under it is listed again."""
     return review.without(lesion.id)
+
+
+def _free(review: Review, voxels: Flat) -> Flat:
+    """Give the voxels that no fixed lesion has."""
+    others = [one.voxels for one in review.fixed if not one.deleted]
+    own = np.setdiff1d(voxels, np.concatenate(others)) if others else np.unique(voxels)
+    if not len(own):
+        raise InputError("There is a lesion already.", "Choose it in the list to decide on it.")
+    return own
 
 
 def _put_together(

@@ -119,21 +119,44 @@ class Review:
 
 @dataclass
 class Numbering:
-    """Which number each candidate has; a number once given stays."""
+    """Which number each candidate has; a number once given stays.
+
+    Attributes
+    ----------
+    by_peak : dict
+        Number by the flat index of a candidate's most probable voxel.
+    last : int
+        The highest that was given.
+    reserved : mapping
+        Flat index of a voxel by number, of lesions that a scribble has: a candidate that lies there is the same one.
+    """
 
     by_peak: dict[int, int] = field(default_factory=dict)
     last: int = 0
+    reserved: Mapping[int, int] = field(default_factory=dict)
 
-    def of(self, peak: int) -> int:
+    def of(self, candidate: Candidate) -> int:
         """Give the number of a candidate."""
-        if peak not in self.by_peak:
-            self.by_peak[peak] = self.new()
-        return self.by_peak[peak]
+        if candidate.peak not in self.by_peak:
+            given = set(self.by_peak.values())
+            there = (n for n, voxel in self.reserved.items() if n not in given and voxel in candidate.voxels)
+            self.by_peak[candidate.peak] = next(there, None) or self.new()
+        return self.by_peak[candidate.peak]
 
     def new(self) -> int:
         """Give a number that nothing has."""
+        taken = {*self.reserved, *self.by_peak.values()}
         self.last += 1
+        while self.last in taken:
+            self.last += 1
         return self.last
+
+    def take(self, number: int) -> int:
+        """Give a number that was reserved; another one if a candidate has it."""
+        if number in self.by_peak.values():
+            return self.new()
+        self.last = max(self.last, number)
+        return number
 
 
 def listed(candidates: CandidateField, review: Review, numbers: Numbering) -> tuple[ReviewedLesion, ...]:
@@ -153,9 +176,7 @@ def listed(candidates: CandidateField, review: Review, numbers: Numbering) -> tu
     tuple of ReviewedLesion
         By id; deleted ones left out.
     """
-    free = [
-        ReviewedLesion(numbers.of(one.peak), one.voxels, one.lesion, one.peak) for one in _beside(candidates, review)
-    ]
+    free = [ReviewedLesion(numbers.of(one), one.voxels, one.lesion, one.peak) for one in _beside(candidates, review)]
     free = [one.at_place(*review.places[one.id]) if one.id in review.places else one for one in free]
     taken = {one.id for one in review.fixed}
     shown = [one for one in (*review.fixed, *free) if not one.deleted and (one.is_fixed or one.id not in taken)]

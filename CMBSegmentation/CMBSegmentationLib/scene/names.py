@@ -22,5 +22,14 @@ REVIEW_ATTRIBUTE = "CMBSegmentation.Review"
 VIEW_ATTRIBUTE = "CMBSegmentation.ReviewView"
 """Attribute of the table's node: where the reader was, JSON (`session.open_review`)."""
 
+ANNOTATED_ATTRIBUTE = "CMBSegmentation.Annotated"
+"""Attribute of the scan's node: the numbers that its annotation has taken, JSON (`lesion_numbers`)."""
+
+MARKERS = "markers: "
+"""Begins the kinds of the nodes that mark lesions in 3D; a verdict follows, or `CHOSEN`."""
+
+CHOSEN = "chosen"
+"""The lesion that the reader looks at, whatever its verdict."""
+
 BRAIN_SURFACE = "brain surface"
 """Kind of the model node that shows the brain in 3D, as `RESULT_ATTRIBUTE` names it."""

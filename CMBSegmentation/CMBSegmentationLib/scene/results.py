@@ -24,6 +24,7 @@ from ..results.names import SCHEMA_VERSION
 from ..results.read_back import read_result_folder
 from ..results.stored_list import FIRST_WITH_FIELDS, StoredList, from_json, to_json
 from ..review.candidates import CandidateField
+from ..vocabulary.looks import REVIEW_COLOURS
 from ..vocabulary.verdicts import UNDECIDED, certainty_of
 from . import names
 from .lesion_nodes import (
@@ -213,6 +214,8 @@ def remove_results(scan_node: slicer.vtkMRMLScalarVolumeNode) -> None:
     for kind in NODE_KINDS:
         _remove(node_of(scan_node, kind))
     _remove(node_of(scan_node, names.BRAIN_SURFACE, "vtkMRMLModelNode"))
+    for kind in (*REVIEW_COLOURS, names.CHOSEN):
+        _remove(node_of(scan_node, names.MARKERS + kind, "vtkMRMLMarkupsFiducialNode"))
 
 
 def _check_grid(image: sitk.Image, scan_node: slicer.vtkMRMLScalarVolumeNode, ijk_to_ras: NDArray[np.float64]) -> None:

@@ -16,6 +16,7 @@ from ..review import ReviewedLesion
 from ..vocabulary.looks import REVIEW_COLOURS, TERMINOLOGY, TERMINOLOGY_TAG
 from . import names
 from .lesion_nodes import fill_table, lesion_name
+from .markers import Markers
 from .results import ResultNodes
 from .segment_voxels import add_segment, segment_ids, set_voxels
 from .volumes import world_ijk_to_ras
@@ -36,6 +37,8 @@ class ShownReview:
         self._shape = tuple(nodes.scan.GetImageData().GetDimensions()[::-1])
         self._segments: dict[int, tuple[NDArray[np.int64], str]] = {}
         self._is_taken_over = False
+        self._markers = Markers(nodes.scan)
+        self._pointed: Sequence[ReviewedLesion] = ()
 
     @property
     def is_there(self) -> bool:
@@ -56,6 +59,11 @@ class ShownReview:
         fill_table(self.nodes.table, [one.as_lesion() for one in listed])
         self._show_segments({one.id: one for one in listed if one.counts})
         self._show_points(pointed)
+        self._pointed = pointed
+
+    def choose(self, lesion_id: int | None) -> None:
+        """Mark what has a point in the 3D views, and the lesion that the reader looks at apart from the others."""
+        self._markers.show(self._pointed, lesion_id)
 
     def _show_segments(self, wanted: dict[int, ReviewedLesion]) -> None:
         node = self.nodes.segmentation
@@ -84,6 +92,8 @@ class ShownReview:
 
     def _show_points(self, pointed: Sequence[ReviewedLesion]) -> None:
         node = self.nodes.points
+        if node.GetDisplayNode() is not None:
+            node.GetDisplayNode().SetVisibility3D(False)  # `Markers` are there, in the verdicts' colours
         with slicer.util.NodeModify(node):
             node.SetLocked(False)
             node.RemoveAllControlPoints()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -40,6 +41,7 @@ from ..scene import (
     write_review,
     write_view,
 )
+from ..scene.lesion_numbers import read_annotated
 from ..vocabulary.verdicts import BELOW
 
 DARKEST_WITHIN_MM = 1.5  # a click is rarely on a lesion's darkest voxel
@@ -165,6 +167,7 @@ class OpenReview:
 
     def show(self, *, save: bool = True) -> None:
         """List anew; have scene and disk follow."""
+        self.learn_numbers()
         self.lesions = listed(self.candidates, self.review, self.numbers)
         self._shown.show(self.lesions, [one for one in self.visible])
         saved = self._saved()
@@ -174,7 +177,8 @@ class OpenReview:
             self._autosave.changed(saved)
 
     def keep_view(self) -> None:
-        """Have the scene remember where the reader is."""
+        """Have the scene show and remember where the reader is."""
+        self._shown.choose(self.current)
         write_view(self.nodes, {"current": self.current, "show_dropped": self.show_dropped})
 
     # growing what was missed
@@ -209,6 +213,14 @@ class OpenReview:
     def flat_index(self, position_ras_mm: Sequence[float]) -> int:
         """Give the voxel at a point; `InputError` if it lies outside the scan."""
         return int(np.ravel_multi_index(tuple(self._index(position_ras_mm)), self.candidates.shape))
+
+    def learn_numbers(self) -> None:
+        """Learn which numbers scribbles on the same scan have taken, and where: the list gives them to no other."""
+        places = {}
+        for number, place in read_annotated(self.nodes.scan).items():
+            with contextlib.suppress(InputError):  # outside: the scan was moved since
+                places[number] = self.flat_index(place)
+        self.numbers.reserved = places
 
     def _index(self, position_ras_mm: Sequence[float]) -> np.ndarray:
         r_mm, a_mm, s_mm = (float(value) for value in position_ras_mm)

@@ -28,10 +28,11 @@ from ..review import (
     Verdict,
     utc_now,
 )
-from ..review.edits import added, deleted, merged, split, with_place, with_verdict
+from ..review.edits import added, deleted, merged, regrown, split, with_place, with_verdict
 from ..scene import ResultNodes, jump_to, middle_of_views, set_slab, show_overview
 from ..scene.brain_surface import hide_3d, show_3d
 from ..signal import Signal
+from ..vocabulary.operating_points import point_at
 from ..vocabulary.regions import REGIONS, SIDES
 from ..vocabulary.verdicts import UNREVIEWED
 from ..worker.process import ProcessRunner, Subprocess
@@ -211,6 +212,11 @@ class ReviewSession(DetectionSession):
         return dict(self.review.stored.search.operating_points) if self.review else {}
 
     @property
+    def operating_point(self) -> str:
+        """The name of the threshold at which the chosen scan is listed, or "custom"; empty if it was not searched."""
+        return point_at(self.operating_points, self.threshold)
+
+    @property
     def counts(self) -> Counts:
         """The chosen scan's review in numbers."""
         return counts_of([one.as_lesion() for one in self.review.lesions] if self.review else ())
@@ -245,9 +251,13 @@ class ReviewSession(DetectionSession):
         if reading == self._reading:
             return True
         if not 5 <= reading.field_of_view_mm <= 500:
-            raise InputError(f"A field of view of {reading.field_of_view_mm:g} mm cannot be.", "Give 5 to 500 mm.")
+            raise InputError(
+                f"The field of view must be 5 to 500 mm, not {reading.field_of_view_mm:g} mm.", "Give another one."
+            )
         if reading.slab_mm is not None and not 0 < reading.slab_mm <= 100:
-            raise InputError(f"A slab of {reading.slab_mm:g} mm cannot be.", "Give up to 100 mm.")
+            raise InputError(
+                f"The slab must be up to 100 mm thick, not {reading.slab_mm:g} mm.", "Give another thickness."
+            )
         if reading.folder != self._reading.folder and self.review is not None:
             self.review.move_to(reading.folder)
             self.noticed(Notice(f"The review is saved in {self.review.path}."))
@@ -430,20 +440,26 @@ class ReviewSession(DetectionSession):
         return self._added(review, review.grown_at(position))
 
     @noticed
-    def add_voxels(self, zyx: NDArray[np.integer]) -> ReviewedLesion:
+    def add_voxels(self, zyx: NDArray[np.integer], *, number: int | None = None) -> ReviewedLesion:
         """Add a lesion that was missed, accepted, from a mask that was made elsewhere.
 
         Parameters
         ----------
         zyx : int array (n, 3)
             Voxels (z, y, x) of the scan's array.
+        number : int, optional
+            That it has where it was made. If it is on the list by that number, it is accepted there; one that a
+            reader has added gets this mask.
         """
         review = self._ready()
         voxels = np.unique(np.ravel_multi_index(tuple(np.asarray(zyx).T), review.candidates.shape)).astype(np.int64)
+        same = review.find(number)
+        if same is not None and np.isin(voxels, same.voxels).any():
+            return self._accepted_again(review, same, voxels)
         under = next((one for one in self._decidable(review) if np.isin(voxels, one.voxels).any()), None)
         if under is not None:
             raise InputError(f"That is CMB {under.id}.", "Choose it in the list to decide on it.")
-        return self._added(review, voxels)
+        return self._added(review, voxels, number if same is None else None)
 
     @noticed
     def merge(self, ids: Sequence[int]) -> ReviewedLesion:
@@ -685,6 +701,7 @@ class ReviewSession(DetectionSession):
         if not review.is_there:
             self._lose(self.parameters.scan_node_id or "", review)
             raise InputError("The scan or its results were removed.", "Load the scan, or detect again.")
+        review.learn_numbers()
         return review
 
     def _chosen(self, lesion_id: int | None) -> ReviewedLesion:
@@ -720,9 +737,22 @@ class ReviewSession(DetectionSession):
         """List the lesions beside which no other can be added: those that count or were rejected."""
         return [one for one in review.lesions if one.counts or one.state == REJECTED]
 
-    def _added(self, review: OpenReview, voxels: NDArray[np.int64]) -> ReviewedLesion:
+    def _accepted_again(self, review: OpenReview, lesion: ReviewedLesion, voxels: NDArray[np.int64]) -> ReviewedLesion:
+        """Accept a lesion of the list that was grown as a scribble, too; one that was added gets the new mask."""
+        if lesion.state == REJECTED:
+            raise InputError(f"CMB {lesion.id} is rejected in the list.", "Change its verdict if it is a microbleed.")
+        if lesion.origin == ADDED:
+            after, changed = regrown(review.review, review.candidates, lesion, voxels)
+            review.do(after, f"mask of CMB {lesion.id} changed")
+            self._after(f"CMB {lesion.id} changed, {changed.lesion.diameter_mm:.1f} mm")
+            return changed
+        if lesion.verdict is None:
+            self.decide(ACCEPTED, lesion_id=lesion.id, advance=False)
+        return review.find(lesion.id) or lesion
+
+    def _added(self, review: OpenReview, voxels: NDArray[np.int64], number: int | None = None) -> ReviewedLesion:
         verdict = Verdict(ACCEPTED, "", self._reading.reader.strip(), utc_now())
-        after, lesion = added(review.review, review.candidates, review.numbers, voxels, verdict)
+        after, lesion = added(review.review, review.candidates, review.numbers, voxels, verdict, number)
         review.do(after, f"CMB {lesion.id} added")
         review.current = lesion.id
         self._after(f"CMB {lesion.id} added, {lesion.lesion.diameter_mm:.1f} mm")

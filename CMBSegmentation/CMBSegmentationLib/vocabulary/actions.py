@@ -12,7 +12,7 @@ from .verdicts import MIMICS
 
 READ, QUESTION, SCRIBBLE = "read", "question", "scribble"
 PLACES = {
-    READ: "Reading the list",
+    READ: "Reviewing the list",
     QUESTION: "While “What is it?” is open",
     SCRIBBLE: "Scribbling",
 }

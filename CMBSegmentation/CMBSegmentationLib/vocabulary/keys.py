@@ -27,6 +27,9 @@ SLICE_VIEW_KEYS = ("B", "F", "G", "R", "T", "V", "[", "]", "{", "}")
 """Of a slice view that was clicked in; a panel that is open has those of its own first (`Docs/keys.md` names them)."""
 
 PAGE_CTRL_KEYS = ("Ctrl+Z", "Ctrl+Y")  # all others are the browser's
+THREE_D_VIEW_KEYS = ("PgDown", "Home", "End")
+"""Of a 3D view that was clicked in, where they turn the head (Slicer's user guide, "Mouse & Keyboard Shortcuts")."""
+
 MODIFIERS = ("Ctrl", "Alt", "Shift")
 LONG_KEYS = {
     "Del": "Delete", "Return": "Enter", "Esc": "Escape", "PgUp": "Page Up", "PgDown": "Page Down", "Space": "Space",
@@ -157,11 +160,14 @@ def as_markdown() -> str:
         for one in actions:
             marks = " | ".join("✓" if end in one.front_ends else "" for end in FRONT_ENDS)
             lines.append(f"| {in_words(one.key)} | {one.says} | {marks} |")
-    own = [one.key for one in ACTIONS if DESKTOP in one.front_ends and one.key in SLICE_VIEW_KEYS]
+    desktop = [one for one in ACTIONS if DESKTOP in one.front_ends]
+    slices = ", ".join(one.key for one in desktop if one.key in SLICE_VIEW_KEYS)
+    volumes = ", ".join(in_words(one.key) for one in desktop if one.key in THREE_D_VIEW_KEYS)
     lines += [
         "",
-        f"No key is one of Slicer's main window. Of those of a slice view, the open panel takes {', '.join(own)};",
-        "all are Slicer's again when another module is opened.",
+        f"No key is one of Slicer's main window. Of those of a slice view, the open panel takes {slices}; of those of",
+        f"a 3D view, {volumes}. All are Slicer's again when another module is opened, and while you type elsewhere in",
+        "Slicer, such as in its Python console.",
         "",
     ]
     return "\n".join(lines)

@@ -12,6 +12,25 @@ REVIEW_COLOURS = {  # after Okabe and Ito: told apart by the colour-blind, too
     REJECTED: (0.55, 0.60, 0.66),
     BELOW: (0.45, 0.45, 0.48),
 }
+
+
+def luminance(colour: tuple[float, float, float]) -> float:
+    """Give a colour's relative luminance, 0 to 1 (WCAG 2.2, "relative luminance")."""
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast_of(one: tuple[float, float, float], other: tuple[float, float, float]) -> float:
+    """Give the contrast of two colours, 1 to 21 (WCAG 2.2, "contrast ratio"); text needs 4.5."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def text_on(colour: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Give black or white, whichever is easier to read on a colour."""
+    return max(((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)), key=lambda text: contrast_of(text, colour))
+
+
 TERMINOLOGY_TAG = "TerminologyEntry"  # vtkSegmentation::GetTerminologyEntryTagName
 TERMINOLOGY = (
     "Segmentation category and type - DICOM master list"

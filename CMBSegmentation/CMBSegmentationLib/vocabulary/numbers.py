@@ -12,6 +12,16 @@ def counted(number: int, singular: str, plural: str = "") -> str:
     return f"{number} {singular if number == 1 else plural or singular + 's'}"
 
 
+def counted_class(name: str, singular: str, plural: str = "") -> str:
+    """Write a class of counts with its noun: ``1 microbleed``, ``2–4 microbleeds``, ``> 10 microbleeds``."""
+    return f"{class_text(name)} {singular if name == '1' else plural or singular + 's'}"
+
+
+def class_text(name: str) -> str:
+    """Write a class of counts: ``2–4``, ``> 10``."""
+    return name.replace("-", "–").replace(">", "> ")
+
+
 def rounded_down(value: float, decimals: int) -> float:
     """Round a probability down: a threshold of so many decimals that it does not reach stays above it.
 

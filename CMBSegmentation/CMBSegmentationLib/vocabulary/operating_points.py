@@ -7,7 +7,9 @@ from typing import Any
 
 SENSITIVE, BALANCED, SPECIFIC = "sensitive", "balanced", "specific"
 OPERATING_POINTS = (SENSITIVE, BALANCED, SPECIFIC)
+CUSTOM = "custom"  # any other threshold
 RELATIVE = {SENSITIVE: 1 / 3, BALANCED: 1.0, SPECIFIC: 5 / 3}  # 0.1, 0.3, 0.5 for a model whose own is 0.3
+SAME_THRESHOLD = 0.0005  # points have three decimals
 LOWEST, HIGHEST = 0.06, 0.95  # above lesions.CANDIDATE_PROBABILITY; some lesions must be able to reach it
 
 
@@ -36,3 +38,10 @@ def operating_points(measured: Any, own: float) -> dict[str, float]:
         points[name] = float(value) if isinstance(value, int | float) and 0 < value < 1 else own * RELATIVE[name]
         points[name] = round(min(max(points[name], LOWEST), HIGHEST), 3)
     return points
+
+
+def point_at(points: Mapping[str, float], threshold: float | None) -> str:
+    """Name the operating point of a threshold: one of `points`, else `CUSTOM`; empty without a threshold."""
+    if threshold is None:
+        return ""
+    return next((name for name, at in points.items() if abs(at - threshold) < SAME_THRESHOLD), CUSTOM)

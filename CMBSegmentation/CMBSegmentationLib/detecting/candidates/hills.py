@@ -109,7 +109,10 @@ def _joined(
             summit = leads_to[summit]
         return summit
 
-    for n in np.argsort(-saddle, kind="stable").tolist():  # from the highest saddle down
+    peaks = np.sort(
+        [values[low], values[high]], axis=0
+    )  # of saddles in one voxel the one between higher peaks is first
+    for n in np.lexsort((-peaks[0], -peaks[1], -saddle)).tolist():  # from the highest saddle down
         one, other = root(int(low[n])), root(int(high[n]))
         if one == other:
             continue

@@ -43,7 +43,7 @@ def losses(found: FolderContent, series: Series, frames: Sequence[Frame]) -> lis
     if found.shared_uids:
         notes.append(
             f"{counted(found.shared_uids, 'file')} with the SOP Instance UID of another slice, against the standard: "
-            "slices were told apart by position."
+            "slices were distinguished by position."
         )
     numbered = _missing_by_number(series, found)
     if numbered:

@@ -276,7 +276,7 @@ def _judged(series: Series, frame: Frame) -> tuple[int, str]:
     """Rank a magnitude volume; a vendor's own mark on the image counts more than what people typed."""
     description, echo = series.description.upper(), f"TE {frame.echo_ms:g} ms"
     if OTHER.search(description) or MAP.search(description):
-        return 0, "its description says a localiser, a map, perfusion, diffusion or the like"
+        return 0, "its description suggests a localiser, a map, perfusion or diffusion"
     if any(SWI.fullmatch(value) for value in frame.image_type):
         return 6, f"susceptibility-weighted by its image type, {echo}"
     if SWI.search(description):
@@ -306,7 +306,7 @@ def _longest_echo(offers: Sequence[Offer], folder: str) -> tuple[Offer, tuple[st
         others = ", ".join(f"{e:g}" for e in echoes if e != best.echo_ms)
         notes.append(f"Of {len(echoes)} echoes the longest was taken (TE {best.echo_ms:g} ms; others: {others} ms).")
     if best.rank == 0:
-        notes.append(f"Series {best.series.name} was taken as it is, but {best.why}.")
+        notes.append(f"Series {best.series.name} was used as it is, but {best.why}.")
     return best, tuple(notes)
 
 

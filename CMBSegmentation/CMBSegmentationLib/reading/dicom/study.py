@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RLELossless
 
 from ...errors import InputError
+from ...vocabulary.numbers import counted
 from ..image_file import read_dicom_image
 from ..image_size import check_dicom_file_size, check_dicom_size
 from .deflated import check_deflated
@@ -132,7 +133,7 @@ def _nothing_found(path: Path, paths: Sequence[Path], found: FolderContent) -> I
         )
     what = _what_else(paths)
     if found.damaged:
-        what += f"; {len(found.damaged)} files are empty, damaged or not there"
+        what += f"; {counted(len(found.damaged), 'file is', 'files are')} empty, damaged or missing"
     return InputError(
         f"{path.name} holds no DICOM image that can be read{what}.",
         "Give a folder with a DICOM series, or a NIfTI, NRRD or MetaImage file.",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
-from ...vocabulary.numbers import counted, threshold_text
+from ...vocabulary.numbers import counted, counted_class, threshold_text
 from ..content import Card, ReportContent
 from ..crops import FIELD_MM
 from ..glass_brain import SMALLEST_CIRCLE_MM, Projection
@@ -92,7 +92,7 @@ class Layout:
         content, head = self.content, self._head()
         parts = [Spacer(1, 12), self.text(content.sentence, "sentence"), Spacer(1, 8)]
         if content.notes:
-            parts += [self.text(SAY["repaired"], "heading"), *[self.text(f"• {note}") for note in content.notes]]
+            parts += [self.text(SAY["notes"], "heading"), *[self.text(f"• {note}") for note in content.notes]]
         parts += self._findings() if content.listed else self._nothing()
         if dropped and content.dropped:
             parts += self._dropped()
@@ -137,9 +137,8 @@ class Layout:
             KeepTogether([self.text(SAY[table.name.lower()], "caption"), self._counts(table)])
             for table in content.tables
         ]
-        klass = SAY["class_words"].format(
-            name=counts.count_class.replace("-", "–"), certainty=" + ".join(counts.counted)
-        )
+        number = counted_class(counts.count_class, SAY["microbleed"], SAY["microbleeds"])
+        klass = SAY["class_words"].format(counted=number, certainty=" + ".join(counts.counted))
         pattern = SAY["not_assessed"]
         if counts.pattern:
             meaning = SAY["literature"].format(meaning=counts.pattern_meaning)
@@ -181,7 +180,7 @@ class Layout:
         content = self.content
         parts = [self.text(SAY["nothing"], "heading")]
         if content.dropped:
-            number = counted(len(content.dropped), "candidate was", "candidates were")
+            number = counted(len(content.dropped), "candidate")
             parts.append(
                 self.text(SAY["all_left_out" if content.counts.rejected else "all_dropped"].format(counted=number))
             )

@@ -1,0 +1,80 @@
+"""The list of lesions on the same scan: a scribble has the number that its lesion has there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import slicer
+from numpy.typing import NDArray
+
+from CMBSegmentationLib.errors import CMBError
+from CMBSegmentationLib.review import SavedReview, from_text
+from CMBSegmentationLib.scene import ResultNodes, find_results, read_review
+from CMBSegmentationLib.scene.review_nodes import ids_of_segments, segment_name
+
+from .scan_grid import ScanGrid, segment_on_scan
+
+
+class ListedLesions:
+    """The numbers that the list of a scan has given, as the scene has them now.
+
+    Parameters
+    ----------
+    scan_node : vtkMRMLScalarVolumeNode
+    grid : ScanGrid
+    """
+
+    def __init__(self, scan_node: slicer.vtkMRMLScalarVolumeNode, grid: ScanGrid) -> None:
+        self._grid = grid
+        self._nodes: ResultNodes | None = find_results(scan_node)
+        self._saved = _saved_review(self._nodes)
+
+    @property
+    def last_number(self) -> int:
+        """The highest number that was given; 0 if there is no list."""
+        return self._saved.numbers.last if self._saved else 0
+
+    def number_at(self, voxels: NDArray[np.integer]) -> int | None:
+        """Give the number of a lesion that counts or was decided on and lies where the voxels (n, 3: k, j, i) do."""
+        if self._nodes is None or self._saved is None:
+            return None
+        flat = np.ravel_multi_index(tuple(np.asarray(voxels).T), self._grid.shape)
+        if self._saved.grid.shape == self._grid.shape:
+            for one in self._saved.review.fixed:
+                if not one.deleted and np.isin(flat, one.voxels).any():
+                    return one.id
+        for number in ids_of_segments(self._nodes.segmentation):
+            own = segment_on_scan(self._nodes.segmentation, segment_name(number), self._grid).voxels
+            if len(own) and np.isin(flat, np.ravel_multi_index(tuple(own.T), self._grid.shape)).any():
+                return number
+        return None
+
+
+def numbers_for(
+    scribbles: list[NDArray[np.intp]], listed: ListedLesions, taken: set[int], new: Callable[[], int]
+) -> list[int]:
+    """Number scribbles that become lesions: as the list numbers what lies under them, else anew.
+
+    Parameters
+    ----------
+    scribbles : list of int array (n, 3)
+    listed : ListedLesions
+    taken : set of int
+        Numbers of the annotation: another lesion has them.
+    new : callable
+        Gives a number that nothing has.
+    """
+    numbers: list[int] = []
+    for scribble in scribbles:
+        there = listed.number_at(scribble)
+        numbers.append(new() if there is None or there in taken or there in numbers else there)
+    return numbers
+
+
+def _saved_review(nodes: ResultNodes | None) -> SavedReview | None:
+    text = read_review(nodes) if nodes is not None else None
+    try:
+        return from_text(text, "The review in the scene") if text else None
+    except CMBError:  # the list tells of it
+        return None

@@ -1,0 +1,230 @@
+"""The web page at any width, by keyboard and for screen readers, and what it asks of who reads."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+from web_browser import SAMPLE_NAME, go_to, wait_until
+from web_review import rows_of, state_of, wait_for_state
+
+from CMBSegmentationLib.errors import InputError
+from CMBWeb.bindings.reader import LONGEST_NAME, checked_name
+
+pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("chromium")]
+
+SIZES = [(900, 700), (860, 640), (1280, 800), (1920, 1080), (853, 533)]  # the last: 1280 x 800 at 150 % zoom
+BOXES = """() => {
+    const box = (element) => element.getBoundingClientRect();
+    const isShown = (one) => one.checkVisibility() && box(one).width > 0;
+    const all = (list) => [...document.querySelectorAll(list)].filter(isShown);
+    const isCut = (one) => one.scrollWidth > one.clientWidth + 1;
+    const inPanel = all('.cmb-panel :is(button, select, td, th, input)');
+    const sheet = document.querySelector('.cmb-sheet');
+    return {
+        tools: all('.cmb-tools > *').map((one) => box(one).right),
+        panel: box(document.querySelector('.cmb-panel')).toJSON(),
+        ends: inPanel.map((one) => box(one).right),
+        cut: inPanel.filter(isCut).map((one) => one.innerText || one.outerHTML),
+        sideways: sheet.scrollWidth - sheet.clientWidth,
+    };
+}"""
+
+
+# widths
+
+
+def test_nothing_is_covered_or_cut_at_any_size(reading):
+    page = reading
+    page.locator("[data-lesion]").first.click()
+    page.get_by_label("Region of the lesion").wait_for()
+    wrong = []
+    for width, height in SIZES:
+        page.set_viewport_size({"width": width, "height": height})
+        seen = page.evaluate(BOXES)
+        wrong += [(width, "toolbar over the panel")] * (max(seen["tools"]) > seen["panel"]["left"])
+        wrong += [(width, "panel beyond the window")] * (max(seen["ends"]) > width or seen["sideways"] > 0)
+        wrong += [(width, f"cut: {one}") for one in seen["cut"]]
+        wrong += [(width, "panel does not grow")] * (width == 1920 and seen["panel"]["width"] <= 440)
+        name = page.get_by_role("heading", name=SAMPLE_NAME)
+        expect(name).to_be_in_viewport(ratio=1)
+        expect(name).to_have_attribute("title", SAMPLE_NAME)
+        for tab in ("Scribble", "Review"):
+            page.get_by_role("tab", name=tab).click(timeout=5000)
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert not wrong
+
+
+def test_all_that_can_be_done_is_shown_whole_while_it_is_asked_what_a_lesion_is(reading):
+    page = reading
+    page.locator("[data-lesion]").first.click()
+    page.keyboard.press("r")
+    question = page.get_by_role("group", name="What is it?")
+    question.wait_for()
+    for width, height in SIZES:
+        page.set_viewport_size({"width": width, "height": height})
+        for name in ("Add lesion at centre", "Split", "Merge", "Delete"):
+            expect(page.get_by_role("button", name=name, exact=True)).to_be_in_viewport(ratio=1)
+        for answer in question.get_by_role("button").all():
+            expect(answer).to_be_in_viewport(ratio=1)
+    page.set_viewport_size({"width": 1280, "height": 800})
+
+
+# who reads
+
+
+def test_who_reads_is_asked_before_the_first_verdict_and_remembered(reading, server):
+    page, (first, second, *_) = reading, rows_of(reading)
+    page.evaluate("() => { localStorage.clear(); window.trame.state.update({ reader: '' }); }")
+    page.locator(f"[data-lesion='{first}']").click()
+    page.keyboard.press("a")
+    asked = page.get_by_role("dialog", name="Who reads?")
+    asked.wait_for()
+    assert state_of(page, first) == "not reviewed"
+    page.keyboard.press("Escape")
+    asked.wait_for(state="hidden")
+    page.keyboard.press("a")
+    name = asked.get_by_label("Name or initials")
+    name.fill("<img src=x onerror=alert(1)>")
+    page.keyboard.press("Enter")
+    expect(asked.get_by_role("alert")).to_contain_text("This cannot be a name.")
+    expect(name).to_have_value("<img src=x onerror=alert(1)>")  # to be mended, not typed again
+    name.fill("Ana M.")
+    page.keyboard.press("Enter")
+    wait_for_state(page, first, "accepted")  # what was begun is done
+    asked.wait_for(state="hidden")
+    page.keyboard.press("u")
+    wait_for_state(page, second, "uncertain")  # and nobody is asked again
+    assert page.evaluate("() => localStorage.getItem('cmb_reader')") == "Ana M."
+    folder = server.folder(server.key_of(page)) / "review"
+    wait_until(page, lambda: signed_in(folder) == {"Ana M."}, lambda: signed_in(folder))
+    page.get_by_role("button", name="Reader: Ana M.").click()
+    asked.get_by_label("Name or initials").fill("SI")
+    asked.get_by_role("button", name="Sign with this name").click()
+    page.get_by_role("button", name="Reader: SI").wait_for()
+
+
+def test_a_name_that_the_browser_kept_is_checked_as_one_that_is_typed(reading):
+    page = reading
+    page.evaluate("() => window.trame.state.update({ reader: '' })")
+    for kept in ("x" * 1000, "=cmd()", "<b>", "Bo", "Al"):  # the second that can be a name comes too late
+        page.evaluate("kept => window.trame.trigger('reader_kept', [kept])", kept)
+    page.get_by_role("button", name="Reader: Bo").wait_for()
+    page.evaluate("() => window.trame.trigger('name_reader', ['SI'])")
+    page.get_by_role("button", name="Reader: SI").wait_for()
+
+
+def signed_in(folder):
+    """The readers of a saved review."""
+    texts = [path.read_text(encoding="utf-8") for path in folder.glob("*_review.json")]
+    return {name for text in texts for name in re.findall(r'"reader": "([^"]+)"', text)}
+
+
+@pytest.mark.parametrize("name", ["SI", "Ana M.", "O’Neill-Smith (2)", "木村", "مریم", "नमस्ते", "R2-D2"])
+def test_names_of_people_are_taken(name):
+    assert checked_name(f" {name} ") == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "  ", None, 7, ["SI"], "=1+1", "@SI", "-SI", "<b>SI</b>", "S|I", "S\nI", "S\x1b[0mI", "S\u202eI"),
+        *("a" * (LONGEST_NAME + 1), "\ud800", "a\x00", 'S"I', "../x", "\u0301"),
+    ],
+)
+def test_what_is_no_name_is_refused(name):
+    with pytest.raises(InputError):
+        checked_name(name)
+
+
+# for screen readers and the keyboard
+
+
+def test_axe_finds_nothing_serious(reading, first_page):
+    found = [("first page", one) for one in serious(first_page)]
+    page = reading
+    page.locator("[data-lesion]").first.click()
+    for key, where in (("", "review"), ("r", "question"), ("1", "rejected"), ("a", "accepted"), ("u", "uncertain")):
+        if key:
+            page.keyboard.press(key)
+            page.wait_for_timeout(300)  # colours fade
+        found += [(where, one) for one in serious(page)]
+    for button, what in (("Export", "Close this session"), ("By region", "Copy the text"), ("Help", "Reset keys")):
+        page.get_by_role("button", name=button, exact=True).click()
+        page.get_by_text(what).wait_for()
+        page.wait_for_timeout(300)
+        found += [(button, one) for one in serious(page)]
+        page.keyboard.press("Escape")
+        page.get_by_text(what).wait_for(state="hidden")
+    page.get_by_role("button", name="Reader:").click()
+    page.get_by_role("dialog", name="Who reads?").wait_for()
+    found += [("who reads", one) for one in serious(page)]
+    page.keyboard.press("Escape")
+    page.get_by_role("tab", name="Scribble").click()
+    page.get_by_label("Quality", exact=True).wait_for()
+    found += [("scribble", one) for one in serious(page)]
+    assert not found
+
+
+def serious(page):
+    """What axe finds that is serious or critical."""
+    violations = Axe().run(page).response["violations"]
+    return [
+        (one["id"], node["target"], node["html"][:200])
+        for one in violations
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
+
+
+def test_every_tab_stop_shows_that_it_has_the_focus_and_accept_is_near(reading, server):
+    page = reading
+    go_to(page, server)
+    page.locator("[data-lesion]").first.wait_for()
+    page.keyboard.press("n")
+    page.locator(".cmb-current").wait_for()
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("Skip to the verdict")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Accept", exact=True)).to_be_focused()
+    stops, faint = 0, []
+    while stops < 70:
+        page.keyboard.press("Tab")
+        name, style, width, colour = page.evaluate(
+            """() => {
+                const one = document.activeElement, style = getComputedStyle(one);
+                return [one.tagName === 'BODY' ? '' : one.ariaLabel || one.innerText || one.tagName,
+                        style.outlineStyle, parseFloat(style.outlineWidth), style.outlineColor];
+            }"""
+        )
+        stops += 1
+        if name and (style == "none" or width < 2 or colour == "rgba(0, 0, 0, 0)"):
+            faint.append((name, style, width, colour))
+    assert not faint
+
+
+def test_views_heading_and_title_have_the_names_of_what_they_show(reading):
+    page = reading
+    for view in ("Axial", "Coronal", "Sagittal", "3D"):
+        page.get_by_role("group", name=f"{view} view").wait_for()
+        page.get_by_role("button", name=f"Show {view} alone, or all four").wait_for()
+    expect(page.get_by_role("heading", level=1)).to_have_text(SAMPLE_NAME)
+    expect(page).to_have_title(f"{SAMPLE_NAME} – CMB")
+
+
+# the threshold
+
+
+def test_a_threshold_between_the_named_ones_is_called_custom(reading):
+    page, point = reading, reading.get_by_label("Operating point")
+    expect(point).to_have_value("balanced")
+    page.get_by_label("Threshold, probability").press("ArrowRight")
+    expect(point).to_have_value("custom")
+    point.select_option("specific")
+    expect(point).to_have_value("specific")
+    go_on = page.get_by_label("Threshold, probability")
+    go_on.press("ArrowLeft")
+    go_on.press("ArrowLeft")
+    expect(point).to_have_value("custom")
