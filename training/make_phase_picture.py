@@ -17,7 +17,9 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from CMBSegmentationLib.detecting.phase.substances import PhaseSigns, Place
+from CMBSegmentationLib.detecting.brain_mask import brain_mask
+from CMBSegmentationLib.detecting.phase.local_field import PER_RADIAN
+from CMBSegmentationLib.detecting.phase.substances import Place
 from cmbtraining.benchmark.phase_signs import MICROBLEED, Asked, ask, opened
 from cmbtraining.synthesis.mimics import CALCIFICATION
 
@@ -74,19 +76,19 @@ def _surest(bodies: list[Pictured]) -> Pictured:
 
 
 def _pictures(body: Pictured) -> list[tuple[str, NDArray[np.floating], tuple[float, float]]]:
-    signs: PhaseSigns = opened(body.folder).signs()
-    field = signs.local_field(body.place, (HALF_MM, HALF_MM, 2.0))
-    values = sitk.GetArrayFromImage(field)
-    low = signs.image.TransformPhysicalPointToIndex(field.GetOrigin())
-    magnitude = sitk.GetArrayFromImage(sitk.RegionOfInterest(signs.image, field.GetSize(), low)).astype(float)
-    centre = (-body.place.r_mm, -body.place.a_mm, body.place.s_mm)
-    k = round(field.TransformPhysicalPointToContinuousIndex(centre)[2])
-    top = float(np.percentile(magnitude[k], 99))
+    scan = opened(body.folder)
+    field = sitk.GetArrayFromImage(scan.signs().local_field(brain_mask(scan.image))) / PER_RADIAN
+    magnitude = sitk.GetArrayFromImage(scan.image).astype(float)
+    place = body.place
+    x, y, z = scan.image.TransformPhysicalPointToIndex((-place.r_mm, -place.a_mm, place.s_mm))
+    half = [round(HALF_MM / size) for size in scan.image.GetSpacing()[:2]]
+    around = (slice(max(y - half[1], 0), y + half[1] + 1), slice(max(x - half[0], 0), x + half[0] + 1))
+    top = float(np.percentile(magnitude[z][around], 99))
     grey = (-SHOWN_RAD, SHOWN_RAD)
     return [
-        ("magnitude", magnitude[k], (0.0, top)),
+        ("magnitude", magnitude[z][around], (0.0, top)),
         *(
-            (f"local phase, {name}", values[min(max(k + step, 0), len(values) - 1)], grey)
+            (f"local phase, {name}", field[min(max(z + step, 0), len(field) - 1)][around], grey)
             for name, step in (("slice below", -1), ("this slice", 0), ("slice above", 1))
         ),
     ]

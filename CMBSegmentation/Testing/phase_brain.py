@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import SimpleITK as sitk
 from dark_spots import OBLIQUE, ball_brain
 
 BLOOD_MM, CALCIUM_MM = (12.0, 5.0, 3.0), (-14.0, -9.0, 8.0)
-SPACING = (0.9, 0.9, 2.0)
+SPACING = (1.2, 1.2, 2.2)
 MOMENT = 14.0  # rad mm3, of either spot
-VEINS, VEIN_RAD = 30, 5.0
+VEINS, VEIN_RAD = 70, 5.0
+NUCLEI_MM, NUCLEUS_MM = ((16.0, 14.0, -12.0), (-16.0, 14.0, -12.0), (0.0, -20.0, -10.0), (0.0, 16.0, 14.0)), 6.0
+IRON_RAD = 1.0
 
 
+@lru_cache(maxsize=8)
 def phase_brain(
-    sign: int = 1, *, veins: int = VEINS, high_passed: bool = False, direction=OBLIQUE
+    sign: int = 1, *, veins: int = VEINS, high_passed: bool = False, direction=OBLIQUE, iron: bool = False
 ) -> tuple[sitk.Image, sitk.Image, np.ndarray]:
-    """Give a scan, its phase in radians between -π and π, and the RAS places of blood and calcium.
+    """Give a scan, its phase in radians between -π and π, and the RAS places of blood and calcium: not to be changed.
 
     Parameters
     ----------
@@ -25,6 +30,8 @@ def phase_brain(
     high_passed : bool
         Without the background.
     direction : sequence of 9 float
+    iron : bool
+        Dark balls of iron at `nuclei_of`.
     """
     magnitude, places = ball_brain(SPACING, direction, spots_mm=(BLOOD_MM, CALCIUM_MM))
     shape, spacing = magnitude.GetSize()[::-1], np.array(SPACING)
@@ -44,7 +51,8 @@ def phase_brain(
         away = points - start
         beside = np.linalg.norm(np.cross(away, along), axis=-1)
         tubes = np.maximum(tubes, np.clip(1.3 - beside / 0.9, 0, 1) * (np.abs(away @ along) < 14))
-    phase = VEIN_RAD * _dipole_convolved(tubes, spacing, turn[2])
+    nuclei = nuclei_of(magnitude, NUCLEUS_MM) * np.float32(iron)
+    phase = _dipole_convolved(VEIN_RAD * tubes + IRON_RAD * nuclei, spacing, turn[2])
     for spot, moment in zip(spots, (MOMENT, -MOMENT), strict=True):
         away = points - spot
         squared = np.maximum((away**2).sum(axis=-1), 1.5**2)
@@ -52,7 +60,7 @@ def phase_brain(
     if not high_passed:
         x, y, z = np.moveaxis((points - middle) / 40, -1, 0)
         phase += 4 + 9 * x - 7 * z + 6 * y * y + 3 * x * z
-    values = sitk.GetArrayFromImage(magnitude) * (1 - 0.6 * tubes)
+    values = sitk.GetArrayFromImage(magnitude) * (1 - 0.6 * tubes) * (1 - 0.3 * nuclei)
     phase += rng.normal(0, 0.03, shape)
     phase = np.where(values > 300, phase, phase + rng.uniform(-np.pi, np.pi, shape) * (values < 100))
     wrapped = np.angle(np.exp(1j * sign * phase)).astype(np.float32)
@@ -60,6 +68,14 @@ def phase_brain(
     for image in images:
         image.CopyInformation(magnitude)
     return images[0], images[1], places
+
+
+def nuclei_of(magnitude: sitk.Image, radius_mm: float) -> np.ndarray:
+    """Balls around the places of the nuclei, array (z, y, x) of bool."""
+    index = np.stack(np.indices(magnitude.GetSize()[::-1])[::-1], -1) * np.array(magnitude.GetSpacing())
+    points = index @ np.array(magnitude.GetDirection()).reshape(3, 3).T + np.array(magnitude.GetOrigin())
+    middle = points.reshape(-1, 3).mean(axis=0)
+    return np.any([np.linalg.norm(points - middle - place, axis=-1) < radius_mm for place in NUCLEI_MM], axis=0)
 
 
 def _dipole_convolved(source: np.ndarray, spacing: np.ndarray, b0: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ from CMBSegmentationLib.reading.phase.image import PhaseImage
 from CMBSegmentationLib.report.page import report_html
 from CMBSegmentationLib.vocabulary.reasons import Rule
 
+pytestmark = pytest.mark.xdist_group("phase")
 VENDORS = {  # range of stored values, rescaling, sign
     "SIEMENS": ((0, 4095), (2, -4096), 1),
     "GE MEDICAL SYSTEMS": ((0, 6283), (1, -3142), -1),
@@ -55,7 +56,7 @@ def test_sure_calcium_is_dropped_with_its_reason_at_any_threshold(detection, bra
     assert (blood.phase, blood.status) == ("blood", "kept")
     assert (calcium.phase, calcium.status) == ("calcium", "dropped")
     assert calcium.reason.rule is Rule.CALCIUM
-    assert calcium.dropped_because.startswith("the phase says calcium")
+    assert calcium.dropped_because.startswith("calcium by its phase")
     assert at(detection.rethresholded(0.06).lesions, brain[2][1]).status == "dropped"
     assert not sitk.GetArrayFromImage(detection.labels)[sitk.GetArrayFromImage(detection.labels) == calcium.id].any()
 
@@ -65,7 +66,7 @@ def test_without_phase_all_is_as_before(brain, model):
     assert {lesion.phase for lesion in plain.lesions} == {""}
     assert {at(plain.lesions, place).status for place in brain[2]} == {"kept"}
     assert plain.search.phase == ()
-    assert plain.phase is None
+    assert plain.field is None
 
 
 def test_what_is_no_phase_is_noted_where_found_and_refused_where_asked_for(brain, model):
@@ -85,7 +86,7 @@ def test_the_report_pictures_the_field_and_says_what_it_tells(detection, brain):
     assert "phase: calcium" in cards[str(calcium.id)]
     for card in cards.values():
         assert card.count("local phase, axial") == (2 if "phase:" in card else 0)  # caption and description
-    assert "local phase" not in report_html(replace(detection, phase=None, search=Search()), scan_name="a")
+    assert "local phase" not in report_html(replace(detection, field=None, search=Search()), scan_name="a")
 
 
 def test_a_stored_list_keeps_what_phase_said(detection, brain, tmp_path):
@@ -122,7 +123,7 @@ def test_a_study_with_swi_magnitude_phase_and_projection_is_read_right_without_a
     content = json.loads((out / "study_desc-cmb_lesions.json").read_text())
     assert any("5 'SWI_Images' was taken" in note for note in content["notes"])
     assert any("Phase was taken from series 3" in note for note in content["notes"])
-    assert any("its sign is that of the veins" in note for note in content["notes"])
+    assert any("its sign was found in the scan (veins" in note for note in content["notes"])
     with (out / "study_desc-cmb_lesions.csv").open() as stream:
         rows = list(csv.DictReader(stream))
 

@@ -79,6 +79,24 @@ def test_phase_of_another_echo_is_used_and_that_is_said(tmp_path):
     assert "another echo (TE 9.4 ms, the scan's 20 ms)" in notes[0]
 
 
+def test_of_repeated_phase_the_one_beside_the_scan_is_taken(tmp_path):
+    write_series(tmp_path, phase_values(1), number=2, ImageType=PHASE)
+    write_series(tmp_path, phase_values(2), number=7, ImageType=PHASE)
+    write_series(tmp_path, number=9, **SWI)
+    write_series(tmp_path, phase_values(3), number=11, ImageType=PHASE)
+    (phase,), notes = paired(tmp_path)
+    np.testing.assert_array_equal(values_of(phase.image), values_of(phase_values(2)))
+    assert sum("is nearer to the scan" in note for note in notes) == 2
+
+
+def test_of_repeated_phase_the_one_of_the_scans_own_time_is_taken(tmp_path):
+    write_series(tmp_path, phase_values(1), number=2, ImageType=PHASE, AcquisitionTime="101500")
+    write_series(tmp_path, phase_values(2), number=8, ImageType=PHASE, AcquisitionTime="102000")
+    write_series(tmp_path, number=9, AcquisitionTime="101500", **SWI)
+    (phase,), _ = paired(tmp_path)
+    np.testing.assert_array_equal(values_of(phase.image), values_of(phase_values(1)))
+
+
 def test_phase_without_one_slice_is_not_used(tmp_path):
     write_series(tmp_path, number=1, **SWI)
     write_series(tmp_path, phase_values(), number=3, skip=(4,), ImageType=PHASE)
@@ -152,6 +170,40 @@ def test_a_files_phase_is_found_by_its_sidecar(tmp_path):
     (found,), notes = paired(path)
     assert found.name == "8_gre.nii.gz"
     assert "its sidecar" in notes[0]
+
+
+@pytest.mark.parametrize("own", [{"SeriesNumber": 12}, {"AcquisitionTime": "10:15:00.0"}])
+def test_of_repeats_with_sidecars_the_scans_own_is_taken(own, tmp_path):
+    about = {"EchoTime": 0.02, "ProtocolName": "gre"}
+    path = saved(tmp_path / "12_gre.nii.gz", a_volume(), ImageType=["ORIGINAL", "M"], **about, **own)
+    times = ("10:20:00.0", "10:15:00.0")
+    for number, (series, when) in enumerate(zip((3, 13), times, strict=True), 1):
+        kind = {"ImageType": ["ORIGINAL", "P"], "SeriesNumber": series, "AcquisitionTime": when}
+        saved(tmp_path / f"{series}_gre.nii.gz", phase_values(number), **about, **kind)
+    (found,), notes = paired(path)
+    assert found.name == "13_gre.nii.gz"
+    assert any("3_gre.nii.gz was not used: 13_gre.nii.gz is nearer" in note for note in notes)
+
+
+def test_repeats_that_cannot_be_told_apart_are_not_used(tmp_path):
+    about = {"EchoTime": 0.02, "ProtocolName": "gre"}
+    path = saved(tmp_path / "a.nii.gz", a_volume(), ImageType=["ORIGINAL", "M"], **about)
+    for name in ("b", "c"):
+        saved(tmp_path / f"{name}.nii.gz", phase_values(), ImageType=["ORIGINAL", "P"], **about)
+    phases, notes = paired(path)
+    assert phases == ()
+    assert "b.nii.gz and c.nii.gz fit the scan equally well" in notes[0]
+
+
+def test_phase_that_is_no_number_outside_the_brain_is_cleaned(tmp_path):
+    path = saved(tmp_path / "a_mag.nii.gz", a_volume())
+    radians = values_of(phase_values()).astype(np.float32) * (2 * np.pi / 4096) - np.pi
+    radians[:, :3] = np.nan
+    image = sitk.GetImageFromArray(radians)
+    image.CopyInformation(a_volume())
+    saved(tmp_path / "a_phase.nii.gz", image)
+    (found,), _ = paired(path)
+    assert np.isfinite(values_of(found.image)).all()
 
 
 def test_phase_in_another_order_of_axes_is_turned(tmp_path):

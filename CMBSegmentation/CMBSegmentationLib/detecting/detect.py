@@ -21,7 +21,6 @@ from .candidates.masks import masks_on_scan
 from .candidates.measuring import Measuring
 from .lesions import Lesion, LesionRules, listed
 from .model_grid import prepare
-from .phase.substances import PhaseSigns
 from .phase.told import told_by_phase
 from .regions import find_regions, placing
 from .search import Search, used
@@ -87,8 +86,8 @@ class Detection:
         How they were found.
     candidates : Candidates
         All there are: `lesions` and `labels` list them, unless a reader has changed the list.
-    phase : PhaseSigns or None
-        The scan's phase, ready to be asked; None where there is none.
+    field : SimpleITK.Image or None
+        The local phase as `phase.local_field`, to look at; None where the scan has no phase.
     """
 
     lesions: list[Lesion]
@@ -99,7 +98,7 @@ class Detection:
     rules: LesionRules
     search: Search
     candidates: Candidates
-    phase: PhaseSigns | None = None
+    field: sitk.Image | None = None
 
     @property
     def listed(self) -> list[Lesion]:
@@ -184,10 +183,11 @@ def detect(
     scored = [(mask, score) for mask, score in zip(masks, scores, strict=True) if mask is not None]
     midplane = None if mapped is None else mapped.midplane
     candidates = measured(scored, Measuring(image, probability), brain, placing(midplane, brain))
-    signs: PhaseSigns | None = None
+    field: sitk.Image | None = None
     phase_notes: tuple[str, ...] = ()
     if phases:
-        candidates, signs, phase_notes = told_by_phase(candidates, image, brain, phases)
+        progress(0.97, "Asking the phase")
+        candidates, field, phase_notes = told_by_phase(candidates, image, brain, phases, mapped=mapped is not None)
         clock.lap("phase")
     found = candidates.at(rules)
     lesions = [one.lesion for one in found]
@@ -207,7 +207,7 @@ def detect(
         software=__version__,
         seconds=clock.laps,
     )
-    return Detection(lesions, labels_of(found, image), probability, brain, image, rules, search, candidates, signs)
+    return Detection(lesions, labels_of(found, image), probability, brain, image, rules, search, candidates, field)
 
 
 def _score(hill: Hill, verdict: Verdict | None) -> Score:

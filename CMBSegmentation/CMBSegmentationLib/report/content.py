@@ -144,7 +144,7 @@ def content_of(detection: Detection, *, scan_name: str, notes: Sequence[str] = (
                 one,
                 lesion_crops(detection, one, window),
                 overview.locate(one),
-                field_crop(detection.phase, one) if detection.phase and one.phase else None,
+                field_crop(detection.field, one) if detection.field and one.phase else None,
             )
             for one in lesions
         ]
@@ -219,7 +219,7 @@ def methods_of(detection: Detection, counts: Counts) -> list[str]:
     else:
         words = METHODS["regions"]
         said.append(words.format(model=search.regions.title, statement=search.regions.statement).strip())
-    if search.phase:
+    if any(one.phase for one in detection.lesions):
         said.append(METHODS["phase"])
     if search.brain_mask:
         said.append(METHODS["brain_given" if search.brain_mask == "given" else "brain_found"])

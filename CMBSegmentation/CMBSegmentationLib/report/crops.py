@@ -15,17 +15,15 @@ from scipy import ndimage
 
 from ..detecting.candidates.listing import drawn
 from ..detecting.lesions import Lesion
-from ..detecting.phase.told import place_of
+from ..detecting.phase.local_field import PER_RADIAN
 from .words import SAY
 
 if TYPE_CHECKING:
     from ..detecting.detect import Detection
-    from ..detecting.phase.substances import PhaseSigns
 
 FIELD_MM = 30.0  # side of a crop: a 10 mm lesion and twice its width around it
 PIXEL_MM = 0.25  # 120 x 120 pixels: finer than any scan in Docs/simulation.md, and below 15 kB whatever is in it
 FIELD_RAD = 1.0  # local phase that is shown white
-THROUGH_FIELD_MM = 5.0
 OVERVIEW_PIXEL_MM = 1.6
 OVERVIEW_MARGIN_MM = 4.0
 WINDOW_PERCENTILES = (1, 99)  # of the brain's voxels: Docs/paper.md, "robust intensity range"
@@ -173,12 +171,13 @@ def lesion_crops(detection: Detection, lesion: Lesion, window: Window) -> tuple[
     return tuple(crops)
 
 
-def field_crop(signs: PhaseSigns, lesion: Lesion) -> Crop:
+def field_crop(field: sitk.Image, lesion: Lesion) -> Crop:
     """Picture the local phase around a lesion, axial: what a paramagnetic body lights up above and below it.
 
     Parameters
     ----------
-    signs : PhaseSigns
+    field : SimpleITK.Image
+        As `detecting.phase.local_field` gives it.
     lesion : Lesion
 
     Returns
@@ -187,12 +186,12 @@ def field_crop(signs: PhaseSigns, lesion: Lesion) -> Crop:
         Grey is no phase, white `FIELD_RAD`.
     """
     centre = (-lesion.r_mm, -lesion.a_mm, lesion.s_mm)
-    reach = (FIELD_MM / 2 + 2, FIELD_MM / 2 + 2, THROUGH_FIELD_MM)
-    image = sitk.DICOMOrient(signs.local_field(place_of(lesion), reach), "LPS")
+    image = _surroundings(field, centre)
     values = sitk.GetArrayViewFromImage(image)
     index = np.array(image.TransformPhysicalPointToContinuousIndex(centre))[::-1]
     picture = _Slice(PLANES[0], index, np.array(image.GetSpacing())[::-1], values.shape)
-    grey = Window(-FIELD_RAD, FIELD_RAD).grey(picture.sampled(values, (FIELD_MM, FIELD_MM), PIXEL_MM, 0.0))
+    window = Window(-FIELD_RAD * PER_RADIAN, FIELD_RAD * PER_RADIAN)
+    grey = window.grey(picture.sampled(values, (FIELD_MM, FIELD_MM), PIXEL_MM, 0.0))
     return Crop(replace(PLANES[0], name=SAY["local_phase"]), png_uri(grey), "", "")
 
 

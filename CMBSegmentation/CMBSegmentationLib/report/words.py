@@ -113,8 +113,8 @@ SAY = {
 
 METHODS = {
     "phase": (
-        "Phase was asked about each candidate: a dipole was fitted to the local phase, and its sign tells blood "
-        "(paramagnetic, as veins and iron are, too) from calcium."
+        "A dipole was fitted to the local phase at each of the most probable candidates; its sign tells blood from "
+        "calcium. Veins and iron look like blood."
     ),
     "detector": (
         "The network {model} gave each voxel of the brain a probability at {spacing}. Each peak that stands apart is "

@@ -58,7 +58,7 @@ class Reason:
         if self.rule is Rule.TOO_LARGE:
             return f"{value:.1f} mm is larger than a microbleed ({limit:.0f} mm)"
         if self.rule is Rule.CALCIUM:
-            return f"the phase says calcium, {value:.0f} times over its uncertainty"
+            return f"calcium by its phase (signal {value:.0f} times its uncertainty)"
         return {
             Rule.OUTSIDE_BRAIN: "outside the brain mask",
             Rule.OUTSIDE_TISSUE: "outside brain tissue",

@@ -54,9 +54,10 @@ def polynomial(shape: tuple[int, int, int]) -> NDArray[np.float32]:
 def without_background(phase: NDArray[np.float32], weight: NDArray[np.float32]) -> PhaseBox:
     """Take off the smooth background of a wrapped phase.
 
-    The polynomial is fitted to the wrapped differences of neighbours, which are right wherever neighbours differ by
-    less than half a turn, and then to the wrapped remainder itself: nothing is unwrapped, so no wrong unwrapping
-    spreads.
+    First goes the mean turn from voxel to voxel along each axis, however large: GE's complex images alternate by half
+    a turn from slice to slice. The polynomial is fitted to the wrapped differences of neighbours, which are right
+    wherever they then differ by less than half a turn, and at last to the wrapped remainder itself: nothing is
+    unwrapped, so no wrong unwrapping spreads.
 
     Parameters
     ----------
@@ -70,6 +71,7 @@ def without_background(phase: NDArray[np.float32], weight: NDArray[np.float32]) 
     """
     terms = polynomial(phase.shape)
     flat = weight.ravel()
+    phase = _without_ramps(phase, weight)
     left = wrapped(phase.ravel() - terms @ _from_differences(phase, weight, terms))
     left = wrapped(left - _mean_angle(left, flat))
     for _ in range(ROUNDS):
@@ -94,6 +96,24 @@ def huber(left: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.
     return np.minimum(1, np.float32(1.5 * max(spread, LEAST_SPREAD)) / np.maximum(np.abs(left), np.float32(1e-6)))
 
 
+def _without_ramps(phase: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Take off the mean turn from each voxel to the next along each axis."""
+    for axis in range(3):
+        upper, lower = _neighbours(axis)
+        both = np.minimum(weight[upper], weight[lower]).ravel()
+        turn = _mean_angle((phase[upper] - phase[lower]).ravel(), both)
+        steps = np.arange(phase.shape[axis], dtype=np.float32) - np.float32(phase.shape[axis] // 2)
+        phase = phase - (turn * steps).reshape([-1 if k == axis else 1 for k in range(3)])
+    return wrapped(phase)
+
+
+def _neighbours(axis: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Slices that pair each voxel with the one before it along an axis."""
+    upper = tuple(slice(1, None) if k == axis else slice(None) for k in range(3))
+    lower = tuple(slice(None, -1) if k == axis else slice(None) for k in range(3))
+    return upper, lower
+
+
 def _mean_angle(phase: NDArray[np.float32], weight: NDArray[np.float32]) -> np.float32:
     return np.float32(np.arctan2(weight @ np.sin(phase), weight @ np.cos(phase)))
 
@@ -114,8 +134,7 @@ def _from_differences(
     for axis in range(3):
         if phase.shape[axis] < 2:
             continue
-        upper = tuple(slice(1, None) if k == axis else slice(None) for k in range(3))
-        lower = tuple(slice(None, -1) if k == axis else slice(None) for k in range(3))
+        upper, lower = _neighbours(axis)
         step = wrapped(phase[upper] - phase[lower]).ravel()
         change = (stacked[upper] - stacked[lower]).reshape(-1, count)
         weighted = change * np.minimum(weight[upper], weight[lower]).ravel()[:, None]

@@ -12,8 +12,8 @@ from .box import PhaseBox, huber, wrapped
 from .dipole import dipole
 
 STEP_MM = 1.0  # of the first search for the centre; the second halves it
-STRAY_MM = 1.0  # how far the centre is expected from the candidate's, in the plane
-STRAY_SLICES = 0.3
+STRAY_MM = 1.0  # how far the centre is expected from the candidate's, and at least
+STRAY_SLICES = 0.3  # of a voxel
 ROUNDS = 3  # of weighting down what the dipole does not explain
 ELSEWHERE_MM = 4.0  # where the same dipole is fitted to what is left, as a measure of what fits by chance
 FEWEST_ELSEWHERE = 4
@@ -75,10 +75,13 @@ class _Solver:
         self, start: Vector, expected: Vector, step: Vector, root: NDArray[np.float32], target: NDArray[np.float32]
     ) -> Vector:
         """Find the centre around `start` at which a dipole explains most; far from `expected` it must explain more."""
-        stray_mm = np.array([STRAY_MM, STRAY_MM, max(STRAY_MM, STRAY_SLICES * self.spacing[2])])
+        stray_mm = np.maximum(STRAY_MM, STRAY_SLICES * self.spacing)
+        last = np.array(self.box.phase.shape[::-1]) - 0.5
         best, most = start, -1.0
         for move in product((-1, 0, 1), repeat=3):
             centre = start + np.array(move) * step
+            if np.any(centre < -0.5) or np.any(centre > last):
+                continue  # of a box at the image's border
             moment, norm, _ = self.solve(centre, root, target)
             off = (centre - expected) * self.spacing / stray_mm
             explained = moment**2 * norm * float(np.exp(-0.5 * off @ off))
@@ -107,7 +110,7 @@ def fitted_dipole(
     DipoleFit
     """
     spacing = np.array(spacing_mm)
-    parts = np.array([2.0, 2.0, 2.0 if spacing[2] < THIN_MM else 4.0])  # of a voxel, where the centre may be
+    parts = np.where(spacing < THIN_MM, 2.0, 4.0)  # of a voxel, where the centre may be
     solver = _Solver(box, spacing, b0, parts)
     phase, weight = box.phase.ravel(), box.weight.ravel()
     plain = np.sqrt(weight)

@@ -10,12 +10,16 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from ...errors import InputError
 from ...reading.phase.image import PhaseImage
 from ...vocabulary.substances import BLOOD, CALCIUM, UNCLEAR
 from .box import PhaseBox, without_background, wrapped
-from .convention import Convention, convention_of
+from .convention import Convention
 from .fit import DipoleFit, fitted_dipole
+from .local_field import local_field
 from .radians import PhaseScale, check_is_phase, is_high_passed, scale_of
+from .sign import sign_of
+from .source_field import Geometry
 
 TOLD_FROM = 5.0  # certainty from which blood and calcium are told apart
 SURE_FROM = 6.0  # from which calcium is no microbleed
@@ -40,16 +44,19 @@ class Substance:
         Of the fitted dipole, positive where it is paramagnetic; 0 where the scan's sign is not known.
     certainty : float
         The moment over its uncertainty.
+    sign_is_seen : bool
+        Whether the scan itself shows which sign is paramagnetic.
     """
 
     name: str
     moment_rad_mm3: float
     certainty: float
+    sign_is_seen: bool = True
 
     @property
     def surely_calcium(self) -> bool:
         """Whether it is certain enough to say that this is no microbleed."""
-        return self.name == CALCIUM and self.certainty >= SURE_FROM
+        return self.name == CALCIUM and self.certainty >= SURE_FROM and self.sign_is_seen
 
 
 @dataclass(frozen=True)
@@ -108,42 +115,23 @@ class PhaseSigns:
             box, centre = self._box(echo, index, place.diameter_mm, tapered=True)
             fits.append(fitted_dipole(box, centre, spacing, b0))
         moment, certainty = _together(fits, [echo.te_ms for echo in self.echoes])
-        sign = self.convention.sign
+        sign, seen = self.convention.sign, self.convention.is_seen
         if sign == 0 or certainty < TOLD_FROM:
-            return Substance(UNCLEAR, sign * moment, certainty)
-        return Substance(BLOOD if sign * moment > 0 else CALCIUM, sign * moment, certainty)
+            return Substance(UNCLEAR, sign * moment, certainty, seen)
+        return Substance(BLOOD if sign * moment > 0 else CALCIUM, sign * moment, certainty, seen)
 
     def substances(self, places: Sequence[Place]) -> list[Substance | None]:
         """Say what candidates are, the most probable first; None of those beyond `MOST_ASSESSED`."""
-        if self.convention.sign == 0:
-            return [Substance(UNCLEAR, 0.0, 0.0) for _ in places]
         asked = places[:MOST_ASSESSED]
+        left = [None] * (len(places) - len(asked))
+        if self.convention.sign == 0:
+            return [*[Substance(UNCLEAR, 0.0, 0.0, False) for _ in asked], *left]
         with ThreadPoolExecutor(THREADS) as pool:
-            return [*pool.map(self.substance, asked), *[None] * (len(places) - len(asked))]
+            return [*pool.map(self.substance, asked), *left]
 
-    def local_field(self, place: Place, reach_mm: tuple[float, float, float]) -> sitk.Image:
-        """Give the local phase in a box around a candidate.
-
-        Parameters
-        ----------
-        place : Place
-        reach_mm : (left, posterior, superior)
-            From its centre to each side of the box; at least `SLICES` slices.
-
-        Returns
-        -------
-        SimpleITK.Image
-            Float32, radians; above and below a paramagnetic body it is positive.
-        """
-        index = self._index(place)
-        turned = np.abs(np.array(self.image.GetDirection()).reshape(3, 3)).T @ np.array(reach_mm)
-        halves = np.maximum(turned, SLICES * np.array(_spacing(self.image)))
-        box, low = self._cut(self.echoes[-1], index, halves, None)
-        image = sitk.GetImageFromArray((self.convention.sign or 1) * box.phase)
-        image.SetSpacing(self.image.GetSpacing())
-        image.SetDirection(self.image.GetDirection())
-        image.SetOrigin(self.image.TransformIndexToPhysicalPoint([int(n) for n in low]))
-        return image
+    def local_field(self, brain: sitk.Image) -> sitk.Image:
+        """Give the local phase of the whole brain (`local_field.local_field`), paramagnetic positive where known."""
+        return local_field(self.image, brain, self.echoes[-1].radians, self.level, self.convention.sign or 1)
 
     def _index(self, place: Place) -> NDArray[np.float64]:
         return np.array(self.image.TransformPhysicalPointToContinuousIndex((-place.r_mm, -place.a_mm, place.s_mm)))
@@ -153,7 +141,7 @@ class PhaseSigns:
     ) -> tuple[PhaseBox, NDArray[np.float64]]:
         spacing = np.array(_spacing(self.image))
         half = float(np.clip(PER_DIAMETER * diameter_mm, LEAST_HALF_MM, LARGEST_HALF_MM))
-        halves = np.maximum(half, [0, 0, SLICES * spacing[2]])
+        halves = np.maximum(half, SLICES * spacing)
         taper = max(TAPER_MM, diameter_mm) if tapered else None
         box, low = self._cut(echo, index, halves, taper)
         return box, index - low
@@ -178,7 +166,12 @@ class PhaseSigns:
 
 
 def read_signs(
-    image: sitk.Image, brain: sitk.Image, phases: Sequence[PhaseImage], spots: Sequence[Place]
+    image: sitk.Image,
+    brain: sitk.Image,
+    phases: Sequence[PhaseImage],
+    spots: Sequence[Place],
+    *,
+    mapped: bool = False,
 ) -> PhaseSigns:
     """Prepare the phase of a scan.
 
@@ -192,6 +185,8 @@ def read_signs(
         On its grid; the searched echo's last.
     spots : sequence of Place
         Round candidates, which have no say in the sign of the phase.
+    mapped : bool
+        Whether `brain` is a map of regions: its deep grey matter has a say in the sign.
 
     Returns
     -------
@@ -200,15 +195,21 @@ def read_signs(
     Raises
     ------
     InputError
-        An image is no phase image.
+        The searched echo's is no phase image; others are left out, and that is noted.
     """
     magnitude = sitk.GetArrayViewFromImage(image)
     inside = sitk.GetArrayViewFromImage(brain)
     echoes, notes = [], []
     for one in phases:
         values = sitk.GetArrayViewFromImage(one.image)
-        check_is_phase(values, magnitude, one.name)
-        scale = scale_of(values, one.name)
+        try:
+            check_is_phase(values, magnitude, one.name)
+            scale = scale_of(values, one.name)
+        except InputError as error:
+            if one is phases[-1]:
+                raise
+            notes.append(f"One echo's phase was not used: {error}")
+            continue
         echoes.append(Echo(one.image, scale, one.te_ms))
         notes.append(f"Phase {one.name}: {scale.said}.")
     if is_high_passed(sitk.GetArrayViewFromImage(phases[-1].image), echoes[-1].scale, magnitude):
@@ -218,17 +219,17 @@ def read_signs(
     level = float(np.median(sample[own])) if own.any() else float(np.percentile(sample, 90))
     signs = PhaseSigns(tuple(echoes), max(level, 1e-6), image, Convention(0, "", ""), ())
     at = np.array([signs._index(spot) for spot in spots]).reshape(-1, 3)
-    convention = convention_of(
-        echoes[-1].radians, magnitude, inside, _spacing(image), _b0(image), at, phases[-1].manufacturer
-    )
+    geometry = Geometry(_spacing(image), _b0(image))
+    convention = sign_of(echoes[-1].radians, magnitude, inside, mapped, geometry, at, phases[-1].manufacturer)
     notes.append(f"Phase: {convention.said}.")
     return PhaseSigns(signs.echoes, signs.level, image, convention, tuple(notes))
 
 
 def _together(fits: Sequence[DipoleFit], te_ms: Sequence[float]) -> tuple[float, float]:
     """Put the moments of several echoes together, scaled to the last one's echo time, the surer the heavier."""
-    last = te_ms[-1] or 1.0
-    moments = np.array([fit.moment_rad_mm3 * last / (te or last) for fit, te in zip(fits, te_ms, strict=True)])
+    known = all(te > 0 for te in te_ms)  # else they are taken for echoes of one time: a moment keeps its sign
+    scales = [te_ms[-1] / te if known else 1.0 for te in te_ms]
+    moments = np.array([fit.moment_rad_mm3 * scale for fit, scale in zip(fits, scales, strict=True)])
     sure = np.array([fit.certainty for fit in fits])
     errors = np.abs(moments) / np.maximum(sure, 1e-6) + 1e-9
     weights = 1 / errors**2

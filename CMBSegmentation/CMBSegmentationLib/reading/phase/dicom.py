@@ -9,7 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ...errors import InputError
-from ..dicom.headers import Frame, read_header, read_series
+from ..dicom.headers import Frame, Series, read_header, read_series
 from ..dicom.series import SAME_ECHO_MS, Offer, offers_of
 from ..dicom.study import files_in, read_frames
 from ..dicom.values import text
@@ -41,8 +41,12 @@ def phases_in_study(path: Path, scan: sitk.Image, frames: Sequence[Frame]) -> tu
     """
     found = read_series(files_in(path) if path.is_dir() else [path])
     own = {(frame.path, frame.index) for frame in frames}
-    study = next((one.study for one in found.series if any((f.path, f.index) in own for f in one.frames)), "")
-    offers = [offer for one in found.series if one.study == study for offer in offers_of(one)]
+    scans = next((one for one in found.series if any((f.path, f.index) in own for f in one.frames)), None)
+    if scans is None:
+        return [], ()
+    when = _acquired(frames[0])
+    offers = [offer for one in found.series if one.study == scans.study for offer in offers_of(one)]
+    offers.sort(key=lambda offer: _far_from(offer, scans, when))
     phases, notes = [], []
     for echo in _echoes(offers):
         image, said = _at_echo([offer for offer in offers if abs(offer.echo_ms - echo) < SAME_ECHO_MS], frames, scan)
@@ -77,6 +81,19 @@ def phase_alone(path: Path) -> PhaseImage:
     return PhaseImage(volume.image, path.name, offer.echo_ms, _manufacturer(offer.frames[0]))
 
 
+def _far_from(offer: Offer, scans: Series, when: str) -> tuple[bool, int, bool]:
+    """Order repeats: those of the scan's acquisition time first, then by series number, earlier ones first."""
+    apart = (offer.series.number or 0) - (scans.number or 0)
+    is_other = offer.kind in (PHASE, REAL, IMAGINARY) and _acquired(offer.frames[0]) != when
+    return is_other, abs(apart), apart > 0
+
+
+def _acquired(frame: Frame) -> str:
+    """Acquisition time as the header has it; empty where it is not recorded."""
+    header = read_header(frame.path)
+    return "" if header is None else text(header, "AcquisitionTime") or text(header, "AcquisitionDateTime")
+
+
 def _echoes(offers: Sequence[Offer]) -> list[float]:
     """Echo times of phase, real and imaginary volumes, each once."""
     echoes: list[float] = []
@@ -87,12 +104,14 @@ def _echoes(offers: Sequence[Offer]) -> list[float]:
 
 
 def _at_echo(offers: Sequence[Offer], frames: Sequence[Frame], scan: sitk.Image) -> tuple[PhaseImage | None, list[str]]:
-    """Read the phase of one echo; the nearest series number where there are several."""
+    """Read the phase of one echo; of several series, which are repeats, the first that fits."""
     notes: list[str] = []
     fitting: dict[str, list[Offer]] = {PHASE: [], REAL: [], IMAGINARY: []}
     for offer in offers:
         if offer.kind in fitting:
             why = _why_not(offer.frames, frames)
+            if not why and fitting[offer.kind]:
+                why = f"series {fitting[offer.kind][0].series.name} is nearer to the scan"
             if why:
                 notes.append(f"Phase of series {offer.series.name} was not used: {why}.")
             else:

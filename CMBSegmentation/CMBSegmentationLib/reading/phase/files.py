@@ -27,7 +27,7 @@ class PhaseFile:
     manufacturer: str = ""
 
 
-def phase_files_of(path: Path) -> list[PhaseFile]:
+def phase_files_of(path: Path) -> tuple[list[PhaseFile], tuple[str, ...]]:
     """Find the phase of a scan's file.
 
     Parameters
@@ -37,9 +37,12 @@ def phase_files_of(path: Path) -> list[PhaseFile]:
 
     Returns
     -------
-    list of PhaseFile
+    files : list of PhaseFile
         One an echo, the scan's own last; none where nothing fits.
+    notes : tuple of str
+        Of what fits and was not taken, worded for the user.
     """
+    notes: tuple[str, ...] = ()
     beside = [one for one in sorted(path.parent.iterdir()) if one != path and _is_image(one)]
     own = sidecar_of(path)
     found = [(one, "its BIDS name (part-phase)") for one in beside if _is_bids_phase(path, one)]
@@ -49,11 +52,37 @@ def phase_files_of(path: Path) -> list[PhaseFile]:
         names = {f"{one}{ending}" for one in stems for ending in ENDINGS}
         found = [(one, "its name") for one in beside if scan_stem(one) in names][:1]
     if not found:
-        found = [(one, "its sidecar (ImageType P)") for one in beside[:MOST_SIDECARS] if _says_phase(one, own)]
+        fitting = [one for one in beside[:MOST_SIDECARS] if _says_phase(one, own)]
+        fitting, notes = _of_one_run(fitting, own)
+        found = [(one, "its sidecar (ImageType P)") for one in fitting]
     files = [_described(one, why) for one, why in found]
     echo, te = _entities(path)[0].get("echo"), echo_ms_of(own)
     files.sort(key=lambda one: _entities(one.path)[0].get("echo") == echo or (te > 0 and abs(one.te_ms - te) < 0.3))
-    return files
+    return files, notes
+
+
+def _of_one_run(paths: list[Path], own: dict[str, Any]) -> tuple[list[Path], tuple[str, ...]]:
+    """Leave out repeats: of several files of one echo, all but that of the scan's own run."""
+    kept: dict[float, list[Path]] = {}
+    for path in paths:
+        kept.setdefault(echo_ms_of(sidecar_of(path)), []).append(path)
+    chosen, notes = [], []
+    for rivals in kept.values():
+        order = sorted(rivals, key=lambda path: _far_from(sidecar_of(path), own))
+        if len(order) > 1 and _far_from(sidecar_of(order[0]), own) == _far_from(sidecar_of(order[1]), own):
+            named = " and ".join(path.name for path in order)
+            notes.append(f"Phase was not used: {named} fit the scan equally well. Name the right one with --phase.")
+            continue
+        chosen.append(order[0])
+        notes += [f"Phase {path.name} was not used: {order[0].name} is nearer to the scan." for path in order[1:]]
+    return chosen, tuple(notes)
+
+
+def _far_from(about: dict[str, Any], own: dict[str, Any]) -> tuple[bool, float, bool]:
+    """Order repeats: those of the scan's acquisition time first, then by series number, earlier ones first."""
+    theirs, scans = about.get("SeriesNumber"), own.get("SeriesNumber")
+    apart = theirs - scans if isinstance(theirs, (int, float)) and isinstance(scans, (int, float)) else 0
+    return about.get("AcquisitionTime") != own.get("AcquisitionTime"), abs(apart), apart > 0
 
 
 def sidecar_of(path: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import SimpleITK as sitk
 from ...errors import InputError
 from ..dicom.study import is_dicom_file
 from ..grid import is_same_grid, steps_onto
+from ..not_finite import without_gaps
 from ..scan import Scan, read_label_image
 from .dicom import phase_alone, phases_in_study
 from .files import echo_ms_of, phase_files_of, sidecar_of
@@ -43,10 +44,11 @@ def read_phases(scan: Scan, asked: Path | None = None) -> tuple[tuple[PhaseImage
     if scan.frames:
         found, notes = phases_in_study(scan.source, scan.image, scan.frames)
         return tuple(found), notes
-    phases, said = [], []
-    for file in phase_files_of(scan.source):
+    files, doubts = phase_files_of(scan.source)
+    phases, said = [], [*doubts]
+    for file in files:
         try:
-            image = on_grid_of(scan.image, read_label_image(file.path), file.path.name)
+            image = on_grid_of(scan.image, _read(file.path), file.path.name)
         except InputError as error:
             said.append(f"Phase {file.path.name} was not used: {error}")
             continue
@@ -86,8 +88,12 @@ def _asked_for(path: Path, scan: sitk.Image) -> PhaseImage:
         found = phase_alone(path)
     else:
         about = sidecar_of(path)
-        found = PhaseImage(read_label_image(path), path.name, echo_ms_of(about), str(about.get("Manufacturer") or ""))
+        found = PhaseImage(_read(path), path.name, echo_ms_of(about), str(about.get("Manufacturer") or ""))
     return replace(found, image=on_grid_of(scan, found.image, path.name), asked=True)
+
+
+def _read(path: Path) -> sitk.Image:
+    return without_gaps(read_label_image(path), path.name)[0]
 
 
 def _size(image: sitk.Image) -> str:
