@@ -54,7 +54,10 @@ def add_detect_options(parser: argparse.ArgumentParser) -> None:
         "--phase",
         metavar="FILE",
         type=Path,
-        help="phase image of the scan, to tell blood from calcium (default: the one that is found with it)",
+        action="append",
+        default=[],
+        help="phase image of the scan, to tell blood from calcium; once an echo, the scan's own last (default: what is "
+        "found with it)",
     )
     parser.add_argument(
         "--save-probability", action="store_true", help="also write the probability image and the brain mask"
@@ -100,7 +103,7 @@ def request_from(arguments: argparse.Namespace) -> Request:
         stages=StageChoice(arguments.regions, arguments.verifier),
         settings=Settings(threshold=arguments.threshold, overlap=arguments.overlap, blending=arguments.blending),
         mask=arguments.mask,
-        phase=arguments.phase,
+        phase=tuple(arguments.phase),
         save_probability=arguments.save_probability,
         overwrite=arguments.overwrite,
         dicom=DicomExport(pseudonyms) if arguments.dicom else None,

@@ -43,8 +43,8 @@ class Request:
     settings : Settings
     mask : Path or None
         Brain mask on the scan's grid.
-    phase : Path or None
-        Phase image of the scan: a file or a DICOM folder; None looks for one.
+    phase : tuple of Path
+        Phase images of the scan: files or DICOM folders, its own echo's last; none looks for them.
     save_probability, overwrite : bool
     dicom : DicomExport or None
         Also write DICOM objects.
@@ -60,7 +60,7 @@ class Request:
     stages: StageChoice = field(default_factory=StageChoice)
     settings: Settings = field(default_factory=Settings)
     mask: Path | None = None
-    phase: Path | None = None
+    phase: tuple[Path, ...] = ()
     save_probability: bool = False
     overwrite: bool = False
     dicom: DicomExport | None = None

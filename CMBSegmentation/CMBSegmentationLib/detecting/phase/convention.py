@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
+from .iron import deep_grey, iron_boxes, iron_correlation
+from .source_field import BoxOffer, Geometry, Radians
+from .veins import vein_boxes, vein_correlation
+
+BATCH = 16  # of boxes
+THREADS = 2
 FEWEST_BOXES = 4  # of a witness
 SURE = 0.001  # chance of a mean so far from 0, one-sided, from which a sign is believed
 DOUBT = 0.05  # from which what speaks against it leaves the sign open
@@ -60,9 +69,10 @@ class Witness:
         """Mean over its standard error, as a normal score: few boxes count less (Student's t); 0 for too few."""
         if len(self.values) < FEWEST_BOXES:
             return 0.0
-        found = stats.ttest_1samp(self.values, 0.0, alternative="greater" if np.mean(self.values) > 0 else "less")
-        chance = float(np.clip(np.nan_to_num(found.pvalue, nan=0.5), 1e-15, 0.5))
-        return float(np.copysign(-NormalDist().inv_cdf(chance), np.mean(self.values)))
+        count, mean = len(self.values), float(np.mean(self.values))
+        error = max(float(np.std(self.values, ddof=1)) / count**0.5, 1e-9)
+        chance = float(np.clip(stats.t.sf(abs(mean) / error, count - 1), 1e-15, 0.5))
+        return float(np.copysign(NormalDist().inv_cdf(1 - chance), mean))
 
     def agrees(self, sign: int) -> int:
         """In how many places it says that sign."""
@@ -107,6 +117,61 @@ def settled(witnesses: Sequence[Witness], manufacturer: str = "") -> Convention:
     return Convention(0, "", f"{unclear}, so blood and calcium are not told apart")
 
 
-def is_clear(values: Sequence[float]) -> bool:
+def sign_of(
+    radians: Radians,
+    magnitude: NDArray[Any],
+    brain: NDArray[Any],
+    mapped: bool,
+    geometry: Geometry,
+    spots: NDArray[np.float64],
+    manufacturer: str = "",
+) -> Convention:
+    """Settle the sign of a scan's phase.
+
+    Parameters
+    ----------
+    radians : callable
+        Gives the phase in a part of the image (slices along z, y, x).
+    magnitude, brain : arrays (z, y, x)
+        Signal; above 0 in the brain.
+    mapped : bool
+        Whether `brain` is a map of regions.
+    geometry : Geometry
+    spots : array (n, 3)
+        Indices x, y, z of the candidates, which have no say.
+    manufacturer : str
+        As DICOM has it, for where neither veins nor deep grey matter tell.
+
+    Returns
+    -------
+    Convention
+    """
+
+    def vein(box: BoxOffer) -> float | None:
+        return vein_correlation(radians(box.where), magnitude[box.where], geometry)
+
+    asked = [Witness(VEINS, _heard(vein_boxes(magnitude, brain, geometry.spacing_mm, spots), vein))]
+    if mapped:
+        deep = deep_grey(brain)
+
+        def iron(box: BoxOffer) -> float | None:
+            return iron_correlation(radians(box.where), magnitude[box.where], deep[box.where], geometry)
+
+        asked.append(Witness(DEEP_GREY, _heard(iron_boxes(deep, geometry.spacing_mm, spots), iron)))
+    return settled(asked, manufacturer)
+
+
+def _heard(boxes: Sequence[BoxOffer], ask: Callable[[BoxOffer], float | None]) -> tuple[float, ...]:
+    """Ask boxes, those with most to say first, until it is clear what they say."""
+    found: list[float] = []
+    with ThreadPoolExecutor(THREADS) as pool:
+        for start in range(0, len(boxes), BATCH):
+            found += [value for value in pool.map(ask, boxes[start : start + BATCH]) if value is not None]
+            if len(found) >= BATCH and _is_clear(found):
+                break
+    return tuple(found)
+
+
+def _is_clear(values: Sequence[float]) -> bool:
     """Whether no more boxes need to be looked at."""
     return abs(Witness("", tuple(values)).score) > 2 * NormalDist().inv_cdf(1 - SURE)

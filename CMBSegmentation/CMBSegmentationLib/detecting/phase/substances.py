@@ -14,11 +14,10 @@ from ...errors import InputError
 from ...reading.phase.image import PhaseImage
 from ...vocabulary.substances import BLOOD, CALCIUM, UNCLEAR
 from .box import PhaseBox, without_background, wrapped
-from .convention import Convention
+from .convention import Convention, sign_of
 from .fit import DipoleFit, fitted_dipole
 from .local_field import local_field
 from .radians import PhaseScale, check_is_phase, is_high_passed, scale_of
-from .sign import sign_of
 from .source_field import Geometry
 
 TOLD_FROM = 5.0  # certainty from which blood and calcium are told apart

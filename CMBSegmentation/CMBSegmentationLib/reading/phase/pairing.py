@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,15 +18,15 @@ from .files import echo_ms_of, phase_files_of, sidecar_of
 from .image import PhaseImage
 
 
-def read_phases(scan: Scan, asked: Path | None = None) -> tuple[tuple[PhaseImage, ...], tuple[str, ...]]:
+def read_phases(scan: Scan, asked: Sequence[Path] = ()) -> tuple[tuple[PhaseImage, ...], tuple[str, ...]]:
     """Find and read the phase of a scan.
 
     Parameters
     ----------
     scan : Scan
         As it was read.
-    asked : Path, optional
-        File or DICOM folder that a user names in place of what is found.
+    asked : sequence of Path
+        Files or DICOM folders that a user names in place of what is found; the searched echo's last.
 
     Returns
     -------
@@ -39,8 +40,9 @@ def read_phases(scan: Scan, asked: Path | None = None) -> tuple[tuple[PhaseImage
     InputError
         `asked` cannot be read, or is of another grid. What is found by itself and does not fit is noted instead.
     """
-    if asked is not None:
-        return (_asked_for(asked, scan.image),), (f"Phase was taken from {asked.name}, as asked.",)
+    if asked:
+        named = " and ".join(path.name for path in asked)
+        return tuple(_asked_for(path, scan.image) for path in asked), (f"Phase was taken from {named}, as asked.",)
     if scan.frames:
         found, notes = phases_in_study(scan.source, scan.image, scan.frames)
         return tuple(found), notes
