@@ -267,6 +267,11 @@ def _result_image(node: slicer.vtkMRMLScalarVolumeNode) -> sitk.Image:
     return image
 
 
+def field_of(nodes: ResultNodes) -> sitk.Image | None:
+    """Copy the local phase of stored results; None where the scan has no phase."""
+    return None if nodes.field is None else _result_image(nodes.field)
+
+
 def node_of(
     scan_node: slicer.vtkMRMLScalarVolumeNode, kind: str, node_class: str | None = None
 ) -> slicer.vtkMRMLNode | None:

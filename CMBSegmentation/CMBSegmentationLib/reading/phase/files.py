@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import SimpleITK as sitk
+
 from ..scan import FILE_SUFFIXES, scan_stem
 
 LEFT_OUT = {"part", "desc", "echo"}  # entities in which a scan and its phase may differ
@@ -95,6 +97,13 @@ def sidecar_of(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def write_phase(image: sitk.Image, te_ms: float, manufacturer: str, path: Path) -> None:
+    """Write a phase image with a sidecar that says its echo time (ms, 0: unknown) and manufacturer."""
+    sitk.WriteImage(image, str(path))
+    about = {"EchoTime": te_ms / 1e3, "Manufacturer": manufacturer, "ImageType": ["ORIGINAL", "PRIMARY", "P"]}
+    path.with_name(f"{scan_stem(path)}.json").write_text(json.dumps(about), encoding="utf-8")
 
 
 def _described(path: Path, why: str) -> PhaseFile:
