@@ -19,7 +19,7 @@ from .veins import vein_boxes, vein_correlation
 BATCH = 16  # of boxes
 THREADS = 2
 FEWEST_BOXES = 4  # of a witness
-SURE = 0.001  # chance of a mean so far from 0, one-sided, from which a sign is believed
+SURE = 0.005  # chance of a mean so far from 0, one-sided, from which a sign is believed
 DOUBT = 0.05  # from which what speaks against it leaves the sign open
 VEINS, DEEP_GREY, MANUFACTURER = "veins", "deep grey matter", "manufacturer"
 MANUFACTURERS = {"SIEMENS": 1, "GE": -1}

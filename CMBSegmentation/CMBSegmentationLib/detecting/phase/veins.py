@@ -11,7 +11,7 @@ from scipy import ndimage
 from .source_field import BoxOffer, Geometry, beside_one_another, centres_of, field_correlation, half_of, has_spot
 
 HALF_MM = 6.0  # of a box
-MOST_BOXES = 160
+MOST_BOXES = 250
 DARK = 0.75  # of the box's median signal
 DARK_SHARE = (0.002, 0.10)  # of a box: some vein, and no border of the brain
 LENGTH_MM = 5.0  # what is dark over at least this length is a vessel, not a spot
