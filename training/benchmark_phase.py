@@ -56,9 +56,10 @@ def main() -> None:
     if not jobs and not there:
         parser.error(f"no simulated scans in {arguments.out}")
     os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"  # of the processes that are begun now
-    with multiprocessing.get_context("spawn").Pool(arguments.processes, initializer=_one_thread) as pool:
-        for _ in track(pool.imap_unordered(_measured, todo), "Measuring", total=len(todo)):
-            pass
+    if todo:
+        with multiprocessing.get_context("spawn").Pool(arguments.processes, initializer=_one_thread) as pool:
+            for _ in track(pool.imap_unordered(_measured, todo), "Measuring", total=len(todo)):
+                pass
     scans = [scan_from_json(json.loads(path.read_text())) for path in sorted(arguments.out.glob(f"*/{FIGURES}"))]
     (arguments.out / "figures.json").write_text(json.dumps(as_json(scans), indent=1))
     table = table_of(scans)

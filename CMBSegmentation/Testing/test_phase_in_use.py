@@ -138,6 +138,7 @@ def test_a_study_with_swi_magnitude_phase_and_projection_is_read_right_without_a
 
 
 PLACE = ("r_mm", "a_mm", "s_mm")
+FIELD = re.compile(r'aria-label="[^"]*local phase, axial[^"]*">\s*<image[^>]*href="([^"]+)"')
 
 
 def test_phase_is_given_to_the_command_as_a_file(brain, model, tmp_path, capsys):
@@ -150,5 +151,12 @@ def test_phase_is_given_to_the_command_as_a_file(brain, model, tmp_path, capsys)
     assert {row["phase"] for row in content["lesions"]} >= {"blood", "calcium"}
     assert "Phase was taken from anything.nii.gz, as asked." in content["provenance"]["phase"]
     assert re.search(r"phase .*\n.*blood", capsys.readouterr().out, re.S)
+    report = tmp_path / "out/scan_desc-cmb_report.html"
+    at_first = report.read_text(encoding="utf-8")
+    report.unlink()
+    assert cli.main(["report", str(tmp_path / "out"), "--scan", str(tmp_path / "scan.nii.gz"), "--pdf"]) == 0
+    pictures = [FIELD.findall(text) for text in (at_first, report.read_text(encoding="utf-8"))]
+    assert pictures[0] == pictures[1]
+    assert len(set(pictures[0])) > 1
     assert cli.main([*asked, str(tmp_path / "scan.nii.gz"), "--overwrite"]) == 2
     assert "looks like a magnitude" in capsys.readouterr().err

@@ -63,6 +63,18 @@ def test_real_and_imaginary_make_phase(tmp_path):
     assert "real and imaginary" in notes[0]
 
 
+def test_a_real_part_that_is_nowhere_negative_has_its_sign_all_the_same(tmp_path):
+    rng = np.random.default_rng(3)
+    for number, letter, lowest in ((3, "R", 0), (4, "I", -900)):
+        image = sitk.GetImageFromArray(rng.integers(0, 900 - lowest, (12, 24, 22)).astype(np.uint16))
+        image.CopyInformation(a_volume())
+        about = {"ImageType": ["ORIGINAL", "PRIMARY", letter, "ND"], "RescaleSlope": "1"}
+        write_series(tmp_path, image, number=number, RescaleIntercept=str(lowest), **about)
+    write_series(tmp_path, number=5, **SWI)
+    (phase,), _ = paired(tmp_path)
+    assert np.abs(values_of(phase.image)).max() <= np.pi / 2
+
+
 def test_every_echo_is_used_the_searched_one_last(tmp_path):
     write_series(tmp_path, number=1, echoes=(5.0, 12.0, 20.0), SeriesDescription="T2* GRE")
     write_series(tmp_path, phase_values(), number=3, echoes=(5.0, 12.0, 20.0), ImageType=PHASE)

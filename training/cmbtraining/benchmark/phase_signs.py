@@ -17,6 +17,7 @@ from CMBSegmentationLib.detecting.detect import Detection, detect
 from CMBSegmentationLib.detecting.phase.substances import PhaseSigns, Place, read_signs
 from CMBSegmentationLib.models.loaded_models import Stages
 from CMBSegmentationLib.reading.phase.image import PhaseImage
+from CMBSegmentationLib.vocabulary.numbers import counted
 from CMBSegmentationLib.vocabulary.substances import BLOOD, CALCIUM, UNCLEAR
 
 from ..synthesis.mimics import CALCIFICATION, KINDS
@@ -241,7 +242,7 @@ def table_of(scans: Sequence[ScanSigns]) -> str:
     kept = [one for scan in scans for one in scan.listed]
     calcium, blood = _told(rows)
     lines = [
-        f"{len(scans)} scans with phase. Sign: {counts}; by {_named(by)}. "
+        f"{counted(len(scans), 'scan')} with phase. Sign: {counts}; by {_named(by)}. "
         f"Phase took {max((scan.seconds for scan in scans), default=0):.1f} s at most.",
         "",
         f"- Calcifications above {LARGE_MM:g} mm that are not unclear and are called calcium: "

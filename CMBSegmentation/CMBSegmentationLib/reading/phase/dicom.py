@@ -151,7 +151,7 @@ def _phase(offer: Offer, scan: sitk.Image) -> PhaseImage:
 
 def _from_parts(real: Offer, imaginary: Offer, scan: sitk.Image) -> PhaseImage:
     one, other = (sitk.GetArrayFromImage(_on_scan(offer, scan)).astype(np.float32) for offer in (real, imaginary))
-    if one.min() >= 0:  # stored without a sign, about the middle of the range
+    if min(one.min(), other.min()) >= 0:  # stored without a sign, about the middle of the range
         one, other = (values - np.float32(2048 if values.max() <= 4096 else 32768) for values in (one, other))
     image = sitk.GetImageFromArray(np.arctan2(other, one))
     image.CopyInformation(scan)
