@@ -288,7 +288,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Go on with what the scene remembers; the first scan is chosen without a click."""
         self.setParameterNode(self.logic.getParameterNode())
         if not self._parameterNode.inputVolume:
-            self._parameterNode.inputVolume = self.ui.inputSelector.currentNode() or self.logic.firstScan()
+            self._parameterNode.inputVolume = self.logic.firstScan(self.ui.inputSelector.currentNode())
 
     def setParameterNode(self, parameterNode: CMBSegmentationParameterNode | None) -> None:
         """Show a parameter node, and hear of its changes."""
@@ -659,12 +659,13 @@ class CMBSegmentationLogic(ScriptedLoadableModuleLogic):
         """Give what the panel remembers in the scene."""
         return CMBSegmentationParameterNode(super().getParameterNode())
 
-    def firstScan(self) -> Any:
-        """Give the first volume of the scene that is no result of a detection; None without."""
+    def firstScan(self, preferred: Any = None) -> Any:
+        """Give a preferred volume, or the scene's first, that is no result of a detection and no phase; None without."""
         from CMBSegmentationLib.scene.names import RESULT_ATTRIBUTE
         from CMBSegmentationLib.scene.phase_nodes import PHASE_NAME
 
-        for volume in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
+        volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+        for volume in [preferred, *volumes] if preferred else volumes:
             is_scan = volume.GetClassName() == "vtkMRMLScalarVolumeNode" and not volume.GetAttribute(RESULT_ATTRIBUTE)
             if is_scan and not PHASE_NAME.search(volume.GetName() or ""):
                 return volume

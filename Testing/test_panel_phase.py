@@ -60,4 +60,5 @@ def test_a_scan_without_phase_is_searched_without(open_panel, a_scene):
     assert not panel.ui.fieldCheck.enabled
     phase = add("sub-01 phase")  # loaded later
     panel.widget.onParameters()
+    panel.settle()
     assert panel.ui.phaseSelector.currentNode() is phase

@@ -85,8 +85,10 @@ def test_the_report_pictures_the_field_and_says_what_it_tells(detection, brain):
     assert "phase: blood" in cards[str(blood.id)]
     assert "phase: calcium" in cards[str(calcium.id)]
     for card in cards.values():
-        assert card.count("local phase, axial") == (2 if "phase:" in card else 0)  # caption and description
-    assert "local phase" not in report_html(replace(detection, field=None, search=Search()), scan_name="a")
+        assert card.count("local phase, coronal") == (2 if "phase:" in card else 0)  # caption and description
+    bare = [replace(one, phase="") for one in detection.lesions]
+    without = replace(detection, field=None, search=Search(), lesions=bare)
+    assert "local phase" not in report_html(without, scan_name="a")
 
 
 def test_a_stored_list_keeps_what_phase_said(detection, brain, tmp_path):
@@ -138,7 +140,7 @@ def test_a_study_with_swi_magnitude_phase_and_projection_is_read_right_without_a
 
 
 PLACE = ("r_mm", "a_mm", "s_mm")
-FIELD = re.compile(r'aria-label="[^"]*local phase, axial[^"]*">\s*<image[^>]*href="([^"]+)"')
+FIELD = re.compile(r'aria-label="[^"]*local phase, coronal[^"]*">\s*<image[^>]*href="([^"]+)"')
 
 
 def test_phase_is_given_to_the_command_as_a_file(brain, model, tmp_path, capsys):

@@ -22,7 +22,7 @@ def phase_values(seed: int = 9) -> sitk.Image:
 
 
 def paired(path: Path, asked: Path | None = None):
-    return read_phases(read_scan(path), asked)
+    return read_phases(read_scan(path), [] if asked is None else [asked])
 
 
 def values_of(image: sitk.Image) -> np.ndarray:

@@ -172,7 +172,9 @@ def lesion_crops(detection: Detection, lesion: Lesion, window: Window) -> tuple[
 
 
 def field_crop(field: sitk.Image, lesion: Lesion) -> Crop:
-    """Picture the local phase around a lesion, axial: what a paramagnetic body lights up above and below it.
+    """Picture the local phase around a lesion, coronal: bright above and below blood, dark above and below calcium.
+
+    An axial slice shows a body's poles or its equator, as it is thick or thin, and they are of opposite signs.
 
     Parameters
     ----------
@@ -189,10 +191,10 @@ def field_crop(field: sitk.Image, lesion: Lesion) -> Crop:
     image = _surroundings(field, centre)
     values = sitk.GetArrayViewFromImage(image)
     index = np.array(image.TransformPhysicalPointToContinuousIndex(centre))[::-1]
-    picture = _Slice(PLANES[0], index, np.array(image.GetSpacing())[::-1], values.shape)
+    picture = _Slice(PLANES[1], index, np.array(image.GetSpacing())[::-1], values.shape)
     window = Window(-FIELD_RAD * PER_RADIAN, FIELD_RAD * PER_RADIAN)
     grey = window.grey(picture.sampled(values, (FIELD_MM, FIELD_MM), PIXEL_MM, 0.0))
-    return Crop(replace(PLANES[0], name=SAY["local_phase"]), png_uri(grey), "", "")
+    return Crop(replace(PLANES[1], name=SAY["local_phase"]), png_uri(grey), "", "")
 
 
 class Overview:

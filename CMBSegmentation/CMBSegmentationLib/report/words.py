@@ -79,7 +79,7 @@ SAY = {
     "pictures_pdf": "Upper row as scanned, lower row with outlines.",
     "pictures_some": "Pictures of the {shown} most probable of {all} follow; the list above has all.",
     "whole_slice": "whole axial slice",
-    "local_phase": "local phase, axial",
+    "local_phase": "local phase, coronal",
     "phase_says": "phase: {substance}",
     "nothing": "Why nothing is listed",
     "all_dropped": "{counted} examined and dropped:",

@@ -16,6 +16,7 @@ PER_RADIAN = 1000  # stored values are thousandths of a radian
 STEP = 20  # of stored values, which keeps the file small: a third of a percent of a turn
 SMOOTH_MM = 5.0  # what is taken off is the complex image smoothed by so much: filters of SWI take about as much
 COARSE_MM = 2.0  # on which it is smoothed
+FAINT = 0.3  # of the brain's signal: below it a phase is noise, and fades
 THREADS = 2
 
 
@@ -36,7 +37,7 @@ def local_field(scan: sitk.Image, brain: sitk.Image, radians: Radians, level: fl
     Returns
     -------
     SimpleITK.Image
-        Int16, thousandths of a radian, 0 outside the brain.
+        Int16, thousandths of a radian, 0 outside the brain; fades where there is next to no signal.
     """
     magnitude, inside = sitk.GetArrayViewFromImage(scan), sitk.GetArrayViewFromImage(brain)
     spacing = np.array(scan.GetSpacing())[::-1]
@@ -52,6 +53,7 @@ def local_field(scan: sitk.Image, brain: sitk.Image, radians: Radians, level: fl
         signal = np.clip(magnitude[where].astype(np.float32) / np.float32(level), 0, 1) * np.exp(1j * radians(where))
         plane = signal.squeeze(through).astype(np.complex64)
         local = np.angle(plane * np.conj(smoothed(plane))) * (inside[where].squeeze(through) > 0)
+        local *= np.minimum(1, np.abs(plane) / FAINT)
         steps = np.rint(sign * local * (PER_RADIAN / STEP)).astype(np.int16) * np.int16(STEP)
         field[where] = np.expand_dims(steps, through)
 
