@@ -660,7 +660,7 @@ class CMBSegmentationLogic(ScriptedLoadableModuleLogic):
         return CMBSegmentationParameterNode(super().getParameterNode())
 
     def firstScan(self, preferred: Any = None) -> Any:
-        """Give a preferred volume, or the scene's first, that is no result of a detection and no phase; None without."""
+        """Give the preferred or the first volume that is neither a result of a detection nor phase; None without."""
         from CMBSegmentationLib.scene.names import RESULT_ATTRIBUTE
         from CMBSegmentationLib.scene.phase_nodes import PHASE_NAME
 

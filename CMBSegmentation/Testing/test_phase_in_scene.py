@@ -74,7 +74,7 @@ def test_the_local_phase_is_shown_in_place_of_the_scan_where_one_looks(
     a_session.set_reading(field=True)
     (node,) = shown(a_scene)
     np.testing.assert_array_equal(slicer.util.arrayFromVolume(node), values)
-    assert node.GetDisplayNode().GetWindowLevelMin() == -1000
+    assert node.GetDisplayNode().GetWindowLevelMin() == -600
     for number in range(2):
         assert a_scene.GetNthNodeByClass(number, "vtkMRMLSliceNode").GetFieldOfView()[:2] == (48.0, 36.0)
     a_session.set_reading(overview=True)  # one or the other

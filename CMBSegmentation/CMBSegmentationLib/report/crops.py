@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from ..detecting.candidates.listing import drawn
 from ..detecting.lesions import Lesion
-from ..detecting.phase.local_field import PER_RADIAN
+from ..detecting.phase.local_field import PER_RADIAN, SHOWN_RAD
 from .words import SAY
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 FIELD_MM = 30.0  # side of a crop: a 10 mm lesion and twice its width around it
 PIXEL_MM = 0.25  # 120 x 120 pixels: finer than any scan in Docs/simulation.md, and below 15 kB whatever is in it
-FIELD_RAD = 1.0  # local phase that is shown white
 OVERVIEW_PIXEL_MM = 1.6
 OVERVIEW_MARGIN_MM = 4.0
 WINDOW_PERCENTILES = (1, 99)  # of the brain's voxels: Docs/paper.md, "robust intensity range"
@@ -185,14 +184,14 @@ def field_crop(field: sitk.Image, lesion: Lesion) -> Crop:
     Returns
     -------
     Crop
-        Grey is no phase, white `FIELD_RAD`.
+        Grey is no phase, white `SHOWN_RAD`.
     """
     centre = (-lesion.r_mm, -lesion.a_mm, lesion.s_mm)
     image = _surroundings(field, centre)
     values = sitk.GetArrayViewFromImage(image)
     index = np.array(image.TransformPhysicalPointToContinuousIndex(centre))[::-1]
     picture = _Slice(PLANES[1], index, np.array(image.GetSpacing())[::-1], values.shape)
-    window = Window(-FIELD_RAD * PER_RADIAN, FIELD_RAD * PER_RADIAN)
+    window = Window(-SHOWN_RAD * PER_RADIAN, SHOWN_RAD * PER_RADIAN)
     grey = window.grey(picture.sampled(values, (FIELD_MM, FIELD_MM), PIXEL_MM, 0.0))
     return Crop(replace(PLANES[1], name=SAY["local_phase"]), png_uri(grey), "", "")
 

@@ -11,7 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 import slicer
 
-from ..detecting.phase.local_field import PER_RADIAN
+from ..detecting.phase.local_field import PER_RADIAN, SHOWN_RAD
 from ..errors import InputError
 from ..reading.grid import SAME_GRID_VOXELS
 from .names import RESULT_ATTRIBUTE
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from .results import ResultNodes
 
 PHASE_NAME = re.compile(r"(?<![a-z])(pha?(se)?)(?![a-z])", re.IGNORECASE)
-SHOWN_RAD = 1.0
 
 
 def phase_of(scan_node: slicer.vtkMRMLScalarVolumeNode | None) -> slicer.vtkMRMLScalarVolumeNode | None:

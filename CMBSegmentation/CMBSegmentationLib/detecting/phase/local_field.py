@@ -13,6 +13,7 @@ from scipy import ndimage
 from .source_field import Radians
 
 PER_RADIAN = 1000  # stored values are thousandths of a radian
+SHOWN_RAD = 0.6  # is shown white, and as much below 0 black: two millimetres from a microbleed, or a vein
 STEP = 20  # of stored values, which keeps the file small: a third of a percent of a turn
 SMOOTH_MM = 5.0  # what is taken off is the complex image smoothed by so much: filters of SWI take about as much
 COARSE_MM = 2.0  # on which it is smoothed
