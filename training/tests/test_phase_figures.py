@@ -2,13 +2,14 @@
 
 import json
 import sys
+from typing import Any
 
 import pytest
 
 import benchmark_phase
 from cmbtraining.benchmark.phase_signs import Asked, Listed, ScanSigns, as_json, scan_from_json, table_of
 
-WHERE = {"protocol": "alfa", "te_ms": 20.0, "b0_t": 3.0, "slice_mm": 3.0}
+WHERE: dict[str, Any] = {"protocol": "alfa", "te_ms": 20.0, "b0_t": 3.0, "slice_mm": 3.0}
 
 
 def asked(kind, said, diameter_mm=3.0):

@@ -51,10 +51,12 @@ def local_field(scan: sitk.Image, brain: sitk.Image, radians: Radians, level: fl
     def fill(number: int) -> None:
         z, y, x = (slice(number, number + 1) if axis == through else box[axis] for axis in range(3))
         where = (z, y, x)
-        signal = np.clip(magnitude[where].astype(np.float32) / np.float32(level), 0, 1) * np.exp(1j * radians(where))
-        plane = signal.squeeze(through).astype(np.complex64)
+        weight = np.clip(magnitude[where].astype(np.float32) / np.float32(level), 0, 1).squeeze(through)
+        angle = radians(where).squeeze(through)
+        plane = np.empty(angle.shape, np.complex64)
+        plane.real, plane.imag = weight * np.cos(angle), weight * np.sin(angle)  # complex exp takes ten times as long
         local = np.angle(plane * np.conj(smoothed(plane))) * (inside[where].squeeze(through) > 0)
-        local *= np.minimum(1, np.abs(plane) / FAINT)
+        local *= np.minimum(1, weight / np.float32(FAINT))
         steps = np.rint(sign * local * (PER_RADIAN / STEP)).astype(np.int16) * np.int16(STEP)
         field[where] = np.expand_dims(steps, through)
 
