@@ -40,6 +40,7 @@ def phase_brain(
     points = (index * spacing) @ turn.T + np.array(magnitude.GetOrigin())
     rng = np.random.default_rng(5)
     tubes = np.zeros(shape, np.float32)
+    near = points.reshape(-1, 3).astype(np.float32)
     middle = points.reshape(-1, 3).mean(axis=0)
     spots = places * [-1, -1, 1]
     for _ in range(veins):
@@ -48,9 +49,10 @@ def phase_brain(
         along /= np.linalg.norm(along)
         if np.linalg.norm(np.cross(spots - start, along), axis=1).min() < 8:
             continue
-        away = points - start
-        beside = np.linalg.norm(np.cross(away, along), axis=-1)
-        tubes = np.maximum(tubes, np.clip(1.3 - beside / 0.9, 0, 1) * (np.abs(away @ along) < 14))
+        away = near - start.astype(np.float32)
+        along_it = away @ along.astype(np.float32)
+        beside = np.sqrt(np.maximum(np.einsum("ni,ni->n", away, away) - along_it**2, 0)).reshape(shape)
+        tubes = np.maximum(tubes, np.clip(1.3 - beside / 0.9, 0, 1) * (np.abs(along_it.reshape(shape)) < 14))
     nuclei = nuclei_of(magnitude, NUCLEUS_MM) * np.float32(iron)
     phase = _dipole_convolved(VEIN_RAD * tubes + IRON_RAD * nuclei, spacing, turn[2])
     for spot, moment in zip(spots, (MOMENT, -MOMENT), strict=True):

@@ -127,7 +127,8 @@ def test_a_study_with_swi_magnitude_phase_and_projection_is_read_right_without_a
     rescaled = {"RescaleSlope": str(slope), "RescaleIntercept": str(intercept)}
     write_series(study, stored, number=3, SeriesDescription="Pha_Images", ImageType=PHASE, **rescaled, **maker)
     minimum = ["DERIVED", "PRIMARY", "M", "MNIP"]
-    write_series(study, scan, number=4, SeriesDescription="mIP_Images(SW)", ImageType=minimum, **maker)
+    few = {"skip": tuple(range(5, scan.GetSize()[2]))}  # of a projection there are fewer
+    write_series(study, scan, number=4, SeriesDescription="mIP_Images(SW)", ImageType=minimum, **few, **maker)
     write_series(
         study, scan, number=5, SeriesDescription="SWI_Images", ImageType=["ORIGINAL", "PRIMARY", "M", "SWI"], **maker
     )
