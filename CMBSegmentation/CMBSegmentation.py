@@ -96,6 +96,7 @@ class CMBSegmentationParameterNode:
     device - on which the network runs.
     overlap - of neighbouring patches; 0 takes what the model recommends.
     brainMask - label map in place of the brain that is found.
+    phase - the scan's phase image.
     """
 
     inputVolume: vtkMRMLScalarVolumeNode
@@ -103,6 +104,7 @@ class CMBSegmentationParameterNode:
     device: Annotated[str, Choice(list(DEVICES))] = "auto"
     overlap: Annotated[float, WithinRange(0.0, 0.9)] = 0.0
     brainMask: vtkMRMLLabelMapVolumeNode
+    phase: vtkMRMLScalarVolumeNode
 
 
 class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -168,6 +170,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from CMBSegmentationWidgets.about_section import PanelLog
         from CMBSegmentationWidgets.count_table import CountTable
         from CMBSegmentationWidgets.lesion_table import LesionTable
+        from CMBSegmentationWidgets.phase_part import PhasePart
 
         ui = self.ui
         ui.operatingPointSelector.addItems(list(OPERATING_POINTS))
@@ -180,6 +183,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.lesionTable = LesionTable(ui.lesionTable, self.onRowChosen, self.onSorted)
         self.countTable = CountTable(ui.countTable, ui.countLabel)
         self.panelLog = PanelLog(ui.logText)
+        self.phase = PhasePart(ui, self.logic.session)
         self.answerButtons = self.buildQuestion(MIMICS)
         ui.mimicPanel.setVisible(False)
         self.logic.session.set_reading(reader=ui.readerEdit.text)
@@ -270,7 +274,11 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             "overview": ui.overviewCheck, "export": ui.exportButton, "copy": ui.copyButton,
         }  # fmt: skip
         self.keys = PanelKeys(
-            actions | answers, tooltips, self.answerButtons, ui.keyTable, lambda why: self.tell(why, isProblem=True)
+            actions | answers | self.phase.actions,
+            tooltips | self.phase.tooltips,
+            self.answerButtons,
+            ui.keyTable,
+            lambda why: self.tell(why, isProblem=True),
         )
         ui.resetKeysButton.connect("clicked()", _calledAlone(self.keys.reset))
 
@@ -304,6 +312,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             device=chosen.device,
             overlap=chosen.overlap or None,
             mask=mask.GetID() if mask else None,
+            phase=self.phase.fill(chosen),
         )
         self.updateButtons()
         if scan is None:
@@ -334,7 +343,8 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.tell(str(error), isProblem=True)
             return
         session = self.logic.session
-        session.set_parameters(model=self.ui.modelPath.currentPath or None)
+        chosen = {"model": self.ui.modelPath.currentPath or None, "phase": self.phase.fill(self._parameterNode)}
+        session.set_parameters(**chosen)
         name = self.ui.operatingPointSelector.currentText
         session.set_reading(operating_point=None if name == "custom" else name)
         self.logic.startDetection(self.ui.inputSelector.currentNode())
@@ -652,9 +662,11 @@ class CMBSegmentationLogic(ScriptedLoadableModuleLogic):
     def firstScan(self) -> Any:
         """Give the first volume of the scene that is no result of a detection; None without."""
         from CMBSegmentationLib.scene.names import RESULT_ATTRIBUTE
+        from CMBSegmentationLib.scene.phase_nodes import PHASE_NAME
 
         for volume in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
-            if volume.GetClassName() == "vtkMRMLScalarVolumeNode" and not volume.GetAttribute(RESULT_ATTRIBUTE):
+            is_scan = volume.GetClassName() == "vtkMRMLScalarVolumeNode" and not volume.GetAttribute(RESULT_ATTRIBUTE)
+            if is_scan and not PHASE_NAME.search(volume.GetName() or ""):
                 return volume
         return None
 

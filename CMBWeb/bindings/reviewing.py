@@ -55,6 +55,7 @@ class Reviewing:
                 "detect_message": "",
                 "detect_notes": [],
                 "searched": False,
+                "has_substances": False,
                 "rows": [],
                 "filter": LISTED,
                 "filter_counts": {},
@@ -108,7 +109,7 @@ class Reviewing:
 
     def start(self) -> None:
         """Search the scan."""
-        self.session.start(self._desk.node)
+        self._desk.phase.when_known(lambda: self.session.start(self._desk.node))
 
     def cancel(self) -> None:
         """End the search; what was found before stays."""
@@ -318,6 +319,7 @@ class Reviewing:
         ]
         sort_rows(rows, self.state.sort_by, down=bool(self.state.sort_down))
         self.state.rows = rows
+        self.state.has_substances = any(row["phase"] for row in rows)
         self.session.set_order([row["id"] for row in rows])
 
     def _show_current(self, lesion: ReviewedLesion | None) -> None:

@@ -13,8 +13,10 @@ COLUMNS = (  # row's key, heading, what it is
     ("diameter_mm", "Ø mm", "Diameter of the sphere of equal volume"),
     ("contrast", "Signal loss", "Against the tissue around: 0 none, 1 black"),
     ("probability", "Prob.", "The detector's own, highest in the lesion"),
+    ("phase", "Phase", "What the phase image says: blood (paramagnetic), calcium, or unclear"),
     ("region", "Region", "MARS"),
 )
+ONLY_IF = {"phase": "has_substances"}
 
 
 def build_lesion_table(bound: Reviewing) -> None:
@@ -26,9 +28,10 @@ def build_lesion_table(bound: Reviewing) -> None:
                     html.Span("Merge", classes="cmb-heard")
                 for column, heading, what in COLUMNS:
                     with html.Th(
+                        v_if=ONLY_IF.get(column, "true"),
                         raw_attrs=[
                             f":aria-sort=\"sort_by === '{column}' ? (sort_down ? 'descending' : 'ascending') : 'none'\""
-                        ]
+                        ],
                     ):
                         html.Button(
                             f"{heading}{{{{ sort_by === '{column}' ? (sort_down ? ' ▾' : ' ▴') : '' }}}}",
@@ -58,6 +61,7 @@ def build_lesion_table(bound: Reviewing) -> None:
                     html.Td("{{ row.diameter_mm.toFixed(1) }}", classes="cmb-number")
                     html.Td("{{ row.contrast.toFixed(2) }}", classes="cmb-number")
                     html.Td("{{ row.probability.toFixed(2) }}", classes="cmb-number")
+                    html.Td("{{ row.phase }}", v_if="has_substances")
                     html.Td(
                         "{{ row.mimic || (row.state === 'dropped' ? row.why : (row.side + ' ' + row.region)) }}",
                         classes="cmb-region",

@@ -8,6 +8,7 @@ from trame.widgets import vuetify3 as v3
 from ..page.page_session import PageSession
 from .aria import named, role
 from .key_titles import titled
+from .phase_choice import build_phase_button
 
 SLABS_MM = (0, 4, 8, 12, 16, 20)
 
@@ -67,6 +68,7 @@ def build_picture_tools(desk: PageSession) -> None:
             title=titled("Show the outlines of the lesions", "outlines"),
             **named("Outlines", aria_pressed="outlines"),
         )
+        build_phase_button(desk)
         v3.VSpacer()
         v3.VBtn(
             "Whole scan",

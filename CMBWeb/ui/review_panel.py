@@ -17,6 +17,7 @@ from ..page.page_session import PageSession
 from .aria import named, role
 from .key_titles import titled
 from .lesion_table import build_lesion_table
+from .phase_choice import build_phase_choice
 
 FILTERS = (  # name, label, what it shows
     (LISTED, "Listed", "What the detector kept at this threshold, and all that a reader decided on"),
@@ -38,6 +39,7 @@ def build_review_panel(desk: PageSession) -> None:
     """Build the panel."""
     bound = desk.reviewing
     _detect(bound)
+    build_phase_choice()
     with html.Div(classes="cmb-teach cmb-quiet", v_if="!searched && !detecting"):
         html.P(
             "The detector searches the whole brain and lists what may be a microbleed, the most probable first. "
@@ -211,6 +213,7 @@ def _verdict(bound: Reviewing) -> None:
                 title="Centre, patient RAS",
             )
             html.Div("{{ chosen.why }}", v_if="chosen.why", classes="cmb-why")
+            html.Div("phase: {{ chosen.phase }}", v_if="chosen.phase")
             with html.Div(classes="cmb-row cmb-tight"):
                 for field, label, words, args in (
                     ("region", "Region of the lesion", REGIONS, "[$event.target.value, chosen.side]"),

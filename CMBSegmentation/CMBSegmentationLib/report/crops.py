@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -15,12 +15,15 @@ from scipy import ndimage
 
 from ..detecting.candidates.listing import drawn
 from ..detecting.lesions import Lesion
+from ..detecting.phase.local_field import PER_RADIAN
+from .words import SAY
 
 if TYPE_CHECKING:
     from ..detecting.detect import Detection
 
 FIELD_MM = 30.0  # side of a crop: a 10 mm lesion and twice its width around it
 PIXEL_MM = 0.25  # 120 x 120 pixels: finer than any scan in Docs/simulation.md, and below 15 kB whatever is in it
+FIELD_RAD = 1.0  # local phase that is shown white
 OVERVIEW_PIXEL_MM = 1.6
 OVERVIEW_MARGIN_MM = 4.0
 WINDOW_PERCENTILES = (1, 99)  # of the brain's voxels: Docs/paper.md, "robust intensity range"
@@ -166,6 +169,30 @@ def lesion_crops(detection: Detection, lesion: Lesion, window: Window) -> tuple[
         grey = window.grey(picture.sampled(values, (FIELD_MM, FIELD_MM), PIXEL_MM, window.low))
         crops.append(Crop(plane, png_uri(grey), picture.outline(mask), picture.outline(neighbours)))
     return tuple(crops)
+
+
+def field_crop(field: sitk.Image, lesion: Lesion) -> Crop:
+    """Picture the local phase around a lesion, axial: what a paramagnetic body lights up above and below it.
+
+    Parameters
+    ----------
+    field : SimpleITK.Image
+        As `detecting.phase.local_field` gives it.
+    lesion : Lesion
+
+    Returns
+    -------
+    Crop
+        Grey is no phase, white `FIELD_RAD`.
+    """
+    centre = (-lesion.r_mm, -lesion.a_mm, lesion.s_mm)
+    image = _surroundings(field, centre)
+    values = sitk.GetArrayViewFromImage(image)
+    index = np.array(image.TransformPhysicalPointToContinuousIndex(centre))[::-1]
+    picture = _Slice(PLANES[0], index, np.array(image.GetSpacing())[::-1], values.shape)
+    window = Window(-FIELD_RAD * PER_RADIAN, FIELD_RAD * PER_RADIAN)
+    grey = window.grey(picture.sampled(values, (FIELD_MM, FIELD_MM), PIXEL_MM, 0.0))
+    return Crop(replace(PLANES[0], name=SAY["local_phase"]), png_uri(grey), "", "")
 
 
 class Overview:

@@ -9,6 +9,8 @@ RESULT_ATTRIBUTE = "CMBSegmentation.Result"
 """Attribute of each result's node; its value is one of the kinds below."""
 
 SEGMENTATION, TABLE, POINTS, PROBABILITY, BRAIN = "segmentation", "table", "points", "probability", "brain"
+FIELD = "field"
+"""Kind of the node with the local phase, where the scan has one."""
 
 LIST_ATTRIBUTE = "CMBSegmentation.List"
 """Attribute of the table's node: the list as it was loaded (`results.stored_list`); a review changes the table."""

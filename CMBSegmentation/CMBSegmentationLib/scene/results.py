@@ -35,6 +35,7 @@ from .lesion_nodes import (
     style_points,
     style_segmentation,
 )
+from .phase_nodes import style_field
 from .volumes import fill_volume, geometry_of, image_from_volume, set_geometry, world_ijk_to_ras
 
 NODE_KINDS = {  # kind: node class, and what follows the scan's name in the node's
@@ -43,6 +44,7 @@ NODE_KINDS = {  # kind: node class, and what follows the scan's name in the node
     names.POINTS: ("vtkMRMLMarkupsFiducialNode", "CMB points"),
     names.PROBABILITY: ("vtkMRMLScalarVolumeNode", "CMB probability"),
     names.BRAIN: ("vtkMRMLLabelMapVolumeNode", "brain mask"),
+    names.FIELD: ("vtkMRMLScalarVolumeNode", "local phase"),
 }
 
 
@@ -62,6 +64,8 @@ class ResultNodes:
     probability : vtkMRMLScalarVolumeNode or None
     brain : vtkMRMLLabelMapVolumeNode or None
         Where the detector looked. None, like `probability`, if it was not stored.
+    field : vtkMRMLScalarVolumeNode or None
+        The local phase (`detecting.phase.local_field`); None where the scan has no phase.
     """
 
     scan: slicer.vtkMRMLScalarVolumeNode
@@ -70,6 +74,7 @@ class ResultNodes:
     points: slicer.vtkMRMLMarkupsFiducialNode
     probability: slicer.vtkMRMLScalarVolumeNode | None = None
     brain: slicer.vtkMRMLLabelMapVolumeNode | None = None
+    field: slicer.vtkMRMLScalarVolumeNode | None = None
 
 
 def load_results(folder: Path, scan_node: slicer.vtkMRMLScalarVolumeNode) -> ResultNodes:
@@ -96,10 +101,10 @@ def load_results(folder: Path, scan_node: slicer.vtkMRMLScalarVolumeNode) -> Res
     """
     found = read_result_folder(folder, _stem_of(scan_node))
     ijk_to_ras = world_ijk_to_ras(scan_node)
-    for image in (found.labels, found.probability, found.brain):
+    for image in (found.labels, found.probability, found.brain, found.field):
         if image is not None:
             _check_grid(image, scan_node, ijk_to_ras)
-    volumes = {names.PROBABILITY: found.probability, names.BRAIN: found.brain}
+    volumes = {names.PROBABILITY: found.probability, names.BRAIN: found.brain, names.FIELD: found.field}
     for kind in NODE_KINDS:
         node, image = node_of(scan_node, kind), volumes.get(kind)
         if kind in volumes and image is None:
@@ -262,6 +267,11 @@ def _result_image(node: slicer.vtkMRMLScalarVolumeNode) -> sitk.Image:
     return image
 
 
+def field_of(nodes: ResultNodes) -> sitk.Image | None:
+    """Copy the local phase of stored results; None where the scan has no phase."""
+    return None if nodes.field is None else _result_image(nodes.field)
+
+
 def node_of(
     scan_node: slicer.vtkMRMLScalarVolumeNode, kind: str, node_class: str | None = None
 ) -> slicer.vtkMRMLNode | None:
@@ -288,6 +298,8 @@ def _add_node(scan_node: slicer.vtkMRMLScalarVolumeNode, kind: str) -> slicer.vt
         node.CreateDefaultDisplayNodes()
     if kind == names.PROBABILITY:
         _style_probability(node.GetDisplayNode())
+    if kind == names.FIELD:
+        style_field(node.GetDisplayNode())
     return node
 
 

@@ -14,7 +14,16 @@ import slicer
 
 from ..child_process import python_environment
 from ..errors import CMBError, InputError, MachineError
-from ..scene import ResultNodes, export_mask, export_scan, find_results, lesion_rows, list_of, load_results
+from ..scene import (
+    ResultNodes,
+    export_mask,
+    export_phase,
+    export_scan,
+    find_results,
+    lesion_rows,
+    list_of,
+    load_results,
+)
 from ..signal import Signal
 from ..vocabulary.numbers import counted
 from ..vocabulary.verdicts import UNDECIDED, certainty_of
@@ -58,6 +67,8 @@ class DetectionParameters:
     device : {"auto", "cuda", "openvino", "coreml", "cpu"}
     mask : str or None
         Path of a brain mask on the scan's grid, or node ID of a label map; None finds the brain.
+    phase : tuple of str
+        Paths or node IDs of phase images on the scan's grid, one an echo, the scan's own last; none searches without.
     """
 
     scan_node_id: str | None = None
@@ -66,6 +77,7 @@ class DetectionParameters:
     overlap: float | None = None
     device: str = "auto"
     mask: str | None = None
+    phase: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -200,7 +212,8 @@ class DetectionSession:
             exported = export_scan(volume_node, Path(folder.name))
             self.set_parameters(scan_node_id=volume_node.GetID())
             mask = self._exported_mask(volume_node, Path(folder.name))
-            process = self._started(exported.path, Path(folder.name) / "results", mask)
+            phase = self._exported_phase(Path(folder.name) / "phase")
+            process = self._started(exported.path, Path(folder.name) / "results", mask, phase)
         except CMBError as error:
             folder.cleanup()
             self._fail(error)
@@ -247,9 +260,14 @@ class DetectionSession:
         node = self.scene.GetNodeByID(mask) if mask else None
         return mask if node is None else str(export_mask(node, volume_node, folder))
 
-    def _started(self, scan: Path, out: Path, mask: str | None) -> Process:
+    def _exported_phase(self, folder: Path) -> list[str]:
+        given = [(one, self.scene.GetNodeByID(one)) for one in self._parameters.phase]
+        return [one if node is None else str(export_phase(node, folder)) for one, node in given]
+
+    def _started(self, scan: Path, out: Path, mask: str | None, phase: list[str]) -> Process:
         chosen = self._parameters
         options = {name: getattr(chosen, name) for name in ("model", "threshold", "overlap", "device")} | {"mask": mask}
+        options["phase"] = phase
         command = worker_command(self._python, scan, out, options)
         try:
             return self._runner(command, python_environment())

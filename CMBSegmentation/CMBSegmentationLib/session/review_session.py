@@ -29,7 +29,7 @@ from ..review import (
     utc_now,
 )
 from ..review.edits import added, deleted, merged, regrown, split, with_place, with_verdict
-from ..scene import ResultNodes, jump_to, middle_of_views, set_slab, show_overview
+from ..scene import ResultNodes, check_has_field, jump_to, middle_of_views, set_slab, show_field, show_overview
 from ..scene.brain_surface import hide_3d, show_3d
 from ..signal import Signal
 from ..vocabulary.operating_points import point_at
@@ -74,6 +74,8 @@ class ReviewParameters:
         Whether the 3D views show the brain translucent and the lesions solid.
     overview : bool
         Whether the slice views show the detector's probability, projected through the whole head.
+    field : bool
+        Whether the slice views show the local phase; goes off where a scan has none, and as `overview` goes on.
     """
 
     reader: str = ""
@@ -85,6 +87,7 @@ class ReviewParameters:
     filled: bool = False
     in_3d: bool = False
     overview: bool = False
+    field: bool = False
 
 
 @dataclass(frozen=True)
@@ -262,9 +265,16 @@ class ReviewSession(DetectionSession):
             self.review.move_to(reading.folder)
             self.noticed(Notice(f"The review is saved in {self.review.path}."))
             self.review_changed()
+        if reading.field and not self._reading.field:
+            check_has_field(self.results)
+            reading = replace(reading, overview=False)
+        elif reading.overview:
+            reading = replace(reading, field=False)
         before, self._reading = self._reading, reading
         if reading.overview != before.overview and self.results is not None:
             show_overview(self.results, reading.overview)
+        if reading.field != before.field and not reading.overview and self.results is not None:
+            show_field(self.results, reading.field)
         if not reading.overview and (reading.slab_mm != before.slab_mm or before.overview):
             set_slab(self.scene, reading.slab_mm)
         self._apply_looks()
@@ -635,6 +645,7 @@ class ReviewSession(DetectionSession):
     def _on_results(self, results: ResultNodes | None) -> None:
         """Open the review of what is chosen, or of what a detection has just found: at its first lesion."""
         is_new = False
+        self.set_reading(field=False)
         if results is not None:
             number = results.scan.GetID()
             known = self._open.get(number)
