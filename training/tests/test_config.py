@@ -54,10 +54,13 @@ def test_what_is_not_known_is_refused_by_name(content, message):
     [
         (
             {"task": "verify", "loss": {}},
-            "unknown key 'loss'; known are task, name, training, tracking, network, mining",
+            "unknown key 'loss'; known for task verify are task, name, training, tracking, network, mining",
         ),
         ({"task": "verify", "training": {"validation_steps": 3}}, "training: unknown key 'validation_steps'"),
-        ({"task": "regions", "network": {"l2": 0}}, "network: unknown key 'l2'; known are filters, patch_size"),
+        (
+            {"task": "regions", "network": {"l2": 0}},
+            "network: unknown key 'l2'; known for task regions are filters, patch_size",
+        ),
         ({"task": "regions", "heads": {"training_maps": [3, 1]}}, "must be the first and the last number"),
         ({"task": "regions", "network": {"patch_size": [16, 16, 24]}}, "network.patch_size is .* multiples of 16"),
         ({"mining": {"rounds": 2}}, "unknown key 'mining'"),

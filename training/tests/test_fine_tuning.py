@@ -175,8 +175,8 @@ def test_the_best_weights_are_the_averaged_ones_and_survive_going_on(place, whol
     trained = [np.array(w) for w in last.trainable_weights]
     averages = [np.array(w) for w in last.optimizer._model_variables_moving_average]
     assert any(np.abs(a - b).max() > 1e-4 for a, b in zip(trained, averages, strict=True))
-    lesson = Lesson(lambda: last, last.loss, *[[]] * 2)
-    keep = Checkpoints(tmp_path, lesson, epochs=9, best=1.0)
+    unread: Any = None
+    keep = Checkpoints(tmp_path, Lesson(lambda: last, last.loss, unread, unread), epochs=9, best=1.0)
     keep.set_model(last)
     keep.on_epoch_end(2, {"val_loss": 0.5})
     for name, expected in (("last.keras", trained), ("best.keras", averages)):

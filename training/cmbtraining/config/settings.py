@@ -98,7 +98,7 @@ def _told(kind: type[Config], error: Any) -> str:
         for part in where[:-1]:
             section = getattr(section, part)
         known = ", ".join(one.name for one in dataclasses.fields(section))
-        return ": ".join([*where[:-1], f"unknown key {where[-1]!r}; known are {known}."])
+        return ": ".join([*where[:-1], f"unknown key {where[-1]!r}; known for task {kind.task} are {known}."])
     if error["type"] == "missing":
         return f"{key} is missing."
     expected = WORDS.get(error["type"], error["msg"].removeprefix("Input should be ")).format(**limits)

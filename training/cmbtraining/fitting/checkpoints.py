@@ -84,7 +84,7 @@ def averaged(model: keras.Model) -> Iterator[None]:
     for variable, average in zip(
         model.trainable_variables, model.optimizer._model_variables_moving_average, strict=True
     ):
-        variable.assign(average)
+        variable.assign(np.array(average))  # a copy: under JAX a step may give the array that it got away
     try:
         yield
     finally:

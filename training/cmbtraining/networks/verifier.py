@@ -158,7 +158,7 @@ class CandidateBatches(keras.utils.PyDataset):
     def begin(self, epoch: int) -> None:
         """Draw an epoch's crops, whichever epochs were drawn before."""
         self.epoch = epoch
-        hard = np.load(self.hard) if self.hard and self.hard.exists() else []
+        hard = np.load(self.hard) if self.hard and self.hard.exists() else np.empty(0, np.intp)
         self.groups[2] = hard if len(hard) else self.groups[1]
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
