@@ -212,10 +212,11 @@ def test_a_verifier_trained_under_jax_is_read_under_tensorflow(place, tmp_path):
     """With averaged weights and batches drawn ahead, through the beginning of a second round."""
     more = ["training.epochs=1", "training.ema_momentum=0.9", "training.workers=1"]
     run = [sys.executable, str(Path(command.__file__)), *verifier(place, tmp_path / "run"), *more]
-    jax = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    jax = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}  # compiled without optimisations its losses are NaN
     told = subprocess.run(run, env={**os.environ, **jax}, capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stderr[-3000:]
     assert [int(row["epoch"]) for row in curve(tmp_path / "run")] == [0, 1]
+    assert all(np.isfinite(float(row["loss"])) for row in curve(tmp_path / "run"))
     last = keras.models.load_model(tmp_path / "run" / "last.keras")
     assert int(last.optimizer.iterations) == 2
     assert np.isfinite(last.predict(np.zeros((1, *last.input_shape[1:]), np.float32), verbose=0)).all()
