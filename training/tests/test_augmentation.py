@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from test_sampling import subject
 
-from cmbtraining.config.settings import Augmentation, Sampling
+from cmbtraining.config.sections import Augmentation, Sampling
 from cmbtraining.data.augmentation import VOID, augment, random_turn
 from cmbtraining.data.dataset import PreparedSubject
 from cmbtraining.data.sampling import PatchSequence, draw_patch

@@ -2,23 +2,24 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
-import yaml
 from made_up_subjects import write_subject
-from test_run import CONFIG, TRAINING, arguments, place  # noqa: F401  (place is a fixture)
+from test_run import TRAINING, arguments, place  # noqa: F401  (place is a fixture)
 from untraced import untraced
 
 import train as command
 from CMBSegmentationLib.models.input_spec import InputSpec
-from cmbtraining.config.settings import ConfigError, config_from_dict
+from cmbtraining.config.sections import DetectConfig
 from cmbtraining.data.dataset import DatasetError, find_scans, find_subjects, prepare_subject
 from cmbtraining.data.hard_negatives import read_hard_negatives
 from cmbtraining.evaluation.score_files import LesionScore, write_table
 from cmbtraining.fitting.checkpoints import CheckpointError, Checkpoints
-from cmbtraining.fitting.detector import Side, compiled, train
+from cmbtraining.fitting.lesson import Lesson
+from cmbtraining.tasks.detect import compiled
 
 SPEC = InputSpec("LAS", (1.0, 1.0, 1.0), "zscore-brain")
 AVERAGED = ("training.ema_momentum=0.9", "training.validation_steps=1")
@@ -45,7 +46,8 @@ def exported_table_iv(path: Path, filters: tuple[int, ...], size: tuple[int, int
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.set_weights([rng.uniform(0.5, 1.5, one.shape) for one in layer.get_weights()])
-    config = config_from_dict({"network": {"filters": list(filters), "patch_size": list(size)}})
+    given: dict[str, Any] = {"network": {"filters": list(filters), "patch_size": list(size)}}
+    config = DetectConfig(**given)
     manifest = manifest_for(config, name="x", version="1", training={}, intended_use="", metrics={}, threshold=0.5)
     export(network, config, manifest, path)
     return path
@@ -173,7 +175,8 @@ def test_the_best_weights_are_the_averaged_ones_and_survive_going_on(place, whol
     trained = [np.array(w) for w in last.trainable_weights]
     averages = [np.array(w) for w in last.optimizer._model_variables_moving_average]
     assert any(np.abs(a - b).max() > 1e-4 for a, b in zip(trained, averages, strict=True))
-    keep = Checkpoints(tmp_path, best=1.0)
+    unread: Any = None
+    keep = Checkpoints(tmp_path, Lesson(lambda: last, last.loss, unread, unread), epochs=9, best=1.0)
     keep.set_model(last)
     keep.on_epoch_end(2, {"val_loss": 0.5})
     for name, expected in (("last.keras", trained), ("best.keras", averages)):
@@ -195,10 +198,8 @@ def test_scans_of_several_sequences_are_each_read_by_themselves(tmp_path):
     np.testing.assert_array_equal(prepared[0].voxels, prepared[2].voxels)
     with pytest.raises(DatasetError, match="FLAIR"):
         find_scans(tmp_path / "raw", ("T2S", "FLAIR"))
-    config = config_from_dict(
-        {"data": {"sequences": ["T2S", "SWI"]}, "network": {"filters": [4], "patch_size": [16] * 3}}
-    )
-    assert compiled(config).input_shape[-1] == 1
+    given: dict[str, Any] = {"data": {"sequences": ["T2S", "SWI"]}, "network": {"filters": [4], "patch_size": [16] * 3}}
+    assert compiled(DetectConfig(**given)).input_shape[-1] == 1
 
 
 def test_hard_negatives_are_an_earlier_models_false_positives_on_the_prepared_grid(tmp_path):
@@ -226,7 +227,7 @@ def test_hard_negatives_are_an_earlier_models_false_positives_on_the_prepared_gr
         assert prepared.lesions[tuple(hard)] == 1
 
 
-def test_hard_negatives_and_their_share_come_together(tmp_path):
-    config = config_from_dict({**yaml.safe_load(yaml.safe_dump(CONFIG)), "sampling": {"hard_share": 0.5}})
-    with pytest.raises(ConfigError, match="come together"):
-        train(config, Side((), "a"), Side((), "b"), tmp_path)
+def test_hard_negatives_and_their_share_come_together(place, tmp_path, capsys):  # noqa: F811
+    assert command.main(arguments(place, tmp_path / "run", "sampling.hard_share=0.5")) == 2
+    assert "come together" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

@@ -7,30 +7,32 @@ import keras
 import numpy as np
 import pytest
 
-from cmbtraining.config.settings import Augmentation, ConfigError, Sampling, config_from_dict
+from cmbtraining.config.sections import Augmentation, DetectConfig, Sampling
+from cmbtraining.config.settings import ConfigError, config_from_dict
 from cmbtraining.data.dataset import PreparedSubject
 from cmbtraining.data.sampling import PatchSequence, draw_patch
 from cmbtraining.fitting.checkpoints import CheckpointError
-from cmbtraining.fitting.detector import compiled
 from cmbtraining.fitting.fine_tuning import start_from
 from cmbtraining.fitting.losses import CombinedLoss, mean_of_hardest
 from cmbtraining.fitting.trainer import precision
 from cmbtraining.networks.build import build_network
 from cmbtraining.networks.in_plane import RARE, build_in_plane_unet
+from cmbtraining.tasks.detect import compiled
 
 TINY: dict[str, Any] = {
     "network": {"kind": "in-plane", "filters": [8, 12], "patch_size": [16, 16, 8], "l2": 0.0},
     "loss": {"gamma": 1.0, "class_weights": [1.0, 20.0], "entropy_share": 5.0, "hardest_share": 0.1},
     "training": {"learning_rate": 0.01, "clip_norm": 5.0, "weight_decay": 1e-4, "batch_size": 2},
 }
+CONFIG = DetectConfig(**TINY)
 
 
 def test_the_configured_network_gives_logits_of_both_classes_for_every_voxel():
-    network = build_network(config_from_dict(TINY))
+    network = build_network(CONFIG)
     logits = np.asarray(network(np.random.default_rng(0).normal(size=(2, 16, 16, 8, 1)).astype(np.float32)))
     assert logits.shape == (2, 16, 16, 8, 2)
     assert np.ptp(logits) > 0.5
-    assert build_network(config_from_dict({})).count_params() == 26_334_178  # without a word: the paper's
+    assert DetectConfig().network.kind == "table-iv"  # without a word: the paper's
 
 
 def test_a_new_network_calls_nothing_a_lesion():
@@ -58,7 +60,7 @@ def test_one_patch_is_learnt_by_heart():
     truth[:, 6:9, 6:9, 3:5] = 1
     voxels[truth > 0] -= 4
     keras.utils.set_random_seed(1)
-    model = compiled(config_from_dict(TINY))
+    model = compiled(CONFIG)
     losses = [float(model.train_on_batch(voxels, truth)) for _ in range(40)]
     assert losses[-1] < 0.3 * losses[0]
     found = np.diff(np.asarray(model(voxels)), axis=-1) > 0
@@ -99,8 +101,8 @@ def test_the_hardest_voxels_are_chosen_in_each_patch():
 
 @pytest.mark.parametrize(("wanted", "computes"), [("bfloat16", "bfloat16"), ("float16", "float16")])
 def test_sixteen_bits_compute_and_thirty_two_are_kept(wanted, computes):
-    with precision(config_from_dict({**TINY, "training": {**TINY["training"], "precision": wanted}})):
-        network = build_network(config_from_dict(TINY))
+    with precision(DetectConfig(**{**TINY, "training": {**TINY["training"], "precision": wanted}})):
+        network = build_network(CONFIG)
     assert network.layers[1].compute_dtype == computes
     assert {w.dtype for w in network.weights} == {"float32"}
     assert network.layers[-1].compute_dtype == "float32"
@@ -108,23 +110,22 @@ def test_sixteen_bits_compute_and_thirty_two_are_kept(wanted, computes):
 
 
 @pytest.mark.parametrize(
-    "section",
+    ("section", "known"),
     [
-        {"network": {"kind": "transformer"}},
-        {"data": {"normalization": "none"}},
-        {"training": {"precision": "int8"}},
-        {"training": {"learning_rate_decay": "linear"}},
+        ({"network": {"kind": "transformer"}}, "'table-iv' or 'in-plane'"),
+        ({"data": {"normalization": "none"}}, "one of zscore, zscore-brain, local-tissue"),
+        ({"training": {"precision": "int8"}}, "'float32', 'float16' or 'bfloat16'"),
+        ({"training": {"learning_rate_decay": "linear"}}, "'none' or 'cosine'"),
     ],
 )
-def test_a_value_that_is_not_known_is_refused_with_those_that_are(section):
-    with pytest.raises(ConfigError, match="choose from"):
+def test_a_value_that_is_not_known_is_refused_with_those_that_are(section, known):
+    with pytest.raises(ConfigError, match=f"it must be {known}"):
         config_from_dict(section)
 
 
 def test_the_learning_rate_rises_falls_and_ends_low():
-    config = config_from_dict(TINY)
-    training = replace(config.training, warmup_steps=5, epochs=2, steps_per_epoch=20, learning_rate_decay="cosine")
-    schedule = compiled(replace(config, training=training)).optimizer._learning_rate
+    training = replace(CONFIG.training, warmup_steps=5, epochs=2, steps_per_epoch=20, learning_rate_decay="cosine")
+    schedule = compiled(replace(CONFIG, training=training)).optimizer._learning_rate
     rates = [float(schedule(step)) for step in (0, 5, 20, 40)]
     assert rates[0] == 0
     assert rates[1] == pytest.approx(0.01)
@@ -137,7 +138,7 @@ def test_exported_channels_are_normalised_by_one_operator(tmp_path, dynamic):
 
     from cmbtraining.export.onnx_export import export, manifest_for
 
-    config = config_from_dict({**TINY, "detection": {"patch_size": [16, 16, 8]}})
+    config = DetectConfig(**TINY | {"detection": {"patch_size": [16, 16, 8]}})
     network = build_network(config)
     rng = np.random.default_rng(7)
     network.set_weights([w + rng.normal(0, 0.1, w.shape).astype(np.float32) for w in network.get_weights()])
@@ -152,7 +153,7 @@ def test_exported_channels_are_normalised_by_one_operator(tmp_path, dynamic):
     start_from(another, tmp_path / "tiny.onnx", np.zeros((1, 16, 16, 8, 1), np.float32))
     for ours, theirs in zip(another.get_weights(), network.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
-    wider = config_from_dict({**TINY, "network": {**TINY["network"], "filters": [8, 16]}})
+    wider = DetectConfig(**TINY | {"network": {**TINY["network"], "filters": [8, 16]}})
     with pytest.raises(CheckpointError, match="holds another network"):
         start_from(build_network(wider), tmp_path / "tiny.onnx", np.zeros((1, 16, 16, 8, 1), np.float32))
 

@@ -1,24 +1,20 @@
 """The simulator's mimics, the regions network's heads and loss, the verifier's examples, the benchmark set."""
 
 import dataclasses
-import json
-from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from untraced import untraced
+from made_up_candidates import write_candidates
 
-import train_regions
-import train_verifier
 from CMBSegmentationLib.detecting.candidates.hills import Hill
 from CMBSegmentationLib.models.input_spec import CHANNELS, CROP
 from CMBSegmentationLib.vocabulary.regions import REGIONS
 from cmbtraining.benchmark.sets import SCANS, WITHOUT_LESIONS, benchmark_scans
-from cmbtraining.config.settings import Training
+from cmbtraining.config.sections import Training
 from cmbtraining.data.candidates import KINDS, kind_of
+from cmbtraining.data.dataset import DatasetError
 from cmbtraining.export.calibration import calibration, fold
 from cmbtraining.networks.verifier import (
     PROBABILITY,
@@ -94,28 +90,6 @@ def test_artefacts_change_the_picture_and_keep_its_size():
     assert all(one.shape == signal.shape for one in spoilt)
     changed = [one for one in spoilt if not np.allclose(one, signal)]
     assert 4 <= len(changed) < 12
-
-
-@pytest.mark.soak
-@untraced()
-def test_the_regions_trainer_stops_and_goes_on_to_the_same_weights(tmp_path, labels, classes):
-    for folder, image in (("labels", labels), ("regions", classes)):
-        (tmp_path / folder).mkdir()
-        for name in ("a.nii.gz", "b.nii.gz"):
-            sitk.WriteImage(image, str(tmp_path / folder / name))
-    given = ["--config", str(Path(train_regions.__file__).parent / "configs" / "regions.yaml")]
-    given += ["--label-maps", str(tmp_path / "labels"), "--region-maps", str(tmp_path / "regions")]
-    given += ["--train", "1-1", "--validate", "2-2"]
-    small = ["network.filters=[4, 8]", "network.patch_size=[16, 16, 16]", "training.steps_per_epoch=2"]
-    small += ["training.validation_steps=1", "training.warmup_steps=0", "training.learning_rate_decay=none"]
-    runs = {"whole": [2], "stopped": [1, 2]}
-    for name, ends in runs.items():
-        for epochs in ends:
-            out = ["--out", str(tmp_path / name)]
-            assert train_regions.main([*given, *out, *small, f"training.epochs={epochs}"]) == 0
-    whole, stopped = (keras.models.load_model(tmp_path / name / "last.keras", compile=False) for name in runs)
-    for one, other in zip(whole.get_weights(), stopped.get_weights(), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-6)
 
 
 def test_the_atlas_is_brought_onto_a_label_map(labels, classes):
@@ -250,49 +224,24 @@ def test_a_candidate_is_called_what_it_is(lesion_at, mimic, kind):
     assert KINDS[kind_of(one, lesions, mimics, (1.0, 1.0, 1.0))] == kind
 
 
-def write_candidates(folder, seed):
-    """Twenty bright and twenty dark candidates of one scan, the dark ones microbleeds; the detector knows nothing."""
-    rng = np.random.default_rng(seed)
-    crops = rng.normal(size=(40, *CROP, len(CHANNELS))).astype(np.float16)
-    kinds = np.tile([0, 1], 20)
-    crops[kinds == 0, 8:16, 8:16, 4:12, 0] -= 5
-    crops[..., 1] = 0.5  # of the detector, which knows nothing here
-    folder.mkdir()
-    np.savez_compressed(folder / f"sub-{seed}.npz", crops=crops, kinds=kinds, peaks=np.full(40, 0.5, np.float32))
-    return folder
-
-
 def test_batches_hold_a_fixed_share_of_microbleeds(tmp_path):
     examples = read_examples(write_candidates(tmp_path / "candidates", 1))
     assert isinstance(examples, Examples)
     settings = Training(batch_size=21, steps_per_epoch=3)
-    hard = np.array([1, 3])  # of the others
-    batches = CandidateBatches(examples, settings, hard, seed=1)
+    batches = CandidateBatches(examples, settings, tmp_path / "hard.npy", seed=1)
     crops, kinds = batches[0]
     assert len(batches) == 3
     assert (kinds == 0).sum() == 7
     assert (batches[0][0] == crops).all()
     batches.begin(1)
     assert (batches[0][0] != crops).any()
-    with pytest.raises(FileNotFoundError, match="collect_candidates"):
+    np.save(tmp_path / "hard.npy", np.array([1, 3]))  # of the others
+    before = batches[0][1]
+    batches.begin(1)
+    assert set(batches.groups[2]) == {1, 3}
+    np.testing.assert_array_equal(batches[0][1], before)
+    with pytest.raises(DatasetError, match="collect_candidates"):
         read_examples(tmp_path / "nothing")
-
-
-@untraced()
-def test_the_verifier_goes_on_from_an_earlier_one_and_learns_a_plain_difference(tmp_path, monkeypatch):
-    keras.utils.set_random_seed(1)
-    monkeypatch.setattr(train_verifier, "build_verifier", lambda: build_verifier((4, 8, 8)))
-    earlier = build_verifier((4, 8, 8))
-    earlier.save(tmp_path / "earlier.keras")
-    places = {name: write_candidates(tmp_path / name, seed) for name, seed in (("candidates", 1), ("validation", 2))}
-    given = [part for name, place in places.items() for part in (f"--{name}", str(place))]
-    given += ["--start-from", str(tmp_path / "earlier.keras"), "--out", str(tmp_path / "run"), "--rounds", "2"]
-    given += ["--config", str(Path(train_verifier.__file__).parent / "configs" / "verifier.yaml")]
-    shorter = ["training.epochs=3", "training.steps_per_epoch=2", "training.learning_rate=1e-2"]
-    assert train_verifier.main([*given, *shorter, "training.warmup_steps=0", "training.batch_size=20"]) == 0
-    assert (tmp_path / "run" / "round-2" / "best.keras").exists()
-    assert json.loads((tmp_path / "run" / "validation.json").read_text())["average_precision"] > 0.95
-    assert keras.models.load_model(tmp_path / "run" / "calibrated.keras").count_params() == earlier.count_params()
 
 
 def test_calibrated_scores_are_as_often_right_as_they_say():

@@ -12,20 +12,23 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from keras import ops
 
 import train as command
+from cmbtraining.config.settings import load_config
 from cmbtraining.fitting.losses import CombinedLoss, focal_tversky, tversky_index, weighted_cross_entropy
 from cmbtraining.networks.table_iv import build_unet
 
 TRAINING = Path(__file__).resolve().parents[1]
 
 
-@pytest.mark.parametrize("model", [1, 2, 3])
-def test_the_papers_configurations_describe_a_network_of_its_size(model, capsys):
-    assert command.main(["--config", str(TRAINING / f"configs/paper_model{model}.yaml"), "--describe"]) == 0
+def test_the_papers_configurations_describe_a_network_of_its_size(capsys):
+    assert command.main(["--config", str(TRAINING / "configs/paper_model3.yaml"), "--describe"]) == 0
     described = json.loads(capsys.readouterr().out)
-    assert described["parameters"] == 26334178
-    assert described["input_shape"] == [None, *([64] * 3 if model == 1 else [80] * 3), 1]
-    alpha_beta = (0.5, 0.5) if model == 3 else (0.3, 0.7)
-    assert (described["config"]["loss"]["alpha"], described["config"]["loss"]["beta"]) == alpha_beta
+    assert described["parameters"] == 26334178  # the same whatever the patch is
+    assert described["input_shape"] == [None, 80, 80, 80, 1]
+    models = [load_config(TRAINING / f"configs/paper_model{n}.yaml").as_dict() for n in (1, 2, 3)]
+    assert described["config"] == json.loads(json.dumps(models[2]))
+    assert [one["network"]["patch_size"] for one in models] == [(64,) * 3, (80,) * 3, (80,) * 3]
+    assert len({(one["network"]["kind"], one["network"]["filters"]) for one in models}) == 1
+    assert [(one["loss"]["alpha"], one["loss"]["beta"]) for one in models] == [(0.3, 0.7), (0.3, 0.7), (0.5, 0.5)]
 
 
 def test_filters_and_patch_size_are_free():

@@ -14,6 +14,7 @@ import yaml
 from made_up_subjects import write_subject
 
 import train as command
+from cmbtraining.config.sections import DetectConfig
 from cmbtraining.config.settings import ConfigError, config_from_dict, load_config
 from cmbtraining.data.splits import Split, write_splits
 
@@ -148,7 +149,7 @@ def test_a_full_disk_is_told_with_what_to_do(place, tmp_path, capsys, monkeypatc
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("cmbtraining.fitting.detector.train", full)
+    monkeypatch.setattr("cmbtraining.tasks.run.train", full)
     assert command.main(arguments(place, tmp_path)) == 4
     told = capsys.readouterr().err
     assert "No space left on device" in told
@@ -159,6 +160,7 @@ def test_every_value_can_be_given_on_the_command_line(place):
     config = load_config(
         place / "tiny.yaml", ["training.epochs=3", "loss.alpha=0.3", "network.filters=[4, 8]", "name=other"]
     )
+    assert isinstance(config, DetectConfig)
     assert (config.training.epochs, config.loss.alpha, config.network.filters, config.name) == (3, 0.3, (4, 8), "other")
     assert config.training.batch_size == 2
 
@@ -171,6 +173,7 @@ def test_every_value_can_be_given_on_the_command_line(place):
         ("epochs=3", "unknown key 'epochs'"),
         ("training.epochs", "write it as section.key=value"),
         ("training.epochs=many", "training.epochs is .many.; it must be a whole number"),
+        ("task=verify", "task=verify: .*unknown key '.*'; known for task verify are "),
         ("training.epochs=[3", "cannot be read as YAML"),
     ],
 )
@@ -182,10 +185,11 @@ def test_a_wrong_override_is_refused(place, override, message):
 def test_mixed_precision_and_xla_are_switched_on_and_leave_keras_as_it_was(place):
     import keras
 
-    from cmbtraining.fitting.detector import compiled
     from cmbtraining.fitting.trainer import precision
+    from cmbtraining.tasks.detect import compiled
 
     config = load_config(place / "tiny.yaml", ["training.precision=float16", "training.xla=true"])
+    assert isinstance(config, DetectConfig)
     with precision(config):
         model = compiled(config)
     assert model.jit_compile is True
@@ -236,7 +240,7 @@ def test_a_subject_that_cannot_be_read_is_told_without_a_traceback(place, tmp_pa
 
 
 def test_folders_of_one_name_do_not_share_prepared_subjects(place, tmp_path):
-    from cmbtraining.fitting.detector import sides_of_folders
+    from cmbtraining.tasks.detect import sides_of_folders
 
     other = tmp_path / "raw"
     write_subject(other, "sub-301", sequences=("T2S",), seed=5)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cmbtraining.config.settings import Sampling
+from cmbtraining.config.sections import Sampling
 from cmbtraining.data.dataset import PreparedSubject
 from cmbtraining.data.sampling import PatchSequence, draw_patch
 

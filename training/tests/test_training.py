@@ -1,7 +1,7 @@
 """Patches, a short training, and its export: the whole way on made-up subjects."""
 
-import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,12 +14,12 @@ import train as train_command
 from CMBSegmentationLib.models.input_spec import InputSpec
 from CMBSegmentationLib.models.manifest import Manifest
 from CMBSegmentationLib.models.model_file import load_model
-from cmbtraining.config.settings import Sampling
+from cmbtraining.config.sections import DetectConfig, Sampling
 from cmbtraining.data.dataset import DatasetError, find_subjects, prepare_subject
 from cmbtraining.data.sampling import PatchSequence, draw_patch
 
 SPEC = InputSpec("RAS", (1.0, 1.0, 1.0), "zscore-brain")
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "name": "tiny",
     "data": {"axes": "RAS", "spacing_mm": [1.0, 1.0, 1.0]},
     "network": {"filters": [4, 8], "patch_size": [16, 16, 16]},
@@ -149,12 +149,13 @@ def test_the_exported_model_agrees_with_tensorflow_and_is_accepted(run_folder, t
 
 def test_an_export_that_differs_is_refused(run_folder, tmp_path, monkeypatch):
     import keras
+    import onnx
 
-    from cmbtraining.config.settings import config_from_dict
     from cmbtraining.export import onnx_export
 
+    monkeypatch.setattr(onnx_export, "converted", lambda *_: onnx.ModelProto())
     monkeypatch.setattr(onnx_export, "parity", lambda *_: onnx_export.Parity(1e-7, 0.01, 1))
-    config = config_from_dict(json.loads(json.dumps(CONFIG)))
+    config = DetectConfig(**CONFIG)
     manifest = onnx_export.manifest_for(config, name="x", version="0", training={}, intended_use="")
     trained = keras.models.load_model(run_folder / "best.keras", compile=False)
     with pytest.raises(onnx_export.ExportError, match="differs from TensorFlow"):
@@ -166,10 +167,9 @@ def test_an_export_may_take_patches_of_any_size(run_folder, tmp_path):
     import keras
     import onnxruntime
 
-    from cmbtraining.config.settings import config_from_dict
     from cmbtraining.export import onnx_export
 
-    config = config_from_dict(json.loads(json.dumps(CONFIG)))
+    config = DetectConfig(**CONFIG)
     manifest = onnx_export.manifest_for(config, name="any", version="0", training={}, intended_use="")
     trained = keras.models.load_model(run_folder / "best.keras", compile=False)
     assert onnx_export.export(trained, config, manifest, tmp_path / "any.onnx", dynamic=True).worst <= 1e-4
@@ -180,11 +180,10 @@ def test_an_export_may_take_patches_of_any_size(run_folder, tmp_path):
 
 
 def test_a_card_tells_what_was_measured_and_a_persons_own_card_stays(tmp_path):
-    from cmbtraining.config.settings import config_from_dict
     from cmbtraining.export import onnx_export
     from cmbtraining.export.model_card import model_card, write_card
 
-    config = config_from_dict(json.loads(json.dumps(CONFIG)))
+    config = DetectConfig(**CONFIG)
     figures = {
         "figures": {"TPR": 0.7123, "PPV": None},
         "intervals_95": {"TPR": [0.6, 0.8]},

@@ -73,7 +73,7 @@ def find_regions(scan: sitk.Image, model: Model) -> Regions | None:
     if model.manifest.classes != CLASSES:
         raise ModelError(
             f"{model.path.name} tells other regions apart than MARS' ({', '.join(model.manifest.classes[:4])}, …).",
-            "Give a model made by training/export_stage.py.",
+            "Give a model made by training/export.py.",
         )
     given = region_input(scan, model.manifest.axes, model.manifest.spacing_mm)
     logits = model.logits(given.voxels[None, ..., None])[0]

@@ -99,7 +99,7 @@ def _check_crops(verifier: Model) -> None:
         raise ModelError(
             f"{verifier.path.name} was made for crops of {verifier.manifest.patch_size} voxels, this program gives "
             f"{CROP}.",
-            "Give a model made by training/export_stage.py.",
+            "Give a model made by training/export.py.",
         )
 
 

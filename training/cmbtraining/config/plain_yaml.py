@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
 
 LONGEST_TEXT = 1_000_000  # characters; a configuration has some hundred
+FLOAT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")  # YAML 1.1 takes 1e-4 for text
 
 
 class ConfigError(ValueError):
@@ -15,6 +17,12 @@ class ConfigError(ValueError):
 
 class _PlainLoader(yaml.SafeLoader):
     """Refuses aliases, which a short text can make a list of billions with, and a key that stands twice."""
+
+    yaml_constructors = {  # noqa: RUF012 (as PyYAML has it)
+        tag: one
+        for tag, one in yaml.SafeLoader.yaml_constructors.items()
+        if tag is None or tag.rpartition(":")[2] not in ("set", "omap", "pairs", "binary")
+    }
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
@@ -31,6 +39,9 @@ class _PlainLoader(yaml.SafeLoader):
             twice = next(name for name in names if names.count(name) > 1)
             raise yaml.constructor.ConstructorError(None, None, f"the key {twice!r} stands twice", node.start_mark)
         return found
+
+
+_PlainLoader.add_implicit_resolver("tag:yaml.org,2002:float", FLOAT, list("-+.0123456789"))
 
 
 def read_yaml(text: str, source: str) -> Any:

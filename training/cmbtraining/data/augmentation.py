@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from ..config.settings import Augmentation
+from ..config.sections import Augmentation
 
 VOID = -4.0  # a brain's mean is three to five of its standard deviations on gradient-echo scans
 SHADING_KNOTS = 3  # a side: as smooth as a coil's sensitivity

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..config.settings import Augmentation, Sampling
+from ..config.sections import Augmentation, Sampling
 from .augmentation import augment, random_turn
 from .dataset import PreparedSubject
 

@@ -101,7 +101,10 @@ def _settings(config: dict[str, Any]) -> list[tuple[str, Any]]:
 
 def _measured(metrics: dict[str, Any]) -> str:
     if not metrics:
-        return "Nothing yet: `evaluate.py predict`, `score`, `aggregate --json`, then `export.py --metrics`."
+        return "Nothing yet: evaluate it (training/README.md), then `export.py --metrics`."
+    if "dice" in metrics:
+        found = [(name, f"{one['dice']:.2f}", _interval(*one["interval_95"])) for name, one in metrics["dice"].items()]
+        return f"{metrics.get('data', '')}.\n\n{_table(('', 'Dice', '95 % interval'), found)}"
     about = (
         f"{metrics.get('subjects', '?')} subjects, matching rule: {metrics.get('rule', 'not told')}; 95 % intervals."
     )
@@ -109,10 +112,12 @@ def _measured(metrics: dict[str, Any]) -> str:
     for name, words in FIGURES.items():
         value = metrics.get("figures", {}).get(name)
         if value is not None:
-            low, high = metrics.get("intervals_95", {}).get(name, (None, None))
-            within = f"{low:.2f} to {high:.2f}" if low is not None and high is not None else ""
-            rows.append((words, f"{value:.2f}", within))
+            rows.append((words, f"{value:.2f}", _interval(*metrics.get("intervals_95", {}).get(name, (None, None)))))
     return f"{about}\n\n{_table(('', 'value', '95 % interval'), rows)}"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return f"{low:.2f} to {high:.2f}" if low is not None and high is not None else ""
 
 
 def _table(heading: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

@@ -19,17 +19,20 @@ import onnxruntime
 import tensorflow as tf
 import tf2onnx
 from numpy.typing import NDArray
+from scipy.special import softmax
 
+from CMBSegmentationLib.detecting.region_input import SIDE_MULTIPLE
 from CMBSegmentationLib.files.atomic_file import put_in_place
-from CMBSegmentationLib.models.manifest import METADATA_KEY, SCHEMA_VERSION, Manifest
+from CMBSegmentationLib.models.manifest import METADATA_KEY, Manifest
 
-from ..config.settings import Config
+from ..config.sections import Config, DetectConfig, RegionsConfig
 from ..networks.build import build_network
+from .manifests import manifest_for as manifest_for
 from .onnx_normalization import fuse_normalization
 
 OPSET = 17
 LARGEST_DIFFERENCE = 1e-4
-
+SMALL_HEADS = [(2, 3, 2), (4, 2, 3)]  # of the smallest side that the map of regions takes, to compare on
 
 REAL_PATCHES = 8  # compared, of as many subjects as there are
 
@@ -66,54 +69,6 @@ class Parity:
         return told if self.real is None else f"{told}, {self.real:.1e} on {self.patches} patches of scans"
 
 
-def manifest_for(
-    config: Config,
-    *,
-    name: str,
-    version: str,
-    training: dict[str, Any],
-    intended_use: str,
-    threshold: float | None = None,
-    metrics: dict[str, Any] | None = None,
-) -> Manifest:
-    """Describe a network trained under a configuration, as the program that uses it needs it.
-
-    Parameters
-    ----------
-    config : Config
-    name, version, training, intended_use
-        As in `Manifest`.
-    threshold : float, optional
-        The configuration's if not given.
-    metrics : dict, optional
-        What was measured, as ``evaluate.py aggregate --json`` gives it.
-
-    Returns
-    -------
-    Manifest
-    """
-    use = config.detection
-    return Manifest(
-        schema_version=SCHEMA_VERSION,
-        name=name,
-        version=version,
-        task="detect",
-        sequences=("T2S", "SWI"),
-        spacing_mm=config.data.spacing_mm,
-        patch_size=use.patch_size or config.network.patch_size,
-        axes=config.data.axes,
-        normalization=config.data.normalization,
-        classes=("background", "microbleed"),
-        overlap=use.overlap,
-        threshold=use.threshold if threshold is None else threshold,
-        min_volume_mm3=use.min_volume_mm3,
-        training=training,
-        metrics=metrics or {},
-        intended_use=intended_use,
-        license="Apache-2.0",
-    )
-
-
 def export(
     trained: keras.Model,
     config: Config,
@@ -123,7 +78,7 @@ def export(
     dynamic: bool = False,
     scans: Sequence[NDArray[np.floating]] = (),
 ) -> Parity:
-    """Write a trained network as ONNX, its head giving logits instead of probabilities.
+    """Write a trained network as ONNX, its head giving logits.
 
     Parameters
     ----------
@@ -131,13 +86,13 @@ def export(
         Of the configuration (`networks.build.build_network`).
     config : Config
     manifest : Manifest
-        Its ``patch_size`` is what the file will take.
+        Its ``patch_size`` is what a detector's file will take.
     out : Path
         The .onnx file; written only after the check.
     dynamic : bool
-        Take patches of any size, the manifest's being the default.
+        Of a detector: take patches of any size, the manifest's being the default.
     scans : sequence of arrays (i, j, k), optional
-        Prepared scans, to compare on patches of them too.
+        A detector's prepared scans, to compare on patches of them too.
 
     Returns
     -------
@@ -148,23 +103,41 @@ def export(
     ExportError
         A difference is above 1e-4, or a layer is none that is known.
     """
-    size: tuple[int | None, ...] = (None, None, None) if dynamic else manifest.patch_size
-    network = build_network(replace(config, network=replace(config.network, l2=0.0)), size)
-    network.set_weights(trained.get_weights())
-    network.layers[-1].activation = keras.activations.linear
-
-    signature = (tf.TensorSpec((None, *size, 1), tf.float32, name="scan"),)
-    function = tf.function(lambda scan: tf.identity(network(scan, training=False), name="logits"), signature)
+    network = _logit_network(trained, config, (None, None, None) if dynamic else manifest.patch_size)
+    name = "scan" if isinstance(config, DetectConfig) else "input"
+    signature = (tf.TensorSpec((None, *network.input_shape[1:]), tf.float32, name=name),)
+    function = tf.function(lambda given: tf.identity(network(given, training=False), name="logits"), signature)
     graph = converted(function, signature, manifest)
 
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         draft = Path(folder) / out.name
         onnx.save(graph, draft)
-        difference = parity(network, draft, manifest, scans)
+        real = [_middle(scan, manifest.patch_size) for scan in scans[:REAL_PATCHES]]
+        difference = parity(network, draft, _random_patches(config, manifest, network.input_shape[-1]), real)
         if difference.worst > LARGEST_DIFFERENCE:
             raise ExportError(f"ONNX differs from TensorFlow ({difference}); allowed is {LARGEST_DIFFERENCE:g}.")
         put_in_place(draft, out)
     return difference
+
+
+def _logit_network(trained: keras.Model, config: Config, size: Sequence[int | None]) -> keras.Model:
+    network = trained
+    if isinstance(config, DetectConfig):
+        network = build_network(replace(config, network=replace(config.network, l2=0.0)), size)
+        network.set_weights(trained.get_weights())
+    network.layers[-1].activation = keras.activations.linear
+    return network
+
+
+def _random_patches(config: Config, manifest: Manifest, channels: int) -> list[NDArray[np.float32]]:
+    rng = np.random.default_rng(0)
+    sizes, scales = [manifest.patch_size] * 2, (1.0, 4.0) if isinstance(config, DetectConfig) else (1.0, 1.0)
+    if isinstance(config, RegionsConfig):
+        sizes = [(i * SIDE_MULTIPLE, j * SIDE_MULTIPLE, k * SIDE_MULTIPLE) for i, j, k in SMALL_HEADS]
+    return [
+        (scale * rng.standard_normal((1, *size, channels))).astype(np.float32)
+        for size, scale in zip(sizes, scales, strict=True)
+    ]
 
 
 def converted(function: Any, signature: Sequence[tf.TensorSpec], manifest: Manifest) -> onnx.ModelProto:
@@ -186,23 +159,22 @@ def converted(function: Any, signature: Sequence[tf.TensorSpec], manifest: Manif
     return graph
 
 
-def parity(network: keras.Model, path: Path, manifest: Manifest, scans: Sequence[NDArray[np.floating]] = ()) -> Parity:
+def parity(
+    network: keras.Model, path: Path, random: Sequence[NDArray[np.float32]], real: Sequence[NDArray[np.float32]] = ()
+) -> Parity:
     """Compare softmax probabilities of a logit network and its ONNX file, on random patches and on scans'."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    rng = np.random.default_rng(0)
 
     def difference(patch: NDArray[np.float32]) -> float:
         ours = session.run(None, {session.get_inputs()[0].name: patch})[0]
         theirs = np.asarray(network(patch, training=False))
-        return float(np.abs(softmax(ours) - softmax(theirs)).max())
+        return float(np.abs(softmax(ours, axis=-1) - softmax(theirs, axis=-1)).max())
 
-    random = [(scale * rng.standard_normal((1, *manifest.patch_size, 1))).astype(np.float32) for scale in (1.0, 4.0)]
-    real = [_middle(scan, manifest.patch_size) for scan in scans[:REAL_PATCHES]]
     return Parity(max(map(difference, random)), max(map(difference, real), default=None), len(real))
 
 
 def prepared_scans(run: Path) -> list[NDArray[np.float16]]:
-    """Memory-map the prepared scans that a run folder keeps, training and validation."""
+    """Memory-map the prepared scans that a detector's run folder keeps, training and validation."""
     return [np.load(path, mmap_mode="r") for path in sorted((run / "prepared").glob("*/*/voxels.npy"))]
 
 
@@ -212,9 +184,3 @@ def _middle(scan: NDArray[np.floating], size: Sequence[int]) -> NDArray[np.float
     patch = np.asarray(scan[tuple(slice(a, a + s) for a, s in zip(start, size, strict=True))], np.float32)
     pad = [(0, s - n) for n, s in zip(patch.shape, size, strict=True)]
     return np.pad(patch, pad, mode="edge")[None, ..., None]
-
-
-def softmax(logits: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Probabilities over the last axis."""
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return shifted / shifted.sum(axis=-1, keepdims=True)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +17,26 @@ import numpy as np
 
 from CMBSegmentationLib.files.atomic_file import put_in_place
 
+from .lesson import Lesson
+
 LAST, BEST, CURVE = "last.keras", "best.keras", "curve.csv"
+PLACE = "place.json"  # in the checkpoint's archive, beside what Keras puts there
 
 
 class CheckpointError(RuntimeError):
     """A checkpoint does not fit the network, or cannot be read."""
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a run is: its next epoch, and the round that was begun last, both counted from 0."""
+
+    epoch: int = 0
+    round: int = 0
+
+
 class Checkpoints(keras.callbacks.Callback):
-    """Save the best and the last weights after each epoch, the optimiser's state with them.
+    """Save the round's best and the last weights after each epoch, the optimiser's state with them.
 
     Where the optimiser keeps an average of the weights, the best file holds that, the last one what training
     goes on from; validation is to see the average too (`keras.callbacks.SwapEMAWeights`).
@@ -30,36 +44,34 @@ class Checkpoints(keras.callbacks.Callback):
     Parameters
     ----------
     folder : Path
+    lesson : Lesson
+        Its monitor says which weights are the best.
+    epochs : int
+        Of a round.
     best : float
-        Best value of `monitor` so far, as `resume` gives it.
+        Best value of the monitor so far in the round that is under way.
     keeps : bool
         Whether this process keeps what it saves: of several all must save, for they exchange what they hold.
-    monitor : str
-        Of the epoch's logs: what makes its weights the best ones.
-    larger_is_better : bool
-        Of `monitor`.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        best: float,
-        keeps: bool = True,
-        monitor: str = "val_loss",
-        larger_is_better: bool = False,
-    ) -> None:
+    def __init__(self, folder: Path, lesson: Lesson, epochs: int, best: float, keeps: bool = True) -> None:
         super().__init__()
-        self.folder, self.best, self.keeps = folder, best, keeps
-        self.monitor, self.larger_is_better = monitor, larger_is_better
+        self.folder, self.lesson, self.epochs, self.best, self.keeps = folder, lesson, epochs, best, keeps
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Begin each round with nothing to beat."""
+        if epoch % self.epochs == 0:
+            self.best = self.lesson.worst
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Save; `last` after `best`, so that a stop between them only repeats the epoch."""
-        value = (logs or {}).get(self.monitor, worst(self.larger_is_better))
-        if value > self.best if self.larger_is_better else value < self.best:
+        place = Place(epoch + 1, epoch // self.epochs)
+        value = (logs or {}).get(self.lesson.monitor, self.lesson.worst)
+        if self.lesson.better(value, self.best):
             self.best = value
             with averaged(self.model):
-                save(self.model, self.folder / BEST, self.keeps)
-        save(self.model, self.folder / LAST, self.keeps)
+                save(self.model, self.folder / BEST, place, self.keeps)
+        save(self.model, self.folder / LAST, place, self.keeps)
 
 
 @contextmanager
@@ -72,7 +84,7 @@ def averaged(model: keras.Model) -> Iterator[None]:
     for variable, average in zip(
         model.trainable_variables, model.optimizer._model_variables_moving_average, strict=True
     ):
-        variable.assign(average)
+        variable.assign(np.array(average))  # a copy: under JAX a step may give the array that it got away
     try:
         yield
     finally:
@@ -80,32 +92,22 @@ def averaged(model: keras.Model) -> Iterator[None]:
             variable.assign(value)
 
 
-def save(model: keras.Model, path: Path, keep: bool = True) -> None:
+def save(model: keras.Model, path: Path, place: Place | None = None, keep: bool = True) -> None:
     """Write beside the file, then replace it: a kill or a full disk leaves the old one whole."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft.keras")
     try:
         model.save(draft)
+        if place is not None:
+            with zipfile.ZipFile(draft, "a") as archive:
+                archive.writestr(PLACE, json.dumps(asdict(place)))
         if keep:
             put_in_place(draft, path)
     finally:
         draft.unlink(missing_ok=True)
 
 
-def worst(larger_is_better: bool) -> float:
-    """What any value of a monitor is better than."""
-    return float("-inf") if larger_is_better else float("inf")
-
-
-def resume(
-    model: keras.Model,
-    folder: Path,
-    steps_per_epoch: int,
-    monitor: str = "val_loss",
-    *,
-    larger_is_better: bool = False,
-    writes: bool = True,
-) -> tuple[int, float]:
-    """Bring a compiled model to where the run was stopped, and the curve back to that epoch.
+def resume(model: keras.Model, folder: Path, steps_per_epoch: int) -> Place | None:
+    """Bring a compiled model to where the run was stopped.
 
     Parameters
     ----------
@@ -114,19 +116,11 @@ def resume(
     folder : Path
         Run folder.
     steps_per_epoch : int
-    monitor : str
-        A column of the curve.
-    larger_is_better : bool
-        Of `monitor`.
-    writes : bool
-        Whether this process may bring the curve's file back.
 
     Returns
     -------
-    epoch : int
-        The next one, counted from 0.
-    best : float
-        Best value of `monitor` so far; infinitely bad at the start.
+    Place or None
+        None where the run is new.
 
     Raises
     ------
@@ -135,7 +129,7 @@ def resume(
     """
     last = folder / LAST
     if not last.exists():
-        return 0, worst(larger_is_better)
+        return None
     try:
         saved = keras.models.load_model(last)
     except Exception as error:  # zipfile, h5py and keras each raise their own
@@ -145,10 +139,42 @@ def resume(
         raise CheckpointError(f"{last} is a checkpoint of another network or optimiser; give another --out.")
     for ours, theirs in zip(_state(model), _state(saved), strict=True):
         ours.assign(theirs.value)
-    steps = int(model.optimizer.iterations)  # a few less than were made where mixed precision skipped some
-    epoch = -(-steps // steps_per_epoch)
-    values = _curve_until(folder / CURVE, epoch, monitor, writes)
-    return epoch, (max if larger_is_better else min)(values, default=worst(larger_is_better))
+    with zipfile.ZipFile(last) as archive:
+        if PLACE in archive.namelist():
+            return Place(**json.loads(archive.read(PLACE)))
+    return Place(-(-int(model.optimizer.iterations) // steps_per_epoch))  # written before checkpoints held it
+
+
+def best_so_far(folder: Path, lesson: Lesson, first: int, until: int, writes: bool = True) -> float:
+    """Bring the curve's file back to an epoch, and give the monitor's best value from another one on.
+
+    Parameters
+    ----------
+    folder : Path
+        Run folder.
+    lesson : Lesson
+        Its monitor is a column of the curve.
+    first, until : int
+        Epochs counted from 0; what the file says of `until` and later ones will be run again.
+    writes : bool
+        Whether this process may write.
+    """
+    path = folder / CURVE
+    if not path.exists():
+        return lesson.worst
+    with path.open(newline="") as stream:
+        table = csv.DictReader(stream)
+        names = table.fieldnames or []
+        rows = [row for row in table if row["epoch"] and int(row["epoch"]) < until]
+    if writes:
+        draft = path.with_name(f".{path.name}.draft")
+        with draft.open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, names)
+            writer.writeheader()
+            writer.writerows(rows)
+        put_in_place(draft, path)
+    values = [float(row[lesson.monitor]) for row in rows if int(row["epoch"]) >= first and row.get(lesson.monitor)]
+    return (max if lesson.larger_is_better else min)(values, default=lesson.worst)
 
 
 def _state(model: keras.Model) -> list[Any]:
@@ -158,24 +184,6 @@ def _state(model: keras.Model) -> list[Any]:
 
 def _shapes(model: keras.Model) -> list[tuple[int, ...]]:
     return [tuple(variable.shape) for variable in _state(model)]
-
-
-def _curve_until(path: Path, epoch: int, monitor: str, writes: bool) -> list[float]:
-    """Drop what the curve says of epochs that will be run again; the monitor's values of the rest."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as stream:
-        table = csv.DictReader(stream)
-        names = table.fieldnames or []
-        rows = [row for row in table if row["epoch"] and int(row["epoch"]) < epoch]
-    if writes:
-        draft = path.with_name(f".{path.name}.draft")
-        with draft.open("w", newline="") as stream:
-            writer = csv.DictWriter(stream, names)
-            writer.writeheader()
-            writer.writerows(rows)
-        put_in_place(draft, path)
-    return [float(row[monitor]) for row in rows if row.get(monitor)]
 
 
 def _first_line(error: Exception) -> str:

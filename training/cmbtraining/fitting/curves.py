@@ -10,7 +10,8 @@ from typing import Any
 
 import keras
 
-from ..config.settings import Config, ConfigError
+from ..config.sections import Config
+from ..config.settings import ConfigError
 from .checkpoints import CURVE
 
 REDRAW_S = 60.0

@@ -76,3 +76,16 @@ def join(batch_size: int) -> Team:
     if devices > 1:
         keras.distribution.set_distribution(keras.distribution.DataParallel(auto_shard_dataset=False))
     return Team(jax.process_index(), jax.process_count())
+
+
+def alone(task: str) -> Team:
+    """Train in this process, on one device.
+
+    Raises
+    ------
+    ConfigError
+        The environment names several processes.
+    """
+    if int(os.environ.get(PROCESSES, "1")) > 1:
+        raise ConfigError(f"{PROCESSES} is set: several processes train a detector only, not task {task}.")
+    return Team()

@@ -43,6 +43,17 @@ def start_from(model: keras.Model, path: Path, patches: NDArray[np.float32]) -> 
         else:
             _take_onnx(model, path, patches)
         return
+    take_weights(model, path)
+
+
+def take_weights(model: keras.Model, path: Path) -> None:
+    """Give a network the weights of a run's ``best.keras``.
+
+    Raises
+    ------
+    CheckpointError
+        The file cannot be read, or holds another network.
+    """
     try:
         trained = keras.models.load_model(path, compile=False)
     except Exception as error:  # zipfile, h5py and keras each raise their own

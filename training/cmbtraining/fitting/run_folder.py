@@ -16,41 +16,42 @@ import yaml
 
 from CMBSegmentationLib.files.atomic_file import put_in_place
 
-from ..config.settings import Config, ConfigError, load_config
+from ..config.sections import Config
+from ..config.settings import ConfigError, load_config
 
 PACKAGES = ("slicer-cmb", "keras", "tensorflow", "tensorflow-cpu", "torch", "jax", "numpy", "SimpleITK", "scipy")
-FIXED = ("data", "network")  # what a checkpoint cannot change on the way
+FIXED = {"data", "network", "heads"}  # what a checkpoint cannot change on the way
 
 
-def open_run(folder: Path, config: Config) -> None:
-    """Make the folder or go on in it, and record this start.
+def check_run(folder: Path, config: Config) -> None:
+    """Refuse (`ConfigError`) to go on in a folder that holds a run of another task, network or data."""
+    if not (folder / "config.yaml").exists():
+        return
+    plain, before = (_plain(one) for one in (config, load_config(folder / "config.yaml")))
+    if before["task"] != plain["task"]:
+        raise ConfigError(f"{folder} holds a run of task {before['task']}, not {plain['task']}. Give another --out.")
+    for section in FIXED & set(plain):
+        for key, value in plain[section].items():
+            if before[section][key] != value:
+                raise ConfigError(
+                    f"{folder} holds another run: its {section}.{key} is {before[section][key]}, not {value}. "
+                    f"Give another --out."
+                )
 
-    Parameters
-    ----------
-    folder : Path
-        Gets ``config.yaml`` and ``run.json``.
-    config : Config
 
-    Raises
-    ------
-    ConfigError
-        It holds a run of another network, or of data prepared otherwise.
-    """
-    plain = json.loads(json.dumps(config.as_dict()))
-    if (folder / "config.yaml").exists():
-        before = json.loads(json.dumps(load_config(folder / "config.yaml").as_dict()))
-        for section in FIXED:
-            for key, value in plain[section].items():
-                if before[section][key] != value:
-                    raise ConfigError(
-                        f"{folder} holds a run of another network: its {section}.{key} is {before[section][key]}, "
-                        f"not {value}. Give another --out."
-                    )
+def record_start(folder: Path, config: Config) -> None:
+    """Write ``config.yaml`` and add this start to ``run.json``; makes the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / "config.yaml", yaml.safe_dump(plain, sort_keys=False))
+    _replace(folder / "config.yaml", yaml.safe_dump(_plain(config), sort_keys=False))
     record = folder / "run.json"
     starts = json.loads(record.read_text(encoding="utf-8"))["starts"] if record.exists() else []
     _replace(record, json.dumps({"starts": [*starts, _start(config)]}, indent=1))
+
+
+def _plain(config: Config) -> dict[str, Any]:
+    """With lists in place of tuples, as YAML has them."""
+    plain: dict[str, Any] = json.loads(json.dumps(config.as_dict()))
+    return plain
 
 
 def _start(config: Config) -> dict[str, Any]:

@@ -2,64 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import dataclasses
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 
-from ..config.settings import Config
-from .checkpoints import BEST, LAST, Checkpoints, resume
+from ..config.sections import Config
+from .ahead import drawn_ahead
+from .checkpoints import BEST, Checkpoints, Place, best_so_far, resume
 from .curves import curve_callbacks
 from .distribution import Team
+from .lesson import Lesson
+from .rounds import Rounds
 
 
-class Batches(Protocol):
-    """Batches that depend on seed, epoch and index alone, so that a resumed run sees what it would have."""
-
-    def __len__(self) -> int:
-        """Batches an epoch."""
-
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
-        """Input and truth."""
-
-    def begin(self, epoch: int) -> None:
-        """Draw this epoch's batches from here on."""
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """What is to be learnt.
-
-    Attributes
-    ----------
-    model : keras.Model
-        Not compiled.
-    loss : keras.losses.Loss
-    training, validation : Batches
-        A `keras.utils.PyDataset` each; the validation's stay the same.
-    measures : sequence of keras.callbacks.Callback
-        Add what they measure at an epoch's end to its ``logs``.
-    monitor : str
-        Of the logs: what makes an epoch the best one.
-    larger_is_better : bool
-        Of `monitor`.
-    """
-
-    model: keras.Model
-    loss: keras.losses.Loss
-    training: Batches
-    validation: Batches
-    measures: Sequence[keras.callbacks.Callback] = field(default=())
-    monitor: str = "val_loss"
-    larger_is_better: bool = False
-
-
-def fit(
-    config: Config, lesson: Lesson, out: Path, team: Team, start: Callable[[keras.Model], None] | None = None
-) -> Path:
+def fit(config: Config, lesson: Lesson, out: Path, team: Team) -> Path:
     """Train, keep the last and the best weights, and go on where the folder's run stopped.
 
     Parameters
@@ -67,11 +27,9 @@ def fit(
     config : Config
     lesson : Lesson
     out : Path
-        Run folder, opened by `fitting.run_folder.open_run`.
+        Run folder.
     team : Team
         Processes that share the work; the first one writes.
-    start : callable, optional
-        Gives a new run's network its first weights; a run that goes on does not call it.
 
     Returns
     -------
@@ -85,31 +43,40 @@ def fit(
     OSError
         The disk is full, say; what was saved before is whole.
     """
-    settings, model, training = config.training, lesson.model, lesson.training
+    with precision(config), drawn_ahead(lesson.training, config.training.workers) as batches:
+        _fit(config, dataclasses.replace(lesson, training=batches), out, team)
+    if lesson.finish and team.leads:
+        lesson.finish(out / BEST)
+    return out / BEST
+
+
+def _fit(config: Config, lesson: Lesson, out: Path, team: Team) -> None:
+    settings, model = config.training, lesson.network()
     compile_for_training(config, model, lesson.loss)
-    if start and not (out / LAST).exists():
-        start(model)
-    epoch, best = resume(
-        model, out, len(training), lesson.monitor, larger_is_better=lesson.larger_is_better, writes=team.leads
-    )
+    place = resume(model, out, settings.steps_per_epoch)
+    if place is None:
+        place = Place()
+        if lesson.start:
+            lesson.start(model, 0)
+    round_began = place.epoch // settings.epochs * settings.epochs
+    best = best_so_far(out, lesson, round_began, place.epoch, writes=team.leads)
     team.wait("resumed")
     model.fit(
-        training,
+        lesson.training,
         validation_data=lesson.validation,
-        initial_epoch=epoch,
-        epochs=settings.epochs,
+        initial_epoch=place.epoch,
+        epochs=lesson.rounds * settings.epochs,
         shuffle=False,  # the batches are drawn in random order already, the same after a stop
         verbose=2 if team.leads else 0,
         callbacks=[
-            keras.callbacks.LambdaCallback(on_epoch_begin=lambda number, logs: training.begin(number)),
+            Rounds(out, lesson, settings.epochs, settings.seed, place, keeps=team.leads),
             *([keras.callbacks.SwapEMAWeights()] if settings.ema_momentum else []),
             *lesson.measures,
             *(curve_callbacks(config, out) if team.leads else []),
-            Checkpoints(out, best, monitor=lesson.monitor, larger_is_better=lesson.larger_is_better, keeps=team.leads),
+            Checkpoints(out, lesson, settings.epochs, best, keeps=team.leads),
         ],
     )
     team.wait("trained")
-    return out / BEST
 
 
 def compile_for_training(config: Config, model: keras.Model, loss: keras.losses.Loss) -> None:

@@ -16,8 +16,9 @@ from scipy.special import softmax
 from CMBSegmentationLib.detecting.tissue_shares import UNKNOWN
 from CMBSegmentationLib.models.input_spec import CHANNELS, CROP
 
-from ..config.settings import Training
+from ..config.sections import Training
 from ..data.candidates import KINDS
+from ..data.dataset import DatasetError
 from ..fitting.checkpoints import averaged
 
 SCALES, PROBABILITY, SHARES = (0, 2), 1, (3, 4)  # channels: the scan, the detector, what the map of regions says
@@ -91,15 +92,13 @@ def read_examples(*folders: Path) -> Examples:
 
     Raises
     ------
-    FileNotFoundError
-        A folder holds no candidates.
-    ValueError
-        They were collected for another verifier.
+    DatasetError
+        A folder holds no candidates, or such as were collected for another verifier.
     """
     files = [path for folder in folders for path in sorted(folder.glob("*.npz"))]
     for folder in folders:
         if not any(folder.glob("*.npz")):
-            raise FileNotFoundError(f"no candidates (*.npz) in {folder}; run collect_candidates.py first")
+            raise DatasetError(f"no candidates (*.npz) in {folder}; run collect_candidates.py first")
     kinds, peaks, subjects = [], [], []
     for path in files:
         with np.load(path) as stored:
@@ -112,7 +111,7 @@ def read_examples(*folders: Path) -> Examples:
         with np.load(path) as stored:
             own = stored["crops"]
         if own.shape[1:] != crops.shape[1:]:
-            raise ValueError(
+            raise DatasetError(
                 f"the crops of {path.stem} have shape {own.shape[1:]}, not {crops.shape[1:]}: collect them anew"
             )
         crops[filled : filled + len(own)] = own
@@ -130,8 +129,9 @@ class CandidateBatches(keras.utils.PyDataset):
     examples : Examples
     settings : Training
         Steps an epoch, and the batch size.
-    hard : integer array, optional
-        Which of the examples are false ones of the round before; without, two thirds are others.
+    hard : Path, optional
+        Numpy file, read anew at each epoch: which of the examples are false ones of the round before. Where it is not
+        there or empty, two thirds are others.
     seed : int
     """
 
@@ -139,17 +139,18 @@ class CandidateBatches(keras.utils.PyDataset):
         self,
         examples: Examples,
         settings: Training,
-        hard: NDArray[np.intp] | None = None,
+        hard: Path | None = None,
         *,
         seed: int = 1,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.examples, self.settings, self.seed, self.epoch = examples, settings, seed, 0
-        self.groups = [np.flatnonzero(examples.kinds == 0), np.flatnonzero(examples.kinds != 0)]
-        if not all(map(len, self.groups)):
-            raise ValueError("the candidates must hold microbleeds and others")
-        self.groups.append(self.groups[1] if hard is None or not len(hard) else hard)
+        self.examples, self.settings, self.hard, self.seed = examples, settings, hard, seed
+        microbleeds, others = np.flatnonzero(examples.kinds == 0), np.flatnonzero(examples.kinds != 0)
+        if not (len(microbleeds) and len(others)):
+            raise DatasetError("the candidates must hold microbleeds and others")
+        self.groups = [microbleeds, others, others]
+        self.begin(0)
 
     def __len__(self) -> int:
         return self.settings.steps_per_epoch
@@ -157,6 +158,8 @@ class CandidateBatches(keras.utils.PyDataset):
     def begin(self, epoch: int) -> None:
         """Draw an epoch's crops, whichever epochs were drawn before."""
         self.epoch = epoch
+        hard = np.load(self.hard) if self.hard and self.hard.exists() else np.empty(0, np.intp)
+        self.groups[2] = hard if len(hard) else self.groups[1]
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         rng = np.random.default_rng([self.seed, self.epoch, index])

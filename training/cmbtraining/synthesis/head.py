@@ -1,4 +1,4 @@
-"""The head that is scanned: its anatomy, what of it is brain, and what of it the scan keeps."""
+"""Stage one, the head that is scanned: its anatomy, what of it is brain, and what of it the scan keeps."""
 
 from __future__ import annotations
 

@@ -1,22 +1,62 @@
-"""What a simulated scan's truth file says: settings, lesions, and bodies of blood and of calcium."""
+"""Stage four, the truth: the lesions that a reader can tell, and what the truth file says of the scan."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Sequence as Sequence_
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
+from numpy.typing import NDArray
 
+from .bodies import Shown
+from .conspicuity import told_by_a_reader
 from .covers import WHOLE
 from .grid import Grid
 from .head import Head
 from .lesions import Change
 from .mimics import CALCIFICATION
 from .plan import Plan, Scanner
+from .received import Acquired
 
 BLOOD, CALCIUM = "blood", "calcium"
+
+
+def seen(
+    shot: Callable[[], NDArray[np.float32]], shown: list[Shown], acquired: Acquired, part: Grid
+) -> tuple[NDArray[np.float32], list[Shown]]:
+    """Receive the scan, take out again what nobody could tell from its surroundings, and list what is left.
+
+    Parameters
+    ----------
+    shot : callable
+        Gives the magnitude (z, y, x) of what is acquired now.
+    shown : list of Shown
+        In the order of the truth's labels.
+    acquired : Acquired
+        Loses what nobody could tell, in signal and truth.
+    part : Grid
+        Of the acquired arrays.
+
+    Returns
+    -------
+    magnitude : float32 array (z, y, x)
+    kept : list of Shown
+        In the order of the truth's labels, which are counted anew.
+    """
+    magnitude = shot()
+    kept = told_by_a_reader(magnitude, acquired.truth, acquired.brain, part.spacing)
+    if len(kept) < len(shown):
+        for number in set(range(1, len(shown) + 1)) - set(kept):
+            taken = shown[number - 1].change
+            acquired.signal[taken.where] -= taken.delta
+        renumbered = np.zeros(len(shown) + 1, np.uint8)
+        renumbered[kept] = range(1, len(kept) + 1)
+        acquired.truth = renumbered[acquired.truth]
+        magnitude = shot()
+    return magnitude, [shown[number - 1] for number in kept]
 
 
 def settings_of(label_map: Path, seed: int, plan: Plan, head: Head, scanner: Scanner) -> dict[str, Any]:

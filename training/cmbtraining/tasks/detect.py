@@ -1,4 +1,4 @@
-"""The detector's training: what its run learns from, described and started."""
+"""What a detector's run learns from: patches of subjects, prepared once."""
 
 from __future__ import annotations
 
@@ -10,27 +10,30 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
+from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.models.input_spec import InputSpec
+from CMBSegmentationLib.models.model_file import find_model
 
-from ..config.settings import Augmentation, Config, ConfigError
+from ..config.sections import Augmentation, DetectConfig
+from ..config.settings import ConfigError
 from ..data.dataset import PreparedSubject, Subject, find_scans, prepare_subject
-from ..data.hard_negatives import HardNegatives
+from ..data.hard_negatives import HardNegatives, read_hard_negatives
 from ..data.sampling import PatchSequence
 from ..data.splits import chosen, read_split
+from ..evaluation.score_files import ScoreError
+from ..fitting.distribution import Team
+from ..fitting.fine_tuning import start_from
+from ..fitting.lesson import Lesson
+from ..fitting.losses import CombinedLoss
+from ..fitting.trainer import compile_for_training
 from ..networks.build import build_network
-from .ahead import drawn_ahead
-from .distribution import Team, join
-from .fine_tuning import start_from
-from .losses import CombinedLoss
-from .run_folder import open_run
-from .trainer import Lesson, compile_for_training, fit, precision
+from .given import Given
 
 MEASURED_PATCHES = 16  # of them a network's statistics are measured
 
@@ -65,89 +68,71 @@ def sides_of_split(data: Path, split: Path, fold: int, sequences: Sequence[str] 
     return Side(chosen(subjects, parts.training), data.name), Side(chosen(subjects, parts.validation), data.name)
 
 
-def describe(config: Config) -> dict[str, Any]:
-    """Name what would be trained: the network's parameters and layers, and the configuration."""
-    model = build_network(config)
-    return {
-        "name": config.name,
-        "parameters": model.count_params(),
-        "layers": len(model.layers),
-        "input_shape": list(model.input_shape),
-        "output_shape": list(model.output_shape),
-        "config": config.as_dict(),
-    }
-
-
-def train(
-    config: Config,
-    training: Side,
-    validation: Side,
-    out: Path,
-    *,
-    trained: Path | None = None,
-    hard_negatives: HardNegatives | None = None,
-) -> Path:
-    """Train and keep the weights with the best validation loss; go on where the folder's run stopped.
+def detector_lesson(config: DetectConfig, given: Given, team: Team) -> Lesson:
+    """Find a detector's subjects and prepare them.
 
     Parameters
     ----------
-    config : Config
-    training, validation : Side
-    out : Path
-        Run folder: ``config.yaml``, ``run.json``, ``curve.csv``, ``curve.png``, ``tensorboard/``,
-        ``best.keras``, ``last.keras``, prepared subjects. Several processes (`cmbtraining.fitting.distribution`)
-        share it; the first one writes.
-    trained : Path, optional
-        A network to start from (`cmbtraining.fitting.fine_tuning`); a run that goes on does not read it again.
-    hard_negatives : HardNegatives, optional
-        Points of the training scans, for ``sampling.hard_share``.
-
-    Returns
-    -------
-    Path
-        ``best.keras``.
+    config : DetectConfig
+    given : Given
+        Its run folder gets prepared subjects, in ``prepared/``.
+    team : Team
+        Each of its processes draws its part of the batches.
 
     Raises
     ------
     ConfigError
-        The folder holds a run of another network, or ClearML is asked for and missing.
-    CheckpointError
-        The folder's checkpoint does not fit.
+        Hard negatives without ``sampling.hard_share``, or the other way round.
     DatasetError, CMBError
-        A subject cannot be used.
-    OSError
-        The disk is full, say; what was saved before is whole.
+        A subject, or what the call gives, cannot be used.
     """
-    if bool(config.sampling.hard_share) != bool(hard_negatives):
-        raise ConfigError("sampling.hard_share and a list of hard negatives come together: give both or neither.")
-    team = join(config.training.batch_size)
-    if team.leads:
-        open_run(out, config)
-    keras.utils.set_random_seed(config.training.seed)
-    settings = config.training
-    with precision(config):
-        patches = _patches(config, training, out, settings.steps_per_epoch, settings.seed, team, hard_negatives)
-        unchanged = dataclasses.replace(config, augmentation=Augmentation())
-        fixed = _patches(unchanged, validation, out, settings.validation_steps, settings.seed + 1, team)
-        start = None if trained is None else partial(start_from, path=trained, patches=_first_patches(patches))
-        with drawn_ahead(patches, settings.workers) as batches:
-            lesson = Lesson(build_network(config), _loss(config), batches, fixed)
-            return fit(config, lesson, out, team, start)
+    training, validation = _sides(config, given)
+    hard = _hard_negatives(config, given.hard_negatives)
+    trained = find_model(given.start_from) if given.start_from else None
+    settings, out = config.training, given.out
+    patches = _patches(config, training, out, settings.steps_per_epoch, settings.seed, team, hard)
+    unchanged = dataclasses.replace(config, augmentation=Augmentation())
+    fixed = _patches(unchanged, validation, out, settings.validation_steps, settings.seed + 1, team)
+
+    def start(model: keras.Model, number: int) -> None:
+        if trained is not None:
+            start_from(model, trained, _first_patches(patches))
+
+    return Lesson(lambda: build_network(config), _loss(config), patches, fixed, start=start)
 
 
-def compiled(config: Config) -> keras.Model:
+def _sides(config: DetectConfig, given: Given) -> tuple[Side, Side]:
+    given.only(config.task, "validation", "split", "fold", "hard_negatives")
+    data, sequences = given.folder(), config.data.sequences
+    if given.split and not given.validation:
+        return sides_of_split(data, given.split, given.fold, sequences)
+    if given.split or len(given.validation) != 1:
+        raise InputError("A detector's training needs one of --validation and --split.", "See --help.")
+    return sides_of_folders(data, given.validation[0], sequences)
+
+
+def _hard_negatives(config: DetectConfig, path: Path | None) -> HardNegatives | None:
+    if bool(config.sampling.hard_share) != bool(path):
+        raise ConfigError("sampling.hard_share and --hard-negatives come together: give both or neither.")
+    try:
+        return None if path is None else read_hard_negatives(path)
+    except ScoreError as error:
+        raise InputError(str(error), "Give the lesions.csv that evaluate.py score writes.") from error
+
+
+def compiled(config: DetectConfig) -> keras.Model:
     """Build the detector with its optimiser and loss, ready for `fit`."""
     model = build_network(config)
     compile_for_training(config, model, _loss(config))
     return model
 
 
-def _loss(config: Config) -> CombinedLoss:
+def _loss(config: DetectConfig) -> CombinedLoss:
     return CombinedLoss(**config.as_dict()["loss"], from_logits=config.network.kind != "table-iv")
 
 
 def _patches(
-    config: Config,
+    config: DetectConfig,
     side: Side,
     out: Path,
     steps: int,
