@@ -21,11 +21,12 @@ from CMBSegmentationLib.batch.jobs import Job, Row, earlier_row
 from CMBSegmentationLib.detecting.detect import Settings
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.files.atomic_file import replacing
+from CMBSegmentationLib.files.draft_folder import remove_forgotten_drafts
 from CMBSegmentationLib.files.fields import read_json
 from CMBSegmentationLib.files.paths import printable
 from CMBSegmentationLib.models.hardware import DEVICES, usable_cores
 from CMBSegmentationLib.models.loaded_models import StageChoice, Stages, load_stages
-from CMBSegmentationLib.results.folder import check_output_folder, remove_forgotten_drafts
+from CMBSegmentationLib.results.folder import check_output_folder
 from CMBSegmentationLib.vocabulary.numbers import counted
 
 from .printing import time_left
@@ -40,7 +41,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", metavar="N", type=int, help="processes on this machine (default: one a core)")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, in place of this machine")
     parser.add_argument("--model", metavar="MODEL", help="an .onnx file or the name of a bundled model")
-    parser.add_argument("--threshold", metavar="P", type=float, help="probability, 0 to 1 (default: the model's)")
+    parser.add_argument(
+        "--threshold", metavar="P", type=float, help="probability, 0.001 to 0.999 (default: the model's)"
+    )
     parser.add_argument("--device", default="auto", help=f"{', '.join(DEVICES)} (default: auto)")
     parser.add_argument("--regions", metavar="MODEL", default=StageChoice.regions, help="as of cmb detect")
     parser.add_argument("--verifier", metavar="MODEL", default=StageChoice.verifier, help="as of cmb detect")

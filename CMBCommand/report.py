@@ -11,12 +11,13 @@ from rich.console import Console
 
 from CMBSegmentationLib.dicom_out import DicomExport, ExportSource, dicom_objects, prepare_export, write_objects
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.files.draft_folder import drafts, move_in
 from CMBSegmentationLib.reading.scan import scan_stem
 from CMBSegmentationLib.report.content import ReportContent, content_of, without_names
 from CMBSegmentationLib.report.page import page_of
 from CMBSegmentationLib.report.pdf import check_can_write_pdf, report_pdf
 from CMBSegmentationLib.results.as_detection import StoredDetection, read_detection
-from CMBSegmentationLib.results.folder import check_output_folder, drafts, move_in
+from CMBSegmentationLib.results.folder import check_output_folder
 from CMBSegmentationLib.results.names import ENDINGS, ENDINGS_REPORT, all_names
 from CMBSegmentationLib.running.options import add_salt_option, pseudonyms_from
 

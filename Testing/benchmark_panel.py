@@ -96,12 +96,12 @@ def _detecting(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str,
     start = time.perf_counter()
     panel.click(panel.ui.detectButton)
     gaps = [time.perf_counter() - start]
-    while session.is_running:
+    while session.detection.is_running:
         before = time.perf_counter()
         panel.settle()
         gaps.append(time.perf_counter() - before)
         time.sleep(0.005)
-    assert session.review is not None, session.status.message
+    assert session.review is not None, session.detection.status.message
     panel.close()
     return [
         ("a click on Detect", gaps[0], 200),

@@ -37,14 +37,14 @@ def main() -> None:
     scan = slicer.util.addVolumeFromArray(voxels, ijkToRAS=np.diag([*SPACING_MM, 1.0]), name="large")
     with tempfile.TemporaryDirectory() as folder:
         session = GrowSession(slicer.mrmlScene)
-        session.open(scan, reader="benchmark", folder=folder)
+        session.opening.open(scan, reader="benchmark", folder=folder)
         add_to_scribble(session.study.nodes, PAINT_SEGMENT, centres, session.study.grid)
         began = time.perf_counter()
-        grown = session.grow()
+        grown = session.growing.grow()
         print(f"first grow of {len(grown)} lesions, the scan's intensities included: {seconds_since(began):.1f} s")
         print("mode            preview, ms: median  95th percentile  slowest")
         for mode in MODES:
-            session.change(1, mode=mode)
+            session.growing.change(1, mode=mode)
             times = previews(session, random, arguments.previews)
             median, high = np.percentile(times, (50, 95))
             print(f"{mode:<14} {median:>20.1f} {high:>16.1f} {max(times):>8.1f}")
@@ -60,9 +60,9 @@ def previews(session: GrowSession, random: np.random.Generator, count: int) -> l
     times = []
     for percent in random.uniform(0, min(100, 1.2 * elbow), count):
         began = time.perf_counter()
-        session.preview(float(percent))
+        session.growing.preview(float(percent))
         times.append(1000 * seconds_since(began))
-    session.accept()
+    session.growing.accept()
     return times
 
 

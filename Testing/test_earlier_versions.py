@@ -35,7 +35,7 @@ of_each_version = pytest.mark.parametrize("stored", VERSIONS, ids=lambda path: p
 
 
 def decided(session: ReviewSession) -> dict[int, str]:
-    return {one.id: one.state for one in session.lesions if one.verdict}
+    return {one.id: one.state for one in session.navigation.lesions if one.verdict}
 
 
 @of_each_version
@@ -118,10 +118,10 @@ def test_a_review_beside_its_scan(stored, a_scene, tmp_path):
     scan = slicer.util.addVolumeFromArray(sitk.GetArrayFromImage(image), ijkToRAS=geometry_of(image), name="sub-01 swi")
     load_results(stored / "results", scan)
     session = ReviewSession(a_scene)
-    session.set_reading(reader="AB", folder=str(tmp_path))
-    session.set_parameters(scan_node_id=scan.GetID())
+    session.reading.set(reader="AB", folder=str(tmp_path))
+    session.detection.set_parameters(scan_node_id=scan.GetID())
     assert decided(session) == VERDICTS
-    assert {one.verdict.reader for one in session.lesions if one.verdict} == {"SI"}
+    assert {one.verdict.reader for one in session.navigation.lesions if one.verdict} == {"SI"}
     session.close()
 
 
@@ -130,8 +130,8 @@ def test_a_saved_scene(stored, a_scene, tmp_path):
     shutil.copy(stored / "reviewed.mrb", tmp_path)
     assert a_scene.ReadFromMRB(str(tmp_path / "reviewed.mrb"), True)
     session = ReviewSession(a_scene)
-    session.set_reading(folder=str(tmp_path))
-    session.set_parameters(scan_node_id=slicer.util.getNode("sub-01 swi").GetID())
+    session.reading.set(folder=str(tmp_path))
+    session.detection.set_parameters(scan_node_id=slicer.util.getNode("sub-01 swi").GetID())
     assert decided(session) == VERDICTS
     session.close()
 

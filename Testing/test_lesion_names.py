@@ -19,8 +19,12 @@ from oblique_scan import LESION_PEAKS, SCAN_NAME, oblique_ijk_to_ras, scan_voxel
 from CMBScribbleGrowLib.growing.from_point import grower
 from CMBScribbleGrowLib.scene import PAINT_SEGMENT, add_to_scribble
 from CMBScribbleGrowLib.session import GrowSession
-from CMBSegmentationLib.scene import export_scan, load_results
+from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.review import from_text
+from CMBSegmentationLib.scene import export_scan, load_results, read_review
 from CMBSegmentationLib.session import ReviewSession
+from CMBSegmentationLib.vocabulary.places import LOCATIONS, REGIONS_OF, location_of, region_in
+from CMBSegmentationLib.vocabulary.regions import REGIONS
 
 __all__ = ["a_scene", "new_scene"]
 
@@ -35,33 +39,35 @@ class Desk:
         self.scan = slicer.util.addVolumeFromArray(scan_voxels(), ijkToRAS=oblique_ijk_to_ras(), name=SCAN_NAME)
         self.list = ReviewSession(scene, grower=grower)
         self.scribbles = GrowSession(scene)
-        self.said: list[Any] = []
-        self.list.noticed.connect(self.said.append)
-        self.list.set_reading(reader="SI", folder=str(folder))
-        self.list.set_parameters(scan_node_id=self.scan.GetID())
+        self.list.reading.set(reader="SI", folder=str(folder))
+        self.list.detection.set_parameters(scan_node_id=self.scan.GetID())
 
     def detect(self) -> None:
         """Have the list show what a detection found."""
-        load_results(write_detection(export_scan(self.scan, self.folder).path, self.folder / "results"), self.scan)
-        self.list._searched = self.scan.GetID()
+        folder = write_detection(export_scan(self.scan, self.folder).path, self.folder / "results")
+        self.list.detection.found(load_results(folder, self.scan))
         self.list.reopen()
+
+    def open(self) -> Any:
+        """Open the annotation, if it is not; give the study."""
+        if self.scribbles.study is None:
+            study = self.scribbles.opening.open(self.scan, reader="SI", folder=str(self.folder))
+            image = self.scribbles.growing.without_brain()
+            self.scribbles.growing.take_brain(study, image, sitk.Cast(image > 0, sitk.sitkUInt8))
+        return self.scribbles.study
 
     def grow(self, place: tuple[int, int, int]) -> int:
         """Paint two voxels there and grow them; give the lesion's number."""
-        if self.scribbles.study is None:
-            study = self.scribbles.open(self.scan, reader="SI", folder=str(self.folder))
-            image = self.scribbles.without_brain()
-            self.scribbles.take_brain(study, image, sitk.Cast(image > 0, sitk.sitkUInt8))
-        study = self.scribbles.study
+        study = self.open()
         painted = np.array([place, np.add(place, (0, 0, 1))])
         add_to_scribble(study.nodes, PAINT_SEGMENT, painted, study.grid)
-        (lesion,) = self.scribbles.grow()
+        (lesion,) = self.scribbles.growing.grow()
         return lesion.id
 
     def accept(self) -> Any:
         """Accept what was grown, and put it on the list, as the page does."""
-        accepted = self.scribbles.accept()
-        return self.list.add_voxels(accepted.mask, number=accepted.id)
+        accepted = self.scribbles.growing.accept()
+        return self.list.editing.add_voxels(accepted.mask, number=accepted.id)
 
 
 @pytest.fixture
@@ -91,16 +97,16 @@ def test_a_scribble_in_a_lesion_of_the_list_has_its_number(a_desk):
     second = number_at(a_desk, SECOND)
     assert a_desk.grow(SECOND) == second
     assert a_desk.accept().state == "accepted"
-    assert [one.id for one in a_desk.list.lesions] == [1, 2, 3]
+    assert [one.id for one in a_desk.list.navigation.lesions] == [1, 2, 3]
 
 
 def test_a_scribble_in_a_rejected_lesion_has_its_number_and_is_not_put_back(a_desk):
     a_desk.detect()
     second = number_at(a_desk, SECOND)
-    a_desk.list.decide("rejected", "vessel", lesion_id=second)
+    a_desk.list.deciding.decide("rejected", "vessel", lesion_id=second)
     assert a_desk.grow(SECOND) == second
-    assert a_desk.accept() is None
-    assert f"CMB {second} is rejected" in a_desk.said[-1].message
+    with pytest.raises(InputError, match=f"CMB {second} is rejected"):
+        a_desk.accept()
     assert a_desk.list.review.find(second).state == "rejected"
 
 
@@ -117,7 +123,7 @@ def test_a_lesion_added_to_the_list_has_no_number_of_a_scribble(a_desk):
     a_desk.detect()
     assert a_desk.grow(FAINT) == 5
     elsewhere = np.array([(3, 5, 5), (3, 5, 6)])
-    assert a_desk.list.add_voxels(elsewhere).id == 6
+    assert a_desk.list.editing.add_voxels(elsewhere).id == 6
     assert a_desk.accept().id == 5
 
 
@@ -125,8 +131,70 @@ def test_a_lesion_accepted_again_with_another_mask_is_the_same_one_on_the_list(a
     a_desk.detect()
     a_desk.grow(FAINT)
     a_desk.accept()
-    a_desk.list.set_place("thalamus", "left", lesion_id=5)
-    again = a_desk.list.add_voxels(a_desk.scribbles.current.mask[:9], number=5)
+    a_desk.list.deciding.set_place("thalamus", "left", lesion_id=5)
+    again = a_desk.list.editing.add_voxels(a_desk.scribbles.current.mask[:9], number=5)
     assert (again.id, again.state, len(again.voxels)) == (5, "accepted", 9)
     assert (again.lesion.region, again.lesion.side) == ("thalamus", "left")
-    assert [one.id for one in a_desk.list.lesions] == [1, 2, 3, 5]
+    assert [one.id for one in a_desk.list.navigation.lesions] == [1, 2, 3, 5]
+
+
+def ras_of(place):
+    k, j, i = place
+    return tuple((oblique_ijk_to_ras() @ [i, j, k, 1])[:3])
+
+
+def test_a_lesion_accepted_as_a_scribble_keeps_its_place_side_and_cause_on_the_list(a_desk):
+    a_desk.detect()
+    for place in (FAINT, SECOND):  # one that the detector missed, one that it found
+        number = a_desk.grow(place)
+        record = next(one for one in a_desk.scribbles.annotation.microbleeds if one.id == number)
+        a_desk.scribbles.answering.answer(record, location="thalamus", side="left", cause="hypertension")
+        lesion = a_desk.accept()
+        said = lesion.as_lesion()
+        assert (said.region, said.side, said.cause, said.decision) == ("thalamus", "left", "hypertension", "accepted")
+        kept = from_text(read_review(a_desk.list.detection.results), "the scene").review.find(lesion.id)
+        assert kept.as_lesion() == said
+
+
+def test_an_answer_that_comes_later_reaches_the_list_when_the_lesion_is_accepted_again(a_desk):
+    a_desk.detect()
+    number = a_desk.grow(SECOND)
+    a_desk.accept()
+    (record,) = a_desk.scribbles.annotation.microbleeds
+    a_desk.scribbles.answering.answer(record, location="internal and external capsule", cause="CAA")
+    a_desk.list.deciding.set_place("external capsule", "right", lesion_id=number)  # the list's reader says more
+    said = a_desk.accept().as_lesion()
+    assert (said.region, said.side, said.cause) == ("external capsule", "right", "CAA")
+
+
+def test_a_scribble_on_a_lesion_of_the_list_is_described_as_the_list_does(a_desk):
+    a_desk.detect()
+    second = number_at(a_desk, SECOND)
+    a_desk.list.deciding.set_place("internal capsule", "right", lesion_id=second)
+    a_desk.list.deciding.decide("uncertain", lesion_id=second)
+    a_desk.grow(SECOND)
+    (record,) = a_desk.scribbles.annotation.microbleeds
+    assert (record.location, record.side, record.uncertain) == ("internal and external capsule", "right", True)
+    a_desk.list.deciding.set_place("frontal", "left", lesion_id=number_at(a_desk, FIRST))
+    number = a_desk.grow(FIRST)
+    record = next(one for one in a_desk.scribbles.annotation.microbleeds if one.id == number)
+    assert (record.location, record.side) == ("", "left")  # a lobe does not say whether it is cortex
+
+
+def test_a_mimic_is_the_same_on_the_list_and_as_a_point(a_desk):
+    a_desk.detect()
+    first, second = number_at(a_desk, FIRST), number_at(a_desk, SECOND)
+    a_desk.list.deciding.decide("rejected", "artefact", lesion_id=second)
+    a_desk.open()
+    assert a_desk.scribbles.answering.add_mimic(ras_of(SECOND)).type == "artefact"
+    a_desk.scribbles.answering.add_mimic(ras_of(FIRST), type="cavernoma")
+    assert a_desk.list.deciding.decide("rejected", lesion_id=first).verdict.mimic == "cavernoma"
+
+
+@pytest.mark.parametrize("location", LOCATIONS)
+def test_every_location_has_regions_and_comes_back_where_it_has_one(location):
+    regions = REGIONS_OF[location]
+    assert set(regions) <= set(REGIONS)
+    assert [region_in(location, region) for region in regions] == list(regions)
+    assert all(location_of(region) in (location, "") for region in regions)
+    assert region_in(location, "corpus callosum") == (regions[0] if len(regions) == 1 else "")

@@ -45,7 +45,8 @@ def test_the_icon_has_the_size_that_slicer_shows(module):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_every_widget_that_the_code_names_is_in_the_panel(module):
-    named = set(re.findall(r"\bui\.(\w+)", source_of(module)))
+    parts = [path.read_text(encoding="utf-8") for path in (ROOT / module / f"{module}Widgets").rglob("*.py")]
+    named = set(re.findall(r"\bui\.(\w+)", "\n".join((source_of(module), *parts))))
     there = [widget.get("name") for widget in panel_of(module).iter("widget")]
     assert named
     assert named <= set(there)

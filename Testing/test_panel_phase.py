@@ -40,10 +40,10 @@ def test_the_phase_is_chosen_with_the_scan_and_one_key_shows_its_picture(open_pa
     session = panel.widget.logic.session
     assert panel.ui.inputSelector.currentNode() is scan
     assert panel.ui.phaseSelector.currentNode() is phase
-    assert session.parameters.phase == (phase.GetID(),)
+    assert session.detection.parameters.phase == (phase.GetID(),)
     panel.ui.phaseSelector.setCurrentNode(None)  # what a reader takes out stays out
     panel.settle()
-    assert session.parameters.phase == ()
+    assert session.detection.parameters.phase == ()
     composite = a_scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode", "Red")
     for shown in (nodes.field, scan):
         panel.key("V")
@@ -56,7 +56,7 @@ def test_a_scan_without_phase_is_searched_without(open_panel, a_scene):
     add(SCAN_NAME)
     panel = open_panel("CMBSegmentation")
     assert panel.ui.phaseSelector.currentNode() is None
-    assert panel.widget.logic.session.parameters.phase == ()
+    assert panel.widget.logic.session.detection.parameters.phase == ()
     assert not panel.ui.fieldCheck.enabled
     phase = add("sub-01 phase")  # loaded later
     panel.widget.onParameters()

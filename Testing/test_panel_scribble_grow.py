@@ -15,6 +15,7 @@ from slicer_scene import a_scene, new_scene
 sys.path.append(str(ROOT / "CMBScribbleGrow" / "Testing"))  # the scan that the module's own tests use
 from painted_scan import SPOTS, add_head, paint, ras_of
 
+from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.vocabulary.actions import SCRIBBLE
 
 __all__ = ["a_scene", "new_scene", "open_panel"]
@@ -140,17 +141,27 @@ def test_typing_an_answer_accepts_nothing(a_panel):
     assert not a_panel.widget.logic.session.lesions[0].accepted
 
 
+def refuse(*_, **__):
+    raise InputError("The moon is no place.", "Choose another.")
+
+
 def test_what_is_refused_is_taken_out_of_the_form_again(a_panel, monkeypatch):
     paint(a_panel.scan, "A")
     a_panel.key("G")
     session, ui = a_panel.widget.logic.session, a_panel.ui
     ui.lesionList.setCurrentRow(0)
-    for action in ("set_parameters", "answer", "assess", "rate_series", "preview"):
-        monkeypatch.setattr(session, action, lambda *_, **__: None)
+    for part, actions in (
+        (session.opening, ("set_parameters",)),
+        (session.answering, ("answer", "assess", "rate_series")),
+        (session.growing, ("preview",)),
+    ):
+        for action in actions:
+            monkeypatch.setattr(part, action, refuse)
     before = ui.uncertainCheck.checked, ui.groupedCheck.checked, ui.automaticCheck.checked
     for check in (ui.uncertainCheck, ui.groupedCheck, ui.automaticCheck):
         check.toggle()
     assert (ui.uncertainCheck.checked, ui.groupedCheck.checked, ui.automaticCheck.checked) == before
+    assert ui.statusLabel.text == "The moon is no place. Choose another."
     ui.includedSelector.setCurrentIndex(1)
     assert ui.includedSelector.currentText == ""
     flag = ui.seriesFlagsList.item(0)

@@ -1,36 +1,27 @@
-"""The web page's parts that need no browser."""
+"""The page's server in its parts: tokens, addresses, folders, the command."""
 
 from __future__ import annotations
 
 import asyncio
-import io
 import os
 import subprocess
 import sys
 import time
-import zipfile
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from aiohttp import ClientSession, FormData, web
-from aiohttp.test_utils import TestClient, TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 
 from CMBCommand import cli
-from CMBSegmentationLib.errors import CMBError
-from CMBWeb.files import limits, upload
 from CMBWeb.files.kept_results import KeptResults, KeptScan
 from CMBWeb.files.session_folder import private, remove_old
-from CMBWeb.files.upload import receive, receive_earlier
 from CMBWeb.page import reading_ahead
 from CMBWeb.page.grey_window import reading_window
 from CMBWeb.server import gateway
 from CMBWeb.server.access import Access, folder_name, is_plain, new_key
-from CMBWeb.server.names import LONGEST, attachment, plain_name
 from CMBWeb.server.page_process import SCAN_VARIABLE, PageProcess
-from CMBWeb.server.proxy import hand_on_request
 from CMBWeb.server.serving import _open_in_browser
 
 
@@ -249,159 +240,3 @@ def test_the_commands_scan_is_read_once_while_the_page_starts(tmp_path, monkeypa
     os.utime(scan, (1, 1))
     reading_ahead.read_scan_once(scan, None)
     assert read == [scan] * 4
-
-
-def sent(folder, receiver, *parts):
-    """Send files through the server to the process behind it, in chunks, no length told; give status and answer."""
-
-    async def take(request):
-        try:
-            return web.json_response(str(await receiver(request, folder)))
-        except CMBError as error:
-            return web.json_response(f"{error.message} {error.hint}", status=422)
-
-    async def run():
-        behind, gateway = web.Application(), web.Application()
-        behind.router.add_post("/upload", take)
-        async with TestServer(behind) as process, ClientSession() as session:
-            page = SimpleNamespace(url=lambda path: str(process.make_url(path)), headers={})
-            gateway.router.add_post("/upload", lambda request: hand_on_request(request, session, page))
-            form = FormData()
-            for name, content in parts:
-                form.add_field("scan", io.BytesIO(content), filename=name)
-            async with (
-                TestClient(TestServer(gateway)) as client,
-                client.post("/upload", data=form(), chunked=True) as answer,
-            ):
-                return answer.status, await answer.json()
-
-    return asyncio.run(run())
-
-
-def test_an_upload_that_tells_no_length_is_stopped_at_the_limit(tmp_path, monkeypatch):
-    assert sent(tmp_path, receive, ("scan.nii", b"0" * 3_000_000))[0] == 200
-    monkeypatch.setattr(upload, "LARGEST_MB", 1)
-    before = sorted(tmp_path.rglob("*"))
-    status, told = sent(tmp_path, receive, ("scan.nii", os.urandom(3_000_000)))
-    assert (status, "larger than" in told) == (422, True)
-    assert sorted(tmp_path.rglob("*")) == before  # nothing of it stays
-
-
-def zipped(**files):
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return stream.getvalue()
-
-
-RESULTS = {
-    "../../sub-1_desc-cmb_lesions.json": b"{}",
-    "/sub-1_desc-cmb_dseg.nii.gz": b"1",
-    "sub-1_desc-regions_dseg.nii.gz": b"1",
-    "evil.py": b"1",
-}
-
-
-def test_an_earlier_scan_and_its_results_are_stored_under_names_of_our_own(tmp_path):
-    status, told = sent(tmp_path, receive_earlier, ("../sub-1.nii.gz", b"1"), ("results.zip", zipped(**RESULTS)))
-    assert status == 200, told
-    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [
-        "00000.nii.gz", "earlier_desc-cmb_dseg.nii.gz", "earlier_desc-cmb_lesions.json",
-        "earlier_desc-regions_dseg.nii.gz",
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("parts", "reason"),
-    [
-        ([("scan.nii", b"1")], "both"),
-        ([("results.zip", zipped(**RESULTS))], "both"),
-        ([("scan.nii", b"1"), ("results.zip", b"no zip")], "cannot be unpacked"),
-        ([("scan.nii", b"1"), ("results.zip", zipped(a=b"1"))], "holds no results"),
-        ([("scan.nii", b"1"), ("results.zip", zipped(**RESULTS, **{"sub-2_desc-cmb_lesions.json": b"{}"}))], "several"),
-        ([("scan.nii", b"1"), ("two.nii", b"1"), ("results.zip", zipped(**RESULTS))], "one scan at a time"),
-    ],
-)
-def test_what_is_no_earlier_scan_with_results_is_refused_and_removed(tmp_path, parts, reason):
-    status, told = sent(tmp_path, receive_earlier, *parts)
-    assert (status, reason in told) == (422, True), told
-    assert not list(tmp_path.iterdir())
-
-
-def test_results_that_unpack_beyond_the_limit_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(upload, "LARGEST_MB", 1)
-    bomb = io.BytesIO()
-    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("sub-1_desc-cmb_dseg.nii.gz", bytes(5_000_000))
-    status, told = sent(tmp_path, receive_earlier, ("scan.nii", b"1"), ("results.zip", bomb.getvalue()))
-    assert (status, "larger than" in told) == (422, True)
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_session_may_send_so_many_scans(tmp_path, monkeypatch):
-    monkeypatch.setenv(limits.MOST_UPLOADS_VARIABLE, "2")
-    for _ in range(2):
-        assert sent(tmp_path, receive, ("scan.nii", b"1"))[0] == 200
-    for receiver, parts in ((receive, [("s.nii", b"1")]), (receive_earlier, [("s.nii", b"1"), ("r.zip", zipped())])):
-        status, told = sent(tmp_path, receiver, *parts)
-        assert (status, "2 scans were uploaded" in told) == (422, True)
-        assert limits.MOST_UPLOADS_VARIABLE in told
-    assert len(list(tmp_path.iterdir())) == 2
-
-
-def test_a_session_may_send_so_many_bytes(tmp_path, monkeypatch):
-    monkeypatch.setenv(limits.LARGEST_SESSION_VARIABLE, "4")
-    for _ in range(2):
-        assert sent(tmp_path, receive, ("scan.nii", os.urandom(1_500_000)))[0] == 200
-    status, told = sent(tmp_path, receive, ("scan.nii", os.urandom(1_500_000)))
-    assert (status, "larger than 0.00391 GB together" in told) == (422, True)
-    assert limits.LARGEST_SESSION_VARIABLE in told
-    assert sent(tmp_path, receive, ("scan.nii", os.urandom(500_000)))[0] == 200
-    assert len(list(tmp_path.iterdir())) == 3
-
-
-ODD_NAMES = ["a\r\nSet-Cookie: x=y.nii", "a\x1b]0;owned\x07.nii", "scan\u202egnp.nii"]
-ODD_NAMES += ["a\u2028b.nii", 'a"b;c.nii', "a\x00.nii"]
-
-
-@pytest.mark.parametrize("name", [*ODD_NAMES, "Müller 木.nii.gz", "50%.nii", "x" * 400 + ".nii.gz", ""])
-def test_a_download_of_any_name_is_one_header(name):
-    head = attachment(name)
-    assert head.isascii()
-    assert head.isprintable()
-    assert head.count('"') == 2
-    assert web.Response(headers={"Content-Disposition": head}).headers["Content-Disposition"] == head
-
-
-@pytest.mark.parametrize("name", ODD_NAMES)
-def test_a_name_is_shown_without_what_steers(name):
-    shown = plain_name(name)
-    assert not set(shown) & set("\r\n\x00\x1b\x07\u202e\u2028")
-    assert shown.endswith(".nii")
-
-
-def test_names_of_any_script_stay_as_they_are_and_long_ones_keep_their_end():
-    assert plain_name("Müller 木 नमस्ते.nii.gz") == "Müller 木 नमस्ते.nii.gz"
-    assert len(plain_name("x" * 400 + ".nii.gz")) == LONGEST
-    assert plain_name("x" * 400 + ".nii.gz").endswith(".nii.gz")
-
-
-def test_an_uploads_name_comes_in_without_controls(tmp_path):
-    head = b"Content-Disposition: form-data; name=scan; filename*=UTF-8''a%0D%0Ab%1B.nii"
-    body = b"--b\r\n" + head + b"\r\n\r\n1\r\n--b--\r\n"
-
-    async def run():
-        app = web.Application()
-
-        async def take(request):
-            return web.json_response((await receive(request, tmp_path)).name)
-
-        app.router.add_post("/upload", take)
-        async with TestClient(TestServer(app)) as client:
-            headers = {"Content-Type": "multipart/form-data; boundary=b"}
-            async with client.post("/upload?name=x", data=body, headers=headers) as answer:
-                assert answer.status == 200
-                return await answer.json()
-
-    assert asyncio.run(run()) == "a_b_.nii"

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from playwright.sync_api import Page
+from web_browser import view_of
+from web_pictures import AXIAL
 
 ROLES = (
     "button", "checkbox", "combobox", "link", "listbox", "menuitem", "radio", "searchbox", "slider", "spinbutton",
@@ -53,3 +55,13 @@ def assert_all_named(controls: Iterable[Control]) -> None:
     """Fail with a list of the controls that have no name."""
     nameless = [f"{one.role}: {one.element}" for one in controls if not one.name]
     assert not nameless, "controls without a name:\n" + "\n".join(nameless)
+
+
+def place(page: Page, kind: str, across: float) -> None:
+    """Set a point in the axial view, at a share of its width."""
+    button = page.get_by_role("button", name=f"Place a {kind}")
+    button.click()
+    button.get_by_text("Click in a view").wait_for()
+    box = view_of(page, AXIAL)
+    page.mouse.click(box["x"] + box["width"] * across, box["y"] + box["height"] / 2)
+    page.get_by_role("button", name=f"{kind.title()} 1", exact=True).wait_for()

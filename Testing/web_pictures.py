@@ -32,3 +32,9 @@ def lit(page: Page, view: int) -> float:
 def brightness(page: Page, view: int) -> float:
     """Mean grey value, 0 to 255."""
     return float(picture(page, view).mean())
+
+
+def colour(page: Page) -> int:
+    """How many pixels of the axial view are not grey."""
+    pixels = picture(page, AXIAL)
+    return int((np.ptp(pixels, axis=-1) > 60).sum())

@@ -13,9 +13,9 @@ export would give them (`cmbtraining.benchmark.variants`): how far the figures d
 simulated scans.
 
 ``--operating-points`` chooses the thresholds that allow 0.5, 1 and 2 false ones a scan on ``valdo-load``, gives all
-figures at these, and writes them with what they give as ``export.py`` and ``export_stage.py`` take it by ``--metrics``:
-POINTS.json for all stages, POINTS-detector-alone.json for the detector alone. What was searched once is listed at other
-thresholds in seconds.
+figures at these, and writes them with what they give as ``export.py`` takes it by ``--metrics``: POINTS.json for all
+stages, POINTS-detector-alone.json for the detector alone. What was searched once is listed at other thresholds in
+seconds.
 
 Real scans, or real heads with implanted lesions, are scored by the same rules with ``evaluate.py``: any folder in
 VALDO's layout will do (its docstring says how).

@@ -35,22 +35,22 @@ def annotate(folder: Path) -> None:
         print(said, flush=True)
 
     scan = add_head()
-    session.open(scan, reader="SI", folder=str(folder))
+    session.opening.open(scan, reader="SI", folder=str(folder))
     paint(scan, "A")
-    session.grow()
+    session.growing.grow()
     two_seconds_pass("grown")
-    session.preview(88.0)
+    session.growing.preview(88.0)
     two_seconds_pass("previewed")
-    session.answer(session.annotation.microbleeds[0], location="thalamus")
-    session.add_mimic((1, 2, 3), type="vessel")
+    session.answering.answer(session.annotation.microbleeds[0], location="thalamus")
+    session.answering.add_mimic((1, 2, 3), type="vessel")
     two_seconds_pass("answered")
     paint(scan, "B")
     two_seconds_pass("painted")
     number = 0
     while True:
         number += 1
-        session.add_finding((number, 0, 0), text=f"finding {number}")
-        session.change(1, mode=MODES[number % 2])  # so that the masks are written, too
+        session.answering.add_finding((number, 0, 0), text=f"finding {number}")
+        session.growing.change(1, mode=MODES[number % 2])  # so that the masks are written, too
         two_seconds_pass(f"found {number}")
 
 

@@ -24,7 +24,7 @@ def test_what_is_two_seconds_old_is_there_after_kill_9(moment, a_scene, tmp_path
     killed_after(moment, tmp_path)
 
     session = GrowSession(a_scene)
-    session.open(add_head(), reader="SI", folder=str(tmp_path))
+    session.opening.open(add_head(), reader="SI", folder=str(tmp_path))
 
     assert session.status.state is State.READY
     assert session.status.notes == ()  # nothing was damaged, nothing had to be set aside

@@ -48,7 +48,7 @@ def test_a_script_grows_the_segments_of_a_segmentation(a_logic, a_scene, tmp_pat
     lesions = a_logic.process(add_head(), scribbles, folder=str(tmp_path), mode="parent")
     assert [lesion.mode for lesion in lesions] == ["parent", "parent"]
     assert list(tmp_path.glob("*_annotation*")) == []  # saved by the timer, or when it is closed
-    a_logic.session.close_study()
+    a_logic.session.opening.close_study()
     assert len(list(tmp_path.glob("*_annotation*"))) == 2
 
 
@@ -62,13 +62,14 @@ def test_a_script_gets_an_error_that_says_what_to_do(a_logic, tmp_path):
 
 def test_records_are_described_in_a_line(a_logic, tmp_path):
     scan = add_head()
-    a_logic.session.open(scan, reader="SI", folder=str(tmp_path))
+    a_logic.session.opening.open(scan, reader="SI", folder=str(tmp_path))
     paint(scan, "A")
     a_logic.grow()
-    record = a_logic.session.answer(a_logic.session.annotation.microbleeds[0], location="thalamus", side="left")
+    answering, (grown,) = a_logic.session.answering, a_logic.session.annotation.microbleeds
+    record = answering.answer(grown, location="thalamus", side="left")
     assert a_logic.describe(record) == f"CMB 1 · {record.diameter_mm:.1f} mm · thalamus · left"
-    mimic = a_logic.session.add_mimic((1, 2, 3), type="vessel")
-    finding = a_logic.session.add_finding((1, 2, 3), text="lacune")
+    mimic = answering.add_mimic((1, 2, 3), type="vessel")
+    finding = answering.add_finding((1, 2, 3), text="lacune")
     assert (a_logic.describe(mimic), a_logic.describe(finding)) == ("Mimic 1 · vessel", "Finding 1 · lacune")
 
 
@@ -76,8 +77,8 @@ def test_the_slice_views_jump_to_a_record(a_logic, a_scene, tmp_path):
     slice_node = slicer.vtkMRMLSliceNode()
     slice_node.SetLayoutName("Red")
     a_scene.AddNode(slice_node)
-    a_logic.session.open(add_head(), reader="SI", folder=str(tmp_path))
-    mimic = a_logic.session.add_mimic(ras_of(SPOTS["A"]))
+    a_logic.session.opening.open(add_head(), reader="SI", folder=str(tmp_path))
+    mimic = a_logic.session.answering.add_mimic(ras_of(SPOTS["A"]))
     a_logic.jumpTo(mimic)
     centre = [slice_node.GetSliceToRAS().GetElement(axis, 3) for axis in range(3)]
     assert centre == pytest.approx(ras_of(SPOTS["A"]), abs=1e-3)
@@ -87,7 +88,7 @@ def test_what_was_not_said_of_study_and_series_is_blank(a_logic, tmp_path):
     assert a_logic.series() is None
     assert a_logic.assessment() is None
     a_logic.rateSeries(flags=("metal",))  # nothing is open: nobody is meant
-    a_logic.session.open(add_head(), reader="SI", folder=str(tmp_path))
+    a_logic.session.opening.open(add_head(), reader="SI", folder=str(tmp_path))
     assert a_logic.series().flags == ()
     assert a_logic.assessment().included is None
     a_logic.rateSeries(flags=("metal",))

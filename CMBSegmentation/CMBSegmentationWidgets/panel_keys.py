@@ -25,7 +25,7 @@ class PanelKeys:
     Parameters
     ----------
     actions : mapping
-        What to call, by the name of the action in `vocabulary.actions`.
+        What to call, which gives nothing back, by the name of the action in `vocabulary.actions`.
     tooltips : mapping
         Widget whose tooltip names the key, by the name of the action.
     captions : mapping
@@ -43,7 +43,7 @@ class PanelKeys:
 
     def __init__(
         self,
-        actions: Mapping[str, Callable[[], object]],
+        actions: Mapping[str, Callable[[], None]],
         tooltips: Mapping[str, Any],
         captions: Mapping[str, Any],
         table: Any,
@@ -71,7 +71,7 @@ class PanelKeys:
                 continue
             shortcut = qt.QShortcut(slicer.util.mainWindow())
             shortcut.setKey(qt.QKeySequence(self.keys.of(action.name)))
-            shortcut.connect("activated()", _alone(self.actions[action.name]))
+            shortcut.connect("activated()", self.actions[action.name])
             (self._of_question if QUESTION in action.places else self._shortcuts).append(shortcut)
         slicer.app.connect(FOCUS_CHANGED, self._on_focus)
         self._is_listening = True
@@ -122,12 +122,3 @@ def _kept() -> Keys:
         return Keys.kept(DESKTOP, json.loads(qt.QSettings().value(SETTING, "") or "{}"))
     except ValueError:
         return Keys(DESKTOP)
-
-
-def _alone(action: Callable[[], object]) -> Callable[[], None]:
-    """Call an action without giving back what it gives."""
-
-    def act() -> None:
-        action()
-
-    return act

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,3 +48,20 @@ def a_head_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def scan_file(a_head_file: Path, tmp_path: Path) -> Path:
     """`a_head_file` in a folder of the test's own."""
     return Path(shutil.copy(a_head_file, tmp_path))
+
+
+@pytest.fixture(scope="session")
+def a_small_head(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("head") / "head.nii.gz"
+    sitk.WriteImage(ball_brain(spacing=(2.0, 2.0, 2.0))[0], str(path))
+    return path
+
+
+@pytest.fixture(scope="session")
+def a_cluster() -> Iterator[str]:
+    """The address of a scheduler with one worker, for all tests that kill neither; it starts once."""
+    from dask.distributed import LocalCluster
+
+    apart = {"CMB_READING_APART": "1"}  # as in this process, see the conftest.py of all tests
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", env=apart) as cluster:
+        yield cluster.scheduler_address

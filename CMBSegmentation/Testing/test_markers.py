@@ -16,8 +16,8 @@ from CMBSegmentationLib.vocabulary.looks import REVIEW_COLOURS
 def a_session(a_scene, a_scan, a_result_folder, tmp_path):
     load_results(a_result_folder, a_scan)
     session = ReviewSession(a_scene)
-    session.set_reading(reader="SI", folder=str(tmp_path), advance=False)
-    session.set_parameters(scan_node_id=a_scan.GetID())
+    session.reading.set(reader="SI", folder=str(tmp_path), advance=False)
+    session.detection.set_parameters(scan_node_id=a_scan.GetID())
     yield session
     session.close()
 
@@ -42,34 +42,34 @@ def labels(scene):
 
 
 def test_markers_have_the_colour_of_the_verdict(a_scene, a_session):
-    a_session.select(None)
+    a_session.navigation.select(None)
     assert labels(a_scene) == {"unreviewed": ["CMB 1", "CMB 2", "CMB 3"]}
-    a_session.decide("accepted", lesion_id=1)
-    a_session.decide("rejected", "vessel", lesion_id=2)
+    a_session.deciding.decide("accepted", lesion_id=1)
+    a_session.deciding.decide("rejected", "vessel", lesion_id=2)
     assert labels(a_scene) == {"accepted": ["CMB 1"], "rejected": ["CMB 2"], "unreviewed": ["CMB 3"]}
     for state in labels(a_scene):
         colour = nodes(a_scene)[state].GetDisplayNode().GetSelectedColor()
         assert colour == pytest.approx(REVIEW_COLOURS[state])
-    a_session.undo()
+    a_session.deciding.undo()
     assert labels(a_scene) == {"accepted": ["CMB 1"], "unreviewed": ["CMB 2", "CMB 3"]}
 
 
 def test_the_chosen_one_is_larger_and_keeps_its_colour(a_scene, a_session):
-    a_session.decide("uncertain", lesion_id=2)
-    a_session.select(2)
+    a_session.deciding.decide("uncertain", lesion_id=2)
+    a_session.navigation.select(2)
     assert labels(a_scene) == {CHOSEN: ["CMB 2"], "unreviewed": ["CMB 1", "CMB 3"]}
     chosen, others = (nodes(a_scene)[kind].GetDisplayNode() for kind in (CHOSEN, "unreviewed"))
     assert chosen.GetSelectedColor() == pytest.approx(REVIEW_COLOURS["uncertain"])
     assert chosen.GetGlyphScale() > 1.5 * others.GetGlyphScale()
     assert chosen.GetTextScale() > others.GetTextScale()
-    a_session.decide("accepted")
+    a_session.deciding.decide("accepted")
     assert chosen.GetSelectedColor() == pytest.approx(REVIEW_COLOURS["accepted"])
-    a_session.select(3)
+    a_session.navigation.select(3)
     assert labels(a_scene) == {CHOSEN: ["CMB 3"], "accepted": ["CMB 2"], "unreviewed": ["CMB 1"]}
 
 
 def test_labels_stay_behind_the_brain_and_nothing_covers_a_lesion_in_the_slices(a_scene, a_session):
-    a_session.set_threshold(0.2)
+    a_session.listing.set_threshold(0.2)
     assert len(LESION_PEAKS) == sum(len(names) for names in labels(a_scene).values())
     for node in nodes(a_scene).values():
         display = node.GetDisplayNode()
@@ -77,7 +77,7 @@ def test_labels_stay_behind_the_brain_and_nothing_covers_a_lesion_in_the_slices(
         assert display.GetOccludedOpacity() == 1.0
         assert not display.GetVisibility2D()
         assert display.GetVisibility3D()
-    assert not a_session.results.points.GetDisplayNode().GetVisibility3D()  # else each would have two
+    assert not a_session.detection.results.points.GetDisplayNode().GetVisibility3D()  # else each would have two
 
 
 def test_markers_are_in_no_list_of_nodes_nor_saved_and_go_with_the_results(a_scene, a_session, a_scan, reopened):
@@ -87,7 +87,7 @@ def test_markers_are_in_no_list_of_nodes_nor_saved_and_go_with_the_results(a_sce
     assert nodes(again) == {}
     session = ReviewSession(again)
     (scan,) = [n for n in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if n.GetName() == "sub-01 swi"]
-    session.set_parameters(scan_node_id=scan.GetID())
+    session.detection.set_parameters(scan_node_id=scan.GetID())
     assert len(labels(again)["unreviewed"]) == 3
     session.close()
     remove_results(scan)

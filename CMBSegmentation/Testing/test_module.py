@@ -43,7 +43,7 @@ def test_a_script_gets_results_from_the_real_worker(a_logic, scan_file, dark_mod
     results = a_logic.process(scan, model=str(dark_model), device="cpu")
     assert results == find_results(scan)
     assert results.points.GetNumberOfControlPoints() == 2
-    assert a_logic.session.threshold == 0.5
+    assert a_logic.session.listing.threshold == 0.5
 
 
 def test_a_script_gets_an_error_that_says_what_to_do(a_logic, a_scene):
@@ -58,7 +58,7 @@ def test_the_slice_views_jump_to_the_lesion_of_a_row(a_logic, a_scene, a_scan, a
     slice_node.SetLayoutName("Red")
     a_scene.AddNode(slice_node)
     nodes = load_results(a_result_folder, a_scan)
-    a_logic.session.set_parameters(scan_node_id=a_scan.GetID())
+    a_logic.session.detection.set_parameters(scan_node_id=a_scan.GetID())
     a_logic.jumpToLesion(2)
     centre = [slice_node.GetSliceToRAS().GetElement(axis, 3) for axis in range(3)]
     assert centre == pytest.approx(nodes.points.GetNthControlPointPosition(1))

@@ -198,7 +198,7 @@ def test_a_copy_of_what_is_replaced_is_on_the_disk_first(tmp_path, monkeypatch):
 MOVES = re.compile(r"\bos\.(replace|rename)\(|\.rename\(|draft\.replace\(|shutil\.move\(")
 SYNCED_THERE = {
     "files/atomic_file.py",
-    "results/folder.py",  # `move_in`, and a lock
+    "files/draft_folder.py",  # `move_in`, and a lock
     "bindings/exporting.py",  # an upload's name: nothing that must outlast the session
 }
 

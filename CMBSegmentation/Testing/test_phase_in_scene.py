@@ -7,6 +7,7 @@ import slicer
 import slicer.util
 from oblique_scan import SCAN_NAME, SCAN_SHAPE, oblique_ijk_to_ras, scan_voxels
 
+from CMBSegmentationLib.errors import InputError, MachineError
 from CMBSegmentationLib.results.names import ENDINGS_PHASE
 from CMBSegmentationLib.scene import export_phase, find_results, load_results, phase_of
 from CMBSegmentationLib.session import ReviewSession
@@ -34,10 +35,8 @@ def a_result_folder_with_phase(a_result_folder):
 @pytest.fixture
 def a_session(a_scene, a_scan, tmp_path):
     session = ReviewSession(a_scene)
-    session.said = []
-    session.noticed.connect(session.said.append)
-    session.set_reading(folder=str(tmp_path))
-    session.set_parameters(scan_node_id=a_scan.GetID())
+    session.reading.set(folder=str(tmp_path))
+    session.detection.set_parameters(scan_node_id=a_scan.GetID())
     for name in ("Red", "Green"):
         a_scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode", name).SetBackgroundVolumeID(a_scan.GetID())
         a_scene.AddNewNodeByClass("vtkMRMLSliceNode", name).SetFieldOfView(48.0, 36.0, 1.0)
@@ -71,30 +70,30 @@ def test_the_local_phase_is_shown_in_place_of_the_scan_where_one_looks(
     folder, values = a_result_folder_with_phase
     load_results(folder, a_scan)
     a_session.reopen()
-    a_session.set_reading(field=True)
+    a_session.reading.set(field=True)
     (node,) = shown(a_scene)
     np.testing.assert_array_equal(slicer.util.arrayFromVolume(node), values)
     assert node.GetDisplayNode().GetWindowLevelMin() == -600
     for number in range(2):
         assert a_scene.GetNthNodeByClass(number, "vtkMRMLSliceNode").GetFieldOfView()[:2] == (48.0, 36.0)
-    a_session.set_reading(overview=True)  # one or the other
-    assert not a_session.reading.field
+    a_session.reading.set(overview=True)  # one or the other
+    assert not a_session.reading.parameters.field
     assert shown(a_scene) == [find_results(a_scan).probability]
-    a_session.set_reading(field=True)
-    assert not a_session.reading.overview
+    a_session.reading.set(field=True)
+    assert not a_session.reading.parameters.overview
     assert shown(a_scene) == [node]
-    a_session.set_reading(field=False)
+    a_session.reading.set(field=False)
     assert shown(a_scene) == [a_scan]
 
 
 def test_a_scan_without_phase_says_so(a_session, a_scene, a_scan, a_result_folder):
-    a_session.set_reading(field=True)
-    assert "no local phase yet" in a_session.said[-1].message
+    with pytest.raises(InputError, match="no local phase yet"):
+        a_session.reading.set(field=True)
     load_results(a_result_folder, a_scan)
     a_session.reopen()
-    a_session.set_reading(field=True)
-    assert "searched without phase" in a_session.said[-1].message
-    assert not a_session.reading.field
+    with pytest.raises(InputError, match="searched without phase"):
+        a_session.reading.set(field=True)
+    assert not a_session.reading.parameters.field
     assert shown(a_scene) == [a_scan]
 
 
@@ -102,12 +101,12 @@ def test_results_without_phase_bring_the_scan_back(a_session, a_scene, a_scan, a
     folder, _ = a_result_folder_with_phase
     load_results(folder, a_scan)
     a_session.reopen()
-    a_session.set_reading(field=True)
+    a_session.reading.set(field=True)
     next(folder.glob(f"*{ENDINGS_PHASE['field']}")).unlink()
     load_results(folder, a_scan)
     a_session.reopen()
     assert shown(a_scene) == [a_scan]
-    assert not a_session.reading.field
+    assert not a_session.reading.parameters.field
 
 
 def test_a_review_that_is_exported_keeps_the_local_phase(a_session, a_scan, a_result_folder_with_phase):
@@ -126,8 +125,9 @@ def test_the_search_is_given_the_phase_that_was_chosen(a_scene, a_scan, tmp_path
 
     phase = add("sub-01 Pha_Images", scan_voxels() + np.int16(7))
     session = ReviewSession(a_scene, runner=runner)
-    session.set_parameters(phase=(phase.GetID(),))
-    session.start(a_scan)
+    session.detection.set_parameters(phase=(phase.GetID(),))
+    with pytest.raises(MachineError):
+        session.detection.start(a_scan)
     (command,) = calls
     assert command[-5] == "--phase"
     assert command[-4].endswith("sub-01_Pha_Images.nrrd")

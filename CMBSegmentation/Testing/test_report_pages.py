@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from PIL import Image
-from test_report import Page, a_detection, an_empty_scan
+from report_scans import Page, a_detection, an_empty_scan
 
 from CMBSegmentationLib.detecting.detect import Detection
 from CMBSegmentationLib.detecting.lesions import Lesion

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from CMBSegmentationLib.errors import CMBError, InputError, MachineError
 from CMBSegmentationLib.reading.scan import scan_stem
 from CMBSegmentationLib.results.names import ENDINGS_REPORT
-from CMBSegmentationLib.session.compare_review import compare_detection
 from CMBSegmentationLib.session.export_review import detection_of, stem_of
+from CMBSegmentationLib.session.exporting import compare_detection
 
 from ..files.upload import EARLIER, Earlier, Received
 from ..page.own_process import elsewhere
@@ -76,27 +76,37 @@ def _files(desk: PageSession, folder: Path) -> dict[str, Path]:
     session = desk.reviewing.session
     if session.review is not None:
         opened = desk.opened
-        asked = partial(session.export, folder, overwrite=True, header=opened.header if opened else None)
+        write = partial(session.exporting.export, folder, overwrite=True, header=opened.header if opened else None)
         if opened is not None and opened.path.is_dir() and _has_highdicom():
             try:
-                asked = partial(asked, dicom_folder=opened.path, series=opened.series)
-                files.update(desk.reviewing.asked(asked))
+                files.update(write(dicom_folder=opened.path, series=opened.series))
             except CMBError as error:  # what was not asked for costs nothing that was
-                files.update(desk.reviewing.asked(partial(session.export, folder, overwrite=True)))
+                files.update(session.exporting.export(folder, overwrite=True))
                 desk.tell(f"Exported without DICOM objects: {error.message}", error.hint, "warning")
         else:
-            files.update(desk.reviewing.asked(asked))
-    files.update(desk.scribbling.saved_files(folder))
+            files.update(write())
+    files.update(_annotation(desk, folder))
     if not files:
         raise InputError("There is nothing to export yet.", "Detect microbleeds, or grow a scribble.")
     return files
+
+
+def _annotation(desk: PageSession, folder: Path) -> dict[str, Path]:
+    """Copy the annotation's files to a folder; none where nothing was annotated."""
+    study = desk.scribbling.session.study
+    said = study is not None and (any(study.annotation.entries()) or study.annotation.assessment)
+    if study is None or study.disk.files is None or not said:
+        return {}
+    study.disk.flush()
+    files = {"annotation": study.disk.files.annotation, "segments": study.disk.files.segments}
+    return {kind: Path(shutil.copy(path, folder)) for kind, path in files.items() if path.exists()}
 
 
 def _pdf(desk: PageSession, path: Path) -> Path:
     session = desk.reviewing.session
     if session.review is None:
         raise InputError("There is no report yet.", "Detect microbleeds first.")
-    return desk.reviewing.asked(lambda: session.export_pdf(path))
+    return session.exporting.export_pdf(path)
 
 
 async def compare(desk: PageSession, earlier: Earlier, folder: Path) -> Path:

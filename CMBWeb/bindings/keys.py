@@ -48,7 +48,7 @@ class PageKeys:
             The tab that the browser showed when it was pressed: it is ahead of the state here.
         """
         is_scribbling = panel == SCRIBBLE_PANEL
-        asks = self._desk.reviewing.session.question.is_open
+        asks = self._desk.reviewing.session.deciding.question.is_open
         places = [SCRIBBLE] if is_scribbling else [QUESTION, READ] if asks else [READ]
         found = (self._keys.action(key, place) for place in places)
         action = next((one for one in found if one is not None), None)

@@ -13,6 +13,8 @@ from CMBSegmentationLib.reading.apart import read_phases_apart
 from CMBSegmentationLib.reading.phase.files import write_phase
 from CMBSegmentationLib.session import ReviewParameters
 
+from .edge import edge
+
 if TYPE_CHECKING:
     from CMBSegmentationLib.reading.phase.image import PhaseImage
 
@@ -36,8 +38,8 @@ class PhaseShown:
         self._waiting: Callable[[], object] | None = None
         self.state.update({"phase_found": "", "phase_used": "", "phase_shown": False, "phase_there": False})
         session = desk.reviewing.session
-        session.reading_changed.connect(self._show_reading)
-        session.results_changed.connect(self._show_results)
+        session.reading.changed.connect(lambda before, after: self._show_reading(after))
+        session.detection.results_changed.connect(self._show_results)
 
     def take_scan(self, scan: OpenedScan) -> None:
         """Look for the phase of a scan that was just opened, and use what is found."""
@@ -45,17 +47,22 @@ class PhaseShown:
         self.state.update({"phase_found": "", "phase_used": ""})
         self._desk.start(self._find(scan))
 
+    @edge
     def toggle(self) -> None:
         """Show the local phase in place of the scan, or the scan again."""
-        session = self._desk.reviewing.session
-        session.set_reading(field=not session.reading.field)
+        reading = self._desk.reviewing.session.reading
+        reading.set(field=not reading.parameters.field)
+
+    def refused(self, error: Exception) -> None:
+        """Tell the reader why an action was refused."""
+        self._desk.tell_error(error)
 
     def when_known(self, begin: Callable[[], object]) -> None:
         """Give the session the phase that is to be used, and begin; once it is known what there is."""
         if self._finding is not None:
             self._waiting = begin
             return
-        self._desk.reviewing.session.set_parameters(phase=self._written() if self.state.phase_used else ())
+        self._desk.reviewing.session.detection.set_parameters(phase=self._written() if self.state.phase_used else ())
         begin()
 
     async def _find(self, scan: OpenedScan) -> None:

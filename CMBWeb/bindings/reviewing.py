@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import slicer
 
 from CMBScribbleGrowLib.growing.from_point import grower
-from CMBSegmentationLib.errors import MachineError
+from CMBScribbleGrowLib.study.linked_lesion import LinkedLesion
 from CMBSegmentationLib.results.counts import UNKNOWN_REGION
 from CMBSegmentationLib.review import ReviewedLesion
 from CMBSegmentationLib.scene import ResultNodes
@@ -17,13 +16,12 @@ from CMBSegmentationLib.vocabulary.operating_points import point_at
 from CMBSegmentationLib.vocabulary.verdicts import BELOW
 
 from ..files.kept_results import KeptResults
+from .edge import edge
 from .lesion_rows import ALL, DESCENDING_FIRST, FILTERS, LISTED, counts_shown, passes, region_order, row_of, sort_rows
 from .pointed_outline import PointedOutline
 
 if TYPE_CHECKING:
     from ..page.page_session import PageSession
-
-R = TypeVar("R")
 
 
 class Reviewing:
@@ -41,13 +39,13 @@ class Reviewing:
         self.session = ReviewSession(desk.app.scene, runner=kept.runner, grower=grower)
         self._pointed = PointedOutline(desk.app.scene)
         session = self.session
-        session.status_changed.connect(self._show_status)
+        session.detection.status_changed.connect(self._show_status)
         session.review_changed.connect(self._show_review)
         session.current_changed.connect(self._show_current)
-        session.reading_changed.connect(self._show_reading)
+        session.reading.changed.connect(lambda before, after: self._show_reading(after))
         session.noticed.connect(self._show_notice)
-        session.results_changed.connect(self._show_results)
-        session.question.changed.connect(lambda is_open: self.state.update({"asking": is_open}))
+        session.detection.results_changed.connect(self._show_results)
+        session.deciding.question.changed.connect(lambda is_open: self.state.update({"asking": is_open}))
         self.state.update(
             {
                 "detecting": False,
@@ -93,31 +91,42 @@ class Reviewing:
 
     def take_scan(self, node: slicer.vtkMRMLScalarVolumeNode) -> None:
         """Work on another scan, its review saved in the session's own folder."""
-        self.session.set_reading(
+        self.session.reading.set(
             folder=str(self._desk.review_folder()), reader=self.state.reader, in_3d=self.state.in_3d
         )
-        self.session.set_parameters(scan_node_id=node.GetID())
+        self.session.detection.set_parameters(scan_node_id=node.GetID())
         self.state.update({"detect_message": "", "detect_fraction": 0, "detect_notes": [], "notice": ""})
         self.state.update({"filter": LISTED, "region_filter": "", "sort_by": "id", "sort_down": False})
         self._show_review()
-        self._show_current(self.session.current)
+        self._show_current(self.session.navigation.current)
+
+    @edge
+    def save(self) -> None:
+        """Write what is unsaved now: another scan comes."""
+        self.session.save()
 
     def leave(self) -> None:
         """Let go of the scan: it is about to be closed."""
         self._pointed.show(None, None)
-        self.session.set_parameters(scan_node_id=None)
+        self.session.detection.set_parameters(scan_node_id=None)
 
+    @edge
     def start(self) -> None:
         """Search the scan."""
-        self._desk.phase.when_known(lambda: self.session.start(self._desk.node))
+        self._desk.phase.when_known(lambda: self.session.detection.start(self._desk.node))
 
+    @edge
     def cancel(self) -> None:
         """End the search; what was found before stays."""
-        self.session.cancel()
+        self.session.detection.cancel()
 
     def poll(self) -> None:
         """Take in what the worker said, and save what is due."""
         self.session.poll()
+
+    def refused(self, error: Exception) -> None:
+        """Tell the reader why an action was refused."""
+        self._desk.tell_error(error)
 
     def close(self) -> None:
         """End what runs, and save."""
@@ -125,53 +134,62 @@ class Reviewing:
 
     def name_reader(self, reader: str) -> None:
         """Write another name into the verdicts from now on."""
-        self.session.set_reading(reader=reader)
+        self.session.reading.set(reader=reader)
 
     # reading
 
+    @edge
     def step(self, step: int) -> None:
         """Go to the next or a former row of those that are shown."""
         ids = [row["id"] for row in self.state.rows]
         if not ids:
             return
         here = ids.index(self.state.current) if self.state.current in ids else (-1 if step > 0 else 0)
-        self.session.select(ids[(here + step) % len(ids)])
+        self.session.navigation.select(ids[(here + step) % len(ids)])
 
+    @edge
     def select(self, lesion_id: int) -> None:
         """Look at a lesion."""
-        self.session.select(lesion_id)
+        self.session.navigation.select(lesion_id)
 
+    @edge
     def decide(self, decision: str) -> None:
         """Give a verdict on the lesion that is looked at."""
-        self._desk.reader.before(lambda: self.session.decide(decision))
+        self._desk.reader.before(lambda: self.session.deciding.decide(decision))
 
+    @edge
     def ask(self) -> None:
         """Ask what the lesion is, which is to be rejected."""
-        self._desk.reader.before(self.session.ask)
+        self._desk.reader.before(self.session.deciding.ask)
 
+    @edge
     def answer(self, mimic: str) -> None:
         """Reject the lesion that is asked about; empty leaves open what it is."""
-        self.session.answer(mimic)
+        self.session.deciding.answer(mimic)
 
     def close_question(self) -> None:
         """Ask no more."""
-        self.session.question.close()
+        self.session.deciding.question.close()
 
+    @edge
     def set_place(self, region: str, side: str) -> None:
         """Say where the lesion lies."""
-        self.session.set_place(region, side)
+        self.session.deciding.set_place(region, side)
 
+    @edge
     def undo(self) -> None:
         """Go back by one step."""
-        self.session.undo()
+        self.session.deciding.undo()
 
+    @edge
     def redo(self) -> None:
         """Go forward by one step."""
-        self.session.redo()
+        self.session.deciding.redo()
 
+    @edge
     def choose_point(self, name: str) -> None:
         """List at a named operating point."""
-        self.session.set_operating_point(name)
+        self.session.listing.set_operating_point(name)
 
     def sort(self, column: str) -> None:
         """Sort by a column; once more, the other way round."""
@@ -180,76 +198,71 @@ class Reviewing:
         else:
             self.state.update({"sort_by": column, "sort_down": column in DESCENDING_FIRST})
 
+    @edge
     def zoom(self) -> None:
         """Look at the lesion from near, or at the whole scan."""
-        if self._desk.views.is_near(self.session.reading.field_of_view_mm):
+        if self._desk.views.is_near(self.session.reading.parameters.field_of_view_mm):
             self._desk.views.fit()
         else:
-            self.session.jump()
+            self.session.navigation.jump()
 
     # changing lesions
 
+    @edge
     def add_here(self) -> None:
         """Add a lesion that was missed, grown from the middle of the views."""
-        self._desk.reader.before(self.session.add_at)
+        self._desk.reader.before(self.session.editing.add_at)
 
+    @edge
+    def add_grown(self, lesion: LinkedLesion) -> None:
+        """Put a lesion that was grown from a scribble on the list."""
+        if self.session.review is not None:
+            self.session.editing.add_voxels(lesion.mask, number=lesion.id)
+
+    @edge
     def delete(self) -> None:
         """Take the lesion off the list."""
-        self.session.delete()
+        self.session.editing.delete()
 
+    @edge
     def split(self) -> None:
         """Part the lesion."""
-        self.session.split()
+        self.session.editing.split()
 
     def mark_to_merge(self, lesion_id: int) -> None:
         """Mark a lesion, or not, as one of those to be made one."""
         marked = [one for one in self.state.merging if one != lesion_id]
         self.state.merging = marked if lesion_id in self.state.merging else [*marked, lesion_id]
 
+    @edge
     def merge(self) -> None:
         """Make one of the marked lesions."""
-        if self.session.merge(self.state.merging) is not None:
-            self.state.merging = []
-
-    def asked(self, action: Callable[[], R | None]) -> R:
-        """Call an action of the session; what it refuses is raised, and not told in the page.
-
-        Raises
-        ------
-        CMBError
-        """
-        heard: list[Notice] = []
-        self.session.noticed.disconnect(self._show_notice)
-        self.session.noticed.connect(heard.append)
-        try:
-            given = action()
-        finally:
-            self.session.noticed.disconnect(heard.append)
-            self.session.noticed.connect(self._show_notice)
-        if given is None:
-            raise next((one.error for one in heard if one.error), MachineError("It could not be done.", "Try again."))
-        return given
+        self.session.editing.merge(self.state.merging)
+        self.state.merging = []
 
     # what the page says
 
+    @edge
     def _take_filter(self, filter: str, **_: Any) -> None:
         review, dropped = self.session.review, filter in (BELOW, ALL)
         if review is not None and review.show_dropped != dropped:
-            self.session.show_dropped(dropped)  # their points, too
+            self.session.listing.show_dropped(dropped)  # their points, too
         self._show_rows()
 
+    @edge
     def _take_threshold(self, threshold: float, **_: Any) -> None:
-        if self.session.review is not None and abs(threshold - (self.session.threshold or 0.0)) > 1e-6:
-            self.session.set_threshold(float(threshold))
+        if self.session.review is not None and abs(threshold - (self.session.listing.threshold or 0.0)) > 1e-6:
+            self.session.listing.set_threshold(float(threshold))
 
+    @edge
     def _take_looks(self, slab_mm: float, in_3d: bool, filled: bool, **_: Any) -> None:
-        self.session.set_reading(slab_mm=float(slab_mm) or None, in_3d=in_3d, filled=filled)
+        self.session.reading.set(slab_mm=float(slab_mm) or None, in_3d=in_3d, filled=filled)
 
     def _leave_question(self, **_: Any) -> None:
-        self.session.question.close()
+        self.session.deciding.question.close()
 
     def _take_outlines(self, **_: Any) -> None:
-        self._show_results(self.session.results)
+        self._show_results(self.session.detection.results)
 
     # what the session says
 
@@ -287,7 +300,7 @@ class Reviewing:
     def _show_review(self) -> None:
         session = self.session
         review = session.review
-        counts, points = session.counts, session.operating_points
+        counts, points = session.listing.counts, session.listing.operating_points
         every = review.lesions if review is not None else ()
         if review is not None and not self.state.searched:
             self._desk.views.frame_head()
@@ -295,18 +308,18 @@ class Reviewing:
             {
                 "searched": review is not None,
                 "points": points,
-                "operating_point": point_at(points, session.threshold),
+                "operating_point": point_at(points, session.listing.threshold),
                 "counts": counts_shown(counts),
-                "counts_text": session.text if review is not None else "",
-                "can_undo": session.can_undo,
-                "can_redo": session.can_redo,
+                "counts_text": session.listing.text if review is not None else "",
+                "can_undo": session.deciding.can_undo,
+                "can_redo": session.deciding.can_redo,
                 "filter_counts": {one: sum(passes(lesion, one) for lesion in every) for one in FILTERS},
                 "regions_found": sorted({lesion.lesion.region or UNKNOWN_REGION for lesion in every}, key=region_order),
                 "merging": [one for one in self.state.merging if review is not None and review.find(one)],
             }
         )
-        if session.threshold is not None:
-            self.state.threshold = session.threshold
+        if session.listing.threshold is not None:
+            self.state.threshold = session.listing.threshold
         self._show_rows()
 
     def _show_rows(self, **_: Any) -> None:
@@ -320,7 +333,7 @@ class Reviewing:
         sort_rows(rows, self.state.sort_by, down=bool(self.state.sort_down))
         self.state.rows = rows
         self.state.has_substances = any(row["phase"] for row in rows)
-        self.session.set_order([row["id"] for row in rows])
+        self.session.navigation.set_order([row["id"] for row in rows])
 
     def _show_current(self, lesion: ReviewedLesion | None) -> None:
         self.state.current = lesion.id if lesion is not None else None

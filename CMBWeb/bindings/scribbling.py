@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import shutil
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import slicer
@@ -17,8 +15,11 @@ from CMBScribbleGrowLib.scene import PAINT_SEGMENT
 from CMBScribbleGrowLib.session import GrowSession
 from CMBScribbleGrowLib.study.linked_lesion import LinkedLesion
 from CMBScribbleGrowLib.study.state import GrowParameters, State, Status
+from CMBSegmentationLib.errors import CMBError, told
 
 from ..page.own_process import brain_found_elsewhere
+from .annotation_shown import annotation_shown
+from .edge import edge
 from .growth_figure import growth_figure
 
 if TYPE_CHECKING:
@@ -87,11 +88,11 @@ class Scribbling:
         chosen = self.session.parameters
         if self.session.study is None or chosen.reader != reader or chosen.scan_node_id != node.GetID():
             folder = str(self._desk.review_folder())
-            if self.session.open(node, reader=reader, folder=folder) is None:
-                return False
+            self.session.opening.open(node, reader=reader, folder=folder)
         self._desk.start(self.prepare())
         return True
 
+    @edge
     def open_if_shown(self, **_: Any) -> None:
         """Open the annotation while its panel is shown: what was annotated before is there to see."""
         if self.state.panel == SCRIBBLE_PANEL and self._desk.node is not None:
@@ -101,17 +102,15 @@ class Scribbling:
         """Save and close the annotation: another scan comes."""
         self.put_down()
         if self.session.study is not None:
-            self.session.close_study()
+            self.session.opening.close_study()
 
-    def saved_files(self, folder: Path) -> dict[str, Path]:
-        """Copy the annotation's files to a folder; none where nothing was annotated."""
-        study = self.session.study
-        said = study is not None and (any(study.annotation.entries()) or study.annotation.assessment)
-        if study is None or study.disk.files is None or not said:
-            return {}
-        study.disk.flush()
-        files = {"annotation": study.disk.files.annotation, "segments": study.disk.files.segments}
-        return {kind: Path(shutil.copy(path, folder)) for kind, path in files.items() if path.exists()}
+    def refused(self, error: Exception) -> None:
+        """Tell the reader why an action was refused, and have the forms show what is recorded."""
+        known = told(error)
+        if not isinstance(error, (CMBError, MemoryError)):
+            self._desk.tell_error(error)
+        self.state.update({"grow_message": str(known), "grow_failed": True, "grow_notes": []})
+        self._show_annotation(self.session.annotation)
 
     def close(self) -> None:
         """Save: the process ends."""
@@ -126,7 +125,7 @@ class Scribbling:
 
     async def prepare(self) -> None:
         """Have another process find the brain, so that the first lesion grows at once."""
-        study, image = self.session.study, self.session.without_brain()
+        study, image = self.session.study, self.session.growing.without_brain()
         if study is None or image is None or self._preparing:
             return
         self._preparing = True
@@ -135,7 +134,7 @@ class Scribbling:
         finally:
             self._preparing = False
         if brain is not None:
-            self.session.take_brain(study, image, brain)
+            self.session.growing.take_brain(study, image, brain)
         if self._grow_when_ready:
             self._grow_when_ready = False
             with self.state:
@@ -143,12 +142,14 @@ class Scribbling:
 
     # painting
 
+    @edge
     def name_reader(self) -> None:
         """Go over to the annotation of the reader who was named, where one is open."""
         if self.session.study is not None:
             self.put_down()
             self.open()
 
+    @edge
     def choose_brush(self, brush: str) -> None:
         """Take the brush or the eraser; once more puts it down."""
         self._desk.reader.before(lambda: setattr(self.state, "brush", NO_TOOL if self.state.brush == brush else brush))
@@ -158,13 +159,19 @@ class Scribbling:
         self.state.brush = NO_TOOL
         self._editor.deactivate_effect()
 
+    @edge
     def _take_brush(self, **_: Any) -> None:
         brush = self.state.brush
         if brush == NO_TOOL:
             self._editor.deactivate_effect()
             return
-        if not self.open():
-            self.state.brush = NO_TOOL
+        is_open = False
+        try:
+            is_open = self.open()
+        finally:
+            if not is_open:
+                self.state.brush = NO_TOOL
+        if not is_open:
             return
         study = self.session.study
         assert study is not None
@@ -177,6 +184,7 @@ class Scribbling:
 
     # growing
 
+    @edge
     def grow(self) -> None:
         """Grow what is painted."""
         if not self.open():
@@ -186,59 +194,68 @@ class Scribbling:
             self.state.update({"grow_message": "Measuring the scan's intensities (once) …", "grow_failed": False})
             return
         self.put_down_quietly()
-        self.session.grow(PAINT_SEGMENT)
+        self.session.growing.grow(PAINT_SEGMENT)
 
     def put_down_quietly(self) -> None:
         """Put the brush down before a segment is rewritten under it."""
         if self.state.brush:
             self.put_down()
 
+    @edge
     def accept(self) -> None:
         """Keep the current mask, and put it on the list of microbleeds."""
-        accepted = self.session.accept()
-        study = self.session.study
-        if accepted is not None and study is not None:
-            self._desk.add_grown(accepted)
+        self._desk.add_grown(self.session.growing.accept())
 
+    @edge
     def undo(self) -> None:
         """Go back by one step."""
         self.put_down_quietly()
         self.session.undo()
 
+    @edge
     def redo(self) -> None:
         """Go forward by one step that was undone."""
         self.put_down_quietly()
         self.session.redo()
 
+    @edge
     def select(self, lesion_id: int) -> None:
         """Choose a grown lesion, and look at it."""
-        self.session.select(lesion_id)
+        self.session.growing.select(lesion_id)
         self.jump("microbleeds", lesion_id)
 
+    @edge
     def set_automatic(self) -> None:
         """Take the automatic tolerance again."""
-        self.session.preview(None)
+        self.session.growing.preview(None)
 
+    @edge
     def step_tolerance(self, steps: int) -> None:
         """Lower or raise the tolerance."""
         lesion = self.session.current
         if lesion is not None and lesion.tolerance_percent is not None:
             percent = lesion.tolerance_percent + steps * TOLERANCE_STEP_PERCENT
-            self.session.preview(min(max(percent, 0.0), 100.0))
+            self.session.growing.preview(min(max(percent, 0.0), 100.0))
 
+    @edge
     def _take_mode(self, grow_mode: str, **_: Any) -> None:
-        if not self._showing and self.session.set_parameters(mode=grow_mode) and self.session.current is not None:
-            self.session.change(mode=grow_mode)
+        if self._showing:
+            return
+        self.session.opening.set_parameters(mode=grow_mode)
+        if self.session.current is not None:
+            self.session.growing.change(mode=grow_mode)
 
+    @edge
     def _take_tolerance(self, tolerance: float, **_: Any) -> None:
         lesion = self.session.current
         if self._showing or lesion is None or lesion.tolerance_percent is None:
             return
         if not math.isclose(float(tolerance), lesion.tolerance_percent, abs_tol=0.05):
-            self.session.preview(float(tolerance))
+            self.session.growing.preview(float(tolerance))
 
+    @edge
     def _take_grouped(self, grouped: bool, **_: Any) -> None:
-        self.session.set_parameters(grouped=bool(grouped))
+        self.session.opening.set_parameters(grouped=bool(grouped))
 
     # answers and landmarks
 
@@ -246,6 +263,7 @@ class Scribbling:
         """Write an answer into the current lesion's record."""
         self.answer_in("microbleeds", self.state.grown_chosen, field, value)
 
+    @edge
     def answer_in(self, kind: str, record_id: int | None, field: str, value: Any) -> None:
         """Write an answer into a record; one that is refused is told, and taken out of the form again.
 
@@ -259,31 +277,34 @@ class Scribbling:
             As the record takes it.
         """
         record = self._record(kind, record_id)
-        if record is not None and self.session.answer(record, **{field: value}) is None:
-            self._show_annotation(self.session.annotation)
+        if record is not None:
+            self.session.answering.answer(record, **{field: value})
 
+    @edge
     def assess(self, field: str, value: Any) -> None:
         """Say something of the study as a whole; a field of `Assessment`."""
-        if self.open() and self.session.assess(**{field: value}) is None:
-            self._show_annotation(self.session.annotation)
+        if self.open():
+            self.session.answering.assess(**{field: value})
 
+    @edge
     def rate(self, field: str, value: Any) -> None:
         """Say how good the scan is; a field of `SeriesQuality`."""
         if self.open() and self._desk.node is not None:
             said = tuple(value) if field == "flags" else value
-            if self.session.rate_series(self._desk.node.GetName(), **{field: said}) is None:
-                self._show_annotation(self.session.annotation)
+            self.session.answering.rate_series(self._desk.node.GetName(), **{field: said})
 
     def flag(self, flag: str, raised: bool) -> None:
         """Raise a flag of the scan, or lower it; one of `annotation.words.SERIES_FLAGS`."""
         others = [one for one in self.state.series.get("flags", ()) if one != flag]
         self.rate("flags", [*others, flag] if raised else others)
 
+    @edge
     def mark_done(self, done: bool) -> None:
         """Mark the study as finished, and save it; what was left unanswered is told."""
         if self.open():
-            self.session.mark_done(bool(done))
+            self.session.answering.mark_done(bool(done))
 
+    @edge
     def place(self, kind: str) -> None:
         """Have the next click in a view set a point.
 
@@ -299,11 +320,12 @@ class Scribbling:
         self._desk.app.markups_logic.place_node(getattr(study.nodes, kind))
         self.state.placing = kind
 
+    @edge
     def remove(self, kind: str, record_id: int | None) -> None:
         """Take a record out; undo brings it back."""
         record = self._record(kind, record_id)
         if record is not None:
-            self.session.remove(record)
+            self.session.answering.remove(record)
 
     def remove_chosen(self) -> None:
         """Take the chosen grown lesion out; undo brings it back."""
@@ -341,25 +363,9 @@ class Scribbling:
         )
 
     def _show_annotation(self, annotation: Annotation | None) -> None:
-        accepted = {lesion.id: lesion.accepted for lesion in self.session.lesions}
-        rows = [
-            {
-                "id": one.id,
-                "diameter": one.diameter_mm,
-                "location": one.location,
-                "accepted": accepted.get(one.id, True),
-            }
-            for one in (annotation.microbleeds if annotation else ())
-        ]
-        said = annotation.assessment if annotation else None
-        series = annotation.series[0] if annotation and annotation.series else None
+        self.state.update(annotation_shown(annotation, self.session.lesions))
         self.state.update(
             {
-                "grown": rows,
-                "mimics": [asdict(one) for one in (annotation.mimics if annotation else ())],
-                "findings": [asdict(one) for one in (annotation.findings if annotation else ())],
-                "assessment": asdict(said) if said else {},
-                "series": asdict(series) if series else {},
                 "can_grow_undo": self.session.can_undo,
                 "can_grow_redo": self.session.can_redo,
             }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -39,6 +41,7 @@ SLICE_RATES = (30.0, 15.0)  # pictures a second at most, under the mouse and els
 THREE_D_RATES = (20.0, 4.0)  # its picture costs as much as those of all slices
 JPEG_QUALITY = 90  # while one scrolls, too: it is drawing that takes time, and nothing is drawn twice
 BEHIND_S = 0.03
+SCROLLED_S, OLDEST_S = 0.2, 1.0  # 3D waits so long after a slice; so old its picture may get meanwhile
 
 
 class Views:
@@ -58,7 +61,7 @@ class Views:
         self._scan: slicer.vtkMRMLScalarVolumeNode | None = None
         self._window: GreyWindow | None = None
         for view, kind, rates in (
-            (SliceView, ViewType.SLICE_VIEW, SLICE_RATES),
+            (NotedSlice, ViewType.SLICE_VIEW, SLICE_RATES),
             (ThreeDAfterSlices, ViewType.THREE_D_VIEW, THREE_D_RATES),
         ):
             factory = RemoteViewFactory(
@@ -187,10 +190,25 @@ class Views:
         node.SetCurrentInteractionMode(node.AdjustWindowLevel)
 
 
+class NotedSlice(SliceView):
+    """A slice view that notes when any of them was last asked for a picture."""
+
+    asked_at_s = -math.inf
+
+    def schedule_render(self, *_: Any) -> None:
+        """Have it drawn."""
+        NotedSlice.asked_at_s = time.monotonic()
+        super().schedule_render()
+
+
 class ThreeDAfterSlices(ThreeDView):
-    """A 3D view that draws a moment later than it is asked to: the slices' pictures are on their way by then."""
+    """A 3D view that draws when the slices' pictures are on their way, and while one scrolls, seldom.
+
+    A slice is shown in 3D, too, so that each turn of the wheel asks for both; the 3D picture costs three slices.
+    """
 
     _is_due = False
+    _drawn_at_s = -math.inf
 
     def schedule_render(self, *_: Any) -> None:
         """Have it drawn soon."""
@@ -203,7 +221,11 @@ class ThreeDAfterSlices(ThreeDView):
             super().schedule_render()
 
     def _draw(self) -> None:
-        self._is_due = False
+        now = time.monotonic()
+        if now - NotedSlice.asked_at_s < SCROLLED_S and now - self._drawn_at_s < OLDEST_S:
+            asyncio.get_running_loop().call_later(SCROLLED_S, self._draw)
+            return
+        self._is_due, self._drawn_at_s = False, now
         super().schedule_render()
 
 

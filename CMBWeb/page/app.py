@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 import json
 import logging
 import os
@@ -23,6 +24,8 @@ from ..ui.page import build_page
 from .page_session import PageSession
 from .routes import add_routes, only_with_secret
 
+USED_LATER = ("scipy.ndimage", "scipy.special", "scipy.spatial")  # by the first growing, listing or export
+LATER_S = 2.0  # after the page is shown
 WWW = Path(__file__).parents[1] / "www"
 
 
@@ -47,6 +50,12 @@ def main() -> None:
         threading.Thread(target=_listen_to_parent, args=(asyncio.get_running_loop(), desk), daemon=True).start()
         print(json.dumps({"port": server.port}), flush=True)
 
+    @server.controller.once("on_client_connected")
+    def connected(**_: Any) -> None:
+        later = threading.Timer(LATER_S, lambda: [importlib.import_module(name) for name in USED_LATER])
+        later.daemon = True
+        later.start()
+
     server.start(
         port=0,
         host="127.0.0.1",
@@ -64,7 +73,7 @@ def build(server: Server) -> PageSession:
     version = int(max(path.stat().st_mtime for path in WWW.iterdir()))
     base = f"__cmb_{version}"  # a new name with new content: browsers may keep what they have
     server.enable_module(
-        {"serve": {base: str(WWW)}, "scripts": [f"{base}/cmb.js"], "styles": [f"{base}/cmb.css"]},
+        {"serve": {base: str(WWW)}, "scripts": [f"{base}/cmb.js", f"{base}/roving.js"], "styles": [f"{base}/cmb.css"]},
     )
     server.state.trame__title = "CMB"
     server.state.trame__favicon = f"{base}/favicon.svg"

@@ -243,7 +243,7 @@ class PageSession:
         """Whether no scan can be opened now; then the reader is told why."""
         if self.state.busy:
             self.tell("A scan is being opened.", "Wait until it is shown.", "warning")
-        elif self.reviewing.session.is_running:
+        elif self.reviewing.session.detection.is_running:
             self.tell("A detection is running.", "Wait for it or cancel it, then open another scan.", "warning")
         else:
             return False
@@ -289,7 +289,7 @@ class PageSession:
     def _leave(self) -> None:
         """Save the former scan's review and take all that was found in it out of the scene."""
         self.scribbling.leave()
-        self.reviewing.session.save()
+        self.reviewing.save()
         former, self.opened = self.opened, None
         if former is not None and former.node is not None:
             self.reviewing.leave()
@@ -299,8 +299,7 @@ class PageSession:
 
     def add_grown(self, lesion: LinkedLesion) -> None:
         """Put a grown lesion on the list of microbleeds."""
-        if self.reviewing.session.review is not None:
-            self.reviewing.session.add_voxels(lesion.mask, number=lesion.id)
+        self.reviewing.add_grown(lesion)
 
     async def export(self, what: str) -> tuple[Path, str, str]:
         """Write what a reader takes home; as `exporting.export`."""

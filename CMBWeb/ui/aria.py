@@ -20,6 +20,20 @@ def named(label: str, **more: str) -> dict[str, Any]:
     return {"raw_attrs": [f'aria-label="{escape(label)}"', *bound]}
 
 
+def roving(name: str, label: str, first: str = "") -> dict[str, Any]:
+    """Give keyword arguments for a group that is one tab stop; arrows go within it (`www/roving.js`).
+
+    Parameters
+    ----------
+    name : str
+        Its role: ``toolbar``, ``tablist`` or ``grid``.
+    label : str
+    first : str
+        CSS selector of the control that Tab reaches first, where it is not the first one.
+    """
+    return {"raw_attrs": [*role(name, label)["raw_attrs"], f'data-roving="{first}"']}
+
+
 def role(name: str, label: str = "") -> dict[str, Any]:
     """Give keyword arguments that say what a part of the page is."""
     return {"raw_attrs": [f'role="{name}"', *([f'aria-label="{escape(label)}"'] if label else [])]}

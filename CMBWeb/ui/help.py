@@ -12,6 +12,8 @@ from .aria import named
 MOUSE = (("Wheel", "scroll slices"), ("Drag", "grey window"), ("Right drag", "zoom"), ("Middle drag", "pan"),
          ("Shift+move", "move the other views along"))  # fmt: skip
 
+BY_KEY = (("Tab", "next group of controls"), ("← →", "within a group"), ("↑ ↓", "slider, choice, row of the list"))
+
 
 def build_help() -> None:
     """Build the help."""
@@ -35,6 +37,13 @@ def build_help() -> None:
                     for gesture, says in MOUSE:
                         with html.Dt():
                             html.Kbd(gesture)
+                        html.Dd(says)
+            with html.Div():
+                html.H3("Without a mouse")
+                with html.Dl():
+                    for key, says in BY_KEY:
+                        with html.Dt():
+                            html.Kbd(key)
                         html.Dd(says)
         html.P(
             "Probability is the detector's own, not calibrated on patients. Signal loss is measured against the "

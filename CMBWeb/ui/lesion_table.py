@@ -5,7 +5,7 @@ from __future__ import annotations
 from trame.widgets import html
 
 from ..bindings.reviewing import Reviewing
-from .aria import named
+from .aria import roving
 
 COLUMNS = (  # row's key, heading, what it is
     ("id", "CMB", "Number: stays the same at every threshold"),
@@ -22,7 +22,7 @@ ONLY_IF = {"phase": "has_substances"}
 def build_lesion_table(bound: Reviewing) -> None:
     """Build the table."""
     with html.Div(classes="cmb-table"):
-        with html.Table(**named("Lesions")):
+        with html.Table(**roving("grid", "Lesions")):
             with html.Thead(), html.Tr():
                 with html.Th(title="Tick to merge"):
                     html.Span("Merge", classes="cmb-heard")
@@ -45,7 +45,7 @@ def build_lesion_table(bound: Reviewing) -> None:
                     click=(bound.select, "[row.id]"),
                     classes=("['cmb-state-' + row.state, row.id === current ? 'cmb-current' : '']",),
                     title=("row.why",),
-                    raw_attrs=[':aria-selected="row.id === current"', ':data-lesion="row.id"'],
+                    raw_attrs=['tabindex="-1"', ':aria-selected="row.id === current"', ':data-lesion="row.id"'],
                 ):
                     with html.Td():
                         html.Input(

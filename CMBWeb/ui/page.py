@@ -10,7 +10,7 @@ from trame_server import Server
 from CMBSegmentationLib.vocabulary.notice import NOTICE
 
 from ..page.page_session import PageSession
-from .aria import role
+from .aria import role, roving
 from .help import build_help
 from .picture_tools import build_picture_tools
 from .reader import build_reader_question
@@ -36,7 +36,7 @@ def build_page(server: Server, desk: PageSession) -> None:
         with v3.VMain(classes="cmb-main"), html.Div(classes="cmb-work"):
             with html.Div(classes="cmb-left", **role("region", "Views")):
                 build_picture_tools(desk)
-                with html.Div(classes="cmb-views", v_show="has_scan"):
+                with html.Div(classes="cmb-views", v_show="has_scan", **roving("toolbar", "Slices and 3D")):
                     desk.views.layouts.initialize_layout_grid(layout)
                 build_empty(desk)
             with html.Div(classes="cmb-panel", v_show="has_scan", **role("region", "Panel")):

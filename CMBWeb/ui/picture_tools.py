@@ -6,7 +6,7 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
 from ..page.page_session import PageSession
-from .aria import named, role
+from .aria import named, roving
 from .key_titles import titled
 from .phase_choice import build_phase_button
 
@@ -15,7 +15,7 @@ SLABS_MM = (0, 4, 8, 12, 16, 20)
 
 def build_picture_tools(desk: PageSession) -> None:
     """Build the strip."""
-    with html.Div(classes="cmb-tools", **role("toolbar", "Picture"), v_show="has_scan"):
+    with html.Div(classes="cmb-tools", **roving("toolbar", "Picture"), v_show="has_scan"):
         v3.VIcon("mdi-contrast-box", size="small", title="Grey window: black and white", classes="cmb-roomy")
         v3.VRangeSlider(
             v_model=("window_range",),

@@ -7,14 +7,14 @@ from trame.widgets import vuetify3 as v3
 
 from CMBSegmentationLib.review import ACCEPTED, MIMICS, REJECTED, UNCERTAIN
 from CMBSegmentationLib.vocabulary.actions import mimic_action
-from CMBSegmentationLib.vocabulary.operating_points import CUSTOM
+from CMBSegmentationLib.vocabulary.operating_points import CUSTOM, LARGEST, SMALLEST
 from CMBSegmentationLib.vocabulary.regions import REGIONS, SIDES
 from CMBSegmentationLib.vocabulary.verdicts import BELOW, UNREVIEWED
 
 from ..bindings.lesion_rows import ALL, LISTED
 from ..bindings.reviewing import Reviewing
 from ..page.page_session import PageSession
-from .aria import named, role
+from .aria import named, role, roving
 from .key_titles import titled
 from .lesion_table import build_lesion_table
 from .phase_choice import build_phase_choice
@@ -48,15 +48,16 @@ def build_review_panel(desk: PageSession) -> None:
         )
         html.P("It was trained on simulated scans only. Expect it to miss some, and to list vessels.", classes="mt-3")
     with html.Div(classes="cmb-read", v_if="searched"):
-        _counts()
-        _threshold(bound)
-        _filters()
+        with html.Div(classes="cmb-above", **roving("toolbar", "What is listed")):
+            _counts()
+            _threshold(bound)
+            _filters()
         build_lesion_table(bound)
         _verdict(bound)
 
 
 def _detect(bound: Reviewing) -> None:
-    with html.Div(classes="cmb-row", v_if="!detecting"):
+    with html.Div(classes="cmb-row", v_if="!detecting", **roving("toolbar", "Search")):
         v3.VBtn(
             "{{ searched ? 'Detect again' : 'Detect microbleeds' }}",
             prepend_icon="mdi-magnify-scan",
@@ -101,7 +102,9 @@ def _counts() -> None:
                 html.Span(label)
         v3.VSpacer()
         with v3.VBtn("By region", size="small", variant="text", append_icon="mdi-chevron-down"):
-            with v3.VMenu(activator="parent", close_on_content_click=False, location="bottom end"):
+            with v3.VMenu(
+                activator="parent", close_on_content_click=False, location="bottom end", **role("region", "By region")
+            ):
                 with v3.VCard(classes="cmb-summary", width=380):
                     _summary()
 
@@ -135,9 +138,9 @@ def _threshold(bound: Reviewing) -> None:
             html.Span("Threshold")
             html.Input(
                 type="range",
-                min="0.06",
-                max="0.95",
-                step="0.01",
+                min=str(SMALLEST),
+                max=str(LARGEST),
+                step="0.001",
                 raw_attrs=['v-model.number="threshold"', 'aria-label="Threshold, probability"'],
             )
             html.Span("{{ threshold.toFixed(3) }}", classes="cmb-number cmb-percent", style="width: 44px")
@@ -169,7 +172,7 @@ def _filters() -> None:
 
 def _verdict(bound: Reviewing) -> None:
     with html.Div(id="cmb-verdict", classes="cmb-verdict", **role("group", "Verdict")):
-        with html.Div(classes="cmb-row cmb-tight"):
+        with html.Div(classes="cmb-row cmb-tight", **roving("toolbar", "Verdict on the lesion", first=".cmb-decide")):
             v3.VBtn(
                 icon="mdi-chevron-up",
                 click=(bound.step, "[-1]"),
@@ -229,7 +232,7 @@ def _verdict(bound: Reviewing) -> None:
 def _question(bound: Reviewing) -> None:
     """Build what is asked of a lesion that is to be rejected; it takes keys while it is open only."""
     with html.Div(classes="cmb-question", v_if="asking", **role("group", "What is it?")):
-        html.Strong("What is it?")
+        html.Strong("CMB {{ current }}: what is it?")
         with html.Div(classes="cmb-answers"):
             for number, mimic in enumerate(MIMICS, start=1):
                 _answer(mimic, mimic_action(number), (bound.answer, f"['{mimic}']"))
@@ -244,7 +247,7 @@ def _answer(text: str, action: str, click: object) -> None:
 
 
 def _change(bound: Reviewing) -> None:
-    with html.Div(classes="cmb-row cmb-tight"):
+    with html.Div(classes="cmb-row cmb-tight", **roving("toolbar", "Change the list")):
         for label, title, click, disabled in (
             (
                 "Add lesion at centre",

@@ -12,7 +12,7 @@ from CMBScribbleGrowLib.growing.settings import METHODS
 
 from ..bindings.scribbling import ERASE, PAINT, Scribbling
 from ..page.page_session import PageSession
-from .aria import named, role
+from .aria import named, role, roving
 from .key_titles import titled
 
 BRUSHES_MM = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
@@ -39,7 +39,7 @@ def build_scribble_panel(desk: PageSession) -> None:
 
 def _brush(desk: PageSession) -> None:
     bound = desk.scribbling
-    with html.Div(classes="cmb-row"):
+    with html.Div(classes="cmb-row", **roving("toolbar", "Brush")):
         for brush, label, icon, key in (
             (PAINT, "Paint", "mdi-brush", "brush"),
             (ERASE, "Erase", "mdi-eraser", "eraser"),
@@ -63,7 +63,7 @@ def _brush(desk: PageSession) -> None:
 
 def _growing(desk: PageSession) -> None:
     bound = desk.scribbling
-    with html.Div(classes="cmb-row"):
+    with html.Div(classes="cmb-row", **roving("toolbar", "Growing")):
         v3.VBtn(
             "Grow",
             prepend_icon="mdi-arrow-expand-all",
@@ -230,7 +230,7 @@ def _landmarks(desk: PageSession) -> None:
 
 def _mimic_answers(bound: Scribbling) -> None:
     for field, label, words, asked in (
-        ("type", "Type of mimic", vocabulary.MIMIC_TYPES, ""),
+        ("type", "Type of mimic", vocabulary.MIMICS, ""),
         ("side", "Side of mimic", vocabulary.SIDES, f"one.type === '{vocabulary.CALCIFICATION}'"),
     ):
         with html.Select(

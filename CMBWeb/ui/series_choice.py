@@ -19,7 +19,7 @@ def build_series_choice(desk: PageSession) -> None:
     ):
         html.H2("Which series?")
         html.P("{{ series_why }}", classes="cmb-quiet")
-        with v3.VList(density="compact"):
+        with v3.VList(density="compact", **role("group", "Series")):
             v3.VListItem(
                 v_for="one in series_offered",
                 key="one.uid",

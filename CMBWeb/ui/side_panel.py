@@ -5,7 +5,7 @@ from __future__ import annotations
 from trame.widgets import html
 
 from ..page.page_session import PageSession
-from .aria import role
+from .aria import roving
 from .reader import build_reader_button
 from .review_panel import build_review_panel
 from .scribble_panel import build_scribble_panel
@@ -16,7 +16,7 @@ TABS = (("review", "Review", build_review_panel), ("scribble", "Scribble", build
 def build_panel(desk: PageSession) -> None:
     """Build the panel."""
     with html.Div(classes="cmb-tabs"):
-        with html.Div(classes="cmb-tablist", **role("tablist", "Panels")):
+        with html.Div(classes="cmb-tablist", **roving("tablist", "Panels")):
             for name, label, _ in TABS:
                 html.Button(
                     label,

@@ -179,6 +179,9 @@ window.cmb = (() => {
     if (!byKey) target.blur();
   });
 
+  /* trame forbids to zoom the page. */
+  document.querySelector("meta[name=viewport]").content = "width=device-width, initial-scale=1";
+
   /* The pictures take the focus: each is named by its view. */
   const nameViews = () =>
     document.querySelectorAll(".remote-controlled-area:not([aria-label])").forEach((area) => {

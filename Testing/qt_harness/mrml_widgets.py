@@ -320,9 +320,9 @@ class _SliderWidget(StandIn):
 
     def own_set_limits(self) -> None:
         value = self.own_spin.value()
+        self.own_spin.setDecimals(self.own_values.get("decimals", 2))  # first: limits are rounded to them
         self.own_spin.setRange(self.own_values.get("minimum", 0.0), self.own_values.get("maximum", 99.0))
         self.own_on_spin(value) if value == self.own_spin.value() else None
-        self.own_spin.setDecimals(self.own_values.get("decimals", 2))
         self.own_spin.setSingleStep(self.own_values.get("singleStep", 1.0))
         self.own_spin.setSuffix(self.own_values.get("suffix", ""))
 

@@ -27,7 +27,7 @@ from .words import (
     CAUSES,
     GROUPINGS,
     LOCATIONS,
-    MIMIC_TYPES,
+    MIMICS,
     NOT_ANSWERED,
     OTHER,
     OTHER_ARTEFACT,
@@ -143,7 +143,7 @@ class Microbleed:
 
 @dataclass(frozen=True, kw_only=True)
 class Mimic:
-    """What looks like a microbleed and is not: a landmark and its type (`MIMIC_TYPES`).
+    """What looks like a microbleed and is not: a landmark and its type (`MIMICS`).
 
     `side` is for a basal-ganglia calcification, `text` for another type.
     """
@@ -162,7 +162,7 @@ class Mimic:
     def __post_init__(self) -> None:
         _check_point(self)
         _check_entry(self)
-        check_word("type", self.type, MIMIC_TYPES, unanswered=True)
+        check_word("type", self.type, MIMICS, unanswered=True)
         check_word("side", self.side, SIDES, unanswered=True)
         _check_only_with("side", self.side, "type", self.type, CALCIFICATION)
         _check_only_with("text", self.text, "type", self.type, OTHER)

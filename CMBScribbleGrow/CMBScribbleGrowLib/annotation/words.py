@@ -3,36 +3,39 @@
 References
 ----------
 Cordonnier et al., Stroke 40:94, 2009: the Brain Observer MicroBleed Scale (BOMBS), from which locations,
-sides and mimics come. Docs/paper.md, section 8: the protocol built on it.
+sides and mimics come; `CMBSegmentationLib.vocabulary` has those that the list of lesions uses, too.
+Docs/paper.md, section 8: the protocol built on it.
 """
 
 from __future__ import annotations
 
+from CMBSegmentationLib.vocabulary.places import LOCATIONS
+from CMBSegmentationLib.vocabulary.regions import SIDES
+from CMBSegmentationLib.vocabulary.verdicts import CALCIFICATION, CAUSES, MIMICS, OTHER
+
+__all__ = [
+    "CAA_GROUP",
+    "CALCIFICATION",
+    "CAUSES",
+    "GROUPINGS",
+    "LOCATIONS",
+    "MIMICS",
+    "NOT_ANSWERED",
+    "OTHER",
+    "OTHER_ARTEFACT",
+    "PRIORITIES",
+    "QUALITIES",
+    "SERIES_FLAGS",
+    "SIDES",
+    "SINGLE",
+]
+
 NOT_ANSWERED = ""
 """What a field of words holds until its reader has answered."""
-
-LOCATIONS = (
-    "cortex / grey-white junction",
-    "subcortical white matter",
-    "basal ganglia grey matter",
-    "internal and external capsule",
-    "thalamus",
-    "brainstem",
-    "cerebellum",
-)
-SIDES = ("left", "right", "midline")
-
-OTHER = "other"
-"""The answer that asks for free text, in causes and mimic types alike."""
-
-CAUSES = ("trauma", "hypertension", "DAI", "trauma-DAI", "CAA", "radiotherapy", OTHER)
 
 SINGLE, CAA_GROUP = "single", "CAA group"
 GROUPINGS = (SINGLE, CAA_GROUP)
 """One microbleed an entry, or one entry for the many of cerebral amyloid angiopathy."""
-
-CALCIFICATION = "basal-ganglia calcification"
-MIMIC_TYPES = ("vessel", CALCIFICATION, "cavernoma", "telangiectasia", OTHER)
 
 QUALITIES = ("sufficient", "insufficient T2*/SWI", "insufficient other", "insufficient all")
 OTHER_ARTEFACT = "other artefact"

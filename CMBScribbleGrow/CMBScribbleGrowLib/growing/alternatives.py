@@ -5,9 +5,9 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+import scipy
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from CMBSegmentationLib.errors import InputError
 
@@ -48,7 +48,7 @@ def random_walk(scan: ScanToGrow, seeds: NDArray[np.integer], largest_diameter_m
     box, origin, local = _crop(scan, seeds, largest_diameter_mm / 2 + 2 * scan.spacing_mm.max())
     is_seed = np.zeros(box.shape, bool)
     is_seed[tuple(local.T)] = True
-    far = ndimage.distance_transform_edt(~is_seed, sampling=scan.spacing_mm) > largest_diameter_mm / 2
+    far = scipy.ndimage.distance_transform_edt(~is_seed, sampling=scan.spacing_mm) > largest_diameter_mm / 2
     markers = np.where(is_seed, 1, np.where(far, 2, 0)).astype(np.int32)
     if not far.any():
         return seeds.astype(np.intp)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 CLOSING_ITERATIONS = 2  # dilations, then as many erosions
 
@@ -29,9 +29,9 @@ def refine(region: NDArray[np.integer], seeds: NDArray[np.integer], shape: tuple
     box = np.zeros(size, bool)
     box[tuple((region - low).T)] = True
     box[tuple((seeds - low).T)] = True
-    box = ndimage.binary_closing(box, iterations=CLOSING_ITERATIONS)
-    box = ndimage.binary_fill_holes(box)
-    components, count = ndimage.label(box, ndimage.generate_binary_structure(3, 3))
+    box = scipy.ndimage.binary_closing(box, iterations=CLOSING_ITERATIONS)
+    box = scipy.ndimage.binary_fill_holes(box)
+    components, count = scipy.ndimage.label(box, scipy.ndimage.generate_binary_structure(3, 3))
     if count > 1:
         with_seeds = np.unique(components[tuple((seeds - low).T)])
         box = np.isin(components, with_seeds[with_seeds > 0])

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 PATH_MODES = ("parent", "seed-mean")
 MODES = (*PATH_MODES, "running-mean")
@@ -44,7 +44,7 @@ class Voxels:
         flat = np.ascontiguousarray(volume if plain else volume.astype(np.float64))
         self.shape = flat.shape
         self.values: Any = flat.reshape(-1).data
-        structure = ndimage.generate_binary_structure(3, CONNECTIVITIES[connectivity])
+        structure = scipy.ndimage.generate_binary_structure(3, CONNECTIVITIES[connectivity])
         self._offsets = [tuple(o) for o in (np.argwhere(structure) - 1).tolist() if any(o)]
         self._columns, self._plane = self.shape[2], self.shape[1] * self.shape[2]
         self._steps = [self._step(offset) for offset in self._offsets]

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..annotation.words import (
+    CALCIFICATION,
     CAUSES,
     LOCATIONS,
-    MIMIC_TYPES,
+    MIMICS,
     NOT_ANSWERED,
     OTHER,
     QUALITIES,
@@ -40,7 +41,7 @@ CAUSE_WORDS = {
 }  # fmt: skip
 MIMIC_WORDS = {
     "bloodvessel": "vessel", "vein": "vessel", "cavernousmalformation": "cavernoma",
-    "calcification": MIMIC_TYPES[1], "basalgangliacalcifications": MIMIC_TYPES[1],
+    "calcification": CALCIFICATION, "basalgangliacalcifications": CALCIFICATION,
 }  # fmt: skip
 QUALITY_WORDS = {
     "insufficientt2s": QUALITIES[1], "insufficientswi": QUALITIES[1], "insufficientt2sswi": QUALITIES[1],
@@ -179,10 +180,10 @@ def microbleed_answers(attributes: Attributes) -> dict[str, Any]:
 
 def mimic_answers(attributes: Attributes, category: str) -> dict[str, Any]:
     """Take the fields of a `Mimic`; its type may be the last part of its category."""
-    kind = attributes.word("type", MIMIC_TYPES, MIMIC_WORDS)
-    named = {**{plain(word): word for word in MIMIC_TYPES}, **MIMIC_WORDS}
+    kind = attributes.word("type", MIMICS, MIMIC_WORDS)
+    named = {**{plain(word): word for word in MIMICS}, **MIMIC_WORDS}
     kind = kind or named.get(plain(category.split("/")[-1]), NOT_ANSWERED)
-    side = attributes.word("side", SIDES, SIDE_WORDS) if kind == MIMIC_TYPES[1] else NOT_ANSWERED
+    side = attributes.word("side", SIDES, SIDE_WORDS) if kind == CALCIFICATION else NOT_ANSWERED
     return {"type": kind, "side": side, "text": attributes.text("text") if kind == OTHER else ""}
 
 

@@ -1,8 +1,9 @@
-"""The list of lesions on the same scan: a scribble has the number that its lesion has there."""
+"""The list of lesions on the same scan: a scribble has the number that its lesion has there, and what is said of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import slicer
@@ -10,8 +11,10 @@ from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import CMBError
 from CMBSegmentationLib.review import SavedReview, from_text
-from CMBSegmentationLib.scene import ResultNodes, find_results, read_review
+from CMBSegmentationLib.scene import ResultNodes, find_results, lesion_rows, read_review
 from CMBSegmentationLib.scene.review_nodes import ids_of_segments, segment_name
+from CMBSegmentationLib.vocabulary.places import location_of
+from CMBSegmentationLib.vocabulary.verdicts import CALCIFICATION, UNCERTAIN
 
 from .scan_grid import ScanGrid, segment_on_scan
 
@@ -49,6 +52,46 @@ class ListedLesions:
             if len(own) and np.isin(flat, np.ravel_multi_index(tuple(own.T), self._grid.shape)).any():
                 return number
         return None
+
+    def answers(self, number: int) -> dict[str, Any]:
+        """Give what the list says of a lesion as answers of the protocol: only what it says.
+
+        Parameters
+        ----------
+        number : int
+
+        Returns
+        -------
+        dict
+            Fields of `Microbleed`: location, side, cause, uncertain.
+        """
+        rows = lesion_rows(self._nodes.table) if self._nodes is not None else ()
+        row = next((one for one in rows if one["id"] == number), None)
+        if row is None:
+            return {}
+        said = {"location": location_of(row["region"]), "side": row["side"], "cause": row.get("cause") or ""}
+        answers: dict[str, Any] = {name: word for name, word in said.items() if word}
+        return answers | ({"uncertain": True} if row["decision"] == UNCERTAIN else {})
+
+    def mimic_at(self, ras_mm: Sequence[float]) -> dict[str, Any]:
+        """Give what the list says that a rejected lesion at a point is: fields of `Mimic`, empty if it says nothing.
+
+        Parameters
+        ----------
+        ras_mm : sequence of 3 float
+            World RAS.
+        """
+        if self._saved is None or self._saved.grid.shape != self._grid.shape:
+            return {}
+        ijk = np.rint(np.linalg.solve(self._grid.ijk_to_ras, [*ras_mm, 1.0])[:3]).astype(int)
+        if (ijk < 0).any() or (ijk[::-1] >= self._grid.shape).any():
+            return {}
+        flat = int(np.ravel_multi_index(tuple(ijk[::-1]), self._grid.shape))
+        for one in self._saved.review.fixed:
+            if one.verdict is not None and one.verdict.mimic and flat in one.voxels:
+                side = {"side": one.lesion.side} if one.verdict.mimic == CALCIFICATION and one.lesion.side else {}
+                return {"type": one.verdict.mimic, **side}
+        return {}
 
 
 def numbers_for(

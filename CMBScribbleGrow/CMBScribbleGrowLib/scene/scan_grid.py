@@ -12,7 +12,7 @@ import vtk
 from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.reading.grid import SAME_GRID_VOXELS
+from CMBSegmentationLib.reading.grid import SAME_GRID_VOXELS, are_same_places
 from CMBSegmentationLib.scene.segment_voxels import labelmap_matrix, segment_index
 from CMBSegmentationLib.scene.volumes import world_ijk_to_ras
 from CMBSegmentationLib.vocabulary.numbers import counted
@@ -37,11 +37,7 @@ class ScanGrid:
 
     def same(self, other: ScanGrid) -> bool:
         """Whether every voxel lies where the other's does, to a tenth of a voxel."""
-        if self.shape != other.shape:
-            return False
-        corners = np.array([[*corner, 1] for corner in product(*[(0, n - 1) for n in self.shape[::-1]])])
-        apart = corners @ (np.linalg.solve(self.ijk_to_ras, other.ijk_to_ras) - np.eye(4)).T
-        return float(np.abs(apart).max()) <= SAME_GRID_VOXELS
+        return self.shape == other.shape and are_same_places(self.shape[::-1], self.ijk_to_ras, other.ijk_to_ras)
 
 
 @dataclass(frozen=True, eq=False)

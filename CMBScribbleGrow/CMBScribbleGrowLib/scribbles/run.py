@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from CMBSegmentationLib import __version__
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.files.draft_folder import drafts, move_in
 from CMBSegmentationLib.files.paths import check_names
 from CMBSegmentationLib.progress import Progress, no_progress
 from CMBSegmentationLib.reading.apart import read_scan_apart
 from CMBSegmentationLib.reading.scan import scan_stem
-from CMBSegmentationLib.results.folder import check_output_folder, drafts, move_in, write_image
+from CMBSegmentationLib.results.folder import check_output_folder, write_image
 from CMBSegmentationLib.vocabulary.notice import NOTICE
 
 from ..growing.lesion import GrownLesion, grow

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import scipy
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.files.present import check_present
@@ -166,6 +166,6 @@ def _apart(voxels: NDArray[np.integer]) -> Iterator[NDArray[np.intp]]:
     low = voxels.min(axis=0)
     box = np.zeros(voxels.max(axis=0) - low + 1, bool)
     box[tuple((voxels - low).T)] = True
-    components, count = ndimage.label(box, ndimage.generate_binary_structure(3, 3))
+    components, count = scipy.ndimage.label(box, scipy.ndimage.generate_binary_structure(3, 3))
     for number in range(1, count + 1):
         yield np.argwhere(components == number) + low

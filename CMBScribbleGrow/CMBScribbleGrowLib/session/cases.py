@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from .grow_session import GrowSession
 class Cases:
     """A reader's studies, one after the other.
 
-    Nothing is raised that a user has caused: actions give None then, and the session's status says why.
+    Actions raise `CMBError` for what a user has caused; the session's status says what was done.
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ class Cases:
         """Number of studies done, and of all."""
         return self._worklist.progress if self._worklist else (0, 0)
 
-    def open_worklist(self, source: str, out: str | None = None) -> Worklist | None:
+    def open_worklist(self, source: str, out: str | None = None) -> Worklist:
         """Open a list for the session's reader, and its first study that is to do.
 
         Parameters
@@ -69,24 +70,17 @@ class Cases:
             Where annotations go; without it beside each scan.
         """
         reader = self.session.parameters.reader.strip()
-        try:
-            if not reader:
-                raise InputError("No reader is named.", "Type the reader's name or initials.")
-            self._worklist = read_worklist(Path(source), reader, Path(out) if out else None)
-        except CMBError as error:
-            self.session.tell(error)
-            return None
-        notes = self._worklist.notes
+        if not reader:
+            raise InputError("No reader is named.", "Type the reader's name or initials.")
+        worklist = self._worklist = read_worklist(Path(source), reader, Path(out) if out else None)
         self.next()
-        status = self.session.status
-        self.session.tell(Status(status.state, status.message, (*status.notes, *notes), status.error))
-        return self._worklist
+        self._add_notes(worklist.notes)
+        return worklist
 
     def next(self) -> WorkItem | None:
         """Open the next study that is to do."""
         if self._worklist is None:
-            self._refuse("No worklist is open.", "Open a folder of scans or a CSV file.")
-            return None
+            raise InputError("No worklist is open.", "Open a folder of scans or a CSV file.")
         item = next_item(self._worklist, self._item.study if self._item else "")
         if item is None:
             done, count = self.progress
@@ -94,33 +88,29 @@ class Cases:
             return None
         return self.open(item)
 
-    def previous(self) -> WorkItem | None:
+    def previous(self) -> WorkItem:
         """Open the study before the present one, done or not."""
         items = [item for item in self._worklist.items if not item.problem] if self._worklist else []
         names = [item.study for item in items]
         place = names.index(self._item.study) if self._item and self._item.study in names else 0
         if place == 0:
-            self._refuse("There is no study before this one.", "Go on with the next one.")
-            return None
+            raise InputError("There is no study before this one.", "Go on with the next one.")
         return self.open(items[place - 1])
 
     def done_and_next(self) -> WorkItem | None:
         """Mark the present study as done, save it, and open the next."""
-        if not self.session.mark_done():
-            return None
+        self.session.answering.mark_done()
         notes = self.session.status.notes
         self._refresh()
         item = self.next()
-        status = self.session.status
         if item is not None and notes:
-            missing = "Left open in the study before: " + "; ".join(notes)
-            self.session.tell(Status(status.state, status.message, (*status.notes, missing), status.error))
+            self._add_notes(("Left open in the study before: " + "; ".join(notes),))
         return item
 
-    def open(self, item: WorkItem) -> WorkItem | None:
-        """Open one study of the list; the present one is saved and leaves the scene."""
-        if self.session.study is not None and not self.session.close_study():
-            return None  # it could not be saved: its reader is told, and stays with it
+    def open(self, item: WorkItem) -> WorkItem:
+        """Open one study of the list; the present one is saved and leaves the scene, or stays where it cannot be."""
+        if self.session.study is not None:
+            self.session.opening.close_study()
         try:
             report = report_text(item)
         except CMBError as error:
@@ -129,21 +119,25 @@ class Cases:
         try:
             node = self._load_volume(str(item.scan))
         except Exception as error:  # what Slicer's readers raise is not to be foreseen
-            self._refuse(f"{item.scan.name} cannot be loaded ({error}).", "Check the file; go on with the next.")
-            return None
+            raise InputError(
+                f"{item.scan.name} cannot be loaded ({error}).", "Check the file; go on with the next."
+            ) from error
         former, self._loaded = self._loaded, node
         if former is not None and former.GetScene() is not None:
             remove_nodes(former)
             former.GetScene().RemoveNode(former)
         about = {"report": item.report.name if item.report else "", "priority": item.priority}
-        opened = self.session.open(node, folder=str(item.files.folder), **about)
-        self._refresh()
-        return item if opened else None
+        try:
+            self.session.opening.open(node, folder=str(item.files.folder), **about)
+        finally:
+            self._refresh()
+        return item
 
     def _refresh(self) -> None:
         if self._worklist is not None:
             self._worklist = refreshed(self._worklist)
         self.changed(self)
 
-    def _refuse(self, message: str, hint: str) -> None:
-        self.session.tell(InputError(message, hint))
+    def _add_notes(self, notes: tuple[str, ...]) -> None:
+        status = self.session.status
+        self.session.tell(replace(status, notes=(*status.notes, *notes)))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy.optimize import linear_sum_assignment
 
 MATCH_MM = 3.0  # about a lesion's own diameter; Docs/paper.md, section 6: one-to-one, by distance of centres of mass
 
@@ -40,5 +40,5 @@ def match_centres(predicted_mm: ArrayLike, true_mm: ArrayLike, within_mm: float 
     distance = np.linalg.norm(predicted[:, None] - true[None], axis=-1)
     near = distance <= within_mm
     no_pair = within_mm * (min(distance.shape) + 1) + 1.0  # more than any number of pairs can cost together
-    rows, columns = linear_sum_assignment(np.where(near, distance, no_pair))
+    rows, columns = scipy.optimize.linear_sum_assignment(np.where(near, distance, no_pair))
     return [(int(row), int(column)) for row, column in zip(rows, columns, strict=True) if near[row, column]]

@@ -17,9 +17,9 @@ from jinja2 import Environment, StrictUndefined, Template
 from ..detecting.detect import Detection
 from ..detecting.lesions import Lesion
 from ..files.csv_table import write_table
+from ..files.draft_folder import drafts, move_in
 from ..reading.scan_identity import ScanIdentity, doubts
 from ..report.crops import FIELD_MM, Crop, Window, display_window, lesion_crops
-from ..results.folder import drafts, move_in
 from ..vocabulary.notice import NOTICE
 from ..vocabulary.verdicts import KEPT, UNDECIDED
 from .align import STATUSES, Change, Visit, compare, register

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ..detecting.lesions import SURROUND_MM
 
@@ -70,7 +70,7 @@ def _cube(image: sitk.Image, place: Sequence[float], steps: int) -> tuple[NDArra
     if (high <= low).any():
         return np.zeros(shape), np.zeros(shape, bool)
     part = sitk.GetArrayViewFromImage(image)[low[2] : high[2], low[1] : high[1], low[0] : high[0]].astype(np.float64)
-    values = ndimage.map_coordinates(part, (index - low[:, None])[::-1], order=1, mode="nearest")
+    values = scipy.ndimage.map_coordinates(part, (index - low[:, None])[::-1], order=1, mode="nearest")
     known = ((index >= -0.5) & (index <= size - 0.5)).all(axis=0)
     return values.reshape(shape), known.reshape(shape)
 

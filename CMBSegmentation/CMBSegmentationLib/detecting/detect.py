@@ -14,7 +14,7 @@ from ..models.model_file import Model
 from ..progress import Clock, Progress, no_progress, part_of
 from ..reading.phase.image import PhaseImage
 from ..vocabulary.numbers import counted
-from ..vocabulary.operating_points import operating_points
+from ..vocabulary.operating_points import checked_threshold, operating_points
 from .candidates.hills import Hill, find_hills
 from .candidates.listing import Candidates, Score, labels_of, measured
 from .candidates.masks import masks_on_scan
@@ -39,7 +39,7 @@ class Settings:
     Attributes
     ----------
     threshold : float or None
-        Lowest score of a lesion, above 0 and below 1.
+        Lowest score of a lesion, 0.001 to 0.999.
     overlap : float or None
         Share of a patch that the next one covers again, 0 to 0.9.
     blending : {"sum", "gaussian"}
@@ -54,8 +54,8 @@ class Settings:
     batch_size: int = 1
 
     def __post_init__(self) -> None:
-        if self.threshold is not None and not 0 < self.threshold < 1:
-            raise InputError(f"Threshold {self.threshold:g} is not between 0 and 1.", "Try 0.5.")
+        if self.threshold is not None:
+            checked_threshold(self.threshold)
         if self.overlap is not None and not 0 <= self.overlap <= 0.9:
             raise InputError(f"Overlap {self.overlap:g} is not between 0 and 0.9.", "Try 0.25.")
         if self.blending not in BLENDINGS:

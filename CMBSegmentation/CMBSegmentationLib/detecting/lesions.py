@@ -54,6 +54,8 @@ class Lesion:
         The reader's.
     mimic : str
         What a rejected one is instead, of `vocabulary.verdicts.MIMICS`; empty where it was not said.
+    cause : str
+        What a microbleed is suspected to come from, of `vocabulary.verdicts.CAUSES`; empty where it was not said.
     reader, decided_at : str
         Who decided, and when (ISO 8601, UTC).
     origin : str
@@ -77,6 +79,7 @@ class Lesion:
     reason: Reason | None = None
     decision: str = UNDECIDED
     mimic: str = ""
+    cause: str = ""
     reader: str = ""
     decided_at: str = ""
     origin: str = DETECTED_ONE

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+import scipy
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from ..errors import ModelError
 from ..models.model_file import Model
@@ -82,7 +82,7 @@ def find_regions(scan: sitk.Image, model: Model) -> Regions | None:
     values = sitk.GetArrayViewFromImage(coarse)
     if np.count_nonzero(values >= FIRST_TISSUE) * voxel_mm3 < SMALLEST_BRAIN_MM3:
         return None
-    shares = softmax(logits, axis=-1)
+    shares = scipy.special.softmax(logits, axis=-1)
     return Regions(
         tissue=sitk.Resample(_roomy(coarse), scan, sitk.Transform(), sitk.sitkNearestNeighbor, 0),
         midplane=_midplane(coarse),
@@ -165,8 +165,6 @@ def _roomy(classes: sitk.Image) -> sitk.Image:
 
 def _midplane(classes: sitk.Image) -> tuple[float, float, float, float]:
     """Find the plane that mirrors the map onto itself best."""
-    from scipy.optimize import minimize  # takes long to import, and few scans need it
-
     values = sitk.GetArrayViewFromImage(classes)
     where = np.argwhere(values >= FIRST_TISSUE)
     chosen = where[np.random.default_rng(0).permutation(len(where))[:SYMMETRY_POINTS]]
@@ -192,7 +190,9 @@ def _midplane(classes: sitk.Image) -> tuple[float, float, float, float]:
         x, y, z = index[inside].T
         return 1 - float(np.count_nonzero(values[z, y, x] == own[inside])) / len(own)
 
-    found = minimize(unlike, np.zeros(3), method="Powell", options={"xtol": 0.2, "ftol": 1e-3, "maxfev": 300})
+    found = scipy.optimize.minimize(
+        unlike, np.zeros(3), method="Powell", options={"xtol": 0.2, "ftol": 1e-3, "maxfev": 300}
+    )
     normal = normal_of(found.x)
     offset = float(normal @ middle + found.x[2])
     return (*(round(float(n), 5) for n in normal), round(offset, 2))  # type: ignore[return-value]

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from ..progress import Progress, no_progress
 
@@ -80,7 +80,7 @@ def predict(
     progress(1.0, f"{len(starts)} patches")
     seen = weights > 0
     np.divide(total, weights, out=total, where=seen)
-    probability: NDArray[np.float32] = expit(total)
+    probability: NDArray[np.float32] = scipy.special.expit(total)
     probability[~seen] = 0.0
     return probability
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from scipy import ndimage
 
 BLOCK_MM = 3.0  # the level is found on blocks of about this size
 PASSES = ((20.0, 0.3, 3.0), (10.0, 0.6, 1.5))
@@ -48,7 +48,7 @@ def tissue_level(
         share = _block_sums(counts.astype(np.float32), shrink)
         total = _block_sums(np.where(counts, values, 0).astype(np.float32), shrink)
         sigma = [width_mm / s for s in sizes]
-        share, total = ndimage.gaussian_filter(share, sigma), ndimage.gaussian_filter(total, sigma)
+        share, total = scipy.ndimage.gaussian_filter(share, sigma), scipy.ndimage.gaussian_filter(total, sigma)
         enough = share > 1e-3 * share.max()
         level = _continued(np.where(enough, total / np.maximum(share, 1e-12), 0).astype(np.float32), enough, overall)
     return np.maximum(_spread(level, shrink, values.shape), np.float32(1e-3 * overall))
@@ -62,7 +62,7 @@ def _middle_of_the_bright(inside: NDArray[np.floating]) -> np.float32:
 def _continued(level: NDArray[np.float32], known: NDArray[np.bool_], otherwise: np.float32) -> NDArray[np.float32]:
     if not known.any():
         return np.full(level.shape, otherwise)
-    nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+    nearest = scipy.ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
     return level[tuple(nearest)]
 
 

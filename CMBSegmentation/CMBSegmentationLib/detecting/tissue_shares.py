@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ..models.input_spec import CHANNELS
 from ..models.model_file import Model
@@ -60,7 +60,7 @@ class TissueShares:
 
     def _at(self, shares: NDArray[np.float32], index: NDArray[np.integer]) -> NDArray[np.float32]:
         onto = index @ self.to_map[:3, :3].T + self.to_map[:3, 3]
-        return ndimage.map_coordinates(shares, onto.T[::-1], order=1, mode="constant", cval=0.0)
+        return scipy.ndimage.map_coordinates(shares, onto.T[::-1], order=1, mode="constant", cval=0.0)
 
 
 def shares_of(
@@ -101,5 +101,5 @@ def ring_around(voxels: Places, spacing_mm: tuple[float, float, float]) -> NDArr
     low = places.min(axis=0) - reach
     inside = np.zeros(tuple(places.max(axis=0) + reach + 1 - low), bool)
     inside[tuple((places - low).T)] = True
-    apart = ndimage.distance_transform_edt(~inside, sampling=spacing_mm)
+    apart = scipy.ndimage.distance_transform_edt(~inside, sampling=spacing_mm)
     return np.argwhere((apart > 0) & (apart <= RING_MM)) + low

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from ..models.input_spec import CROP
 from ..models.model_file import Model
@@ -96,7 +96,7 @@ def verify(
     for first in range(0, len(candidates), BATCH):
         batch = candidates[first : first + BATCH]
         crops = np.stack([crop(voxels, probability, one, tissue) for one in batch])[..., : model.channels]
-        chances = softmax(model.logits(crops), axis=-1)
+        chances = scipy.special.softmax(model.logits(crops), axis=-1)
         verdicts += [Verdict(float(one[0]), model.manifest.classes[int(one.argmax())]) for one in chances]
     return verdicts
 

@@ -15,10 +15,10 @@ import SimpleITK as sitk
 
 from ..detecting.lesions import Lesion
 from ..errors import Cancelled, CMBError, InputError, MachineError
+from ..files.draft_folder import drafts, move_in
 from ..reading.dicom.headers import Frame
 from ..results.counts import Counts, counts_of
 from ..results.deidentify import Pseudonyms
-from ..results.folder import drafts, move_in
 from ..results.names import ENDINGS_DICOM, ENDINGS_REPORT
 from ..vocabulary.verdicts import KEPT
 

@@ -8,17 +8,17 @@ import hashlib
 import os
 import shutil
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
 from ..errors import CMBError, InputError, MachineError
+from . import lock
+from .disk_errors import FULL, NO_FOLDER, REFUSED
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 LONGEST_DRAFT_BYTES = 200
+FOLDER_LOCK = ".cmb-lock"  # on Windows, which opens no folders
 LOCK_WAIT_S = 5.0  # a write takes a second or two: who holds a folder longer hangs, and must not take us along
 
 
@@ -64,36 +64,21 @@ def replacing(path: Path) -> Iterator[Path]:
 def folder_lock(folder: Path) -> Iterator[None]:
     """Keep other processes that ask for the same lock out of a folder while the block runs.
 
-    The system lets go of it when a process dies. Where it cannot lock folders (Windows, some network
-    disks), and where another process does not let go of it, the block runs without.
+    The system lets go of it when a process dies. Where it cannot lock (some network disks), and where another
+    process does not let go of it, the block runs without.
     """
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl  # not in Windows' Python
-
     handle = None
     try:
         with suppress(OSError):
-            handle = os.open(folder, os.O_RDONLY)
-            until = time.monotonic() + LOCK_WAIT_S
-            while not _is_free(lambda: fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)):
-                if time.monotonic() > until:
-                    break
-                time.sleep(0.02)
+            if lock.WINDOWS:
+                handle = os.open(folder / FOLDER_LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+            else:
+                handle = os.open(folder, os.O_RDONLY)
+            lock.locked_within(handle, LOCK_WAIT_S)
         yield
     finally:
         if handle is not None:
             os.close(handle)
-
-
-def _is_free(take: Callable[[], None]) -> bool:
-    """Try to take a lock."""
-    try:
-        take()
-    except BlockingIOError:
-        return False
-    return True
 
 
 def free_name(path: Path, word: str) -> Path:
@@ -135,7 +120,7 @@ def write_error(path: Path, error: OSError) -> CMBError:
             f"{path.name} could not be saved: the name is longer than {path.parent} takes.",
             f"{kept} Give the scan a shorter name.",
         )
-    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST):
+    if error.errno in NO_FOLDER:
         return InputError(
             f"{path.name} could not be saved: there is no folder {path.parent}.", "Create it, or choose another."
         )
@@ -202,17 +187,16 @@ def _short(name: str) -> str:
 def _held(draft: Path) -> Iterator[None]:
     """Make a draft and hold a lock on it while the block runs, by which others know that somebody writes it.
 
-    No clock is asked: one that jumps would have a draft deleted under its writer.
+    No clock is asked: one that jumps would have a draft deleted under its writer. Windows renames no open file: there
+    drafts are not held, and nobody removes them.
     """
-    if sys.platform == "win32":
+    if lock.WINDOWS:
         yield
         return
-    import fcntl  # not in Windows' Python
-
     while True:
         handle = os.open(draft, os.O_RDWR | os.O_CREAT, 0o666)
         with suppress(OSError):  # a network disk that cannot lock: there nobody removes drafts either
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            lock.locked_within(handle, LOCK_WAIT_S)
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(handle), os.stat(draft)):
                 break
@@ -225,15 +209,13 @@ def _held(draft: Path) -> Iterator[None]:
 
 def _remove_forgotten_drafts(path: Path) -> None:
     """Remove drafts of a file whose processes were killed: those that nobody holds."""
-    if sys.platform == "win32":
+    if lock.WINDOWS:
         return
-    import fcntl  # not in Windows' Python
-
     for draft in path.parent.glob(f".draft-*-{glob.escape(_short(path.name))}"):
         with suppress(OSError):  # gone meanwhile, or somebody writes it
             handle = os.open(draft, os.O_RDWR)
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                draft.unlink()
+                if lock.locked(handle):
+                    draft.unlink()
             finally:
                 os.close(handle)

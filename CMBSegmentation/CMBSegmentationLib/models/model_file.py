@@ -17,9 +17,9 @@ from .hardware import open_session
 from .manifest import METADATA_KEY, Manifest, parse_manifest
 
 BUNDLED_SHA256: dict[str, str] = {
-    "cmb-detector-simulated.onnx": "72b31fdda73bad6a2b091155317c5896c9e40bd6f02db61121fe8f3919deda7c",
-    "cmb-regions-simulated.onnx": "cad37440f0f4712e24fb72a80a0b7b9c076ed0e0801c0648e59516a91ab50923",
-    "cmb-verifier-simulated.onnx": "a7a070db61fa8111870f1f91937616a6f54b63c7b0ee3288081df631c4ac53c2",
+    "cmb-detector-simulated.onnx": "d76dfc07fa63a15e40f63ac7774466ef31ebe0bb7cf9b73dde62bf5852f99332",
+    "cmb-regions-simulated.onnx": "e656d54213573bd770c9f9eab0d8142b08901b3acb95de1ee7151e75d55c951c",
+    "cmb-verifier-simulated.onnx": "e068a0ea8497c7af61df87caa0246f5904dd009c5aa54f70dde7bb5b94cdaccf",
 }
 DEFAULT_MODEL = "cmb-detector-simulated"
 DEFAULT_REGIONS = "cmb-regions-simulated"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
@@ -91,9 +92,23 @@ def is_same_grid(one: sitk.Image, other: sitk.Image) -> bool:
     """Whether two images have as many voxels, in the same order and at the same places."""
     if one.GetSize() != other.GetSize():
         return False
-    corners = np.array([[*c, 1] for c in product(*[(0, n - 1) for n in one.GetSize()])])
-    apart = corners @ (_index_to_lps(one) - _index_to_lps(other)).T
-    return bool(np.linalg.norm(apart[:, :3], axis=1).max() <= SAME_GRID_VOXELS * min(one.GetSpacing()))
+    return are_same_places(one.GetSize(), _index_to_lps(one), _index_to_lps(other))
+
+
+def are_same_places(size: Sequence[int], one: NDArray[np.floating], other: NDArray[np.floating]) -> bool:
+    """Whether the voxels of two grids lie at the same places, to a tenth of the smallest side of a voxel.
+
+    Parameters
+    ----------
+    size : sequence of 3 int
+        Of both, x, y, z.
+    one, other : float array (4, 4)
+        From an index (x, y, z, 1), from 0, to mm, both in the same frame.
+    """
+    corners = np.array([[*c, 1] for c in product(*[(0, n - 1) for n in size])])
+    apart = (corners @ (one - other).T)[:, :3]
+    smallest = np.linalg.norm(one[:3, :3], axis=0).min()
+    return bool(np.linalg.norm(apart, axis=1).max() <= SAME_GRID_VOXELS * smallest)
 
 
 def _index_to_lps(image: sitk.Image) -> NDArray[np.float64]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 import SimpleITK as sitk
-from scipy import ndimage
 
 from ..errors import InputError
 
@@ -49,7 +49,7 @@ def without_gaps(image: sitk.Image, name: str) -> tuple[sitk.Image, tuple[str, .
     lowest = min(0.0, float(cleaned[~bad].min()))
     cleaned[outside] = lowest
     if inside.any():
-        nearest = ndimage.distance_transform_edt(
+        nearest = scipy.ndimage.distance_transform_edt(
             bad, sampling=image.GetSpacing()[::-1], return_distances=False, return_indices=True
         )
         cleaned[inside] = values[tuple(axis[inside] for axis in nearest)]
@@ -67,7 +67,7 @@ def without_gaps(image: sitk.Image, name: str) -> tuple[sitk.Image, tuple[str, .
 
 
 def _connected_to_border(bad: np.ndarray) -> np.ndarray:
-    parts, count = ndimage.label(bad)
+    parts, count = scipy.ndimage.label(bad)
     at_border = np.zeros(count + 1, bool)
     for axis in range(3):
         for side in (0, -1):

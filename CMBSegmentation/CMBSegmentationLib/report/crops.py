@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import scipy
 import SimpleITK as sitk
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 
 from ..detecting.candidates.listing import drawn
 from ..detecting.lesions import Lesion
@@ -255,7 +255,7 @@ class _Slice:
             index = centre + offsets / spacing
             beyond.append((index < -0.5) | (index > length - 0.5))
             at.append(np.clip(index, 0, length - 1))
-        pixels = ndimage.map_coordinates(values, np.meshgrid(*at, indexing="ij"), order=1)
+        pixels = scipy.ndimage.map_coordinates(values, np.meshgrid(*at, indexing="ij"), order=1)
         pixels[beyond[0][:, None] | beyond[1][None, :]] = outside
         return pixels
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+import scipy
 import SimpleITK as sitk
-from scipy import ndimage
 
 from ..detecting.lesions import Lesion
 from .crops import PLANES, Plane, png_uri
@@ -92,12 +92,12 @@ def _along_the_patient(brain: sitk.Image) -> tuple[np.ndarray, np.ndarray]:
 def _projection(plane: Plane, mask: np.ndarray, first: np.ndarray, lesions: Sequence[Lesion]) -> Projection:
     """Axes of `mask` are z, y, x of the L, P, S frame; pictures have superior on top."""
     depth = mask.sum(axis=plane.normal).astype(np.float32)
-    depth = ndimage.gaussian_filter(depth, 1.5)
+    depth = scipy.ndimage.gaussian_filter(depth, 1.5)
     if plane.down == 0:
         depth = depth[::-1]
     shade = 255 - (255 - INSIDE) * np.sqrt(depth / max(float(depth.max()), 1.0))
     silhouette = depth > 0.1 * float(depth.max())
-    outline = silhouette & ~ndimage.binary_erosion(silhouette, iterations=1)
+    outline = silhouette & ~scipy.ndimage.binary_erosion(silhouette, iterations=1)
     shade[~silhouette] = 255
     shade[outline] = EDGE
     height, width = shade.shape

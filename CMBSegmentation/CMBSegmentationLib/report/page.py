@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from ..detecting.lesions import CANDIDATE_PROBABILITY, LARGEST_DIAMETER_MM, MOST_CANDIDATES, Lesion, is_read
 from ..results.counts import CLASSES, SIZES, SMALL_BELOW_MM, Counts
@@ -156,7 +156,13 @@ def grouped_reasons(dropped: Sequence[Lesion]) -> list[tuple[int, str]]:
 
 @cache
 def _template() -> Template:
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATE.parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
     environment.filters["label"] = label
     environment.filters["plain"] = plain
     environment.tests["nested"] = lambda value: isinstance(value, Mapping)
@@ -167,7 +173,7 @@ def _template() -> Template:
     environment.globals.update(
         class_text=class_text, counted=counted, counted_class=counted_class, threshold_text=threshold_text
     )
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    return environment.get_template(TEMPLATE.name)
 
 
 def columns_of(lesions: Sequence[Lesion], kind: str) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import SimpleITK as sitk
@@ -15,12 +16,14 @@ from ..detecting.detect import Detection
 from ..detecting.lesions import Lesion
 from ..errors import InputError
 from ..reading.apart import read_scan_apart
-from ..reading.dicom.headers import Frame
 from ..reading.grid import is_same_grid
 from ..reading.scan import FILE_SUFFIXES, Scan, scan_stem
 from ..reading.scan_identity import ScanIdentity, identity_of, what_differs
 from .earlier_versions import candidates_of_earlier
 from .read_back import read_result_folder
+
+if TYPE_CHECKING:
+    from ..reading.dicom.headers import Frame
 
 
 @dataclass(frozen=True)

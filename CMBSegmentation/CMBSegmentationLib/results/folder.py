@@ -1,35 +1,27 @@
-"""A folder for results: checked before any work is done, filled by all files or none."""
+"""A folder for results: checked before any work is done; and the images that go into it."""
 
 from __future__ import annotations
 
 import errno
-import glob
 import gzip
-import os
-import shutil
-import sys
 import tempfile
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import SimpleITK as sitk
 
-from ..errors import InputError, MachineError
-from ..files.atomic_file import sync_file, sync_folder
+from ..errors import InputError
+from ..files.disk_errors import OF_THE_DISK, results_not_written
 from ..files.paths import check_names, check_utf_8
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header
 
-LOCK = ".cmb-draft"  # in a draft's folder, locked by the process that writes it
 PLACE_FIELDS = (  # of NIfTI's header
     *("qform_code", "quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z"),
     *("sform_code", "srow_x", "srow_y", "srow_z", "xyzt_units"),
 )
-LONGEST_PREFIX_BYTES = 100
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def check_output_folder(out: Path, names: Collection[str], overwrite: bool) -> None:
@@ -64,104 +56,11 @@ def check_output_folder(out: Path, names: Collection[str], overwrite: bool) -> N
         with tempfile.TemporaryFile(dir=out):
             pass
     except OSError as error:
-        if error.errno in DISK_ERRORS:
-            raise _disk_error(out, error) from error
+        if error.errno in OF_THE_DISK:
+            raise results_not_written(out, error) from error
         raise InputError(
             f"{out} cannot be written ({error.strerror}).", "Give a folder that you may write to with -o."
         ) from error
-
-
-@contextmanager
-def drafts(out: Path) -> Iterator[Path]:
-    """Give a temporary folder on the disk of `out`; errors of that disk are told as such.
-
-    It goes when the block ends, and what a process left there that was killed goes when the next one begins.
-    """
-    try:
-        remove_forgotten_drafts(out)
-        beside = out.resolve().parent if _may_write_beside(out) else out
-        folder = Path(tempfile.mkdtemp(prefix=_prefix(out), dir=beside))
-        try:
-            (folder / "files").mkdir()
-            with _held(folder / LOCK):
-                yield folder / "files"
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-    except OSError as error:
-        raise _disk_error(out, error) from error
-
-
-def remove_forgotten_drafts(out: Path) -> None:
-    """Remove the drafts of `out` whose processes were killed.
-
-    One that is being written is locked, on this machine or another, and stays; so does one on a disk that
-    cannot lock files, and on Windows.
-    """
-    if sys.platform == "win32":
-        return
-    import fcntl  # not in Windows' Python
-
-    for place in (out.resolve().parent, out):
-        for folder in place.glob(f"{glob.escape(_prefix(out))}*"):
-            with suppress(OSError):  # no draft, or somebody writes it
-                handle = os.open(folder / LOCK, os.O_RDWR)
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    shutil.rmtree(folder)
-                finally:
-                    os.close(handle)
-
-
-def _prefix(out: Path) -> str:
-    """Begin the names of a folder's drafts; a long name is cut, for what follows must fit, too."""
-    return f".{os.fsencode(out.name)[:LONGEST_PREFIX_BYTES].decode('utf-8', errors='ignore')}-"
-
-
-@contextmanager
-def _held(lock: Path) -> Iterator[None]:
-    """Hold a lock that the system lets go of when this process dies; without, where it cannot lock."""
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl  # not in Windows' Python
-
-    new = lock.with_suffix(".new")
-    handle = os.open(new, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        with suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.rename(new, lock)  # from here on it is known for a draft, and is locked already
-        yield
-    finally:
-        os.close(handle)
-
-
-def _may_write_beside(out: Path) -> bool:
-    beside = out.resolve().parent
-    return os.access(beside, os.W_OK) and beside.stat().st_dev == out.stat().st_dev
-
-
-def move_in(draft: Path, out: Path, names: Iterable[str]) -> None:
-    """Move files of a draft to their places, in order, so that a power cut leaves each whole or not there.
-
-    Parameters
-    ----------
-    draft, out : Path
-        On the same disk; `drafts` gives such.
-    names : iterable of str
-        Files in `draft`; those of the same name in `out` are replaced.
-
-    Raises
-    ------
-    OSError
-        The disk is full or failed.
-    """
-    every = list(names)
-    for name in every:
-        sync_file(draft / name)
-    for name in every:
-        os.replace(draft / name, out / name)
-    sync_folder(out)
 
 
 def write_image(image: sitk.Image, path: Path, header: Nifti1Header | None = None) -> None:
@@ -204,15 +103,6 @@ def _write_as(image: sitk.Image, path: Path, header: Nifti1Header) -> None:
         own.header[field] = header[field]
     own.header["pixdim"][:4] = header["pixdim"][:4]
     nibabel.save(own, path)
-
-
-def _disk_error(out: Path, error: OSError) -> MachineError:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    what = "The disk is full" if full else f"Writing failed ({error.strerror or error})"
-    return MachineError(
-        f"{what}: the results could not be written to {out}.",
-        "Nothing was left half-written. Free some space or give a folder on another disk with -o.",
-    )
 
 
 def _last_line(error: Exception) -> str:

@@ -34,7 +34,7 @@ def checked_lesion(one: Fields) -> Lesion:
         decision=decision or UNDECIDED,
         reason=reason if status == DROPPED else None,
         origin=one.text("origin", default=DETECTED_ONE),
-        **{name: one.text(name, default="") for name in ("mimic", "reader", "decided_at")},
+        **{name: one.text(name, default="") for name in ("mimic", "cause", "reader", "decided_at")},
     )
 
 

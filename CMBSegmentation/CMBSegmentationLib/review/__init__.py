@@ -3,6 +3,7 @@
 from ..detecting.candidates.grid import Grid, grid_of
 from ..detecting.candidates.listing import Candidate
 from ..vocabulary.verdicts import ACCEPTED, BELOW, DECISIONS, MIMICS, REJECTED, UNCERTAIN, UNREVIEWED, Verdict, utc_now
+from .annotated import Annotated, AnnotatedLesion, AnnotatedMimic, as_annotated
 from .autosave import ReviewAutosave
 from .candidates import CandidateField
 from .grower import Grower, GrowsFrom
@@ -22,6 +23,9 @@ __all__ = [
     "SPLIT",
     "UNCERTAIN",
     "UNREVIEWED",
+    "Annotated",
+    "AnnotatedLesion",
+    "AnnotatedMimic",
     "Candidate",
     "CandidateField",
     "Grid",
@@ -35,6 +39,7 @@ __all__ = [
     "SavedReview",
     "Step",
     "Verdict",
+    "as_annotated",
     "from_text",
     "grid_of",
     "listed",

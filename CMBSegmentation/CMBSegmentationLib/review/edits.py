@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ..detecting.candidates.grid import Flat
 from ..detecting.lesions import CANDIDATE_PROBABILITY
@@ -137,10 +137,10 @@ def _where_it_parts(candidates: CandidateField, lesion: ReviewedLesion) -> list[
     box = np.zeros(zyx.max(axis=0) - low + 1, np.float32)
     box[tuple((zyx - low).T)] = candidates.probabilities(lesion.voxels)
     for level in np.arange(CANDIDATE_PROBABILITY, box.max(), 0.01):
-        pieces, count = ndimage.label(box >= level, np.ones((3, 3, 3)))
+        pieces, count = scipy.ndimage.label(box >= level, np.ones((3, 3, 3)))
         if count > 1:
             spacing = np.array(candidates.probability.GetSpacing()[::-1])
-            centres = np.array(ndimage.center_of_mass(pieces > 0, pieces, range(1, count + 1)))
+            centres = np.array(scipy.ndimage.center_of_mass(pieces > 0, pieces, range(1, count + 1)))
             nearest = np.linalg.norm(((zyx - low)[:, None] - centres) * spacing, axis=2).argmin(axis=1)
             return [lesion.voxels[nearest == n] for n in range(count) if (nearest == n).any()]
     return []

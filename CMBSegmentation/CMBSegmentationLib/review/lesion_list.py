@@ -69,7 +69,8 @@ class ReviewedLesion:
         if self.verdict is None:
             return lesion
         said = self.verdict
-        return replace(lesion, decision=said.decision, mimic=said.mimic, reader=said.reader, decided_at=said.time)
+        lesion = replace(lesion, decision=said.decision, mimic=said.mimic, cause=said.cause)
+        return replace(lesion, reader=said.reader, decided_at=said.time)
 
     def at_place(self, region: str, side: str) -> ReviewedLesion:
         """Give it with another region and side."""

@@ -149,10 +149,15 @@ def _lesion_to_json(one: ReviewedLesion, threshold: float) -> dict[str, Any]:
         "deleted": one.deleted,
         "peak": one.peak,
         "threshold": threshold,  # 0.1.0 wants one for each
-        "verdict": asdict(one.verdict) if one.verdict else None,
+        "verdict": _verdict_to_json(one.verdict) if one.verdict else None,
         "voxels": runs_of(one.voxels),
         "lesion": row_of(one.lesion),
     }
+
+
+def _verdict_to_json(verdict: Verdict) -> dict[str, Any]:
+    said = asdict(verdict)
+    return said if verdict.cause else {name: value for name, value in said.items() if name != "cause"}  # as in 0.1.0
 
 
 def _lesion_from_json(data: Mapping[str, Any], voxels: int) -> ReviewedLesion:

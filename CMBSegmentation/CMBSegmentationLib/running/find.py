@@ -34,7 +34,7 @@ def find_microbleeds(
         The detector: path or bundled name; None takes the default.
     device : {"auto", "cuda", "openvino", "coreml", "cpu"}
     threshold : float, optional
-        Probability from which a candidate counts, above 0 and below 1; None takes the model's.
+        Probability from which a candidate counts, 0.001 to 0.999; None takes the model's.
     regions, verifier : str
         Path or bundled name of the later stages' models, ``auto`` for the bundled ones, ``none`` to do without.
     mask : SimpleITK.Image, optional

@@ -30,7 +30,7 @@ def add_detect_options(parser: argparse.ArgumentParser) -> None:
         "--threshold",
         metavar="P",
         type=float,
-        help="lowest probability of a lesion, 0 to 1 (default: the model's)",
+        help="lowest probability of a lesion, 0.001 to 0.999 (default: the model's)",
     )
     parser.add_argument(
         "--overlap", metavar="SHARE", type=float, help="of neighbouring patches, 0 to 0.9 (default: the model's)"

@@ -11,9 +11,10 @@ from ..detecting.detect import Detection
 from ..detecting.lesions import columns_of
 from ..detecting.regions import FIRST_TISSUE
 from ..files.csv_table import write_table
+from ..files.draft_folder import drafts, move_in
 from ..report.page import report_html
 from ..results.counts import counts_of
-from ..results.folder import check_output_folder, drafts, move_in, write_image
+from ..results.folder import check_output_folder, write_image
 from ..results.names import SCHEMA_VERSION, all_names, result_names
 from ..results.provenance import provenance_of
 from ..results.stored_list import StoredList, to_json

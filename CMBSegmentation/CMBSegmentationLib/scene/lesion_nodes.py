@@ -17,6 +17,8 @@ from ..detecting.lesions import Lesion, columns_of, listed
 from ..results.earlier_versions import STATUS_OF_0_1_0
 from ..vocabulary.columns import COLUMNS, REVIEW_COLUMNS
 from ..vocabulary.looks import LESION_COLOUR, TERMINOLOGY, TERMINOLOGY_TAG
+from . import names
+from .output_segmentation import remove_lesions
 
 INTEGER_COLUMNS = ("id",)
 TEXT_COLUMNS = ("status", "decision", "phase", "region", "side", "dropped_because", *REVIEW_COLUMNS)
@@ -116,7 +118,7 @@ def fill_segmentation(
     Parameters
     ----------
     segmentation_node : vtkMRMLSegmentationNode
-        Its segments are replaced.
+        Its lesions are replaced; segments that a reader has made stay.
     scan_node : vtkMRMLScalarVolumeNode
         Gives the reference geometry.
     lesions : sequence of Lesion
@@ -127,9 +129,10 @@ def fill_segmentation(
     """
     segmentation_node.SetAndObserveTransformNodeID(None)
     segmentation = segmentation_node.GetSegmentation()
-    segmentation.RemoveAllSegments()
+    remove_lesions(segmentation_node)
     segmentation_node.SetReferenceImageGeometryParameterFromVolumeNode(scan_node)
-    segmentation_node.SetSaveWithScene(bool(labels.any()))  # MRML aborts on saving an empty one to .mrb
+    is_empty = not labels.any() and not segmentation.GetNumberOfSegments()
+    segmentation_node.SetSaveWithScene(not is_empty)  # MRML aborts on saving an empty one to .mrb
     if not labels.any():
         return
     labelmap = _oriented_labels(labels, ijk_to_ras)
@@ -141,7 +144,7 @@ def fill_segmentation(
         segment.SetTag(TERMINOLOGY_TAG, TERMINOLOGY)
         segment.SetLabelValue(lesion.id)
         segment.AddRepresentation(binary, labelmap)  # one layer for all: lesions never overlap
-        segmentation.AddSegment(segment, f"CMB_{lesion.id}")
+        segmentation.AddSegment(segment, f"{names.LESION_SEGMENT}{lesion.id}")
 
 
 def style_segmentation(segmentation_node: slicer.vtkMRMLSegmentationNode) -> None:

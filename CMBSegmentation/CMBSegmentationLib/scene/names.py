@@ -8,6 +8,9 @@ SCAN_ROLE = "cmbScan"
 RESULT_ATTRIBUTE = "CMBSegmentation.Result"
 """Attribute of each result's node; its value is one of the kinds below."""
 
+LESION_SEGMENT = "CMB_"
+"""Begins the ID of each lesion's segment; its number follows."""
+
 SEGMENTATION, TABLE, POINTS, PROBABILITY, BRAIN = "segmentation", "table", "points", "probability", "brain"
 FIELD = "field"
 """Kind of the node with the local phase, where the scan has one."""
@@ -25,7 +28,7 @@ VIEW_ATTRIBUTE = "CMBSegmentation.ReviewView"
 """Attribute of the table's node: where the reader was, JSON (`session.open_review`)."""
 
 ANNOTATED_ATTRIBUTE = "CMBSegmentation.Annotated"
-"""Attribute of the scan's node: the numbers that its annotation has taken, JSON (`lesion_numbers`)."""
+"""Attribute of the scan's node: what its annotation says that the list is to know, JSON (`annotated`)."""
 
 MARKERS = "markers: "
 """Begins the kinds of the nodes that mark lesions in 3D; a verdict follows, or `CHOSEN`."""

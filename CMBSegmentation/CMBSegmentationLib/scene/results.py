@@ -35,6 +35,7 @@ from .lesion_nodes import (
     style_points,
     style_segmentation,
 )
+from .output_segmentation import let_go, readers_segments, remove_lesions, replace_output
 from .phase_nodes import style_field
 from .volumes import fill_volume, geometry_of, image_from_volume, set_geometry, world_ijk_to_ras
 
@@ -77,7 +78,7 @@ class ResultNodes:
     field: slicer.vtkMRMLScalarVolumeNode | None = None
 
 
-def load_results(folder: Path, scan_node: slicer.vtkMRMLScalarVolumeNode) -> ResultNodes:
+def load_results(folder: Path, scan_node: slicer.vtkMRMLScalarVolumeNode, output: str | None = None) -> ResultNodes:
     """Bring a detection's result folder into the scan's scene.
 
     Results that the scan has already are replaced, in the same nodes.
@@ -88,6 +89,9 @@ def load_results(folder: Path, scan_node: slicer.vtkMRMLScalarVolumeNode) -> Res
         As `running.write.write_results` left it; of several results, those that are named as the scan are meant.
     scan_node : vtkMRMLScalarVolumeNode
         The scan that was searched.
+    output : str or None
+        ID of the segmentation that is to show the lesions, whose segments are replaced, or `OWN_NEW`; None takes the
+        scan's own, or makes one.
 
     Returns
     -------
@@ -104,6 +108,9 @@ def load_results(folder: Path, scan_node: slicer.vtkMRMLScalarVolumeNode) -> Res
     for image in (found.labels, found.probability, found.brain, found.field):
         if image is not None:
             _check_grid(image, scan_node, ijk_to_ras)
+    if output is not None:
+        chosen = scan_node.GetScene().GetNodeByID(output)
+        replace_output(scan_node, node_of(scan_node, names.SEGMENTATION), chosen)
     volumes = {names.PROBABILITY: found.probability, names.BRAIN: found.brain, names.FIELD: found.field}
     for kind in NODE_KINDS:
         node, image = node_of(scan_node, kind), volumes.get(kind)
@@ -215,7 +222,11 @@ def _list_content(table: slicer.vtkMRMLTableNode) -> Fields:
 
 
 def remove_results(scan_node: slicer.vtkMRMLScalarVolumeNode) -> None:
-    """Take a scan's results out of its scene; the scan stays."""
+    """Take a scan's results out of its scene; the scan stays, and segments that a reader has made."""
+    segmentation = node_of(scan_node, names.SEGMENTATION)
+    if segmentation is not None and readers_segments(segmentation):
+        remove_lesions(segmentation)
+        let_go(segmentation)
     for kind in NODE_KINDS:
         _remove(node_of(scan_node, kind))
     _remove(node_of(scan_node, names.BRAIN_SURFACE, "vtkMRMLModelNode"))

@@ -17,6 +17,7 @@ from ..vocabulary.looks import REVIEW_COLOURS, TERMINOLOGY, TERMINOLOGY_TAG
 from . import names
 from .lesion_nodes import fill_table, lesion_name
 from .markers import Markers
+from .output_segmentation import is_lesion, remove_lesions
 from .results import ResultNodes
 from .segment_voxels import add_segment, segment_ids, set_voxels
 from .volumes import world_ijk_to_ras
@@ -69,7 +70,7 @@ class ShownReview:
         node = self.nodes.segmentation
         segmentation = node.GetSegmentation()
         if not self._is_taken_over:  # the detector's own, in one layer
-            segmentation.RemoveAllSegments()
+            remove_lesions(node)
             node.SetAndObserveTransformNodeID(None)  # voxels are placed in world RAS
             self._is_taken_over = True
         was_modifying = node.StartModify()
@@ -87,7 +88,7 @@ class ShownReview:
             if voxels is not None and state != lesion.state:
                 segmentation.GetSegment(segment_name(number)).SetColor(*REVIEW_COLOURS[lesion.state])
             self._segments[number] = (lesion.voxels, lesion.state)
-        node.SetSaveWithScene(bool(wanted))  # MRML aborts on saving an empty one to .mrb
+        node.SetSaveWithScene(segmentation.GetNumberOfSegments() > 0)  # MRML aborts on saving an empty one to .mrb
         node.EndModify(was_modifying)
 
     def _show_points(self, pointed: Sequence[ReviewedLesion]) -> None:
@@ -107,12 +108,12 @@ class ShownReview:
 
 def segment_name(lesion_id: int) -> str:
     """Give the ID of a lesion's segment."""
-    return f"CMB_{lesion_id}"
+    return f"{names.LESION_SEGMENT}{lesion_id}"
 
 
 def ids_of_segments(segmentation_node: slicer.vtkMRMLSegmentationNode) -> list[int]:
     """Give the ids of the lesions that have a segment."""
-    return [int(one.removeprefix("CMB_")) for one in segment_ids(segmentation_node) if one.startswith("CMB_")]
+    return [int(one.removeprefix(names.LESION_SEGMENT)) for one in segment_ids(segmentation_node) if is_lesion(one)]
 
 
 def write_review(nodes: ResultNodes, text: str) -> None:

@@ -236,6 +236,12 @@ def fill_volume(
         slicer.util.updateVolumeFromArray(volume_node, voxels)
 
 
+def file_of(scan_node: slicer.vtkMRMLScalarVolumeNode) -> str:
+    """Give a scan's own file; empty if it has none."""
+    storage = scan_node.GetStorageNode()
+    return (storage.GetFullNameFromFileName() or "") if storage and storage.GetFileName() else ""
+
+
 def _check_kind(volume_node: slicer.vtkMRMLScalarVolumeNode) -> None:
     if volume_node is None:
         raise InputError("No scan is chosen.", "Load a T2* or SWI volume and choose it.")

@@ -16,6 +16,7 @@ from ..child_process import python_environment
 from ..errors import CMBError, InputError, MachineError
 from ..scene import (
     ResultNodes,
+    check_output,
     export_mask,
     export_phase,
     export_scan,
@@ -67,6 +68,9 @@ class DetectionParameters:
     device : {"auto", "cuda", "openvino", "coreml", "cpu"}
     mask : str or None
         Path of a brain mask on the scan's grid, or node ID of a label map; None finds the brain.
+    output : str or None
+        Node ID of the segmentation that is to show the lesions, whose segments are replaced, or `scene.OWN_NEW`; None
+        takes the scan's own, or makes one.
     phase : tuple of str
         Paths or node IDs of phase images on the scan's grid, one an echo, the scan's own last; none searches without.
     """
@@ -77,6 +81,7 @@ class DetectionParameters:
     overlap: float | None = None
     device: str = "auto"
     mask: str | None = None
+    output: str | None = None
     phase: tuple[str, ...] = ()
 
 
@@ -111,6 +116,7 @@ class _Run:
     scan: slicer.vtkMRMLScalarVolumeNode
     folder: tempfile.TemporaryDirectory[str]
     process: Process
+    output: str | None
     result: Path | None = None
     error: dict[str, Any] | None = None
 
@@ -137,6 +143,8 @@ class DetectionSession:
         Called with the new `Status`.
     results_changed : Signal
         Called with the `ResultNodes` of the chosen scan, or None.
+    found : Signal
+        Called with the `ResultNodes` of a search that has just ended, before all else.
     """
 
     def __init__(
@@ -144,6 +152,7 @@ class DetectionSession:
     ) -> None:
         self.scene = scene
         self.parameters_changed, self.status_changed, self.results_changed = Signal(), Signal(), Signal()
+        self.found = Signal()
         self._python = python or sys.executable
         self._runner = runner
         self._parameters = DetectionParameters()
@@ -193,17 +202,17 @@ class DetectionSession:
             self.results_changed(self.results)
 
     def start(self, volume_node: slicer.vtkMRMLScalarVolumeNode) -> None:
-        """Start to search a scan; what is wrong with it is told by the status, not raised.
+        """Start to search a scan.
 
         Parameters
         ----------
         volume_node : vtkMRMLScalarVolumeNode
-            In the session's scene. None is told of like a wrong scan.
+            In the session's scene.
 
         Raises
         ------
-        InputError
-            A detection runs already.
+        CMBError
+            A detection runs already, the node is no scan that can be searched, or no worker could be started.
         """
         if self._run is not None:
             raise InputError("A detection is running.", "Wait for it or cancel it.")
@@ -211,14 +220,16 @@ class DetectionSession:
         try:
             exported = export_scan(volume_node, Path(folder.name))
             self.set_parameters(scan_node_id=volume_node.GetID())
+            chosen = self.scene.GetNodeByID(self._parameters.output or "")
+            if chosen is not None:
+                check_output(chosen, volume_node)
             mask = self._exported_mask(volume_node, Path(folder.name))
             phase = self._exported_phase(Path(folder.name) / "phase")
             process = self._started(exported.path, Path(folder.name) / "results", mask, phase)
-        except CMBError as error:
+        except CMBError:
             folder.cleanup()
-            self._fail(error)
-            return
-        self._run = _Run(volume_node, folder, process)
+            raise
+        self._run = _Run(volume_node, folder, process, self._parameters.output)
         self._tell(Status(State.RUNNING, 0.0, "Starting the detector", exported.notes))
 
     def poll(self) -> None:
@@ -292,12 +303,13 @@ class DetectionSession:
             if exit_code != 0 or run.result is None:
                 log.info("The detector wrote:\n%s", run.process.log)
                 raise why_it_failed(exit_code, run.error, run.process.log)
-            results = load_results(run.result, run.scan)
+            results = load_results(run.result, run.scan, run.output)
         except CMBError as error:
             self._stop_worker()
             self._fail(error)
             return
         self._stop_worker()
+        self.found(results)
         notes = (*self._status.notes, *list_of(results).notes)
         self._tell(Status(State.DONE, 1.0, _count(results), notes))
         if self.scan is results.scan:  # the user may have chosen another scan meanwhile

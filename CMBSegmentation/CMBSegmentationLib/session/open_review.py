@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -16,6 +15,7 @@ from ..errors import CMBError, InputError
 from ..files.atomic_file import DamagedFileError
 from ..results.stored_list import StoredList
 from ..review import (
+    Annotated,
     Grower,
     GrowsFrom,
     History,
@@ -41,7 +41,9 @@ from ..scene import (
     write_review,
     write_view,
 )
-from ..scene.lesion_numbers import read_annotated
+from ..scene.annotated import read_annotated
+from ..scene.volumes import file_of
+from ..vocabulary.operating_points import checked_threshold
 from ..vocabulary.verdicts import BELOW
 
 DARKEST_WITHIN_MM = 1.5  # a click is rarely on a lesion's darkest voxel
@@ -73,6 +75,8 @@ class OpenReview:
     current : int or None
         Number of the lesion that the reader looks at.
     show_dropped : bool
+    annotated : Annotated
+        What the annotation of the same scan says, as the scene has it.
     notes : list of str
         What the reader should know of how it was opened or saved; taken by the session.
 
@@ -93,6 +97,7 @@ class OpenReview:
         self.stored: StoredList = list_of(nodes)
         self.candidates = candidates_of(nodes)
         self.notes: list[str] = []
+        self.annotated = Annotated()
         self._clock = clock
         self._shown = ShownReview(nodes)
         self._history: History[Step] = History()
@@ -160,14 +165,30 @@ class OpenReview:
 
     def list_at(self, threshold: float) -> None:
         """List at another threshold; verdicts stay with their lesions."""
-        if not 0 < threshold < 1:
-            raise InputError(f"Threshold {threshold:g} is not between 0 and 1.", "Try 0.3.")
+        checked_threshold(threshold)
         self.review = replace(self.review, threshold=threshold)
         self.show()
 
+    def list_new(self, operating_point: str | None) -> None:
+        """List what a search has just found: numbered as the detector did, then at an operating point.
+
+        Parameters
+        ----------
+        operating_point : str or None
+            None, or one that the model does not have, takes the detection's own threshold.
+        """
+        own = self.candidates.rules.threshold
+        if self.review.is_empty:
+            self.numbers.by_peak.clear()
+            self.numbers.last = 0
+        self.list_at(own)
+        chosen = self.stored.search.operating_points.get(operating_point or "", own)
+        if chosen != own:
+            self.list_at(chosen)
+
     def show(self, *, save: bool = True) -> None:
         """List anew; have scene and disk follow."""
-        self.learn_numbers()
+        self.learn_annotated()
         self.lesions = listed(self.candidates, self.review, self.numbers)
         self._shown.show(self.lesions, [one for one in self.visible])
         saved = self._saved()
@@ -214,13 +235,22 @@ class OpenReview:
         """Give the voxel at a point; `InputError` if it lies outside the scan."""
         return int(np.ravel_multi_index(tuple(self._index(position_ras_mm)), self.candidates.shape))
 
-    def learn_numbers(self) -> None:
-        """Learn which numbers scribbles on the same scan have taken, and where: the list gives them to no other."""
+    def learn_annotated(self) -> None:
+        """Learn what the annotation of the same scan says: its numbers are given to no other lesion."""
+        self.annotated = read_annotated(self.nodes.scan)
         places = {}
-        for number, place in read_annotated(self.nodes.scan).items():
+        for number, one in self.annotated.lesions.items():
             with contextlib.suppress(InputError):  # outside: the scan was moved since
-                places[number] = self.flat_index(place)
+                places[number] = self.flat_index(one.at)
         self.numbers.reserved = places
+
+    def annotated_mimic(self, lesion: ReviewedLesion) -> str:
+        """Give what the annotation says that a lesion is instead of a microbleed; empty if it says nothing."""
+        for mimic in self.annotated.mimics:
+            with contextlib.suppress(InputError):
+                if self.flat_index(mimic.at) in lesion.voxels:
+                    return mimic.type
+        return ""
 
     def _index(self, position_ras_mm: Sequence[float]) -> np.ndarray:
         r_mm, a_mm, s_mm = (float(value) for value in position_ras_mm)
@@ -307,12 +337,6 @@ class OpenReview:
         self.review = replace(review, threshold=self.review.threshold)
         self.show()
         return what
-
-
-def file_of(scan_node: Any) -> str:
-    """Give a scan's own file; empty if it has none."""
-    storage = scan_node.GetStorageNode()
-    return (storage.GetFullNameFromFileName() or "") if storage and storage.GetFileName() else ""
 
 
 def _last_verdict(review: Review) -> str:

@@ -6,5 +6,5 @@ COLUMNS = (
 )  # fmt: skip
 """In files, in the scene's table and in reports, in this order."""
 
-REVIEW_COLUMNS = ("mimic", "reader", "decided_at", "origin")
+REVIEW_COLUMNS = ("mimic", "cause", "reader", "decided_at", "origin")
 """After `COLUMNS` once a reader has decided on a lesion of the list."""

@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..errors import InputError
+
 SENSITIVE, BALANCED, SPECIFIC = "sensitive", "balanced", "specific"
 OPERATING_POINTS = (SENSITIVE, BALANCED, SPECIFIC)
 CUSTOM = "custom"  # any other threshold
 RELATIVE = {SENSITIVE: 1 / 3, BALANCED: 1.0, SPECIFIC: 5 / 3}  # 0.1, 0.3, 0.5 for a model whose own is 0.3
 SAME_THRESHOLD = 0.0005  # points have three decimals
-LOWEST, HIGHEST = 0.06, 0.95  # above lesions.CANDIDATE_PROBABILITY; some lesions must be able to reach it
+SMALLEST, LARGEST = 0.001, 0.999  # that a scan can be listed at: the ends of the sliders
+LOWEST, HIGHEST = 0.06, 0.95  # of operating points: above lesions.CANDIDATE_PROBABILITY, and some lesions reach it
+
+
+def checked_threshold(threshold: float) -> float:
+    """Give a threshold that a scan can be listed at; `InputError` with any other."""
+    if SMALLEST <= threshold <= LARGEST:
+        return threshold
+    raise InputError(f"Threshold {threshold:g} is not between {SMALLEST} and {LARGEST}.", "Try 0.3.")
 
 
 def operating_points(measured: Any, own: float) -> dict[str, float]:

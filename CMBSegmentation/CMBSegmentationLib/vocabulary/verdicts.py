@@ -24,10 +24,15 @@ CERTAINTIES = (DEFINITE, POSSIBLE, DETECTED)
 UNREVIEWED, BELOW = "unreviewed", DROPPED
 """States of a lesion without a verdict: the detector kept it, or it did not."""
 
+CALCIFICATION, OTHER = "basal-ganglia calcification", "other"
 MIMICS = (
-    "vessel", "basal-ganglia calcification", "cavernoma", "telangiectasia", "bone, air or sinus", "artefact", "other",
+    "vessel", CALCIFICATION, "cavernoma", "telangiectasia", "bone, air or sinus", "artefact", OTHER,
 )  # fmt: skip
 """What looks like a microbleed and is none; a key each in the user interfaces, 1 to 7."""
+
+
+CAUSES = ("trauma", "hypertension", "DAI", "trauma-DAI", "CAA", "radiotherapy", OTHER)
+"""What a microbleed is suspected to come from."""
 
 
 @dataclass(frozen=True)
@@ -44,17 +49,21 @@ class Verdict:
         Name or initials; empty if the reader gave none.
     time : str
         ISO 8601, UTC.
+    cause : str
+        One of `CAUSES`, of a lesion that is not rejected; empty where it was not said.
 
     Raises
     ------
     InputError
-        The decision or the mimic is not known, or a lesion that is not rejected has a mimic.
+        The decision, the mimic or the cause is not known, a lesion that is not rejected has a mimic, or a rejected
+        one a cause.
     """
 
     decision: str
     mimic: str = ""
     reader: str = ""
     time: str = ""
+    cause: str = ""
 
     def __post_init__(self) -> None:
         if self.decision not in DECISIONS:
@@ -63,6 +72,11 @@ class Verdict:
             raise InputError(
                 f"{self.mimic!r} cannot be said of {self.decision} lesions.",
                 f"Rejected ones may be {', '.join(MIMICS)}.",
+            )
+        if self.cause and (self.cause not in CAUSES or self.decision == REJECTED):
+            raise InputError(
+                f"{self.cause!r} cannot be the cause of {self.decision} lesions.",
+                f"Others may come from {', '.join(CAUSES)}.",
             )
 
 

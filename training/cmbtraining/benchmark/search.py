@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import multiprocessing
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +32,7 @@ from .kept_detection import keep, kept
 
 ALL_STAGES, WITHOUT_REGIONS, DETECTOR_ALONE = "all stages", "without regions", "detector alone"
 THRESHOLDS, SECONDS = "thresholds.json", "seconds.json"
+WORTH_PROCESSES = 8  # scans to score: each takes seconds, a process two to begin
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,11 @@ def _write(found: StoredList, image: sitk.Image, rules: LesionRules, folder: Pat
     (folder / f"{subject}{ENDINGS['json']}").write_text(json.dumps(content), encoding="utf-8")
 
 
+def listed_rules(found: StoredList, folder: Path, point: str) -> LesionRules:
+    """Give the rules that a combination's folder was listed by at an operating point."""
+    return replace(found.rules, threshold=json.loads((folder / THRESHOLDS).read_text())[point])
+
+
 def scores_of(scans: Iterable[BenchmarkFiles], folder: Path) -> dict[str, Scores]:
     """Match what one combination listed against the truth.
 
@@ -139,18 +148,29 @@ def scores_of(scans: Iterable[BenchmarkFiles], folder: Path) -> dict[str, Scores
         By operating point.
     """
     scans = list(scans)
-    found = {}
-    for point, threshold in json.loads((folder / THRESHOLDS).read_text()).items():
-        rows: list[SubjectScore] = []
-        lesions: list[LesionScore] = []
-        for scan in scans:
-            row, listed = score_subject(
-                scan.subject, scan.truth, find_prediction(folder / point, scan.subject), scan.mimics
-            )
-            rows.append(row)
-            lesions += listed
-        found[point] = Scores(threshold, tuple(rows), tuple(lesions))
-    return found
+    thresholds = json.loads((folder / THRESHOLDS).read_text())
+    score = partial(_score_scan, folder=folder, points=tuple(thresholds))
+    if len(scans) < WORTH_PROCESSES:
+        scored = [score(scan) for scan in scans]
+    else:
+        with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
+            scored = pool.map(score, scans, chunksize=1)
+    return {
+        point: Scores(
+            threshold, tuple(of[point][0] for of in scored), tuple(one for of in scored for one in of[point][1])
+        )
+        for point, threshold in thresholds.items()
+    }
+
+
+def _score_scan(
+    scan: BenchmarkFiles, folder: Path, points: Sequence[str]
+) -> dict[str, tuple[SubjectScore, list[LesionScore]]]:
+    """Score one scan at every point; its truth is read once."""
+    return {
+        point: score_subject(scan.subject, scan.truth, find_prediction(folder / point, scan.subject), scan.mimics)
+        for point in points
+    }
 
 
 def seconds_a_scan(scans: Iterable[BenchmarkFiles], folder: Path) -> float:

@@ -70,7 +70,7 @@ def manifest_metrics(curve: Curve, chosen: Mapping[str, OperatingPoint], data: s
     """Say what was measured in the form of a model manifest's ``metrics``.
 
     ``review.operating_points`` reads the thresholds from it and the model card the figures; ``export.py --metrics``
-    and ``export_stage.py --metrics`` take it as a file.
+    takes it as a file.
 
     Parameters
     ----------

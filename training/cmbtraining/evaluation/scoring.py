@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -111,9 +112,8 @@ def score_subject(
         A file cannot be read, or the masks are on different grids.
     """
     try:
-        true_image, _ = read_mask(truth)
+        true_image, mimics_map = _truth(truth, truth.stat().st_mtime_ns if truth.exists() else 0, mimics)
         labels_image = read_labels(prediction.mask)
-        mimics_map = None if mimics is None else sitk.GetArrayFromImage(read_labels(mimics))
     except MaskError as error:
         raise ScoreError(f"{subject}: {error}") from error
     apart = grid_difference(labels_image, true_image)
@@ -124,7 +124,7 @@ def score_subject(
     numbers = lesion_numbers(labels, prediction)
     predicted_mask = numbers > 0
 
-    true = _components(ndimage.label(true_mask, CONNECTED)[0], true_image)
+    true = _components(connected(true_mask), true_image)
     predicted = _components(numbers, true_image)
     both = true_mask & predicted_mask
     true_hit, predicted_hit = (_present(c.labels[both], len(c)) for c in (true, predicted))
@@ -144,7 +144,7 @@ def score_subject(
         cohort=cohort_of(subject),
         slice_mm=round(max(true_image.GetSpacing()), 3),
     )
-    pooled, _ = ndimage.label(true_mask | predicted_mask, CONNECTED)
+    pooled = connected(true_mask | predicted_mask)
     kinds = kinds_of(predicted.labels, mimics_map)
     nothing = [""] * len(true)
     lesions = _lesions(subject, TRUE, true, [None] * len(true), true_hit, true_near, pooled, nothing)
@@ -152,12 +152,18 @@ def score_subject(
     return score, lesions + _candidates(subject, listed)
 
 
+@lru_cache(maxsize=1)
+def _truth(truth: Path, _changed_ns: int, mimics: Path | None) -> tuple[sitk.Image, NDArray[Any] | None]:
+    """Read the truth and the map of mimics; a scan is scored at several thresholds, one after the other."""
+    return read_mask(truth)[0], None if mimics is None else sitk.GetArrayFromImage(read_labels(mimics))
+
+
 def lesion_numbers(labels: NDArray[Any], prediction: Prediction) -> NDArray[np.int32]:
     """Number the lesions of a prediction (z, y, x) from 1: its labels where a list names them, else its components."""
     fractional = labels.dtype.kind == "f" and bool((labels != np.rint(labels)).any())
     mask = labels > (0.5 if fractional else 0)
     if fractional or prediction.lesions is None:
-        return np.asarray(ndimage.label(mask, CONNECTED)[0], np.int32)
+        return connected(mask)
     numbers = np.zeros(labels.shape, np.int32)
     numbers[mask] = np.unique(labels[mask], return_inverse=True)[1].ravel() + 1
     return numbers
@@ -188,13 +194,26 @@ def kinds_of(components: NDArray[np.integer], mimics: NDArray[np.integer] | None
     return found
 
 
+def connected(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Number the components of a mask from 1; only the box that holds them is looked through."""
+    numbers = np.zeros(mask.shape, np.int32)
+    box = ndimage.find_objects(mask.view(np.int8))
+    if box:
+        numbers[box[0]] = ndimage.label(mask[box[0]], CONNECTED)[0]
+    return numbers
+
+
 def _components(labels: NDArray[np.int32], image: sitk.Image) -> _Components:
-    count = int(labels.max(initial=0))
-    numbers = range(1, count + 1)
-    centres = ndimage.center_of_mass(labels > 0, labels, numbers) if count else []
-    points = [image.TransformContinuousIndexToPhysicalPoint(centre[::-1]) for centre in centres]
+    places = np.flatnonzero(labels)
+    numbers = labels.ravel()[places]
+    voxels = np.bincount(numbers, minlength=1)[1:]
+    centres = [
+        np.bincount(numbers, weights=along, minlength=1)[1:] / np.maximum(voxels, 1)
+        for along in np.unravel_index(places, labels.shape)
+    ]
+    points = [image.TransformContinuousIndexToPhysicalPoint(one) for one in np.stack(centres[::-1], axis=1)]
     ras = np.array(points).reshape(-1, 3) * (-1, -1, 1)
-    volumes = np.bincount(labels.ravel(), minlength=count + 1)[1:] * float(np.prod(image.GetSpacing()))
+    volumes = voxels * float(np.prod(image.GetSpacing()))
     return _Components(labels, ras, np.cbrt(6 * volumes / np.pi))
 
 

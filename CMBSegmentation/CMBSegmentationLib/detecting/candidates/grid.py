@@ -9,10 +9,10 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from ...reading.grid import SAME_GRID_VOXELS
+
 Flat = NDArray[np.int64]
 """Places of voxels in the flattened array (z, y, x), ascending."""
-
-SAME_VOXEL = 0.1  # NIfTI rounds geometry to float32; a scan that was moved is further off
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,9 @@ class Grid:
         """
         exact = (self.ras_mm(self.zyx(flat)) - other.zyx_to_ras[:, 3]) @ np.linalg.inv(other.zyx_to_ras[:, :3]).T
         zyx = np.rint(exact).astype(np.int64)
-        if len(flat) and (np.abs(exact - zyx).max() > SAME_VOXEL or (zyx < 0).any() or (zyx >= other.shape).any()):
+        if len(flat) and (
+            np.abs(exact - zyx).max() > SAME_GRID_VOXELS or (zyx < 0).any() or (zyx >= other.shape).any()
+        ):
             return None
         return np.ravel_multi_index(tuple(zyx.T), other.shape).astype(np.int64)
 

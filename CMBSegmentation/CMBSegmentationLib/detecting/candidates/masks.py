@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from scipy import ndimage
-from scipy.spatial import cKDTree
 
 from ..lesions import CANDIDATE_PROBABILITY
 from ..model_grid import PreparedScan
@@ -104,7 +103,7 @@ def _relative(
     best, where = np.full(len(centres), -1, np.float32), centres
     for part in prepared.parts_of_a_voxel():
         index = centres + part
-        found = ndimage.map_coordinates(shares, index.T, order=1, mode="nearest")
+        found = scipy.ndimage.map_coordinates(shares, index.T, order=1, mode="nearest")
         higher = found > best
         best = np.where(higher, found, best)
         where = np.where(higher[:, None], index, where)
@@ -118,7 +117,7 @@ def _nearest(index: NDArray[np.float64], spacing_mm: Sequence[float], hills: Seq
         top = np.column_stack(hill.voxels)[hill.values >= np.float32(MASK_SHARE * hill.peak)]
         tops.append(top)
         numbers.append(np.full(len(top), number))
-    _, place = cKDTree(np.concatenate(tops) * spacing_mm).query(index * spacing_mm)
+    _, place = scipy.spatial.cKDTree(np.concatenate(tops) * spacing_mm).query(index * spacing_mm)
     return np.concatenate(numbers)[place]
 
 

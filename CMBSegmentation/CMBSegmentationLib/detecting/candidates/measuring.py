@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ...vocabulary.verdicts import KEPT
 from ..lesions import CANDIDATE_PROBABILITY, SURROUND_MM, Lesion
@@ -64,7 +64,7 @@ class Measuring:
         values = self._scan[box].astype(np.float64)
         lesion = np.zeros(values.shape, bool)
         lesion[tuple((zyx - low).T)] = True
-        distance = ndimage.distance_transform_edt(~lesion, sampling=self._spacing)
+        distance = scipy.ndimage.distance_transform_edt(~lesion, sampling=self._spacing)
         one_voxel = float(self._spacing.min())
         around = (distance > one_voxel) & (distance <= SURROUND_MM + one_voxel)
         around &= self._probability[box] < CANDIDATE_PROBABILITY

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from CMBSegmentationLib.scene import phase_of
+
+from .signals import Edge, unheard
+
 if TYPE_CHECKING:
     from CMBSegmentationLib.session import ReviewParameters, ReviewSession
 
@@ -17,6 +21,7 @@ class PhasePart:
     ui : object
         The panel's widgets by name.
     session : ReviewSession
+    edge : Edge
 
     Attributes
     ----------
@@ -24,14 +29,14 @@ class PhasePart:
         By the name of the action in `vocabulary.actions`: what to call, and whose tooltip names the key.
     """
 
-    def __init__(self, ui: Any, session: ReviewSession) -> None:
-        self._box, self._session = ui.fieldCheck, session
+    def __init__(self, ui: Any, session: ReviewSession, edge: Edge) -> None:
+        self._box, self._session, self._edge = ui.fieldCheck, session, edge
         self._filled_for: str | None = None  # ID of the scan whose phase was looked for last
         self._filled = False
         self._box.connect("toggled(bool)", self._on_toggled)
-        session.reading_changed.connect(self.show)
+        session.reading.changed.connect(lambda before, after: self.show(after))
         session.review_changed.connect(self._update)
-        self.actions: dict[str, Callable[[], object]] = {"field": self._toggle}
+        self.actions: dict[str, Callable[[], object]] = {"field": self._box.toggle}
         self.tooltips = {"field": self._box}
         self._update()
 
@@ -48,8 +53,6 @@ class PhasePart:
         tuple of str
             Node IDs for `session.DetectionParameters.phase`.
         """
-        from CMBSegmentationLib.scene import phase_of
-
         scan = parameters.inputVolume
         number = scan.GetID() if scan is not None else None
         if number != self._filled_for or (not self._filled and parameters.phase is None):
@@ -61,18 +64,13 @@ class PhasePart:
 
     def show(self, reading: ReviewParameters) -> None:
         """Show whether the local phase is shown, wherever that was chosen."""
-        was_blocked = self._box.blockSignals(True)
-        self._box.setChecked(reading.field)
-        self._box.blockSignals(was_blocked)
-
-    def _toggle(self) -> None:
-        self._session.set_reading(field=not self._session.reading.field)
-        self.show(self._session.reading)
+        with unheard(self._box):
+            self._box.setChecked(reading.field)
 
     def _on_toggled(self, checked: bool) -> None:
-        self._session.set_reading(field=bool(checked))
-        self.show(self._session.reading)
+        if not self._edge.do(self._session.reading.set, field=bool(checked)):
+            self.show(self._session.reading.parameters)
 
     def _update(self) -> None:
-        results = self._session.results
+        results = self._session.detection.results
         self._box.setEnabled(results is not None and results.field is not None)

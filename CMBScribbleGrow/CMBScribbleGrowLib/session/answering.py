@@ -9,16 +9,29 @@ from typing import Any
 from CMBSegmentationLib.errors import InputError
 
 from ..annotation.answers import answered
-from ..annotation.edits import next_id, utc_now, with_done, with_entry, without_entry
+from ..annotation.edits import next_id, unanswered, utc_now, with_done, with_entry, without_entry
 from ..annotation.records import LISTS, Assessment, Entry, Finding, Microbleed, Mimic, SeriesQuality, entry_key
 from ..study.state import State, Status
-from .study_session import StudySession, announced
+from .current_study import CurrentStudy
 
 
-class AnsweringSession(StudySession):
-    """The protocol's questions (Docs/paper.md, section 8) on the study that is open."""
+class Answering:
+    """The protocol's questions (Docs/paper.md, section 8) on the study that is open.
 
-    @announced
+    Parameters
+    ----------
+    current : CurrentStudy
+    """
+
+    def __init__(self, current: CurrentStudy) -> None:
+        self._current = current
+
+    @property
+    def unanswered(self) -> list[str]:
+        """What the protocol asks and the reader has not answered, worded for the reader."""
+        annotation = self._current.annotation
+        return unanswered(annotation) if annotation else []
+
     def answer(self, entry: Entry, **answers: Any) -> Entry:
         """Change answers in an entry of the annotation.
 
@@ -29,7 +42,7 @@ class AnsweringSession(StudySession):
         **answers
             Its fields; what another answer no longer asks for is emptied (`annotation.answers.answered`).
         """
-        study = self._ready()
+        study = self._current.ready()
         known = next((e for e in study.annotation.entries() if _same_entry(e, entry)), None)
         if known is None and isinstance(entry, SeriesQuality):
             known = entry
@@ -40,71 +53,68 @@ class AnsweringSession(StudySession):
             key = ("answer", type(entry), entry_key(entry), *sorted(answers))
             after = replace(study.snapshot, annotation=with_entry(study.annotation, changed))
             study.do(after, f"{_name(entry)} answered", key=key)
-            self._tell_of_study()
+            self._current.tell_of_study()
         return changed
 
-    def rate_series(self, series: str, **answers: Any) -> Entry | None:
+    def rate_series(self, series: str, **answers: Any) -> Entry:
         """Say how good a series is; fields of `SeriesQuality`."""
-        reader, now = self._parameters.reader or "?", utc_now()
+        reader, now = self._current.parameters.reader or "?", utc_now()
         return self.answer(SeriesQuality(series=series, reader=reader, time=now), **answers)
 
-    @announced
     def assess(self, **answers: Any) -> Assessment:
         """Say something of the study as a whole; fields of `Assessment`."""
-        study = self._ready()
+        study = self._current.ready()
         said = study.annotation.assessment or Assessment(reader=study.reader, time=utc_now())
         changed = answered(said, **answers)
         if changed != study.annotation.assessment:
             annotation = replace(study.annotation, assessment=changed)
             key = ("assessment", *sorted(answers))
             study.do(replace(study.snapshot, annotation=annotation), "study assessed", key=key)
-            self._tell_of_study()
+            self._current.tell_of_study()
         return changed
 
-    @announced
     def add_mimic(self, ras_mm: Sequence[float], **answers: Any) -> Mimic:
         """Set a landmark on what looks like a microbleed and is none; fields of `Mimic`."""
         return self._add_landmark(Mimic, ras_mm, answers)
 
-    @announced
     def add_finding(self, ras_mm: Sequence[float], **answers: Any) -> Finding:
         """Set a landmark on another finding; fields of `Finding`."""
         return self._add_landmark(Finding, ras_mm, answers)
 
-    @announced
-    def remove(self, entry: Entry) -> bool:
+    def remove(self, entry: Entry) -> None:
         """Take an entry out of the annotation, with its segments or its point; undo brings it back."""
-        study = self._ready()
+        study = self._current.ready()
         after = replace(study.snapshot, annotation=without_entry(study.annotation, entry))
         if isinstance(entry, Microbleed):
             after = after.without_lesion(entry.id)
         study.do(after, f"{_name(entry)} removed")
-        if self.current is None:
-            self._select(None)
-        self._tell_of_study(Status(State.READY, f"{_name(entry)} removed."))
-        return True
+        if self._current.lesion is None:
+            self._current.select(None)
+        self._current.tell_of_study(Status(State.READY, f"{_name(entry)} removed."))
 
-    @announced
-    def mark_done(self, done: bool = True) -> bool:
+    def mark_done(self, done: bool = True) -> None:
         """Mark the study as finished by its reader, and save it; the status lists what was left unanswered."""
-        study = self._ready()
+        study = self._current.ready()
         after = replace(study.snapshot, annotation=with_done(study.annotation, done))
         study.do(after, "study marked as done" if done else "study marked as not done")
         study.disk.flush()
         pending = [f"CMB {lesion.id}: not accepted" for lesion in study.snapshot.lesions if not lesion.accepted]
         notes = tuple(pending + self.unanswered) if done else ()
-        self._tell_of_study(Status(State.READY, "Marked as done and saved." if done else "Marked as not done.", notes))
-        return True
+        self._current.tell_of_study(
+            Status(State.READY, "Marked as done and saved." if done else "Marked as not done.", notes)
+        )
 
     def _add_landmark(self, kind: Any, ras_mm: Sequence[float], answers: dict[str, Any]) -> Any:
-        study = self._ready()
+        study = self._current.ready()
         r_mm, a_mm, s_mm = (round(float(x), 3) for x in ras_mm)
         number = next_id(getattr(study.annotation, LISTS[kind]))
         at = {"r_mm": r_mm, "a_mm": a_mm, "s_mm": s_mm}
+        if kind is Mimic and not answers:
+            answers = study.listed_mimic(ras_mm)
         entry = answered(kind(id=number, reader=study.reader, time=utc_now(), **at), **answers)
         after = replace(study.snapshot, annotation=with_entry(study.annotation, entry))
         study.do(after, f"{_name(entry)} placed")
-        self._tell_of_study()
+        self._current.tell_of_study()
         return entry
 
 

@@ -1,0 +1,85 @@
+"""A study's records in the scene: a saved scene is whole without the files beside the scan."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import slicer
+
+from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.review import Annotated, AnnotatedLesion, AnnotatedMimic
+from CMBSegmentationLib.scene.annotated import write_annotated
+
+from ..annotation.file import study_from_json, study_to_json
+from ..annotation.records import Annotation, Study
+from .grow_nodes import GrowNodes, find_nodes
+from .names import FILES_ATTRIBUTE, STUDY_ATTRIBUTE
+
+
+@dataclass(frozen=True)
+class KeptStudy:
+    """What a scene holds of a study.
+
+    Attributes
+    ----------
+    study : Study or None
+        None if there is none, or none that can be read.
+    reader : str
+        Who was annotating.
+    folder : str or None
+        Where it was saved, if that is still there.
+    """
+
+    study: Study | None = None
+    reader: str = ""
+    folder: str | None = None
+
+
+def read_kept(scan_node: slicer.vtkMRMLScalarVolumeNode) -> KeptStudy:
+    """Read what `write_kept` wrote."""
+    nodes = find_nodes(scan_node)
+    try:
+        where = json.loads((nodes and nodes.scribbles.GetAttribute(FILES_ATTRIBUTE)) or "{}")
+        text = nodes and nodes.scribbles.GetAttribute(STUDY_ATTRIBUTE)
+        study = study_from_json(_without_head(json.loads(text))) if text else None
+    except (ValueError, InputError):
+        return KeptStudy()
+    if study is None:
+        return KeptStudy()
+    folder = where.get("folder")
+    return KeptStudy(study, where.get("reader") or "", folder if folder and Path(folder).is_dir() else None)
+
+
+def write_kept(nodes: GrowNodes, study: Study, annotation: Annotation, folder: Path | None) -> None:
+    """Write a study's records, and what the list of lesions is to know of them, into the scene.
+
+    Parameters
+    ----------
+    nodes : GrowNodes
+    study : Study
+        With all readers.
+    annotation : Annotation
+        Of the reader who annotates.
+    folder : Path or None
+        Where it is saved.
+    """
+    write_annotated(nodes.scan, _for_the_list(annotation))
+    where = {"reader": annotation.reader, "folder": str(folder) if folder else None}
+    nodes.scribbles.SetAttribute(STUDY_ATTRIBUTE, json.dumps(study_to_json(study)))
+    nodes.scribbles.SetAttribute(FILES_ATTRIBUTE, json.dumps(where))
+
+
+def _for_the_list(annotation: Annotation) -> Annotated:
+    lesions = {
+        one.id: AnnotatedLesion((one.r_mm, one.a_mm, one.s_mm), one.location, one.side, one.cause)
+        for one in annotation.microbleeds
+    }
+    mimics = [AnnotatedMimic((one.r_mm, one.a_mm, one.s_mm), one.type) for one in annotation.mimics]
+    return Annotated(lesions, tuple(mimics))
+
+
+def _without_head(data: dict[str, Any]) -> dict[str, Any]:
+    return {key: data[key] for key in ("scan", "report", "priority", "annotations") if key in data}

@@ -1,0 +1,120 @@
+"""Which scan is annotated, by whom, and where that is saved."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import slicer
+
+from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.vocabulary.numbers import counted
+
+from ..study.state import GrowParameters, State, Status
+from .current_study import CurrentStudy
+from .open_study import OpenStudy
+
+OPENS = ("scan_node_id", "reader")  # parameters that lead to another annotation
+
+
+class Opening:
+    """Opens, moves and closes annotations.
+
+    Parameters
+    ----------
+    current : CurrentStudy
+    """
+
+    def __init__(self, current: CurrentStudy) -> None:
+        self._current = current
+
+    def set_parameters(self, **changes: Any) -> None:
+        """Change parameters by name; another scan, reader or folder opens or moves the annotation.
+
+        Parameters
+        ----------
+        **changes
+            Fields of `GrowParameters`.
+
+        Raises
+        ------
+        CMBError
+            A value is out of range, or what was open cannot be saved; all is as before then.
+        """
+        before = self._current.parameters
+        parameters = replace(before, **changes)
+        if parameters == before:
+            return
+        parameters.settings()  # checks the values
+        if any(getattr(parameters, name) != getattr(before, name) for name in OPENS):
+            self._open(parameters)
+        elif parameters.folder != before.folder and self._current.study is not None:
+            self._move(self._current.study, parameters.folder)
+        self._take(parameters)
+
+    def open(
+        self, scan_node: slicer.vtkMRMLScalarVolumeNode | None, *, report: str = "", priority: str = "", **changes: Any
+    ) -> OpenStudy:
+        """Open a scan's annotation: what was left in the scene or on the disk, or a new one.
+
+        Parameters
+        ----------
+        scan_node : vtkMRMLScalarVolumeNode or None
+        report, priority : str
+            What a worklist says of the study.
+        **changes
+            Further parameters, such as ``reader`` and ``folder``.
+        """
+        if scan_node is None:
+            raise InputError("No scan is chosen.", "Load a T2* or SWI volume and choose it.")
+        parameters = replace(self._current.parameters, scan_node_id=scan_node.GetID(), **changes)
+        self._open(parameters, report=report, priority=priority)
+        self._take(parameters)
+        if self._current.study is None:
+            raise InputError("No reader is named.", "Type the reader's name or initials.")
+        return self._current.study
+
+    def close_study(self) -> None:
+        """Save and close the annotation; what cannot be saved stays open, and it raises why."""
+        self._current.leave()
+        self._current.tell(Status(State.IDLE, "Saved and closed."))
+        self._current.tell_of_study()
+
+    def _take(self, parameters: GrowParameters) -> None:
+        self._current.parameters = parameters
+        self._current.parameters_changed(parameters)
+
+    def _open(self, parameters: GrowParameters, *, report: str = "", priority: str = "") -> None:
+        """Save and leave what was open, then open what parameters name."""
+        current = self._current
+        scan = current.scene.GetNodeByID(parameters.scan_node_id or "")
+        current.leave()
+        if scan is None or not parameters.reader.strip():
+            current.tell(Status(State.IDLE, "Choose a scan and name the reader."))
+            current.tell_of_study()
+            return
+        study = current.study = OpenStudy(
+            scan,
+            parameters.reader.strip(),
+            parameters.folder,
+            report=report,
+            priority=priority,
+            clock=current.clock,
+        )
+        study.disk.noted.connect(current.note)
+        notes = study.notes
+        if study.disk.files is None:
+            notes = (*notes, "The scan has no folder of its own: choose one, or nothing is saved.")
+        current.select(None)
+        found = counted(len(study.annotation.microbleeds), "microbleed")
+        current.tell_of_study(Status(State.READY, f"{scan.GetName()}: {found} annotated by {study.reader}.", notes))
+
+    def _move(self, study: OpenStudy, folder: str | None) -> None:
+        files = study.files_in(folder)
+        if files is None:
+            raise InputError("The scan has no folder of its own.", "Choose a folder.")
+        self._current.settle()
+        study.take_in()
+        study.disk.move_to(files)
+        self._current.tell(Status(State.READY, f"Saved in {Path(files.folder)} from now on."))

@@ -1,0 +1,74 @@
+"""The part of the panel that says which scan is annotated, by whom, and where that is saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from CMBSegmentationWidgets.panel.signals import Edge, unheard
+
+if TYPE_CHECKING:
+    from CMBScribbleGrowLib.study.state import GrowParameters
+
+READER_SETTING = "CMBScribbleGrow/Reader"
+
+
+class OpeningPart:
+    """Opens the annotation that is chosen.
+
+    Parameters
+    ----------
+    ui : object
+        The panel's widgets by name.
+    logic : CMBScribbleGrowLogic
+    edge : Edge
+    """
+
+    def __init__(self, ui: Any, logic: Any, edge: Edge) -> None:
+        self.ui, self._logic, self._session, self._edge = ui, logic, logic.session, edge
+        ui.readerEdit.setText(qt.QSettings().value(READER_SETTING, "") or "")
+        self._session.opening.set_parameters(reader=ui.readerEdit.text)
+        ui.scanSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.open_scan)
+        ui.readerEdit.connect("editingFinished()", self._on_reader_named)
+        ui.folderButton.connect("clicked()", edge.on(self.choose_folder))
+        self._session.parameters_changed.connect(self.show)
+
+    def open_scan(self, volume_node: Any) -> None:
+        """Open the annotation of the chosen scan."""
+        session = self._session
+        if volume_node is not None and session.parameters.scan_node_id == volume_node.GetID():
+            return
+        node_id = volume_node.GetID() if volume_node else None
+        chosen = {"scan_node_id": node_id, "folder": self._logic.chosenFolder()}
+        if self._edge.do(session.opening.set_parameters, **chosen):
+            self.ui.reportText.setPlainText("")  # it belonged to the worklist's study
+        else:
+            self.show(session.parameters)  # the former could not be saved: it stays
+
+    def open_shown(self) -> None:
+        """Open the scan that the panel shows, if none is open: a scene was loaded."""
+        if self._session.study is None:
+            self.open_scan(self.ui.scanSelector.currentNode())
+
+    def choose_folder(self) -> None:
+        """Ask for a folder, and save there from now on."""
+        path = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Save the annotation in"))
+        if path:
+            self._session.opening.set_parameters(folder=path)
+
+    def show(self, parameters: GrowParameters) -> None:
+        """Show what was chosen, here or elsewhere."""
+        ui = self.ui
+        with unheard(ui.scanSelector):
+            ui.scanSelector.setCurrentNodeID(parameters.scan_node_id or "")
+        ui.folderButton.setText(Path(parameters.folder).name if parameters.folder else _("Beside the scan"))
+        ui.folderButton.setToolTip(parameters.folder or _("Choose where the annotation is saved"))
+
+    def _on_reader_named(self) -> None:
+        """Open the reader's own annotation, and remember the name for the next start."""
+        if self._edge.do(self._session.opening.set_parameters, reader=self.ui.readerEdit.text):
+            qt.QSettings().setValue(READER_SETTING, self.ui.readerEdit.text)

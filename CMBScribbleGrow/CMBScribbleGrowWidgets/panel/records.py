@@ -1,0 +1,140 @@
+"""The part of the panel with the protocol's questions: of each lesion, mimic and finding, of study and series."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from CMBScribbleGrowLib.annotation import words as vocabulary
+from CMBSegmentationWidgets.panel.signals import Edge
+
+from ..answer_form import AnswerForm, FlagList, RecordList
+
+if TYPE_CHECKING:
+    from CMBScribbleGrowLib.annotation.records import Annotation
+
+
+class RecordsPart:
+    """Lists of records, and a form for the chosen one of each.
+
+    Parameters
+    ----------
+    ui : object
+        The panel's widgets by name.
+    logic : CMBScribbleGrowLogic
+    edge : Edge
+
+    Attributes
+    ----------
+    actions, tooltips : dict
+        By the name of the action in `vocabulary.actions`: what to call, and whose tooltip names the key.
+    """
+
+    def __init__(self, ui: Any, logic: Any, edge: Edge) -> None:
+        self.ui, self._logic, self._session, self._edge = ui, logic, logic.session, edge
+        self._set_up_lesions()
+        self._set_up_landmarks()
+        self._set_up_study()
+        buttons = {
+            "delete": (ui.removeLesionButton, lambda: logic.remove(self._lesions.current)),
+            "mark_mimic": (ui.placeMimicButton, lambda: logic.startPlacing("mimics")),
+            "mark_finding": (ui.placeFindingButton, lambda: logic.startPlacing("findings")),
+        }
+        self.tooltips = {name: button for name, (button, action) in buttons.items()}
+        self.actions: dict[str, Callable[[], object]] = {name: action for name, (button, action) in buttons.items()}
+        for button, action in (
+            *buttons.values(),
+            (ui.removeMimicButton, lambda: logic.remove(self._mimics.current)),
+            (ui.removeFindingButton, lambda: logic.remove(self._findings.current)),
+        ):
+            button.connect("clicked()", edge.on(action))
+        self._session.annotation_changed.connect(self.show)
+        self._session.current_changed.connect(lambda lesion: self._update_buttons())
+
+    def show(self, annotation: Annotation | None) -> None:
+        """List the records, and show the chosen ones."""
+        current = self._session.current
+        self._lesions.show(annotation.microbleeds if annotation else (), current.id if current else None)
+        self._mimics.show(annotation.mimics if annotation else ())
+        self._findings.show(annotation.findings if annotation else ())
+        self._lesion_form.show(self._lesions.current)
+        self._show_landmarks()
+        self._study_form.show(self._logic.assessment())
+        series = self._logic.series()
+        self._series_flags.show(series.flags if series else ())
+        self._series_form.show(series)
+        self.ui.unansweredText.setPlainText("\n".join(self._session.answering.unanswered))
+        self._update_buttons()
+
+    def _set_up_lesions(self) -> None:
+        ui = self.ui
+        self._lesions = RecordList(ui.lesionList, self._logic.describe, self._on_lesion_chosen)
+        form = self._lesion_form = AnswerForm(lambda **said: self._answer(self._lesions.current, said))
+        form.words("location", ui.locationSelector, vocabulary.LOCATIONS)
+        form.words("side", ui.sideSelector, vocabulary.SIDES)
+        form.words("cause", ui.causeSelector, vocabulary.CAUSES)
+        form.text("cause_text", ui.causeTextEdit)
+        form.yes_no("smaller_than_5_mm", ui.smallerSelector)
+        form.flag("uncertain", ui.uncertainCheck)
+        form.count("count", ui.countSpin)
+        form.text("comment", ui.lesionCommentEdit)
+
+    def _set_up_landmarks(self) -> None:
+        ui = self.ui
+        self._mimics = RecordList(ui.mimicList, self._logic.describe, self._on_landmark_chosen)
+        self._mimic_form = AnswerForm(lambda **said: self._answer(self._mimics.current, said))
+        self._mimic_form.words("type", ui.mimicTypeSelector, vocabulary.MIMICS)
+        self._mimic_form.words("side", ui.mimicSideSelector, vocabulary.SIDES)
+        self._mimic_form.text("text", ui.mimicTextEdit)
+        self._findings = RecordList(ui.findingList, self._logic.describe, self._on_landmark_chosen)
+        self._finding_form = AnswerForm(lambda **said: self._answer(self._findings.current, said))
+        self._finding_form.text("text", ui.findingTextEdit)
+
+    def _set_up_study(self) -> None:
+        ui, session, logic = self.ui, self._session, self._logic
+        self._study_form = AnswerForm(lambda **said: self._say(session.answering.assess, **said))
+        self._study_form.yes_no("included", ui.includedSelector)
+        self._study_form.text("why_not", ui.whyNotEdit)
+        self._study_form.words("quality", ui.qualitySelector, vocabulary.QUALITIES)
+        self._study_form.text("comments", ui.studyCommentsEdit)
+        self._series_flags = FlagList(
+            ui.seriesFlagsList,
+            vocabulary.SERIES_FLAGS,
+            lambda flags: self._say(logic.rateSeries, flags=flags),
+        )
+        self._series_form = AnswerForm(lambda **said: self._say(logic.rateSeries, **said))
+        self._series_form.text("text", ui.seriesTextEdit)
+
+    def _answer(self, record: Any, said: dict[str, Any]) -> None:
+        """Write an answer into its record."""
+        if record is not None:
+            self._say(self._session.answering.answer, record, **said)
+
+    def _say(self, action: Callable[..., object], *args: Any, **said: Any) -> None:
+        """Have something recorded; what is refused is taken out of the forms again."""
+        if not self._edge.do(action, *args, **said):
+            self.show(self._session.annotation)
+
+    def _on_lesion_chosen(self, record: Any) -> None:
+        """Show a microbleed and adjust it from now on."""
+        self._edge.do(self._session.growing.select, record.id)
+        self._logic.jumpTo(record)
+        self._lesion_form.show(record)
+
+    def _on_landmark_chosen(self, record: Any) -> None:
+        """Show a point in the slice views."""
+        self._logic.jumpTo(record)
+        self._show_landmarks()
+
+    def _show_landmarks(self) -> None:
+        self._mimic_form.show(self._mimics.current)
+        self._finding_form.show(self._findings.current)
+
+    def _update_buttons(self) -> None:
+        """Allow what can be done now."""
+        ui = self.ui
+        for button in (ui.placeMimicButton, ui.placeFindingButton):
+            button.setEnabled(self._session.study is not None)
+        ui.removeLesionButton.setEnabled(self._lesions.current is not None)
+        ui.removeMimicButton.setEnabled(self._mimics.current is not None)
+        ui.removeFindingButton.setEnabled(self._findings.current is not None)

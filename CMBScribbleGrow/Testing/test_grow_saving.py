@@ -1,0 +1,315 @@
+"""An annotation as a user interface sees it: saved as one works, and what goes away."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import slicer
+import slicer.util
+import vtk
+from grow_sessions import (
+    a_clock,
+    a_head,
+    a_session,
+    dice,
+    failed,
+    folder,
+    grown,
+    mask_in_scene,
+    opened,
+    painted_in_scene,
+    pass_seconds,
+    saved,
+)
+from painted_scan import SCAN_NAME, add_head, head, oblique_ijk_to_ras, paint
+from refusals import refused
+
+from CMBScribbleGrowLib.annotation.file import read_study
+from CMBScribbleGrowLib.scene import (
+    find_nodes,
+    scribble_id,
+    segment_ids,
+)
+from CMBScribbleGrowLib.session import GrowSession
+from CMBScribbleGrowLib.study.state import State
+
+__all__ = ["a_clock", "a_head", "a_session", "folder", "grown", "opened"]
+
+
+# saving
+
+
+def test_every_change_is_on_the_disk_two_seconds_later(opened, a_head, a_clock, folder):
+    paint(a_head, "A")
+    pass_seconds(opened, a_clock, 2)
+    assert list(folder.glob("*.seg.nrrd"))
+    opened.growing.grow()
+    pass_seconds(opened, a_clock, 2)
+    assert len(saved(opened, folder).microbleeds) == 1
+    opened.growing.preview(88.0)
+    pass_seconds(opened, a_clock, 2)
+    assert saved(opened, folder).microbleeds[0].growing.tolerance_percent == 88.0
+    opened.study.nodes.findings.AddControlPointWorld(vtk.vtkVector3d(1, 2, 3))
+    pass_seconds(opened, a_clock, 2)
+    assert saved(opened, folder).findings[0].r_mm == 1
+
+
+def test_a_study_is_resumed_in_a_fresh_scene(grown, new_scene, a_clock, folder):
+    grown.answering.answer(grown.annotation.microbleeds[0], cause="CAA", location="cerebellum")
+    grown.answering.add_mimic((1, 2, 3), type="vessel")
+    paint(grown.study.nodes.scan, "B")
+    grown.growing.change(1, largest_diameter_mm=9.0)
+    mask, tolerance = grown.current.mask, grown.current.tolerance_percent
+    grown.opening.close_study()
+
+    new_scene()
+    again = GrowSession(slicer.mrmlScene, clock=a_clock)
+    again.opening.open(add_head(), reader="SI", folder=str(folder))
+    assert again.annotation.microbleeds[0].cause == "CAA"
+    assert again.lesions[0].settings.largest_diameter_mm == 9.0
+    assert sorted(map(tuple, mask_in_scene(again, 1))) == sorted(map(tuple, mask))
+    assert len(painted_in_scene(again)) == 2
+    assert again.study.nodes.mimics.GetNumberOfControlPoints() == 1
+    again.growing.select(1)
+    assert again.growing.preview(None).tolerance_percent == tolerance
+    (second,) = again.growing.grow()
+    assert second.id == 2
+    again.close()
+
+
+def test_a_saved_scene_reopens_and_the_tolerance_is_changed_again(grown, a_scene, reopened, a_clock, folder):
+    grown.growing.change(1, mode="parent", largest_diameter_mm=7.0)
+    grown.growing.preview(3.0)
+    small = grown.growing.accept().mask
+    grown.close()
+    scan = reopened(a_scene).GetFirstNodeByName(SCAN_NAME)
+
+    again = GrowSession(slicer.mrmlScene, clock=a_clock)
+    again.opening.open(scan, reader="SI", folder=str(folder))
+    (lesion,) = again.lesions
+    assert (lesion.mode, lesion.tolerance_percent, lesion.accepted) == ("parent", 3.0, True)
+    assert lesion.settings.largest_diameter_mm == 7.0
+    assert len(lesion.mask) == len(small)
+    again.growing.select(1)
+    wide = again.growing.preview(None)
+    assert dice_in_scene(again, 1, "A") > 0.9
+    assert wide.tolerance_percent > 3.0
+    again.undo()
+    assert again.current.tolerance_percent == 3.0
+    again.close()
+
+
+def dice_in_scene(session, lesion_id, name):
+    """Overlap by positions: Slicer reads a left-handed volume back with one axis flipped."""
+    study = session.study
+    index = np.c_[mask_in_scene(session, lesion_id)[:, ::-1], np.ones(len(mask_in_scene(session, lesion_id)))]
+    ras = index @ study.grid.ijk_to_ras.T
+    back = np.rint(ras @ np.linalg.inv(oblique_ijk_to_ras()).T).astype(int)[:, 2::-1]
+    return dice(back, name)
+
+
+def test_a_saved_scene_is_whole_without_the_files_beside_the_scan(grown, a_scene, reopened, a_clock, folder):
+    grown.answering.answer(grown.annotation.microbleeds[0], cause="hypertension")
+    grown.close()
+    scan = reopened(a_scene).GetFirstNodeByName(SCAN_NAME)
+    for file in folder.iterdir():
+        file.unlink()
+    again = GrowSession(slicer.mrmlScene, clock=a_clock)
+    again.opening.open(scan, reader="SI", folder=str(folder))
+    assert again.annotation.microbleeds[0].cause == "hypertension"
+    pass_seconds(again, a_clock, 2)
+    assert saved(again, folder).microbleeds[0].cause == "hypertension"
+    again.close()
+
+
+def test_two_readers_work_on_one_scan_and_see_their_own_only(grown, a_head, folder):
+    grown.opening.set_parameters(reader="AB")
+    assert grown.lesions == ()
+    assert segment_ids(grown.study.nodes.masks) == []
+    paint(a_head, "B")
+    grown.growing.grow()
+    grown.opening.set_parameters(reader="SI")
+    assert dice(grown.lesions[0].mask, "A") > 0.9
+    study = read_study(next(folder.glob("*.json")))
+    assert study.readers == ("SI", "AB")
+
+
+def test_a_scan_without_a_folder_is_annotated_and_saved_once_there_is_one(a_session, a_head, folder):
+    a_session.opening.open(a_head, reader="SI")
+    assert "folder" in " ".join(a_session.status.notes)
+    paint(a_head, "A")
+    a_session.growing.grow()
+    with refused("no folder"):
+        a_session.opening.close_study()
+    assert len(a_session.lesions) == 1
+    a_session.opening.set_parameters(folder=str(folder))
+    assert len(saved(a_session, folder).microbleeds) == 1
+    a_session.opening.close_study()
+
+
+NOBODY = 65534
+
+
+@contextmanager
+def bound_by_permissions():
+    """Whom permissions bind: root, who may write anywhere, is nobody for the time."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+
+
+@pytest.fixture
+def a_readers_home():
+    """A folder that another user than root reaches, too; pytest's own are closed to others."""
+    with tempfile.TemporaryDirectory() as name:
+        home = Path(name)
+        home.chmod(0o755)
+        if os.geteuid() == 0:
+            os.chown(home, NOBODY, -1)
+        yield home
+
+
+@pytest.mark.skipif(os.name != "posix", reason="platform: permissions are POSIX's")
+def test_a_read_only_folder_is_said_once_and_nothing_is_lost(a_session, a_head, a_clock, a_readers_home):
+    with bound_by_permissions():
+        folder = a_readers_home / "annotations"
+        folder.mkdir()
+        a_session.opening.open(a_head, reader="SI", folder=str(folder))
+        paint(a_head, "A")
+        assert a_session.growing.grow()
+        folder.chmod(0o500)
+        check_that_nothing_is_lost(a_session, a_clock, a_readers_home)
+        assert list(folder.iterdir()) == []
+        folder.chmod(0o700)
+
+
+def test_a_folder_that_is_gone_is_said_once_and_nothing_is_lost(grown, a_clock, folder, tmp_path):
+    folder.rmdir()
+    folder.write_text("a file in its place")
+    check_that_nothing_is_lost(grown, a_clock, tmp_path)
+
+
+def check_that_nothing_is_lost(session, clock, tmp_path):
+    told = []
+    session.status_changed.connect(told.append)
+    pass_seconds(session, clock, 4)
+    assert [status.state for status in told] == [State.FAILED]
+    assert told[0].error.hint
+    with refused(""):
+        session.opening.close_study()
+    assert len(session.lesions) == 1
+    other = tmp_path / "other"
+    other.mkdir()
+    session.opening.set_parameters(folder=str(other))
+    assert len(saved(session, other).microbleeds) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_not_taken(grown, a_clock, folder, tmp_path):
+    (tmp_path / "a file").write_text("")
+    with refused("could not be saved"):
+        grown.opening.set_parameters(folder=str(tmp_path / "a file"))
+    assert grown.parameters.folder == str(folder)
+    pass_seconds(grown, a_clock, 2)
+    assert len(saved(grown, folder).microbleeds) == 1
+
+
+def test_a_damaged_file_is_set_aside_and_the_reader_is_told(a_session, a_head, folder):
+    file = folder / "sub-01_swi_desc-cmb_annotation.json"
+    file.write_text("{half")
+    a_session.opening.open(a_head, reader="SI", folder=str(folder))
+    assert "set aside" in " ".join(a_session.status.notes)
+    assert [path.read_text() for path in folder.glob("*damaged*")] == ["{half"]
+
+
+def test_a_file_of_a_newer_version_is_refused_and_left_alone(a_session, a_head, folder):
+    file = folder / "sub-01_swi_desc-cmb_annotation.json"
+    file.write_text('{"schema_version": 99}')
+    with refused("newer version"):
+        a_session.opening.open(a_head, reader="SI", folder=str(folder))
+    assert file.read_text() == '{"schema_version": 99}'
+
+
+# what goes away
+
+
+def test_a_volume_removed_while_the_slider_moves_loses_nothing(grown, a_scene, a_head, folder):
+    grown.growing.preview(2.0)
+    a_scene.RemoveNode(a_head)
+    with refused("was closed"):
+        grown.growing.preview(3.0)
+    assert saved(grown, folder).microbleeds[0].growing.tolerance_percent == 2.0
+    assert grown.annotation is None
+    grown.poll()
+
+
+def test_a_closed_scene_is_saved(grown, a_scene, folder):
+    a_scene.Clear(False)
+    grown.poll()
+    assert failed(grown, "was closed")
+    assert len(saved(grown, folder).microbleeds) == 1
+
+
+def test_a_scan_that_was_moved_or_changed_is_refused(grown, a_head):
+    matrix = oblique_ijk_to_ras()
+    matrix[0, 3] += 9
+    a_head.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(matrix))
+    with refused("moved or changed"):
+        grown.growing.preview(3.0)
+    a_head.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(oblique_ijk_to_ras()))
+    assert grown.growing.preview(3.0)
+
+
+def test_new_intensities_are_measured_anew(grown, a_head):
+    told = []
+    grown.status_changed.connect(lambda status: told.append(status.state))
+    slicer.util.updateVolumeFromArray(a_head, head() + 1)
+    paint(a_head, "B")
+    grown.growing.grow()
+    assert State.WORKING in told
+
+
+def test_no_scan_and_no_reader_are_said(a_session, a_head, a_scene):
+    with refused("No scan"):
+        a_session.opening.open(None)
+    with refused("No reader"):
+        a_session.opening.open(a_head)
+    with refused("No annotation is open"):
+        a_session.growing.grow()
+    labels = a_scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "labels")
+    with refused("label map"):
+        a_session.opening.open(labels, reader="SI")
+
+
+def test_a_scan_can_be_chosen_again_after_another_was_refused(grown, a_head, a_scene):
+    labels = a_scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "labels")
+    with refused("label map"):
+        grown.opening.set_parameters(scan_node_id=labels.GetID())
+    grown.opening.set_parameters(scan_node_id=a_head.GetID())
+    assert len(grown.lesions) == 1
+
+
+def test_a_scene_saved_while_one_annotates_is_gone_on_with(grown, a_scene, a_head, tmp_path):
+    assert a_scene.WriteToMRB(str(tmp_path / "meanwhile.mrb"))  # puts all segments into one layer
+    paint(a_head, "B")
+    (second,) = grown.growing.grow()
+    assert dice(second.mask, "B") > 0.9
+    assert dice(mask_in_scene(grown, 1), "A") > 0.9
+    assert len(painted_in_scene(grown, scribble_id(1))) == 2
+
+
+def test_another_scan_has_an_annotation_of_its_own(grown, folder):
+    other = add_head("sub-02 swi")
+    grown.opening.open(other)
+    assert grown.lesions == ()
+    assert find_nodes(other) is not None
+    assert saved(grown, folder).microbleeds

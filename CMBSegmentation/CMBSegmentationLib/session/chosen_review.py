@@ -1,0 +1,187 @@
+"""The review of the chosen scan, among those that are open in a scene: opened, found, saved, let go."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..errors import CMBError, InputError
+from ..review import Grower, ReviewedLesion
+from ..scene import ResultNodes
+from ..signal import Signal
+from .detection_session import DetectionSession
+from .open_review import OpenReview
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What happened, in a line for the reader.
+
+    Attributes
+    ----------
+    message : str
+    error : CMBError or None
+        What failed that nobody asked for, such as saving by itself; an action that was asked for raises.
+    """
+
+    message: str
+    error: CMBError | None = None
+
+
+class ChosenReview:
+    """Gives the parts of a session the review they act on, and tells what they did.
+
+    Parameters
+    ----------
+    detection : DetectionSession
+        Says which scan is chosen.
+    clock : callable
+        Seconds that never go back.
+    grower : Grower, optional
+        Grows what the detector missed.
+
+    Attributes
+    ----------
+    changed, current_changed, noticed, stepped : Signal
+        The first three as those of `ReviewSession`; `stepped` is called when anything was decided or changed.
+    """
+
+    def __init__(
+        self, detection: DetectionSession, clock: Callable[[], float] = time.monotonic, grower: Grower | None = None
+    ) -> None:
+        self.detection = detection
+        self.changed, self.current_changed, self.noticed, self.stepped = Signal(), Signal(), Signal(), Signal()
+        self._clock, self._grower = clock, grower
+        self._open: dict[str, OpenReview] = {}
+        self._save_error = ""
+        self._searched: str | None = None  # ID of the scan whose new results are to be listed
+        detection.found.connect(self._on_found)
+
+    @property
+    def review(self) -> OpenReview | None:
+        """The chosen scan's review; None if it was not searched."""
+        return self._open.get(self.detection.parameters.scan_node_id or "")
+
+    @property
+    def current(self) -> ReviewedLesion | None:
+        """The lesion that the reader looks at."""
+        return self.review.find(self.review.current) if self.review else None
+
+    def ready(self) -> OpenReview:
+        """Give the chosen scan's review; `InputError` if there is none or its scan was removed."""
+        review = self.review
+        if review is None:
+            raise InputError("There is no list yet.", "Choose a scan and detect its microbleeds first.")
+        if not review.is_there:
+            self._lose(self.detection.parameters.scan_node_id or "", review)
+            raise InputError("The scan or its results were removed.", "Load the scan, or detect again.")
+        review.learn_annotated()
+        return review
+
+    def lesion(self, lesion_id: int | None) -> ReviewedLesion:
+        """Give a lesion of the list, the current one where None is asked for; `InputError` if there is none."""
+        lesion = self.current if lesion_id is None else self.ready().find(lesion_id)
+        if lesion is None:
+            raise InputError("No lesion is chosen.", "Choose one in the list, or press N for the next.")
+        return lesion
+
+    def tell(self, message: str) -> None:
+        """Tell the reader what happened."""
+        self.noticed(Notice(message))
+
+    def show(self) -> None:
+        """Have user interfaces show list and current lesion anew."""
+        self.changed()
+        self.current_changed(self.current)
+
+    def after(self, said: str) -> None:
+        """Tell of something that was decided or changed, and show it."""
+        self.stepped()
+        self.show()
+        self.tell(f"{said}.")
+
+    # which reviews are open
+
+    def open(self, results: ResultNodes, folder: str | None, operating_point: str | None) -> tuple[bool, bool]:
+        """Open the review of a scan's results, where it is not open yet.
+
+        Parameters
+        ----------
+        results : ResultNodes
+        folder : str or None
+            Where it is saved; None takes the scan's own folder.
+        operating_point : str or None
+            At which new results are listed; None takes the detection's own threshold.
+
+        Returns
+        -------
+        opened, is_new : bool
+            Whether it was opened now, and whether the results are those of a search that has just ended.
+        """
+        number = results.scan.GetID()
+        known, is_new = self._open.get(number), self._searched == number
+        if known is not None and known.is_there and not is_new:
+            return False, False
+        former = self._open.pop(number, None)
+        if former is not None:
+            former.flush()
+        self._searched = None
+        review = OpenReview(results, folder, self._clock, self._grower)
+        self._open[number] = review
+        if is_new:
+            review.list_new(operating_point)
+        self._tell_notes(review)
+        return True, is_new
+
+    def drop_closed(self) -> None:
+        """Let go of reviews whose scan is no longer in the scene, or is another."""
+        for number, review in list(self._open.items()):
+            if not review.is_there or self.detection.scene.GetNodeByID(number) is not review.nodes.scan:
+                self._lose(number, review)
+
+    def poll(self) -> None:
+        """Save what is due; what fails is told once, not with every attempt."""
+        try:
+            for number, review in list(self._open.items()):
+                if not review.is_there:
+                    self._lose(number, review)
+                    continue
+                if review.poll() and self._save_error:
+                    self._save_error = ""
+                    self.tell("Saved again.")
+                self._tell_notes(review)
+        except CMBError as error:
+            if str(error) != self._save_error:
+                self._save_error = str(error)
+                self.noticed(Notice(str(error), error))
+
+    def save(self) -> None:
+        """Write what is unsaved now."""
+        for review in self._open.values():
+            review.flush()
+
+    def close(self) -> None:
+        """Save what can be saved: the user interface is going away."""
+        for review in self._open.values():
+            with contextlib.suppress(CMBError):  # it was told since it first failed; the scene has it
+                review.flush()
+        self._open.clear()
+
+    def _on_found(self, results: ResultNodes) -> None:
+        self._searched = results.scan.GetID()
+
+    def _lose(self, number: str, review: OpenReview) -> None:
+        """The scan or its results were taken out of the scene: save what there is."""
+        self._open.pop(number, None)
+        try:
+            review.flush()
+        except CMBError as error:
+            self.noticed(Notice(str(error), error))
+        self.show()
+
+    def _tell_notes(self, review: OpenReview) -> None:
+        notes, review.notes[:] = list(review.notes), []
+        for note in notes:
+            self.tell(note)

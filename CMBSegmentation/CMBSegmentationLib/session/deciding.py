@@ -1,0 +1,164 @@
+"""What a reader decides on lesions: verdicts, places, and the question what a rejected one is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..errors import InputError
+from ..review import REJECTED, ReviewedLesion, Verdict, as_annotated, utc_now
+from ..review.edits import with_place, with_verdict
+from ..signal import Signal
+from ..vocabulary.regions import REGIONS, SIDES
+from .chosen_review import ChosenReview
+from .navigation import Navigation
+from .reading import Reading
+
+
+class Question:
+    """What is it? Open about one lesion that is to be rejected, or closed.
+
+    Attributes
+    ----------
+    changed : Signal
+        Called with whether it is open, when that changes.
+    """
+
+    def __init__(self) -> None:
+        self.changed = Signal()
+        self._about: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an answer is waited for."""
+        return self._about is not None
+
+    def ask(self, lesion_id: int) -> None:
+        """Ask about a lesion."""
+        self._set(lesion_id)
+
+    def close(self) -> None:
+        """Ask no more."""
+        self._set(None)
+
+    def close_unless_about(self, lesion_id: int | None) -> None:
+        """Ask no more if the reader looks at another lesion now."""
+        if lesion_id != self._about:
+            self.close()
+
+    def _set(self, about: int | None) -> None:
+        was_open, self._about = self.is_open, about
+        if self.is_open != was_open:
+            self.changed(self.is_open)
+
+
+class Deciding:
+    """Verdicts and places, each a step that can be undone.
+
+    Parameters
+    ----------
+    chosen : ChosenReview
+    reading : Reading
+        Says who signs, and whether a verdict leads on.
+    navigation : Navigation
+
+    Attributes
+    ----------
+    question : Question
+        Whether the reader is asked what the current lesion is; `ask` opens it, `answer` and any other step close it.
+    """
+
+    def __init__(self, chosen: ChosenReview, reading: Reading, navigation: Navigation) -> None:
+        self._chosen, self._reading, self._navigation = chosen, reading, navigation
+        self.question = Question()
+        chosen.stepped.connect(self.question.close)
+        chosen.current_changed.connect(lambda lesion: self.question.close_unless_about(lesion.id if lesion else None))
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is anything to undo."""
+        review = self._chosen.review
+        return review is not None and review.can_undo
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is anything to redo."""
+        review = self._chosen.review
+        return review is not None and review.can_redo
+
+    def decide(
+        self, decision: str, mimic: str = "", *, lesion_id: int | None = None, advance: bool | None = None
+    ) -> ReviewedLesion:
+        """Give a verdict.
+
+        Parameters
+        ----------
+        decision : str
+            One of `review.DECISIONS`.
+        mimic : str
+            One of `review.MIMICS`, with "rejected" only; as the annotation says if not given.
+        lesion_id : int, optional
+            The current one if not given.
+        advance : bool, optional
+            Whether to go on to the next lesion without a verdict; as `ReviewParameters.advance` if not given.
+        """
+        review, lesion = self._chosen.ready(), self._chosen.lesion(lesion_id)
+        if decision == REJECTED:
+            mimic = mimic or review.annotated_mimic(lesion)
+        verdict = Verdict(decision, mimic, self._reading.reader, utc_now())
+        said = f"CMB {lesion.id} {decision}{f' ({mimic})' if mimic else ''}"
+        decided = with_verdict(review.review, lesion, verdict)
+        about = review.annotated.lesions.get(lesion.id)
+        review.do(as_annotated(decided, replace(lesion, verdict=verdict), about), said)
+        self._chosen.after(said)
+        if self._reading.parameters.advance if advance is None else advance:
+            self._navigation.advance(lesion.id)
+        return review.find(lesion.id) or lesion
+
+    def ask(self) -> ReviewedLesion:
+        """Ask what the current lesion is, which is to be rejected."""
+        lesion = self._chosen.lesion(None)
+        self.question.ask(lesion.id)
+        return lesion
+
+    def answer(self, mimic: str = "") -> ReviewedLesion | None:
+        """Reject the lesion that is asked about; None if none is.
+
+        Parameters
+        ----------
+        mimic : str
+            One of `review.MIMICS`; empty leaves open what it is.
+        """
+        return self.decide(REJECTED, mimic) if self.question.is_open else None
+
+    def set_place(self, region: str, side: str, *, lesion_id: int | None = None) -> ReviewedLesion | None:
+        """Say where a lesion lies; one without a verdict follows the threshold as before.
+
+        Parameters
+        ----------
+        region : str
+            One of `vocabulary.regions.REGIONS`, or empty.
+        side : str
+            One of `vocabulary.regions.SIDES`, or empty.
+        lesion_id : int, optional
+            The current one if not given.
+        """
+        if region and region not in REGIONS:
+            raise InputError(f"There is no region {region!r}.", f"Regions are {', '.join(REGIONS)}.")
+        if side and side not in SIDES:
+            raise InputError(f"There is no side {side!r}.", f"Sides are {', '.join(SIDES)}.")
+        review, lesion = self._chosen.ready(), self._chosen.lesion(lesion_id)
+        review.do(with_place(review.review, lesion, region, side), f"place of CMB {lesion.id}")
+        self._chosen.after(f"CMB {lesion.id}: {' '.join(filter(None, (side, region))) or 'no region'}")
+        return review.find(lesion.id)
+
+    def undo(self) -> str | None:
+        """Go back by one step; the threshold stays as it is."""
+        what = self._chosen.ready().undo()
+        self._chosen.after(f"Undone: {what}" if what else "Nothing to undo")
+        return what
+
+    def redo(self) -> str | None:
+        """Go forward by one step that was undone."""
+        what = self._chosen.ready().redo()
+        self._chosen.after(f"Done again: {what}" if what else "Nothing to do again")
+        return what

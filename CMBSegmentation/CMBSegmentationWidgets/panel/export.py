@@ -1,0 +1,121 @@
+"""The part of the panel that keeps the review: saved where, copied, exported, compared with an earlier scan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.session.export_review import holds_results
+
+from .messages import REQUESTER, Messages
+
+if TYPE_CHECKING:
+    from CMBSegmentationLib.session import ReviewSession
+
+
+class ExportPart:
+    """Asks for folders, and has the files written there.
+
+    Parameters
+    ----------
+    ui : object
+        The panel's widgets by name.
+    session : ReviewSession
+    messages : Messages
+
+    Attributes
+    ----------
+    actions, tooltips : dict
+        By the name of the action in `vocabulary.actions`: what to call, and whose tooltip names the key.
+    """
+
+    def __init__(self, ui: Any, session: ReviewSession, messages: Messages) -> None:
+        self.ui, self._session, self._messages = ui, session, messages
+        buttons = {
+            ui.copyButton: self.copy, ui.exportButton: self.export, ui.folderButton: self.choose_folder,
+            ui.compareButton: self.compare,
+        }  # fmt: skip
+        for button, action in buttons.items():
+            button.connect("clicked()", messages.edge.on(action))
+        self._session.review_changed.connect(self.show)
+        self.actions: dict[str, Callable[[], object]] = {"export": self.export, "copy": self.copy}
+        self.tooltips = {"export": ui.exportButton, "copy": ui.copyButton}
+
+    def copy(self) -> None:
+        """Put the summary on the clipboard."""
+        slicer.app.clipboard().setText(self._session.listing.text)
+        self._messages.tell(_("The summary is on the clipboard."))
+
+    def export(self) -> None:
+        """Ask for a folder and write the files there."""
+        path = _folder(_("Folder for segmentation, list and report"))
+        if path:
+            self.export_to(path)
+
+    def export_to(self, folder: str) -> None:
+        """Write the review's files; earlier ones of the same scan are replaced only if the user agrees."""
+        session = self._session
+        overwrite = session.review is not None and holds_results(session.review, Path(folder))
+        question = _("The folder holds results of this scan already. Replace them?")
+        if overwrite and not slicer.util.confirmOkCancelDisplay(question, REQUESTER):
+            return
+        source = dicom_folder(session.detection.scan) if self.ui.dicomCheck.checked else None
+        if self.ui.dicomCheck.checked and source is None:
+            raise InputError(
+                _("This scan was not loaded from Slicer's DICOM database, so it has no series to refer to."),
+                _("Untick also as DICOM, or import the series in the module DICOM and load the scan from there."),
+            )
+        files = session.exporting.export(folder, overwrite=overwrite, dicom_folder=source)
+        left = session.listing.counts.not_read
+        more = " " + _("{left} of the list have no verdict yet.").format(left=left) if left else ""
+        self._messages.tell(_("Exported to {folder}.").format(folder=folder) + more)
+        if self.ui.pdfCheck.checked:
+            page = session.exporting.export_pdf(files["report"].with_suffix(".pdf"), overwrite=overwrite)
+            self._messages.tell(_("Report written to {file}.").format(file=page))
+
+    def compare(self) -> None:
+        """Ask for the results of an earlier scan and for a folder, and write what changed."""
+        earlier = _folder(_("Results of the earlier scan"))
+        out = _folder(_("Folder for the comparison")) if earlier else ""
+        if out:
+            self._messages.tell(_("Aligning both scans takes some ten seconds."))
+            slicer.app.processEvents()
+            files = self._session.exporting.compare_with(earlier, out)
+            self._messages.tell(_("Compared: {file}.").format(file=files["page"]))
+
+    def choose_folder(self) -> None:
+        """Ask for a folder, and save the review there from now on."""
+        path = _folder(_("Save the review in"))
+        if path:
+            self._session.reading.set(folder=path)
+
+    def show(self) -> None:
+        """Show where the review is saved, and allow what can be done now."""
+        ui, review = self.ui, self._session.review
+        path = review.path if review else None
+        ui.folderButton.setText(
+            _("Saved in {folder}").format(folder=path.parent.name) if path else _("Choose where to save…")
+        )
+        ui.folderButton.setVisible(review is not None)
+        for widget in (ui.copyButton, ui.exportButton, ui.dicomCheck, ui.pdfCheck, ui.compareButton):
+            widget.setEnabled(review is not None)
+
+
+def dicom_folder(scan: Any) -> str | None:
+    """Give the folder of the DICOM files that a scan's node was loaded from; None if it was not."""
+    instances = (scan.GetAttribute("DICOM.instanceUIDs") or "").split() if scan else []
+    database = getattr(slicer, "dicomDatabase", None)
+    if not instances or database is None:
+        return None
+    return str(Path(database.fileForInstance(instances[0])).parent)
+
+
+def _folder(title: str) -> str:
+    """Ask for a folder; empty if none was chosen."""
+    return qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), title)

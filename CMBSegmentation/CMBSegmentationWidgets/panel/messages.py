@@ -1,0 +1,72 @@
+"""What the panel tells: the line at the top, and the log of all such lines."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from .signals import Edge
+
+if TYPE_CHECKING:
+    from CMBSegmentationLib.session import Notice, ReviewSession, Status
+
+REQUESTER = "CMB Segmentation"
+PROBLEM_STYLE = "color: #b3261e; font-weight: bold"
+
+
+class PanelLog:
+    """Writes each message once, with its time, into the panel and into Slicer's own log.
+
+    Parameters
+    ----------
+    text : QPlainTextEdit
+    """
+
+    def __init__(self, text: Any) -> None:
+        self._text, self._last = text, ""
+
+    def write(self, message: str, *, is_problem: bool = False) -> None:
+        """Write a message; the same one again, and an empty one, is left out."""
+        if not message or message == self._last:
+            return
+        self._last = message
+        self._text.appendPlainText(f"{datetime.now():%H:%M:%S}  {message}")
+        logging.getLogger(REQUESTER).log(logging.WARNING if is_problem else logging.INFO, message)
+
+
+class Messages:
+    """Tells the user what the session says, and what the panel itself has to say.
+
+    Parameters
+    ----------
+    ui : object
+        The panel's widgets by name.
+    session : ReviewSession
+
+    Attributes
+    ----------
+    edge : Edge
+        Through which the panel calls the session.
+    """
+
+    def __init__(self, ui: Any, session: ReviewSession) -> None:
+        self.ui, self._session = ui, session
+        self._log = PanelLog(ui.logText)
+        self.edge = Edge(lambda why: self.tell(why, is_problem=True))
+        session.detection.status_changed.connect(self.show_status)
+        session.noticed.connect(self._on_noticed)
+
+    def tell(self, message: str, *, is_problem: bool = False) -> None:
+        """Write a line for the user; a problem stands out."""
+        self.ui.statusLabel.setText(message)
+        if not self._session.detection.is_running or is_problem:  # how far a search is changes all the time
+            self._log.write(message, is_problem=is_problem)
+        self.ui.statusLabel.setStyleSheet(PROBLEM_STYLE if is_problem else "")
+
+    def show_status(self, status: Status) -> None:
+        """Tell how far the detection is, or how it ended."""
+        self.tell("\n".join((status.message, *status.notes)).strip(), is_problem=status.error is not None)
+
+    def _on_noticed(self, notice: Notice) -> None:
+        self.tell(notice.message, is_problem=notice.error is not None)

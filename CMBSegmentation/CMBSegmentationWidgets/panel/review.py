@@ -1,0 +1,167 @@
+"""The part of the panel with the list of lesions, the threshold and the verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from slicer.i18n import tr as _
+
+from CMBSegmentationLib.vocabulary.regions import REGIONS, SIDES
+
+from ..count_table import CountTable
+from ..lesion_table import LesionTable
+from .placing import Placing, position_under_mouse
+from .signals import Edge, unheard
+from .words import describe, summary_line
+
+if TYPE_CHECKING:
+    from CMBSegmentationLib.review import ReviewedLesion
+    from CMBSegmentationLib.session import ReviewSession
+
+
+class ReviewPart:
+    """Lists the lesions, and has the session decide on them.
+
+    Parameters
+    ----------
+    ui : object
+        The panel's widgets by name.
+    session : ReviewSession
+    edge : Edge
+
+    Attributes
+    ----------
+    actions, tooltips : dict
+        By the name of the action in `vocabulary.actions`: what to call, and whose tooltip names the key.
+    """
+
+    def __init__(self, ui: Any, session: ReviewSession, edge: Edge) -> None:
+        self.ui, self._session, self._edge, self._placing = ui, session, edge, Placing()
+        deciding, editing, navigation = session.deciding, session.editing, session.navigation
+        ui.sideSelector.addItems(["", *SIDES])
+        ui.regionSelector.addItems(["", *REGIONS])
+        self._table = LesionTable(
+            ui.lesionTable, lambda number: edge.do(navigation.select, number), navigation.set_order
+        )
+        self._counts = CountTable(ui.countTable, ui.countLabel)
+        self._connect()
+        buttons = {
+            "accept": (ui.acceptButton, lambda: deciding.decide("accepted")),
+            "uncertain": (ui.uncertainButton, lambda: deciding.decide("uncertain")),
+            "reject": (ui.rejectButton, deciding.ask), "previous": (ui.previousButton, navigation.previous),
+            "next": (ui.nextButton, navigation.next), "undo": (ui.undoButton, deciding.undo),
+            "redo": (ui.redoButton, deciding.redo), "delete": (ui.deleteButton, editing.delete),
+            "merge": (ui.mergeButton, self.merge), "split": (ui.splitButton, editing.split),
+        }  # fmt: skip
+        for button, action in buttons.values():
+            button.connect("clicked()", edge.on(action))
+        self.actions: dict[str, Callable[[], object]] = {name: action for name, (button, action) in buttons.items()}
+        self.actions |= {"add": self.add_under_mouse, "dropped": ui.droppedCheck.toggle}
+        self.tooltips = {name: button for name, (button, action) in buttons.items()}
+        self.tooltips |= {"add": ui.addButton, "dropped": ui.droppedCheck}
+
+    def merge(self) -> None:
+        """Make one lesion of the chosen rows."""
+        self._session.editing.merge(self._table.chosen())
+
+    def add_under_mouse(self) -> None:
+        """Add the lesion under the mouse, or in the middle of the slice views."""
+        self._session.editing.add_at(position_under_mouse())
+
+    def show(self) -> None:
+        """Show the list and what it comes to."""
+        ui, session = self.ui, self._session
+        review = session.review
+        current = session.navigation.current
+        self._table.show(session.navigation.lesions, current.id if current else None)
+        with unheard(ui.thresholdSlider, ui.droppedCheck):
+            if review is not None:
+                ui.thresholdSlider.setValue(session.listing.threshold)
+                ui.droppedCheck.setChecked(review.show_dropped)
+        self._show_operating_point()
+        self._counts.show(session.listing.counts)
+        ui.droppedCheck.setText(_("Show dropped candidates ({count})").format(count=session.listing.dropped))
+        ui.summaryLabel.setText(summary_line(session))
+        self.update_buttons()
+
+    def show_current(self, lesion: ReviewedLesion | None) -> None:
+        """Show which lesion the reader looks at."""
+        ui = self.ui
+        self._table.choose(lesion.id if lesion else None)
+        ui.lesionLabel.setText(describe(lesion))
+        ui.regionSelector.setCurrentIndex(max(0, ui.regionSelector.findText(lesion.lesion.region if lesion else "")))
+        ui.sideSelector.setCurrentIndex(max(0, ui.sideSelector.findText(lesion.lesion.side if lesion else "")))
+        self.update_buttons()
+
+    def update_buttons(self) -> None:
+        """Allow what can be done now."""
+        ui, session = self.ui, self._session
+        current = session.navigation.current
+        for widget in (
+            ui.thresholdSlider, ui.droppedCheck, ui.addButton, ui.nextButton, ui.previousButton, ui.mergeButton,
+        ):  # fmt: skip
+            widget.setEnabled(session.review is not None)
+        for widget in (
+            ui.acceptButton, ui.rejectButton, ui.uncertainButton, ui.splitButton, ui.sideSelector, ui.regionSelector,
+        ):  # fmt: skip
+            widget.setEnabled(current is not None)
+        ui.deleteButton.setEnabled(current is not None and current.origin == "added")
+        ui.undoButton.setEnabled(session.deciding.can_undo)
+        ui.redoButton.setEnabled(session.deciding.can_redo)
+
+    def leave(self) -> None:
+        """End what waits for an answer or a click: another module is shown."""
+        self._session.deciding.question.close()
+        self.ui.addButton.setChecked(False)
+
+    def _connect(self) -> None:
+        ui, session = self.ui, self._session
+        ui.operatingPointSelector.connect("currentIndexChanged(int)", self._on_operating_point)
+        ui.thresholdSlider.connect("valueChanged(double)", self._on_threshold)
+        ui.droppedCheck.connect(
+            "toggled(bool)", lambda checked: self._edge.do(session.listing.show_dropped, bool(checked))
+        )
+        ui.sideSelector.connect("activated(int)", self._on_place)
+        ui.regionSelector.connect("activated(int)", self._on_place)
+        ui.addButton.connect("toggled(bool)", self._on_add_toggled)
+        session.detection.status_changed.connect(lambda status: self.update_buttons())
+        session.review_changed.connect(self.show)
+        session.current_changed.connect(self.show_current)
+
+    def _on_operating_point(self, index: int = 0) -> None:
+        """List at the named threshold; "custom" only says that the slider is elsewhere."""
+        session, name = self._session, self.ui.operatingPointSelector.currentText
+        if name == "custom" and session.listing.operating_point not in ("", "custom"):
+            self._show_operating_point()
+        elif name and name != "custom":
+            self._edge.do(session.listing.set_operating_point, name)
+
+    def _show_operating_point(self) -> None:
+        """Name the threshold at which the scan is listed."""
+        if self._session.listing.operating_point:
+            selector = self.ui.operatingPointSelector
+            selector.setCurrentIndex(selector.findText(self._session.listing.operating_point))
+
+    def _on_threshold(self, threshold: float) -> None:
+        """List anew while the slider moves."""
+        if self._session.review is not None:
+            self._edge.do(self._session.listing.set_threshold, threshold)
+
+    def _on_place(self, index: int = 0) -> None:
+        """Say where the current lesion lies; what is refused is taken out of the lists again."""
+        session, ui = self._session, self.ui
+        if not self._edge.do(session.deciding.set_place, ui.regionSelector.currentText, ui.sideSelector.currentText):
+            self.show_current(session.navigation.current)
+
+    def _on_add_toggled(self, is_on: bool) -> None:
+        """Have the next click in a slice view add a lesion, or not."""
+        if is_on:
+            self._placing.start(self._on_placed)
+        else:
+            self._placing.stop()
+
+    def _on_placed(self, position: Sequence[float]) -> None:
+        """Add the lesion that was clicked."""
+        self.ui.addButton.setChecked(False)
+        self._edge.do(self._session.editing.add_at, position)

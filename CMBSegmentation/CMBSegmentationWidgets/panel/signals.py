@@ -1,0 +1,52 @@
+"""Where a panel meets the session: what is refused is told, and nobody hears of what the panel sets itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from CMBSegmentationLib.errors import CMBError, told
+
+
+class unheard:  # noqa: N801
+    """Widgets that are set here, not by the user: nobody is to hear of it."""
+
+    def __init__(self, *widgets: Any) -> None:
+        self._widgets = widgets
+
+    def __enter__(self) -> None:
+        self._were = [widget.blockSignals(True) for widget in self._widgets]
+
+    def __exit__(self, *error: object) -> None:
+        for widget, was_blocked in zip(self._widgets, self._were, strict=True):
+            widget.blockSignals(was_blocked)
+
+
+class Edge:
+    """Calls the session for the panel; what it refuses is told here, once.
+
+    Parameters
+    ----------
+    tell : callable
+        Called with why an action was refused, and what to do.
+    """
+
+    def __init__(self, tell: Callable[[str], object]) -> None:
+        self._tell = tell
+
+    def do(self, action: Callable[..., object], *args: Any, **kwargs: Any) -> bool:
+        """Call an action; tell whether it was done."""
+        try:
+            action(*args, **kwargs)
+        except (CMBError, MemoryError, OSError) as error:
+            self._tell(str(told(error)))
+            return False
+        return True
+
+    def on(self, action: Callable[[], object]) -> Callable[..., None]:
+        """Give what a signal can call: without what it hands over, and without what the action gives."""
+
+        def act(*ignored: object) -> None:
+            self.do(action)
+
+        return act

@@ -1,0 +1,217 @@
+"""A review as a user interface sees it: exported as files, DICOM and PDF, compared with an earlier scan."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import subprocess
+
+import numpy as np
+import pydicom
+import pytest
+import SimpleITK as sitk
+import slicer
+import slicer.util
+from dicom_series import write_series
+from oblique_scan import oblique_ijk_to_ras, scan_voxels, write_detection
+from refusals import refused
+from review_sessions import a_clock, a_session
+from test_dicom_out import assert_valid
+
+from CMBSegmentationLib.reading.scan import read_scan
+from CMBSegmentationLib.scene import load_results
+from CMBSegmentationLib.scene.volumes import geometry_of, set_geometry
+from CMBSegmentationLib.session import ReviewSession
+from CMBSegmentationLib.vocabulary.columns import COLUMNS, REVIEW_COLUMNS
+
+__all__ = ["a_clock", "a_session"]
+
+
+@pytest.fixture
+def a_reviewed_series(a_scene, tmp_path):
+    """A scan that came from a DICOM series, with every verdict there is; the session and the series' folder."""
+    image = sitk.GetImageFromArray(scan_voxels().clip(0).astype(np.uint16))
+    set_geometry(image, oblique_ijk_to_ras())
+    study = tmp_path / "study"
+    write_series(study, image, SeriesDescription="SWI", PatientName="Doe^Jane")
+    results = write_detection(study, tmp_path / "results")
+    stored = read_scan(study).image
+    scan = slicer.util.addVolumeFromArray(sitk.GetArrayFromImage(stored), ijkToRAS=geometry_of(stored), name="a series")
+    load_results(results, scan)
+    session = ReviewSession(a_scene)
+    session.said = []
+    session.noticed.connect(session.said.append)
+    session.reading.set(reader="SI", folder=str(tmp_path))
+    session.detection.set_parameters(scan_node_id=scan.GetID())
+    session.deciding.decide("accepted", lesion_id=1)
+    session.deciding.decide("rejected", "vessel", lesion_id=2)
+    session.deciding.decide("uncertain", lesion_id=3)
+    yield session, study
+    session.close()
+
+
+def test_the_exported_list_is_what_was_decided(a_session, tmp_path):
+    a_session.deciding.decide("rejected", "vessel", lesion_id=1)
+    a_session.deciding.decide("accepted", lesion_id=2)
+    a_session.deciding.decide("uncertain", lesion_id=3)
+    files = a_session.exporting.export(tmp_path / "out")
+    rows = {int(row["id"]): row for row in csv.DictReader(files["table"].open(encoding="utf-8"))}
+    assert [(rows[n]["status"], rows[n]["decision"]) for n in (1, 2, 3, 4)] == [
+        ("kept", "rejected"),
+        ("kept", "accepted"),
+        ("kept", "uncertain"),
+        ("dropped", "none"),
+    ]
+    assert [rows[1][name] for name in ("dropped_because", "reader", "mimic")] == ["", "SI", "vessel"]
+    content = json.loads(files["json"].read_text(encoding="utf-8"))
+    assert content["summary"]["definite"] == 1
+    assert {one["id"]: one["mimic"] for one in content["lesions"]}[1] == "vessel"
+    labels = sitk.GetArrayFromImage(sitk.ReadImage(str(files["labels"])))
+    assert set(np.unique(labels)) == {0, 2, 3}
+    assert "read by SI" in files["report"].read_text(encoding="utf-8")
+    with refused("already holds results"):
+        a_session.exporting.export(tmp_path / "out")
+
+
+def test_the_files_of_a_half_finished_review_say_the_same(a_session, tmp_path):
+    a_session.deciding.decide("rejected", "vessel", lesion_id=1)
+    a_session.deciding.decide("accepted", lesion_id=2)
+    files = a_session.exporting.export(tmp_path / "out")
+    content = json.loads(files["json"].read_text(encoding="utf-8"))
+    with files["table"].open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    decisions = [row["decision"] for row in rows]
+    summary = content["summary"]
+    assert summary["microbleeds"] == summary["definite"] == decisions.count("accepted") == 1
+    assert (summary["rejected"], summary["not_read"], summary["dropped"], summary["class"]) == (1, 1, 1, "1")
+    assert decisions.count("none") == summary["not_read"] + summary["dropped"]
+    assert tuple(rows[0]) == (*COLUMNS, *REVIEW_COLUMNS)
+    assert "not confirmed" not in json.dumps(content)
+    page = files["report"].read_text(encoding="utf-8")
+    assert '<div class="count">1</div>' in page
+    assert '<li class="here" aria-current="true">1</li>' in page
+    assert "Detected, not reviewed" in page
+    assert ">Decision</th>" in page
+    assert "Notes on the scan" not in page  # nothing was
+    assert "1 rejected lesion and 1 dropped candidate" in page
+    pdf = a_session.exporting.export_pdf(tmp_path / "report.pdf")
+    told = subprocess.run(["pdftotext", "-layout", str(pdf), "-"], capture_output=True, text=True, check=True).stdout
+    told = " ".join(told.split())
+    for words in (page, told, a_session.listing.text):
+        assert summary["sentence"] in words
+    assert "Notes on the scan" not in told
+
+
+def numbers_of_lesions(report: pydicom.Dataset) -> dict[str, int]:
+    """The counts of a structured report by their names (TID 1501: tracking identifier and measurement)."""
+    found = {}
+    for container in report.ContentSequence:
+        for group in container.get("ContentSequence", ()):
+            words = {item.ConceptNameCodeSequence[0].CodeMeaning: item for item in group.get("ContentSequence", ())}
+            if "Number of lesions" in words:
+                number = words["Number of lesions"].MeasuredValueSequence[0].NumericValue
+                found[words["Tracking Identifier"].TextValue] = int(number)
+    return found
+
+
+def test_the_archive_gets_what_was_decided(a_reviewed_series, tmp_path):
+    session, study = a_reviewed_series
+    files = session.exporting.export(tmp_path / "out", dicom_folder=study)
+    assert_valid(files["dicom_seg"], files["dicom_sr"])
+    written, report = pydicom.dcmread(files["dicom_seg"]), pydicom.dcmread(files["dicom_sr"])
+    assert str(written.PatientName) == "Doe^Jane"
+    kept = [one for one in session.navigation.lesions if one.counts]
+    assert [one.id for one in kept] == [1, 3]
+    assert len(written.SegmentSequence) == len(kept)
+    numbers = [
+        frame.SegmentIdentificationSequence[0].ReferencedSegmentNumber
+        for frame in written.PerFrameFunctionalGroupsSequence
+    ]
+    voxels = sorted(int(written.pixel_array[np.array(numbers) == number].sum()) for number in set(numbers))
+    assert voxels == sorted(len(one.voxels) for one in kept)
+    told = str(report)
+    assert "SI^" in told
+    assert "Equivocal" in told  # the uncertain one
+    summary = json.loads(files["json"].read_text(encoding="utf-8"))["summary"]
+    assert numbers_of_lesions(report) == {"All CMB": summary["microbleeds"]} == {"All CMB": 2}
+
+
+def test_the_archive_is_told_what_was_not_read(a_reviewed_series, tmp_path):
+    session, study = a_reviewed_series
+    session.deciding.undo()  # the third
+    files = session.exporting.export(tmp_path / "out", dicom_folder=study)
+    report = pydicom.dcmread(files["dicom_sr"])
+    assert numbers_of_lesions(report) == {"All CMB": 1, "Detected, not read": 1}
+    assert_valid(files["dicom_sr"])
+
+
+def test_dicom_without_a_series_is_refused_and_the_other_results_are_there(a_session, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with refused("DICOM"):
+        a_session.exporting.export(tmp_path / "out", dicom_folder=tmp_path / "empty")
+    assert list(tmp_path.glob("out/*_desc-cmb_lesions.json"))
+    assert not list(tmp_path.glob("out/*.dcm"))
+
+
+def test_the_report_of_a_review_is_written_as_pdf(a_session, tmp_path):
+    a_session.deciding.decide("accepted", lesion_id=1)
+    path = tmp_path / "report.pdf"
+    assert a_session.exporting.export_pdf(path) == path
+    before = path.read_bytes()
+    assert before.startswith(b"%PDF")
+    with refused("is there already"):
+        a_session.exporting.export_pdf(path)
+    a_session.deciding.decide("rejected", lesion_id=1)
+    assert a_session.exporting.export_pdf(path, overwrite=True) == path
+    assert path.read_bytes() != before
+    assert not list(tmp_path.glob(".draft-*"))
+
+
+@pytest.mark.parametrize(("name", "reason"), [("report", "no name for a PDF"), ("none/report.pdf", "is no folder")])
+def test_a_pdf_that_cannot_be_written_is_told(a_session, tmp_path, name, reason):
+    with refused(reason):
+        a_session.exporting.export_pdf(tmp_path / name)
+
+
+def an_earlier_visit(tmp_path):
+    """The same head before: the third lesion was not detected; noise of its own in the scan."""
+    folder = tmp_path / "earlier"
+    folder.mkdir()
+    scan = next(tmp_path.glob("*.nrrd"))
+    image = sitk.AdditiveGaussianNoise(sitk.ReadImage(str(scan), sitk.sitkFloat32), 4.0, 0.0, 3)
+    sitk.WriteImage(image, str(folder / scan.name))
+    results = write_detection(folder / scan.name, folder / "results")
+    path = next(results.glob("*_lesions.json"))
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["lesions"] = [row for row in content["lesions"] if row["id"] != 3]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return results
+
+
+def test_a_review_is_compared_with_an_earlier_scan(a_session, tmp_path):
+    a_session.deciding.decide("rejected", lesion_id=2)
+    files = a_session.exporting.compare_with(an_earlier_visit(tmp_path), tmp_path / "changes")
+    rows = list(csv.DictReader(files["table"].open(encoding="utf-8")))
+    called = {(row["status"], row["first_id"], row["second_id"]) for row in rows}
+    assert called == {("stable", "1", "1"), ("there before, not detected", "", "3"), ("not seen", "2", "")}
+    (missed,) = (row for row in rows if row["second_id"] == "3")
+    assert re.match(r"first scan: a dark spot is there, signal loss \d+% against \d+% where it was", missed["why"])
+    (rejected,) = (row for row in rows if row["first_id"] == "2")
+    assert "rejected by SI" in rejected["why"]
+    assert files["page"].read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    with refused("already holds"):
+        a_session.exporting.compare_with(tmp_path / "earlier" / "results", tmp_path / "changes")
+
+
+def test_a_comparison_without_the_earlier_scan_or_with_itself_is_refused(a_session, tmp_path, a_result_folder):
+    with refused("no result list"):
+        a_session.exporting.compare_with(tmp_path, tmp_path / "changes")
+    scan = next(tmp_path.glob("*.nrrd"))
+    with refused("under review"):
+        a_session.exporting.compare_with(a_result_folder, tmp_path / "changes")
+    scan.rename(tmp_path / "renamed.nrrd")
+    with refused("neither there nor beside it"):
+        a_session.exporting.compare_with(a_result_folder, tmp_path / "changes")
+    with refused("under review"):
+        a_session.exporting.compare_with(a_result_folder, tmp_path / "c", earlier_scan=tmp_path / "renamed.nrrd")

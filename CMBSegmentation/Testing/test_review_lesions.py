@@ -1,0 +1,251 @@
+"""A review as a user interface sees it: lesions added, merged, split, placed and asked about."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import slicer
+import slicer.util
+from oblique_scan import LESION_PEAKS, oblique_ijk_to_ras
+from refusals import refused
+from review_sessions import a_clock, a_session, states
+
+from CMBScribbleGrowLib.growing.from_point import grower
+from CMBSegmentationLib.detecting.regions import FIRST_TISSUE
+from CMBSegmentationLib.scene import load_results
+from CMBSegmentationLib.scene.names import LIST_ATTRIBUTE
+from CMBSegmentationLib.session import ReviewSession
+from CMBSegmentationLib.vocabulary.regions import REGIONS
+
+__all__ = ["a_clock", "a_session"]
+
+UNSEEN = (12, 34, 34)  # k, j, i of the lesion that stays below the threshold
+
+
+def ras_of(k, j, i):
+    return (oblique_ijk_to_ras() @ [i, j, k, 1])[:3]
+
+
+def test_a_missed_lesion_is_grown_from_a_point_beside_it(a_session):
+    k, j, i = UNSEEN
+    lesion = a_session.editing.add_at(ras_of(k, j, i + 1))
+    assert lesion.origin == "added"
+    assert lesion.id == 5
+    assert lesion.lesion.diameter_mm == pytest.approx(6, abs=1.5)
+    place = (lesion.lesion.r_mm, lesion.lesion.a_mm, lesion.lesion.s_mm)
+    assert place == pytest.approx(ras_of(*UNSEEN), abs=1.0)
+    assert states(a_session) == {1: "unreviewed", 2: "unreviewed", 3: "unreviewed", 5: "accepted"}
+
+
+def test_a_missed_lesion_is_named_by_the_region_around_it(a_scene, a_scan, a_result_folder, tmp_path):
+    nodes = load_results(a_result_folder, a_scan)
+    slicer.util.arrayFromVolume(nodes.brain)[:] = FIRST_TISSUE + REGIONS.index("temporal")
+    r_mm = ras_of(*UNSEEN)[0]
+    content = json.loads(nodes.table.GetAttribute(LIST_ATTRIBUTE))
+    content["search"]["midplane"] = [1.0, 0.0, 0.0, r_mm - 20.0]  # the lesion lies 20 mm right of it
+    nodes.table.SetAttribute(LIST_ATTRIBUTE, json.dumps(content))
+    session = ReviewSession(a_scene, grower=grower)
+    session.reading.set(folder=str(tmp_path))
+    session.detection.set_parameters(scan_node_id=a_scan.GetID())
+    lesion = session.editing.add_at(ras_of(*UNSEEN)).lesion
+    assert (lesion.region, lesion.side) == ("temporal", "right")
+    joined = session.editing.merge([1, 2]).lesion  # the detector had named neither
+    assert joined.region == "temporal"
+    session.close()
+
+
+def test_a_point_on_a_lesion_of_the_list_adds_none(a_session):
+    with refused("CMB 1"):
+        a_session.editing.add_at(ras_of(*next(iter(LESION_PEAKS))))
+    with refused("outside the scan"):
+        a_session.editing.add_at((900, 0, 0))
+
+
+def test_a_mask_that_was_grown_elsewhere_is_added_accepted(a_session):
+    k, j, i = UNSEEN
+    mask = np.array([(k, j, i), (k, j, i + 1), (k, j, i + 1)])
+    lesion = a_session.editing.add_voxels(mask)
+    assert (lesion.state, lesion.origin, len(lesion.voxels)) == ("accepted", "added", 2)
+    assert a_session.navigation.current.id == lesion.id
+
+
+def test_a_mask_over_a_lesion_of_the_list_is_refused(a_session):
+    before = states(a_session)
+    with refused("Choose it in the list"):
+        a_session.editing.add_voxels(np.array([next(iter(LESION_PEAKS))]))
+    assert states(a_session) == before
+
+
+def test_lesions_merge_and_split(a_session):
+    merged = a_session.editing.merge([1, 2])
+    assert merged.id == 1
+    assert set(states(a_session)) == {1, 3, 4}
+    parts = a_session.editing.split(1)
+    assert len(parts) == 2
+    assert {one.id for one in parts} == {1, 5}
+    assert sorted(len(one.voxels) for one in parts) == sorted(len(merged.voxels) - len(one.voxels) for one in parts)
+    a_session.deciding.undo()
+    a_session.deciding.undo()
+    assert set(states(a_session)) == {1, 2, 3, 4}
+    with refused("two"):
+        a_session.editing.merge([1])
+
+
+def test_a_single_lesion_is_cut_across_its_longest_extent(a_session):
+    whole = a_session.review.find(1)
+    parts = a_session.editing.split(1)
+    assert np.array_equal(np.sort(np.concatenate([one.voxels for one in parts])), whole.voxels)
+
+
+def test_only_an_added_lesion_is_deleted_and_comes_back_at_no_threshold(a_session):
+    k, j, i = UNSEEN
+    number = a_session.editing.add_at(ras_of(k, j, i + 1)).id
+    assert a_session.editing.delete(number)
+    for threshold in (0.35, 0.6, 0.5):
+        a_session.listing.set_threshold(threshold)
+        assert number not in states(a_session)
+    a_session.deciding.undo()
+    assert states(a_session)[number] == "accepted"
+
+
+def test_a_candidate_under_a_deleted_lesion_is_listed_again(a_session):
+    a_session.listing.show_dropped(True)
+    (dropped,) = [one for one in a_session.navigation.lesions if one.state == "dropped"]
+    k, j, i = UNSEEN
+    added = a_session.editing.add_at(ras_of(k, j, i))
+    assert dropped.id not in states(a_session)  # the added one is there instead
+    assert a_session.editing.delete(added.id)
+    assert states(a_session)[dropped.id] == "dropped"
+
+
+def test_what_the_detector_found_is_not_deleted_without_trace(a_session):
+    before = states(a_session)
+    with refused("found by the detector"):
+        a_session.editing.delete(2)
+    assert states(a_session) == before
+    joined = a_session.editing.merge([1, 2])
+    with refused("merged"):
+        a_session.editing.delete(joined.id)
+
+
+def test_a_jump_centres_the_views_at_a_fixed_field_of_view(a_session, a_scene):
+    views = []
+    for name in ("Red", "Green"):
+        view = slicer.vtkMRMLSliceNode()
+        view.SetLayoutName(name)
+        a_scene.AddNode(view)
+        view.SetDimensions(400, 200, 1)
+        views.append(view)
+    lesion = a_session.navigation.select(2)
+    for view in views:
+        centre = [view.GetSliceToRAS().GetElement(axis, 3) for axis in range(3)]
+        assert centre == pytest.approx([lesion.lesion.r_mm, lesion.lesion.a_mm, lesion.lesion.s_mm], abs=0.01)
+        assert view.GetFieldOfView()[:2] == (120.0, 60.0)
+    a_session.reading.set(slab_mm=12.0)
+    assert views[0].GetSlabReconstructionEnabled()
+    assert views[0].GetSlabReconstructionThickness() == 12.0
+    a_session.reading.set(slab_mm=None)
+    assert not views[0].GetSlabReconstructionEnabled()
+
+
+def test_next_and_previous_follow_the_order_of_the_table(a_session):
+    a_session.navigation.set_order([3, 1, 2])
+    assert [a_session.navigation.next().id for _ in range(4)] == [3, 1, 2, 3]
+    assert a_session.navigation.previous().id == 2
+
+
+def test_brain_and_lesions_show_in_3d(a_session):
+    a_session.reading.set(in_3d=True)
+    brain = slicer.util.getNode("sub-01 swi brain surface")
+    assert brain.GetPolyData().GetNumberOfCells() > 0
+    bounds = [0.0] * 6
+    brain.GetRASBounds(bounds)
+    centre = ras_of(*next(iter(LESION_PEAKS)))
+    assert all(bounds[2 * axis] < centre[axis] < bounds[2 * axis + 1] for axis in range(3))
+    assert a_session.detection.results.segmentation.GetSegmentation().ContainsRepresentation("Closed surface")
+    a_session.reading.set(in_3d=False)
+    assert not brain.GetDisplayNode().GetVisibility()
+
+
+def test_regions_make_counts_and_a_pattern(a_session):
+    a_session.deciding.decide("accepted", lesion_id=1)
+    a_session.deciding.set_place("frontal", "left", lesion_id=1)
+    a_session.deciding.decide("uncertain", lesion_id=2)
+    a_session.deciding.set_place("thalamus", "right", lesion_id=2)
+    counts = a_session.listing.counts
+    assert counts.by_group == {"infratentorial": 0, "deep": 1, "lobar": 1}
+    assert counts.pattern == "lobar"
+    assert (counts.microbleeds, counts.count_class) == (2, "2-4")
+    assert "read by SI with the help of research software: 1 definite, 1 possible" in a_session.listing.text
+    assert "left frontal 1/0" in a_session.listing.text
+    assert "1 detected lesion not reviewed yet" in a_session.listing.text
+    with refused("no region"):
+        a_session.deciding.set_place("moon", "left", lesion_id=1)
+
+
+def test_place_and_side_are_given_before_a_verdict(a_session, a_scan, a_scene, tmp_path):
+    a_session.deciding.set_place("brainstem", "left", lesion_id=2)
+    assert place_of(a_session, 2) == ("brainstem", "left")
+    assert states(a_session)[2] == "unreviewed"
+    a_session.listing.set_threshold(0.95)  # no verdict: it follows the threshold
+    assert 2 not in [one.id for one in a_session.navigation.lesions]
+    a_session.listing.set_threshold(0.5)
+    assert place_of(a_session, 2) == ("brainstem", "left")
+    a_session.deciding.decide("accepted", lesion_id=2)
+    a_session.deciding.undo()
+    assert place_of(a_session, 2) == ("brainstem", "left")
+    a_session.save()
+    again = ReviewSession(a_scene)
+    again.reading.set(folder=str(tmp_path))
+    again.detection.set_parameters(scan_node_id=a_scan.GetID())
+    assert place_of(again, 2) == ("brainstem", "left")
+    again.close()
+    a_session.deciding.undo()
+    assert place_of(a_session, 2) != ("brainstem", "left")
+
+
+def place_of(session, number):
+    lesion = session.review.find(number).lesion
+    return lesion.region, lesion.side
+
+
+# the question
+
+
+def test_a_rejection_asks_what_it_is_and_takes_one_answer(a_session):
+    heard = []
+    a_session.deciding.question.changed.connect(heard.append)
+    assert a_session.deciding.answer("vessel") is None  # nobody has asked
+    a_session.navigation.select(1)
+    a_session.deciding.ask()
+    assert states(a_session)[1] == "unreviewed"
+    a_session.deciding.answer("vessel")
+    assert states(a_session)[1] == "rejected"
+    assert a_session.deciding.answer("other") is None  # it was about lesion 1; now lesion 2 is looked at
+    assert states(a_session)[2] == "unreviewed"
+    assert heard == [True, False]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda session: session.navigation.next(),
+        lambda session: session.deciding.decide("accepted", advance=False),
+        lambda session: session.deciding.set_place("frontal", "left"),
+        lambda session: session.editing.merge([1, 2]),
+    ],
+    ids=["next", "accept", "place", "merge"],
+)
+def test_the_question_closes_with_any_other_step(a_session, step):
+    a_session.navigation.select(1)
+    a_session.deciding.ask()
+    step(a_session)
+    assert not a_session.deciding.question.is_open
+
+
+def test_without_a_lesion_nothing_is_asked(a_session):
+    with refused("No lesion is chosen"):
+        a_session.deciding.ask()
+    assert not a_session.deciding.question.is_open

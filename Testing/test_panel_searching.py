@@ -1,0 +1,286 @@
+"""CMB Segmentation's panel while a scan is searched, exported and compared, and what can go wrong."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import sys
+
+import numpy as np
+import pytest
+import slicer
+import slicer.util
+from module_file import ROOT
+from panels import open_panel
+from slicer_scene import a_scene, new_scene, reopened
+
+sys.path.append(str(ROOT / "CMBSegmentation" / "Testing"))  # the scans that the module's own tests use
+from dark_spots import ball_brain, write_dark_voxel_model
+from oblique_scan import LESION_PEAKS, oblique_ijk_to_ras, scan_voxels, write_detection
+from segmentation_panel import a_panel, a_searched_scan, cells, picture, verdicts
+
+from CMBSegmentationLib.scene import OWN_NEW, export_scan, load_results
+from CMBSegmentationLib.scene.segment_voxels import add_segment
+from CMBSegmentationLib.scene.volumes import fill_volume, geometry_of
+
+__all__ = ["a_panel", "a_scene", "a_searched_scan", "new_scene", "open_panel", "reopened"]
+
+pytestmark = pytest.mark.xdist_group("qt")
+
+
+def add_head(tmp_path, **spots):
+    """A ball of a brain with two dark spots, loaded from a file as a reader would have it."""
+    import SimpleITK as sitk
+
+    image = ball_brain(**spots)[0]
+    path = tmp_path / "study" / "head_T2starw.nrrd"
+    path.parent.mkdir(exist_ok=True)
+    sitk.WriteImage(image, str(path))
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "head_T2starw")
+    fill_volume(node, sitk.GetArrayFromImage(image), geometry_of(image))
+    node.AddDefaultStorageNode()
+    node.GetStorageNode().SetFileName(str(path))
+    return node
+
+
+def test_the_summary_is_copied_as_text(a_panel):
+    a_panel.key("N")
+    a_panel.key("A")
+    a_panel.key("P")
+    a_panel.ui.sideSelector.setCurrentText("left")
+    a_panel.ui.regionSelector.setCurrentText("thalamus")
+    a_panel.ui.regionSelector.activated.emit(0)
+    a_panel.settle()
+    picture(a_panel, "result")
+    a_panel.click(a_panel.ui.copyButton)
+    text = a_panel.application.clipboard().text()
+    assert "1 definite, 0 possible" in text
+    assert "left thalamus 1/0" in text
+
+
+def test_the_report_is_exported_as_pdf_too(a_panel, tmp_path):
+    a_panel.key("N")
+    a_panel.key("A")
+    a_panel.ui.pdfCheck.setChecked(True)
+    a_panel.module.qt.QFileDialog.answers.append(str(tmp_path / "out"))
+    a_panel.click(a_panel.ui.exportButton)
+    (page,) = (tmp_path / "out").glob("*_report.pdf")
+    assert page.read_bytes().startswith(b"%PDF")
+    assert "Report written to" in a_panel.ui.statusLabel.text
+
+
+def test_dicom_of_a_scan_that_came_from_a_file_is_refused(a_panel, tmp_path):
+    a_panel.ui.dicomCheck.setChecked(True)
+    a_panel.module.qt.QFileDialog.answers.append(str(tmp_path / "out"))
+    a_panel.click(a_panel.ui.exportButton)
+    assert "import the series" in a_panel.ui.statusLabel.text
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_case_is_compared_with_an_earlier_scan(a_panel, a_searched_scan, tmp_path):
+    a_panel.module.qt.QFileDialog.answers += [str(tmp_path / "nothing"), str(tmp_path / "out")]
+    a_panel.click(a_panel.ui.compareButton)
+    assert "nothing" in a_panel.ui.statusLabel.text
+    assert not list(tmp_path.glob("out/*"))
+    voxels = slicer.util.arrayFromVolume(a_searched_scan)
+    before = slicer.util.addVolumeFromArray(  # its noise is its own
+        voxels + np.random.default_rng(3).normal(0, 4, voxels.shape), ijkToRAS=oblique_ijk_to_ras(), name="before"
+    )
+    (tmp_path / "earlier").mkdir()
+    earlier = write_detection(export_scan(before, tmp_path / "earlier").path, tmp_path / "earlier" / "results")
+    a_panel.module.qt.QFileDialog.answers += [str(earlier), str(tmp_path / "out")]
+    a_panel.click(a_panel.ui.compareButton)
+    (page,) = (tmp_path / "out").glob("*.html")
+    assert page.read_text(encoding="utf-8").count("stable") >= 3
+
+
+# a detection
+
+
+@pytest.fixture
+def dark_model(tmp_path):
+    return write_dark_voxel_model(tmp_path / "dark.onnx")
+
+
+def detect(panel, model):
+    panel.ui.modelPath.setCurrentPath(str(model))
+    panel.choose(panel.ui.deviceSelector, "cpu")
+    panel.key("Tab")
+    panel.click(panel.ui.detectButton)
+    session = panel.widget.logic.session
+    return panel.wait_until(lambda: not session.detection.is_running)
+
+
+def test_a_case_is_reviewed_by_keyboard_alone(open_panel, new_scene, tmp_path, dark_model):
+    """Detect, decide on every lesion, add a missed one, move the threshold, save, kill, reopen, export."""
+    scene = new_scene()
+    scan = add_head(tmp_path)
+    # a lesion that the network does not see: less dark than its slope begins at
+    voxels = slicer.util.arrayFromVolume(scan)
+    k, j, i = (n // 2 for n in voxels.shape)
+    voxels[k - 1 : k + 2, j - 1 : j + 2, i - 1 : i + 2] *= 0.8
+    scan.Modified()
+    panel = open_panel("CMBSegmentation", scene)
+    panel.ui.modelPath.setCurrentPath(str(dark_model))
+    panel.choose(panel.ui.deviceSelector, "cpu")
+    panel.type(panel.ui.readerEdit, "SI")
+    panel.ui.detectButton.setFocus()
+    panel.key("Space")
+    session = panel.widget.logic.session
+    assert session.detection.is_running
+    panel.wait_until(lambda: session.detection.status.fraction > 0 or not session.detection.is_running)
+    picture(panel, "running")
+    longest = panel.wait_until(lambda: not session.detection.is_running)
+    assert longest < 2.0  # 0.2 s on an idle machine; the rest is what else runs on it
+    assert cells(panel, 0) == ["1", "2"]
+    assert session.navigation.current.id == 1  # without a key
+    panel.key("A")
+    panel.key("R")
+    panel.key("2")
+    slicer.vtkMRMLSliceNode.JumpAllSlices(scene, *ras_of(scan, (k, j, i)), slicer.vtkMRMLSliceNode.CenteredJumpSlice)
+    panel.key("I")
+    assert verdicts(panel) == ["accepted", "rejected", "accepted"], panel.ui.statusLabel.text
+    panel.ui.thresholdSlider.setFocus()
+    panel.key("Up")
+    panel.window.setFocus()
+    decided = [(one.id, one.state) for one in session.navigation.lesions]
+    file = session.review.path
+    panel.wait_until(lambda: not session.review.unsaved, 10)
+    saved = json.loads(file.read_text(encoding="utf-8"))
+    assert len(saved["lesions"]) == 3
+    mrb = tmp_path / "case.mrb"
+    assert scene.WriteToMRB(str(mrb))
+    session._chosen._open.clear()  # killed: nothing more is written
+    scene.Clear(True)
+    panel.close()
+
+    again = new_scene()
+    assert again.ReadFromMRB(str(mrb), True)
+    panel = open_panel("CMBSegmentation", again)
+    session = panel.widget.logic.session
+    assert [(one.id, one.state) for one in session.navigation.lesions] == decided
+    panel.module.qt.QFileDialog.answers.append(str(tmp_path / "out"))
+    panel.key("Ctrl+E")
+    (table,) = (tmp_path / "out").glob("*_lesions.csv")
+    rows = {row["id"]: row for row in csv.DictReader(table.open(encoding="utf-8"))}
+    assert [rows[str(number)]["decision"] for number, _ in decided] == [state for _, state in decided]
+    assert rows["2"]["mimic"] == "basal-ganglia calcification"
+    (added,) = [one.id for one in session.navigation.lesions if one.origin == "added"]
+    assert rows[str(added)]["origin"] == "added"
+    assert len(list((tmp_path / "out").iterdir())) == 6
+
+
+def ras_of(scan, kji):
+    matrix = slicer.vtkMRMLScalarVolumeNode.GetIJKToRASMatrix
+    import vtk
+
+    to_ras = vtk.vtkMatrix4x4()
+    matrix(scan, to_ras)
+    return to_ras.MultiplyPoint([*kji[::-1], 1.0])[:3]
+
+
+# what goes wrong
+
+
+def test_a_killed_worker_is_told_and_the_review_is_intact(a_panel, tmp_path, dark_model):
+    a_panel.key("N")
+    a_panel.key("A")
+    a_panel.ui.modelPath.setCurrentPath(str(dark_model))
+    a_panel.click(a_panel.ui.detectButton)
+    session = a_panel.widget.logic.session
+    os.killpg(session.detection._run.process._process.pid, signal.SIGKILL)
+    a_panel.wait_until(lambda: not session.detection.is_running)
+    picture(a_panel, "error")
+    assert "ended by the system" in a_panel.ui.statusLabel.text
+    assert verdicts(a_panel)[0] == "accepted"
+
+
+def test_own_segments_are_replaced_only_where_the_user_agrees(
+    a_panel, a_scene, a_searched_scan, dark_model, monkeypatch
+):
+    output, session = a_panel.ui.outputSelector, a_panel.widget.logic.session
+    assert output.currentNode() is session.detection.results.segmentation
+    mine = a_scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "mine")
+    add_segment(mine, "mine_1", "infarct", (1.0, 0.0, 0.0))
+    output.setCurrentNode(mine)
+    a_panel.ui.modelPath.setCurrentPath(str(dark_model))
+    asked = []
+    for agrees in (False, True):
+        monkeypatch.setattr(
+            slicer.util,
+            "confirmOkCancelDisplay",
+            lambda text, *_, says=agrees: asked.append(text) or says,
+            raising=False,
+        )
+        a_panel.click(a_panel.ui.detectButton)
+        assert session.detection.is_running is agrees
+    a_panel.click(a_panel.ui.cancelButton)
+    assert asked == ["mine holds segments of your own (infarct). Replace them by the microbleeds?"] * 2
+    assert mine.GetSegmentation().GetNumberOfSegments() == 1  # nothing is changed before there are results
+    assert session.detection.parameters.output == mine.GetID()
+    output.setCurrentNode(None)
+    a_panel.click(a_panel.ui.detectButton)
+    assert session.detection.parameters.output == OWN_NEW
+    a_panel.click(a_panel.ui.cancelButton)
+
+
+def test_cancel_ends_the_search(a_panel, dark_model):
+    a_panel.ui.modelPath.setCurrentPath(str(dark_model))
+    a_panel.click(a_panel.ui.detectButton)
+    a_panel.click(a_panel.ui.cancelButton)
+    assert "Cancelled" in a_panel.ui.statusLabel.text
+    assert a_panel.ui.detectButton.enabled
+
+
+def test_a_model_that_went_away_is_told(a_panel, tmp_path):
+    detect(a_panel, tmp_path / "gone.onnx")
+    assert "gone.onnx" in a_panel.ui.statusLabel.text
+    assert len(cells(a_panel, 0)) == 3
+
+
+def test_a_scan_of_another_body_part_is_refused(open_panel, a_scene, dark_model):
+    slicer.util.addVolumeFromArray(np.random.default_rng(1).normal(100, 9, (8, 8, 8)), name="finger")
+    panel = open_panel("CMBSegmentation")
+    detect(panel, dark_model)
+    assert "mm" in panel.ui.statusLabel.text
+    assert panel.ui.statusLabel.styleSheet
+
+
+def test_label_and_vector_volumes_are_not_offered(open_panel, a_scene):
+    for kind in ("vtkMRMLLabelMapVolumeNode", "vtkMRMLVectorVolumeNode"):
+        a_scene.AddNewNodeByClass(kind, kind)
+    panel = open_panel("CMBSegmentation")
+    assert panel.ui.inputSelector.currentNode() is None
+    assert not panel.ui.detectButton.enabled
+
+
+def test_packages_that_may_not_be_installed_are_named(a_panel, monkeypatch):
+    monkeypatch.setattr("CMBSegmentationLib.packages.missing_requirements", lambda: ["onnxruntime>=1.18"])
+    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda *_, **__: False, raising=False)
+    monkeypatch.setitem(sys.modules, "slicer.packaging", None)  # as in Slicer 5.10: the module asks by itself
+    a_panel.click(a_panel.ui.detectButton)
+    assert "onnxruntime" in a_panel.ui.statusLabel.text
+    assert "declined" in a_panel.ui.statusLabel.text
+
+
+def test_a_scene_closed_while_it_is_searched(a_panel, a_scene, dark_model):
+    a_panel.ui.modelPath.setCurrentPath(str(dark_model))
+    a_panel.click(a_panel.ui.detectButton)
+    a_scene.Clear(False)
+    a_panel.wait_until(lambda: not a_panel.widget.logic.session.detection.is_running, 10)
+    assert cells(a_panel, 0) == []
+    assert "closed" in a_panel.ui.statusLabel.text
+
+
+def test_several_scans_keep_their_own_reviews(a_panel, a_scene, a_searched_scan, tmp_path):
+    other = slicer.util.addVolumeFromArray(scan_voxels(), ijkToRAS=oblique_ijk_to_ras(), name="other")
+    load_results(write_detection(export_scan(other, tmp_path).path, tmp_path / "other"), other)
+    a_panel.key("N")
+    a_panel.key("A")
+    a_panel.ui.inputSelector.setCurrentNode(other)
+    assert verdicts(a_panel) == ["reviewed"] * 3
+    a_panel.ui.inputSelector.setCurrentNode(a_searched_scan)
+    assert verdicts(a_panel)[0] == "accepted"
+    assert len(LESION_PEAKS) == 4

@@ -1,0 +1,139 @@
+"""Scribbling in the page: grown, accepted, findings and quality."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+
+import pytest
+from playwright.sync_api import expect
+from web_browser import take, view_of, wait_until
+from web_controls import assert_all_named, controls_of, place
+from web_pictures import AXIAL, brightness, colour
+from web_review import rows_of, state_of, wait_for_state
+
+pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("chromium")]
+
+
+# scribbling
+
+
+def test_a_scribble_grows_and_is_accepted_as_a_lesion(reading):
+    page, ids = reading, rows_of(reading)
+    page.get_by_role("tab", name="Scribble").click()
+    page.keyboard.press("f")
+    page.keyboard.press("b")
+    page.get_by_role("button", name="Paint", pressed=True).wait_for()
+    scribble(page)
+    page.keyboard.press("g")
+    grown = page.get_by_role("list", name="Grown microbleeds")
+    name = grown.get_by_text(re.compile(r"^\s*CMB \d+$")).inner_text().strip()
+    assert int(name.removeprefix("CMB ")) not in ids  # another lesion has none of the list's numbers
+    page.locator(".cmb-curve .scatterlayer").wait_for()
+    page.get_by_label("Location").select_option("thalamus")
+    grown.get_by_text("thalamus").wait_for()
+    page.get_by_label("Suspected cause").select_option("other")
+    page.get_by_label("Which cause").wait_for()
+    assert_all_named(controls_of(page))
+    for _ in ("cause", "location"):
+        page.keyboard.press("Control+z")
+    grown.get_by_text("thalamus").wait_for(state="detached")
+    for _ in ("location", "cause"):
+        page.keyboard.press("Control+y")
+    grown.get_by_text("thalamus").wait_for()
+    page.get_by_label("Which cause").wait_for()
+    page.get_by_role("button", name="Accept as lesion").click()
+    grown.get_by_text("accepted", exact=True).wait_for()
+    page.get_by_role("tab", name="Review").click()
+    page.wait_for_function("n => document.querySelectorAll('[data-lesion]').length === n", arg=len(ids) + 1)
+    page.locator(f"[data-lesion='{name.removeprefix('CMB ')}']").wait_for()
+
+
+def test_outlines_and_slices_stay_while_a_scribble_is_grown_by_keys(reading):
+    """Slicer's views have keys of their own: B turns a slice, G hides all outlines."""
+    page = reading
+    page.keyboard.press("n")
+    page.keyboard.press("h")
+    wait_until(page, lambda: brightness(page, AXIAL) > 20)
+    without = colour(page)
+    page.keyboard.press("h")
+    wait_until(page, lambda: colour(page) > without)
+    offset = page.locator(".view-offset").first.inner_text()
+    page.get_by_role("tab", name="Scribble").click()
+    page.keyboard.press("b")
+    page.get_by_role("button", name="Paint", pressed=True).wait_for()
+    scribble(page)  # the view has the focus now
+    page.keyboard.press("g")
+    page.get_by_role("list", name="Grown microbleeds").get_by_text(re.compile(r"CMB \d")).first.wait_for()
+    page.get_by_role("button", name=re.compile(r"Remove CMB \d")).first.click()
+    page.get_by_role("list", name="Grown microbleeds").wait_for(state="detached")
+    wait_until(page, lambda: colour(page) > without, lambda: (without, colour(page)))
+    expect(page.locator(".view-offset").first).to_have_text(offset)
+
+
+def test_enter_after_a_click_on_grow_accepts(reading):
+    page = reading
+    page.get_by_role("tab", name="Scribble").click()
+    page.keyboard.press("f")
+    page.keyboard.press("b")
+    page.get_by_role("button", name="Paint", pressed=True).wait_for()
+    scribble(page)
+    page.get_by_role("button", name="Grow", exact=True).click()
+    grown = page.get_by_role("list", name="Grown microbleeds")
+    grown.get_by_text("not accepted yet").wait_for()
+    page.keyboard.press("Enter")
+    grown.get_by_text("accepted", exact=True).wait_for()
+
+
+def test_keys_of_the_list_do_nothing_in_scribble(reading):
+    """Nobody sees the list then."""
+    page, ids = reading, rows_of(reading)
+    page.locator(f"[data-lesion='{ids[0]}']").click()
+    page.locator(f".cmb-current[data-lesion='{ids[0]}']").wait_for()
+    page.get_by_role("tab", name="Scribble").click()
+    for key in ("a", "r", "1", "n", "Delete", "Control+z"):
+        page.keyboard.press(key)
+    page.get_by_role("tab", name="Review").click()
+    page.keyboard.press("u")
+    wait_for_state(page, ids[0], "uncertain")
+    assert [state_of(page, one) for one in ids[1:]] == ["not reviewed"] * (len(ids) - 1)
+    assert not page.get_by_role("alert").is_visible()
+
+
+def test_findings_and_quality_are_said_and_taken_home(reading):
+    page = reading
+    page.get_by_role("tab", name="Scribble").click()
+    page.get_by_label("Quality", exact=True).select_option("sufficient")
+    page.get_by_label("Included", exact=True).select_option("no")
+    page.get_by_label("Why not").fill("another sequence")
+    page.get_by_label("other artefact", exact=True).check()
+    page.get_by_label("Which artefact").fill("coil")
+    place(page, "mimic", 0.4)
+    place(page, "finding", 0.6)
+    page.get_by_label("Type of mimic 1").select_option("basal-ganglia calcification")
+    page.get_by_label("Side of mimic 1").select_option("left")
+    page.get_by_label("What was found at 1").fill("old infarct")
+    page.get_by_label("Annotation finished").check()
+    page.get_by_text("Marked as done and saved.").wait_for()
+    with zipfile.ZipFile(take(page, "Results").path()) as archive:
+        (name,) = (one for one in archive.namelist() if one.endswith("_annotation.json"))
+        (said,) = json.loads(archive.read(name))["annotations"]
+    study, (scan,) = said["assessment"], said["series"]
+    assert (study["quality"], study["included"], study["why_not"]) == ("sufficient", False, "another sequence")
+    assert study["done"]
+    assert (scan["flags"], scan["text"]) == (["other artefact"], "coil")
+    (mimic,), (finding,) = said["mimics"], said["findings"]
+    assert (mimic["type"], mimic["side"]) == ("basal-ganglia calcification", "left")
+    assert finding["text"] == "old infarct"
+    assert mimic["r_mm"] > finding["r_mm"]  # the patient's right is on the left of the view
+
+
+def scribble(page):
+    """Paint a few voxels in the axial view."""
+    box = view_of(page, AXIAL)
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.57
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 2, y + 1, steps=3)
+    page.mouse.up()
