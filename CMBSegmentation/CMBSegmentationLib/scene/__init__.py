@@ -8,7 +8,7 @@ from .output_segmentation import OWN_NEW, check_output, readers_segments
 from .phase_nodes import check_has_field, export_phase, phase_of, show_field
 from .results import ResultNodes, candidates_of, find_results, list_of, load_results, remove_results
 from .review_nodes import ShownReview, read_review, read_view, write_review, write_view
-from .views import jump_to, middle_of_views, set_slab, show_overview
+from .shown.views import jump_to, middle_of_views, set_slab, show_overview
 from .volumes import ExportedScan, export_mask, export_scan, image_from_volume
 
 __all__ = [

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..scene import check_has_field, set_slab, show_field, show_overview
-from ..scene.brain_surface import hide_3d, show_3d
+from ..scene.shown.brain_surface import hide_3d, show_3d
 from ..signal import Signal
 from .chosen_review import ChosenReview
 

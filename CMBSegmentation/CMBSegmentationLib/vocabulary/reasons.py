@@ -7,6 +7,10 @@ from enum import Enum
 
 from .numbers import decimals_of, rounded_down, threshold_text
 
+BLOOD, CALCIUM, UNCLEAR = "blood", "calcium", "unclear"
+SUBSTANCES = (BLOOD, CALCIUM, UNCLEAR)
+"""What a phase image says of a lesion, as columns, reports and user interfaces have it; calcium drops one."""
+
 
 class Rule(str, Enum):
     """What drops a candidate; the values stand in files."""

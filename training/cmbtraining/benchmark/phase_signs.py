@@ -18,7 +18,7 @@ from CMBSegmentationLib.detecting.phase.substances import PhaseSigns, Place, rea
 from CMBSegmentationLib.models.loaded_models import Stages
 from CMBSegmentationLib.reading.phase.image import PhaseImage
 from CMBSegmentationLib.vocabulary.numbers import counted
-from CMBSegmentationLib.vocabulary.substances import BLOOD, CALCIUM, UNCLEAR
+from CMBSegmentationLib.vocabulary.reasons import BLOOD, CALCIUM, UNCLEAR
 
 from ..synthesis.mimics import CALCIFICATION, KINDS
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ...vocabulary.regions import REGIONS
 from ..regions import FIRST_TISSUE
@@ -43,6 +42,8 @@ def iron_correlation(
     radians: NDArray[np.float32], magnitude: NDArray[Any], deep: NDArray[np.bool_], geometry: Geometry
 ) -> float | None:
     """Correlate the field of what is dark in a box's deep grey matter with its local phase; as `vein_correlation`."""
+    from scipy import ndimage
+
     values = magnitude.astype(np.float32)
     level, own = float(np.median(values[values > 0])), float(np.median(values[deep]))
     if own <= 0:

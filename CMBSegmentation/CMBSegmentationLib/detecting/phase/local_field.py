@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from .source_field import Radians
 
@@ -80,6 +79,8 @@ def _smoothing(
     shape: list[int], spacing_mm: NDArray[np.float64]
 ) -> Callable[[NDArray[np.complex64]], NDArray[np.complex64]]:
     """Give the function that smooths a slice: averaged into coarse pixels, smoothed, and interpolated again."""
+    from scipy import ndimage
+
     down, up, widths = [], [], []
     for count, size in zip(shape, spacing_mm, strict=True):
         factor = max(1, round(COARSE_MM / size))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ...reading.phase.image import PhaseImage
-from ...vocabulary.substances import BLOOD, CALCIUM, UNCLEAR
+from ...vocabulary.reasons import BLOOD, CALCIUM, UNCLEAR
 from .box import PhaseBox, without_background, wrapped
 from .convention import Convention, sign_of
 from .fit import DipoleFit, fitted_dipole

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from .source_field import BoxOffer, Geometry, beside_one_another, centres_of, field_correlation, half_of, has_spot
 
@@ -43,6 +42,8 @@ def vein_boxes(
     list of BoxOffer
         None overlap.
     """
+    from scipy import ndimage
+
     spacing = np.array(spacing_mm[::-1])
     stride = np.maximum(1, np.floor(3.0 / spacing)).astype(int)
     coarse = np.pad(brain[tuple(slice(None, None, n) for n in stride)] > 0, 1)
@@ -89,6 +90,8 @@ def vein_correlation(radians: NDArray[np.float32], magnitude: NDArray[Any], geom
 
 def _closed(values: NDArray[np.float32], spacing_mm: tuple[float, float, float]) -> NDArray[np.float32]:
     """Fill in, slice by slice, what is dark and thinner than `THICKEST_MM`; slices are thick along any axis."""
+    from scipy import ndimage
+
     width = [2 * max(1, round(THICKEST_MM / 2 / size)) + 1 for size in spacing_mm[::-1]]
     width[int(np.argmax(spacing_mm[::-1]))] = 1
     return ndimage.grey_closing(values, size=width)
@@ -96,6 +99,8 @@ def _closed(values: NDArray[np.float32], spacing_mm: tuple[float, float, float])
 
 def _tubes(dark: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> NDArray[np.bool_]:
     """Keep the dark components that are long and thin."""
+    from scipy import ndimage
+
     components, count = ndimage.label(dark, np.ones((3, 3, 3)))
     keep = np.zeros(count + 1, bool)
     sizes = np.bincount(components.ravel(), minlength=count + 1)
