@@ -62,7 +62,7 @@ def test_one_key_shows_the_local_phase_where_one_looks(reading, server, results_
     scan, where = picture(page, AXIAL), where_it_looks(page)
     page.keyboard.press("v")
     wait_until(page, lambda: np.abs(picture(page, AXIAL) - scan).mean() > 20, lambda: "the picture is the scan's")
-    assert page.get_by_role("button", name="Phase", exact=True).get_attribute("aria-pressed") == "true"
+    assert page.get_by_role("button", name="Local phase", exact=True).get_attribute("aria-pressed") == "true"
     assert where_it_looks(page) == where
     page.keyboard.press("v")
     wait_until(page, lambda: np.abs(picture(page, AXIAL) - scan).mean() < 2, lambda: "the scan does not come back")

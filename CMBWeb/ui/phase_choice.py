@@ -33,5 +33,5 @@ def build_phase_button(desk: PageSession) -> None:
         size="small",
         prepend_icon="mdi-sine-wave",
         title=titled("Local phase in place of the scan: bright above and below blood, dark by calcium", "field"),
-        **named("Phase", aria_pressed="phase_shown"),
+        **named("Local phase", aria_pressed="phase_shown"),
     )
