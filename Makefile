@@ -19,16 +19,16 @@ demo: $(VENV)/.ready-demo
 web: $(VENV)/.ready-web
 	$(BIN)/cmb web $(SCAN)
 
-# Two processes with one thread each, which share the files between them, the longest first (conftest.py). Qt's panels
-# in processes of their own: the stand-ins for Slicer's modules must not meet the real ones, and a fault of Qt's takes
-# no other test with it.
+# Three processes with one thread each, as one of them mostly waits; they share the files, the longest first
+# (conftest.py). Qt's panels in processes of their own: the stand-ins for Slicer's modules must not meet the real
+# ones, and a fault of Qt's takes no other test with it.
 test: export OMP_NUM_THREADS := 1
 test: export OPENBLAS_NUM_THREADS := 1
 test: export TF_NUM_INTRAOP_THREADS := 1
 test: export TF_NUM_INTEROP_THREADS := 1
 test: export ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS := 1
 test: $(VENV)/.ready-test lint
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --ignore-glob='*/test_panel_*.py'
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder --ignore-glob='*/test_panel_*.py'
 	$(BIN)/python -m pytest --numprocesses 2 --dist load Testing/test_panel_*.py
 
 # What is long by nature: tests marked so, property tests with a hundred times the examples, a thousand scans.

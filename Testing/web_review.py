@@ -17,7 +17,7 @@ from CMBSegmentationLib.files.bundled import sample_scan
 
 OTHER_SCAN = "other.nii.gz"
 LOOKS = (  # what stays as it is while another scan is opened
-    "panel", "help_shown", "message_shown", "outlines", "crosshair", "slab_mm", "in_3d", "filled",
+    "panel", "help_shown", "message_shown", "outlines", "crosshair", "slab_mm",
     "brush", "brush_mm", "grouped", "grow_mode", "reader",
 )  # fmt: skip
 LAST_SAID = ("message", "message_hint", "message_kind", "grow_message", "curve", "tolerance")  # of what was closed
@@ -70,7 +70,8 @@ class UnreadSample:
 
     def _changed(self, page: Page) -> dict[str, tuple[Any, Any]]:
         now = _lasting(state_of_page(page))
-        return {name: (self._first.get(name), now.get(name)) for name in {*now, *self._first}
+        # what was last said may arrive after it was set back
+        return {name: (self._first.get(name), now.get(name)) for name in {*now, *self._first} - {*LAST_SAID}
                 if now.get(name) != self._first.get(name)}  # fmt: skip
 
 

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 from CMBScribbleGrowLib.annotation.records import Annotation
 from CMBScribbleGrowLib.study.linked_lesion import LinkedLesion
 
+from ..state.declared import ScribbleState
 
-def annotation_shown(annotation: Annotation | None, lesions: Sequence[LinkedLesion]) -> dict[str, Any]:
-    """Give the page's state of an annotation; all empty where none is open.
+
+def show_annotation(state: ScribbleState, annotation: Annotation | None, lesions: Sequence[LinkedLesion]) -> None:
+    """Show an annotation in the page; all empty where none is open.
 
     Parameters
     ----------
+    state : ScribbleState
+        Filled.
     annotation : Annotation or None
     lesions : sequence of LinkedLesion
         As they were grown, by which it is known whether each was accepted.
     """
     accepted = {lesion.id: lesion.accepted for lesion in lesions}
-    rows = [
+    state.grown = [
         {
             "id": one.id,
             "diameter": one.diameter_mm,
@@ -31,10 +34,7 @@ def annotation_shown(annotation: Annotation | None, lesions: Sequence[LinkedLesi
     ]
     said = annotation.assessment if annotation else None
     series = annotation.series[0] if annotation and annotation.series else None
-    return {
-        "grown": rows,
-        "mimics": [asdict(one) for one in (annotation.mimics if annotation else ())],
-        "findings": [asdict(one) for one in (annotation.findings if annotation else ())],
-        "assessment": asdict(said) if said else {},
-        "series": asdict(series) if series else {},
-    }
+    state.mimics = [asdict(one) for one in (annotation.mimics if annotation else ())]
+    state.findings = [asdict(one) for one in (annotation.findings if annotation else ())]
+    state.assessment = asdict(said) if said else {}
+    state.series = asdict(series) if series else {}

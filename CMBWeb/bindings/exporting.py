@@ -6,7 +6,6 @@ import asyncio
 import importlib.util
 import re
 import shutil
-import tempfile
 import zipfile
 from functools import partial
 from pathlib import Path
@@ -151,8 +150,7 @@ def _zip(path: Path, folder: Path) -> None:
 
 def _scene(desk: PageSession, path: Path) -> Path:
     desk.scribbling.put_down()
-    with tempfile.TemporaryDirectory(dir=path.parent):
-        desk.app.io_manager.write_scene(path.as_posix())
+    desk.app.io_manager.write_scene(path.as_posix())
     if not path.is_file() or path.stat().st_size == 0:
         raise MachineError("The scene could not be written.", "Free some disk space and try again.")
     return path

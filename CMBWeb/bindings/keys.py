@@ -9,7 +9,9 @@ from CMBSegmentationLib.review import ACCEPTED, MIMICS, UNCERTAIN
 from CMBSegmentationLib.vocabulary.actions import PAGE, QUESTION, READ, SCRIBBLE, mimic_action
 from CMBSegmentationLib.vocabulary.keys import Keys
 
-from .scribbling import ERASE, PAINT, SCRIBBLE_PANEL
+from ..state.declared import SCRIBBLE_PANEL, KeysState
+from ..state.typed import live
+from .scribbling import ERASE, PAINT
 
 if TYPE_CHECKING:
     from ..page.page_session import PageSession
@@ -28,7 +30,8 @@ class PageKeys:
     """
 
     def __init__(self, desk: PageSession) -> None:
-        self._desk, self.state = desk, desk.state
+        self._desk = desk
+        self.state = live(desk.server.state, KeysState)
         anywhere = _anywhere(desk)
         self._reading, self._scribbling = anywhere | _while_reading(desk), anywhere | _while_scribbling(desk)
         self._take(Keys(PAGE))
@@ -54,13 +57,16 @@ class PageKeys:
         action = next((one for one in found if one is not None), None)
         if action is None:
             return
-        state = self.state
-        if action.name != HELP and (not state.has_scan or state.help_shown or state.series_shown or state.reader_asked):
+        if action.name != HELP and (not self._desk.state.has_scan or self._is_behind_dialog()):
             return
         try:
             (self._scribbling if is_scribbling else self._reading)[action.name]()
         except Exception as error:
             self._desk.tell_error(error)
+
+    def _is_behind_dialog(self) -> bool:
+        page = self._desk.state
+        return page.help_shown or page.series_shown or self._desk.reader.state.reader_asked
 
     def take_kept(self, changed: Mapping[str, str]) -> None:
         """Take the keys that the browser has kept; those that do not fit are left out."""
@@ -81,19 +87,26 @@ class PageKeys:
 
     def _take(self, keys: Keys) -> None:
         self._keys = keys
-        self.state.update({"keys": keys.in_words(), "keys_heard": [keys.of(one.name) for one in keys.actions]})
+        self.state.keys = keys.in_words()
+        self.state.keys_heard = [keys.of(one.name) for one in keys.actions]
 
 
 def _anywhere(desk: PageSession) -> dict[str, Callable[[], object]]:
     """Give what each action does that is the same in both tabs, by its name."""
-    state = desk.state
+    page, views, review = desk.state, desk.views.state, desk.reviewing.state
 
-    def toggle(name: str) -> Callable[[], None]:
-        return lambda: setattr(state, name, not state[name])
+    def toggle_crosshair() -> None:
+        views.crosshair = not views.crosshair
+
+    def toggle_outlines() -> None:
+        review.outlines = not review.outlines
+
+    def toggle_help() -> None:
+        page.help_shown = not page.help_shown
 
     def take_brush(brush: str) -> Callable[[], None]:
         def act() -> None:
-            state.panel = SCRIBBLE_PANEL
+            page.panel = SCRIBBLE_PANEL
             desk.scribbling.choose_brush(brush)
 
         return act
@@ -101,10 +114,10 @@ def _anywhere(desk: PageSession) -> dict[str, Callable[[], object]]:
     return {
         "brush": take_brush(PAINT),
         "eraser": take_brush(ERASE),
-        "crosshair": toggle("crosshair"),
-        "outlines": toggle("outlines"),
+        "crosshair": toggle_crosshair,
+        "outlines": toggle_outlines,
         "fit": desk.views.reset,
-        HELP: toggle("help_shown"),
+        HELP: toggle_help,
     }
 
 

@@ -13,6 +13,8 @@ from CMBSegmentationLib.reading.apart import read_phases_apart
 from CMBSegmentationLib.reading.phase.files import write_phase
 from CMBSegmentationLib.session import ReviewParameters
 
+from ..state.declared import PhaseState
+from ..state.typed import live
 from .edge import edge
 
 if TYPE_CHECKING:
@@ -32,11 +34,10 @@ class PhaseShown:
     """
 
     def __init__(self, desk: PageSession) -> None:
-        self._desk, self.state = desk, desk.state
+        self._desk, self.state = desk, live(desk.server.state, PhaseState)
         self._found: tuple[PhaseImage, ...] = ()
         self._finding: OpenedScan | None = None
         self._waiting: Callable[[], object] | None = None
-        self.state.update({"phase_found": "", "phase_used": "", "phase_shown": False, "phase_there": False})
         session = desk.reviewing.session
         session.reading.changed.connect(lambda before, after: self._show_reading(after))
         session.detection.results_changed.connect(self._show_results)
@@ -44,7 +45,7 @@ class PhaseShown:
     def take_scan(self, scan: OpenedScan) -> None:
         """Look for the phase of a scan that was just opened, and use what is found."""
         self._found, self._finding, self._waiting = (), scan, None
-        self.state.update({"phase_found": "", "phase_used": ""})
+        self.state.phase_found = self.state.phase_used = ""
         self._desk.start(self._find(scan))
 
     @edge
@@ -80,8 +81,9 @@ class PhaseShown:
         name = found[-1].name if found else ""
         if len(found) > 1:
             name += f" and {len(found) - 1} more"
-        with self.state:
-            self.state.update({"phase_found": name, "phase_used": name, "scan_notes": [*self.state.scan_notes, *notes]})
+        with self._desk.server.state:
+            self.state.phase_found = self.state.phase_used = name
+            self._desk.state.scan_notes = [*self._desk.state.scan_notes, *notes]
             if waiting is not None:
                 self.when_known(waiting)
 

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 
 from CMBSegmentationLib.errors import InputError
 
+from ..state import names
+from ..state.declared import ReaderState
+from ..state.typed import live, on_change
+
 if TYPE_CHECKING:
     from ..page.page_session import PageSession
 
@@ -58,10 +62,10 @@ class Reader:
     """
 
     def __init__(self, desk: PageSession) -> None:
-        self._desk, self.state = desk, desk.state
+        self._desk = desk
         self._waiting: list[Callable[[], object]] = []
-        self.state.update({"reader": "", "reader_asked": False, "reader_wrong": ""})
-        self.state.change("reader_asked")(self._forget_waiting)
+        self.state = live(desk.server.state, ReaderState)
+        on_change(desk.server.state, self._forget_waiting, names.reader.reader_asked)
         desk.server.trigger("name_reader")(self.name)
         desk.server.trigger("reader_kept")(self.take_kept)
 
@@ -75,7 +79,8 @@ class Reader:
 
     def ask(self) -> None:
         """Ask who reads."""
-        self.state.update({"reader_asked": True, "reader_wrong": ""})
+        self.state.reader_asked = True
+        self.state.reader_wrong = ""
 
     def name(self, name: str) -> str:
         """Sign with this name from now on, and do what waited for it.
@@ -94,7 +99,7 @@ class Reader:
         self.state.reader_asked = False
         for action in waiting:
             self._do(action)
-        return str(self.state.reader)
+        return self.state.reader
 
     def take_kept(self, name: str) -> None:
         """Take the name that the browser has kept, where this session has none and it can be a name."""
@@ -117,6 +122,6 @@ class Reader:
         self._desk.reviewing.name_reader(name)
         self._desk.scribbling.name_reader()
 
-    def _forget_waiting(self, reader_asked: bool, **_: object) -> None:
-        if not reader_asked:
+    def _forget_waiting(self) -> None:
+        if not self.state.reader_asked:
             self._waiting.clear()

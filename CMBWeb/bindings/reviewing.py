@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import slicer
 
@@ -16,6 +16,9 @@ from CMBSegmentationLib.vocabulary.operating_points import point_at
 from CMBSegmentationLib.vocabulary.verdicts import BELOW
 
 from ..files.kept_results import KeptResults
+from ..state import names
+from ..state.declared import ReviewState
+from ..state.typed import live, on_change
 from .edge import edge
 from .lesion_rows import ALL, DESCENDING_FIRST, FILTERS, LISTED, counts_shown, passes, region_order, row_of, sort_rows
 from .pointed_outline import PointedOutline
@@ -35,7 +38,8 @@ class Reviewing:
     """
 
     def __init__(self, desk: PageSession, kept: KeptResults) -> None:
-        self._desk, self.state = desk, desk.state
+        self._desk = desk
+        self.state = live(desk.server.state, ReviewState)
         self.session = ReviewSession(desk.app.scene, runner=kept.runner, grower=grower)
         self._pointed = PointedOutline(desk.app.scene)
         session = self.session
@@ -45,60 +49,31 @@ class Reviewing:
         session.reading.changed.connect(lambda before, after: self._show_reading(after))
         session.noticed.connect(self._show_notice)
         session.detection.results_changed.connect(self._show_results)
-        session.deciding.question.changed.connect(lambda is_open: self.state.update({"asking": is_open}))
-        self.state.update(
-            {
-                "detecting": False,
-                "detect_fraction": 0,
-                "detect_message": "",
-                "detect_notes": [],
-                "searched": False,
-                "has_substances": False,
-                "rows": [],
-                "filter": LISTED,
-                "filter_counts": {},
-                "region_filter": "",
-                "regions_found": [],
-                "sort_by": "id",
-                "sort_down": False,
-                "current": None,
-                "asking": False,
-                "chosen": {},
-                "threshold": 0.3,
-                "points": {},
-                "operating_point": "",
-                "counts": {},
-                "counts_text": "",
-                "can_undo": False,
-                "can_redo": False,
-                "merging": [],
-                "slab_mm": 0,
-                "in_3d": True,
-                "filled": False,
-                "outlines": True,
-                "notice": "",
-            }
-        )
+        session.deciding.question.changed.connect(self._show_question)
         desk.server.trigger("mark_to_merge")(self.mark_to_merge)
-        self.state.change("filter")(self._take_filter)
-        self.state.change("region_filter", "sort_by", "sort_down")(self._show_rows)
-        self.state.change("threshold")(self._take_threshold)
-        self.state.change("slab_mm", "in_3d", "filled")(self._take_looks)
-        self.state.change("outlines")(self._take_outlines)
-        self.state.change("panel")(self._leave_question)
+        state, name = desk.server.state, names.review
+        on_change(state, self._take_filter, name.filter)
+        on_change(state, self._show_rows, name.region_filter, name.sort_by, name.sort_down)
+        on_change(state, self._take_threshold, name.threshold)
+        on_change(state, self._take_slab, name.slab_mm)
+        on_change(state, self._take_outlines, name.outlines)
+        on_change(state, self.close_question, names.page.panel)
 
     # the scan and its detection
 
     def take_scan(self, node: slicer.vtkMRMLScalarVolumeNode) -> None:
         """Work on another scan, its review saved in the session's own folder."""
-        self.session.reading.set(
-            folder=str(self._desk.review_folder()), reader=self.state.reader, in_3d=self.state.in_3d
-        )
+        folder, reader = str(self._desk.review_folder()), self._desk.reader.state.reader
+        self.session.reading.set(folder=folder, reader=reader, in_3d=True)
         self.session.detection.set_parameters(scan_node_id=node.GetID())
-        self.state.update({"detect_message": "", "detect_fraction": 0, "detect_notes": [], "notice": ""})
-        self.state.update({"filter": LISTED, "region_filter": "", "sort_by": "id", "sort_down": False})
+        self._begin_list()
         self._show_review()
         self._show_current(self.session.navigation.current)
+
+    def _begin_list(self) -> None:
+        state = self.state
+        state.detect_message, state.detect_fraction, state.detect_notes, state.notice = "", 0, [], ""
+        state.filter, state.region_filter, state.sort_by, state.sort_down = LISTED, "", "id", False
 
     @edge
     def save(self) -> None:
@@ -196,7 +171,8 @@ class Reviewing:
         if self.state.sort_by == column:
             self.state.sort_down = not self.state.sort_down
         else:
-            self.state.update({"sort_by": column, "sort_down": column in DESCENDING_FIRST})
+            self.state.sort_by = column
+            self.state.sort_down = column in DESCENDING_FIRST
 
     @edge
     def zoom(self) -> None:
@@ -243,38 +219,32 @@ class Reviewing:
     # what the page says
 
     @edge
-    def _take_filter(self, filter: str, **_: Any) -> None:
-        review, dropped = self.session.review, filter in (BELOW, ALL)
+    def _take_filter(self) -> None:
+        review, dropped = self.session.review, self.state.filter in (BELOW, ALL)
         if review is not None and review.show_dropped != dropped:
             self.session.listing.show_dropped(dropped)  # their points, too
         self._show_rows()
 
     @edge
-    def _take_threshold(self, threshold: float, **_: Any) -> None:
+    def _take_threshold(self) -> None:
+        threshold = self.state.threshold
         if self.session.review is not None and abs(threshold - (self.session.listing.threshold or 0.0)) > 1e-6:
             self.session.listing.set_threshold(float(threshold))
 
     @edge
-    def _take_looks(self, slab_mm: float, in_3d: bool, filled: bool, **_: Any) -> None:
-        self.session.reading.set(slab_mm=float(slab_mm) or None, in_3d=in_3d, filled=filled)
+    def _take_slab(self) -> None:
+        self.session.reading.set(slab_mm=float(self.state.slab_mm) or None)
 
-    def _leave_question(self, **_: Any) -> None:
-        self.session.deciding.question.close()
-
-    def _take_outlines(self, **_: Any) -> None:
+    def _take_outlines(self) -> None:
         self._show_results(self.session.detection.results)
 
     # what the session says
 
     def _show_status(self, status: Status) -> None:
-        self.state.update(
-            {
-                "detecting": status.state is State.RUNNING,
-                "detect_fraction": round(100 * status.fraction),
-                "detect_message": status.message,
-                "detect_notes": list(status.notes),
-            }
-        )
+        self.state.detecting = status.state is State.RUNNING
+        self.state.detect_fraction = round(100 * status.fraction)
+        self.state.detect_message = status.message
+        self.state.detect_notes = list(status.notes)
         if status.error is not None:
             self._desk.tell_error(status.error)
 
@@ -285,8 +255,8 @@ class Reviewing:
         if points is not None:
             points.SetVisibility2D(False)  # a dot would cover the very lesion that is to be judged
         if segments is not None:
-            segments.SetVisibility2D(bool(self.state.outlines))
-        self._pointed.set_visible(bool(self.state.outlines))
+            segments.SetVisibility2D(self.state.outlines)
+        self._pointed.set_visible(self.state.outlines)
 
     def _show_notice(self, notice: Notice) -> None:
         if notice.error is not None:
@@ -295,7 +265,10 @@ class Reviewing:
             self.state.notice = notice.message
 
     def _show_reading(self, reading: ReviewParameters) -> None:
-        self.state.update({"slab_mm": reading.slab_mm or 0, "in_3d": reading.in_3d, "filled": reading.filled})
+        self.state.slab_mm = reading.slab_mm or 0
+
+    def _show_question(self, is_open: bool) -> None:
+        self.state.asking = is_open
 
     def _show_review(self) -> None:
         session = self.session
@@ -304,25 +277,21 @@ class Reviewing:
         every = review.lesions if review is not None else ()
         if review is not None and not self.state.searched:
             self._desk.views.frame_head()
-        self.state.update(
-            {
-                "searched": review is not None,
-                "points": points,
-                "operating_point": point_at(points, session.listing.threshold),
-                "counts": counts_shown(counts),
-                "counts_text": session.listing.text if review is not None else "",
-                "can_undo": session.deciding.can_undo,
-                "can_redo": session.deciding.can_redo,
-                "filter_counts": {one: sum(passes(lesion, one) for lesion in every) for one in FILTERS},
-                "regions_found": sorted({lesion.lesion.region or UNKNOWN_REGION for lesion in every}, key=region_order),
-                "merging": [one for one in self.state.merging if review is not None and review.find(one)],
-            }
-        )
+        state = self.state
+        state.searched = review is not None
+        state.points = points
+        state.operating_point = point_at(points, session.listing.threshold)
+        state.counts = counts_shown(counts)
+        state.counts_text = session.listing.text if review is not None else ""
+        state.can_undo, state.can_redo = session.deciding.can_undo, session.deciding.can_redo
+        state.filter_counts = {one: sum(passes(lesion, one) for lesion in every) for one in FILTERS}
+        state.regions_found = sorted({one.lesion.region or UNKNOWN_REGION for one in every}, key=region_order)
+        state.merging = [one for one in state.merging if review is not None and review.find(one)]
         if session.listing.threshold is not None:
-            self.state.threshold = session.listing.threshold
+            state.threshold = session.listing.threshold
         self._show_rows()
 
-    def _show_rows(self, **_: Any) -> None:
+    def _show_rows(self) -> None:
         review = self.session.review
         wanted, region = self.state.filter, self.state.region_filter
         rows = [
@@ -330,7 +299,7 @@ class Reviewing:
             for one in (review.lesions if review is not None else ())
             if passes(one, wanted) and (not region or (one.lesion.region or UNKNOWN_REGION) == region)
         ]
-        sort_rows(rows, self.state.sort_by, down=bool(self.state.sort_down))
+        sort_rows(rows, self.state.sort_by, down=self.state.sort_down)
         self.state.rows = rows
         self.state.has_substances = any(row["phase"] for row in rows)
         self.session.navigation.set_order([row["id"] for row in rows])
@@ -339,6 +308,6 @@ class Reviewing:
         self.state.current = lesion.id if lesion is not None else None
         self.state.chosen = row_of(lesion) if lesion is not None else {}
         self._pointed.show(lesion, self._desk.node)
-        self._pointed.set_visible(bool(self.state.outlines))
+        self._pointed.set_visible(self.state.outlines)
         if lesion is not None:
             self._desk.views.mark((lesion.lesion.r_mm, lesion.lesion.a_mm, lesion.lesion.s_mm))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +20,18 @@ from CMBScribbleGrowLib.study.state import GrowParameters, State, Status
 from CMBSegmentationLib.errors import CMBError, told
 
 from ..page.own_process import brain_found_elsewhere
-from .annotation_shown import annotation_shown
+from ..state import names
+from ..state.declared import NO_TOOL, SCRIBBLE_PANEL, ScribbleState
+from ..state.typed import live, on_change
+from .annotation_shown import show_annotation
 from .edge import edge
 from .growth_figure import growth_figure
 
 if TYPE_CHECKING:
     from ..page.page_session import PageSession
 
-NO_TOOL, PAINT, ERASE = "", "paint", "erase"
+PAINT, ERASE = "paint", "erase"
 EFFECTS = {NO_TOOL: SegmentationEffectNoTool, PAINT: SegmentationEffectPaint, ERASE: SegmentationEffectErase}
-SCRIBBLE_PANEL = "scribble"
 TOLERANCE_STEP_PERCENT = 0.5
 
 
@@ -35,7 +39,9 @@ class Scribbling:
     """Binds a `GrowSession` to the page."""
 
     def __init__(self, desk: PageSession) -> None:
-        self._desk, self.state = desk, desk.state
+        self._desk = desk
+        self.state = live(desk.server.state, ScribbleState)
+        self.state.curve = growth_figure(None)
         self._editor = desk.app.segmentation_editor
         self.session = GrowSession(desk.app.scene)
         session = self.session
@@ -44,42 +50,18 @@ class Scribbling:
         session.annotation_changed.connect(self._show_annotation)
         session.current_changed.connect(self._show_current)
         self._showing = self._preparing = self._grow_when_ready = False
-        self.state.update(
-            {
-                "brush": NO_TOOL,
-                "brush_mm": 2.0,
-                "grow_mode": GrowParameters().mode,
-                "tolerance": 0.0,
-                "tolerance_known": False,
-                "tolerance_automatic": True,
-                "grow_message": "",
-                "grow_failed": False,
-                "grow_notes": [],
-                "grown": [],
-                "grown_chosen": None,
-                "grouped": False,
-                "answers": {},
-                "mimics": [],
-                "findings": [],
-                "assessment": {},
-                "series": {},
-                "curve": growth_figure(None),
-                "can_grow_undo": False,
-                "can_grow_redo": False,
-                "placing": "",
-            }
-        )
-        self.state.change("panel")(self.open_if_shown)
-        self.state.change("brush", "brush_mm")(self._take_brush)
-        self.state.change("grow_mode")(self._take_mode)
-        self.state.change("tolerance")(self._take_tolerance)
-        self.state.change("grouped")(self._take_grouped)
+        state, name = desk.server.state, names.scribble
+        on_change(state, self.open_if_shown, names.page.panel)
+        on_change(state, self._take_brush, name.brush, name.brush_mm)
+        on_change(state, self._take_mode, name.grow_mode)
+        on_change(state, self._take_tolerance, name.tolerance)
+        on_change(state, self._take_grouped, name.grouped)
 
     # which study
 
     def open(self) -> bool:
         """Open the scan's annotation of the reader, where it is not open yet; who reads is asked for first."""
-        reader, node = self.state.reader, self._desk.node
+        reader, node = self._desk.reader.state.reader, self._desk.node
         if node is None:
             return False
         if not reader:
@@ -93,9 +75,9 @@ class Scribbling:
         return True
 
     @edge
-    def open_if_shown(self, **_: Any) -> None:
+    def open_if_shown(self) -> None:
         """Open the annotation while its panel is shown: what was annotated before is there to see."""
-        if self.state.panel == SCRIBBLE_PANEL and self._desk.node is not None:
+        if self._desk.state.panel == SCRIBBLE_PANEL and self._desk.node is not None:
             self.open()
 
     def leave(self) -> None:
@@ -109,7 +91,7 @@ class Scribbling:
         known = told(error)
         if not isinstance(error, (CMBError, MemoryError)):
             self._desk.tell_error(error)
-        self.state.update({"grow_message": str(known), "grow_failed": True, "grow_notes": []})
+        self.state.grow_message, self.state.grow_failed, self.state.grow_notes = str(known), True, []
         self._show_annotation(self.session.annotation)
 
     def close(self) -> None:
@@ -137,7 +119,7 @@ class Scribbling:
             self.session.growing.take_brain(study, image, brain)
         if self._grow_when_ready:
             self._grow_when_ready = False
-            with self.state:
+            with self._desk.server.state:
                 self.grow()
 
     # painting
@@ -152,7 +134,11 @@ class Scribbling:
     @edge
     def choose_brush(self, brush: str) -> None:
         """Take the brush or the eraser; once more puts it down."""
-        self._desk.reader.before(lambda: setattr(self.state, "brush", NO_TOOL if self.state.brush == brush else brush))
+
+        def choose() -> None:
+            self.state.brush = NO_TOOL if self.state.brush == brush else brush
+
+        self._desk.reader.before(choose)
 
     def put_down(self) -> None:
         """Put brush and eraser down."""
@@ -160,7 +146,7 @@ class Scribbling:
         self._editor.deactivate_effect()
 
     @edge
-    def _take_brush(self, **_: Any) -> None:
+    def _take_brush(self) -> None:
         brush = self.state.brush
         if brush == NO_TOOL:
             self._editor.deactivate_effect()
@@ -191,7 +177,7 @@ class Scribbling:
             return
         if self._preparing:
             self._grow_when_ready = True
-            self.state.update({"grow_message": "Measuring the scan's intensities (once) …", "grow_failed": False})
+            self.state.grow_message, self.state.grow_failed = "Measuring the scan's intensities (once) …", False
             return
         self.put_down_quietly()
         self.session.growing.grow(PAINT_SEGMENT)
@@ -238,24 +224,25 @@ class Scribbling:
             self.session.growing.preview(min(max(percent, 0.0), 100.0))
 
     @edge
-    def _take_mode(self, grow_mode: str, **_: Any) -> None:
+    def _take_mode(self) -> None:
         if self._showing:
             return
-        self.session.opening.set_parameters(mode=grow_mode)
+        mode = self.state.grow_mode
+        self.session.opening.set_parameters(mode=mode)
         if self.session.current is not None:
-            self.session.growing.change(mode=grow_mode)
+            self.session.growing.change(mode=mode)
 
     @edge
-    def _take_tolerance(self, tolerance: float, **_: Any) -> None:
-        lesion = self.session.current
+    def _take_tolerance(self) -> None:
+        lesion, percent = self.session.current, float(self.state.tolerance)
         if self._showing or lesion is None or lesion.tolerance_percent is None:
             return
-        if not math.isclose(float(tolerance), lesion.tolerance_percent, abs_tol=0.05):
-            self.session.growing.preview(float(tolerance))
+        if not math.isclose(percent, lesion.tolerance_percent, abs_tol=0.05):
+            self.session.growing.preview(percent)
 
     @edge
-    def _take_grouped(self, grouped: bool, **_: Any) -> None:
-        self.session.opening.set_parameters(grouped=bool(grouped))
+    def _take_grouped(self) -> None:
+        self.session.opening.set_parameters(grouped=bool(self.state.grouped))
 
     # answers and landmarks
 
@@ -349,49 +336,47 @@ class Scribbling:
     # what the session tells
 
     def _show_parameters(self, parameters: GrowParameters) -> None:
-        self._quietly(grow_mode=parameters.mode, grouped=parameters.grouped)
+        with self._quietly():
+            self.state.grow_mode, self.state.grouped = parameters.mode, parameters.grouped
 
     def _show_status(self, status: Status) -> None:
-        self.state.update(
-            {
-                "grow_message": status.message,
-                "grow_failed": status.state is State.FAILED,
-                "grow_notes": list(status.notes),
-                "can_grow_undo": self.session.can_undo,
-                "can_grow_redo": self.session.can_redo,
-            }
-        )
+        self.state.grow_message = status.message
+        self.state.grow_failed = status.state is State.FAILED
+        self.state.grow_notes = list(status.notes)
+        self._show_steps()
 
     def _show_annotation(self, annotation: Annotation | None) -> None:
-        self.state.update(annotation_shown(annotation, self.session.lesions))
-        self.state.update(
-            {
-                "can_grow_undo": self.session.can_undo,
-                "can_grow_redo": self.session.can_redo,
-            }
-        )
+        show_annotation(self.state, annotation, self.session.lesions)
+        self._show_steps()
         self._show_answers()
 
+    def _show_steps(self) -> None:
+        self.state.can_grow_undo, self.state.can_grow_redo = self.session.can_undo, self.session.can_redo
+
     def _show_current(self, lesion: LinkedLesion | None) -> None:
-        known = lesion is not None and lesion.tolerance_percent is not None
-        self.state.update({"grown_chosen": lesion.id if lesion else None, "tolerance_known": known})
-        if lesion is not None and known:
-            self._quietly(tolerance=lesion.tolerance_percent)
+        percent = lesion.tolerance_percent if lesion is not None else None
+        self.state.grown_chosen = lesion.id if lesion else None
+        self.state.tolerance_known = percent is not None
+        if percent is not None:
+            with self._quietly():
+                self.state.tolerance = percent
         self.state.tolerance_automatic = lesion is None or lesion.automatic
         self.state.curve = growth_figure(lesion)
         if lesion is not None:
-            self._quietly(grow_mode=lesion.settings.mode)
+            with self._quietly():
+                self.state.grow_mode = lesion.settings.mode
         self._show_answers()
 
     def _show_answers(self) -> None:
         record = self._record("microbleeds", self.state.grown_chosen)
         self.state.answers = asdict(record) if record is not None else {}
 
-    def _quietly(self, **values: Any) -> None:
-        """Set what the session says, without taking it for the reader's wish."""
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        """Have what is set be what the session says, not taken for the reader's wish."""
         self._showing = True
         try:
-            self.state.update(values)
-            self.state.flush()
+            yield
+            self._desk.server.state.flush()
         finally:
             self._showing = False

@@ -29,6 +29,9 @@ from CMBSegmentationLib.scene.names import BRAIN_SURFACE
 from CMBSegmentationLib.scene.results import node_of
 
 from ..page.grey_window import GreyWindow, reading_window
+from ..state import names
+from ..state.declared import ViewsState
+from ..state.typed import live, on_change
 
 FOUR_UP = "four-up"
 VIEW_FROM = (-0.49, 0.73, 0.47)  # R, A, S; of length 1
@@ -57,7 +60,7 @@ class Views:
 
     def __init__(self, server: Server, app: SlicerApp, view_ui: Callable[..., None]) -> None:
         self._server, self._app = server, app
-        self.state = server.state
+        self.state = live(server.state, ViewsState)
         self._scan: slicer.vtkMRMLScalarVolumeNode | None = None
         self._window: GreyWindow | None = None
         for view, kind, rates in (
@@ -77,17 +80,8 @@ class Views:
         self.layouts = LayoutManager(app.scene, app.view_manager, server)
         self.layouts.register_layout_dict(_layouts())
         self.layouts.set_layout(FOUR_UP)
-        self.state.update(
-            {
-                "window_range": [0.0, 1.0],
-                "window_limits": [0.0, 1.0],
-                "window_step": 0.01,
-                "crosshair": False,
-                "shown_alone": "",
-            }
-        )
-        self.state.change("window_range")(self._take_window)
-        self.state.change("crosshair")(self._take_crosshair)
+        on_change(server.state, self._take_window, names.views.window_range)
+        on_change(server.state, self._take_crosshair, names.views.crosshair)
         self.set_left_drag()
 
     @property
@@ -170,13 +164,13 @@ class Views:
             display.SetAutoWindowLevel(False)
             display.SetWindowLevelMinMax(low, high)
 
-    def _take_window(self, window_range: Sequence[float], **_: Any) -> None:
-        self._apply_window(*window_range)
+    def _take_window(self) -> None:
+        self._apply_window(*self.state.window_range)
 
-    def _take_crosshair(self, crosshair: bool, **_: Any) -> None:
+    def _take_crosshair(self) -> None:
         node = self._crosshair()
         if node is not None:
-            node.SetCrosshairMode(node.ShowBasic if crosshair else node.NoCrosshair)
+            node.SetCrosshairMode(node.ShowBasic if self.state.crosshair else node.NoCrosshair)
             node.SetCrosshairThickness(node.Fine)
 
     def _crosshair(self) -> slicer.vtkMRMLCrosshairNode | None:

@@ -32,6 +32,8 @@ from ..bindings.views import Views
 from ..files.kept_results import KeptResults, KeptScan
 from ..files.session_folder import COMPARISON, EXPORTS, PHASE, REVIEW, UPLOADS, private, queue_folder, remove
 from ..files.upload import SCENE_SUFFIX, Earlier, Received
+from ..state.declared import PageState
+from ..state.typed import live
 from ..ui.view_corner import view_corner
 
 POLL_S = 0.1
@@ -51,31 +53,11 @@ class PageSession:
 
     def __init__(self, server: Server, app: SlicerApp) -> None:
         self.server, self.app = server, app
-        self.state = server.state
+        self.state = live(server.state, PageState)
         self.folder: Path | None = None
         self.opened: OpenedScan | None = None
         self._tasks: set[asyncio.Future[Any]] = set()
         self._waiting: KeptScan | None = None  # for its series to be chosen
-        self.state.update(
-            {
-                "busy": "",
-                "upload": -1,
-                "message": "",
-                "message_hint": "",
-                "message_kind": "info",
-                "message_shown": False,
-                "scan_name": "",
-                "scan_facts": "",
-                "scan_notes": [],
-                "has_scan": False,
-                "resumable": "",
-                "panel": "review",
-                "help_shown": False,
-                "series_offered": [],
-                "series_shown": False,
-                "series_why": "",
-            }
-        )
         self.views = Views(server, app, view_corner(lambda name: self.views.show_alone(name)))
         self.kept = KeptResults(self.review_folder, lambda: queue_folder(self._own_folder()))
         self.reader = Reader(self)
@@ -91,7 +73,7 @@ class PageSession:
         """Take the folder of a browser session, offer what was left there, and open a scan where one is given."""
         self.folder = private(folder)
         former = self.kept.scan()
-        with self.state:
+        with self.server.state:
             self.state.resumable = former.name if former is not None else ""
         if scan is not None and (former is None or former.path != str(scan)):
             self.start(self.open_path(scan, scan.name))
@@ -124,10 +106,9 @@ class PageSession:
 
     def tell(self, message: str, hint: str = "", kind: str = "info") -> None:
         """Show a message in the page until it is closed or another comes."""
-        with self.state:
-            self.state.update(
-                {"message": message, "message_hint": hint, "message_kind": kind, "message_shown": bool(message)}
-            )
+        with self.server.state:
+            self.state.message, self.state.message_hint = message, hint
+            self.state.message_kind, self.state.message_shown = kind, bool(message)
 
     def tell_error(self, error: Exception) -> None:
         """Show what went wrong and what to do; a program's own fault goes to the log as well."""
@@ -167,8 +148,8 @@ class PageSession:
             self.start(self._open(replace(waiting, series=uid)))
         else:
             self._forget_waiting()
-        with self.state:
-            self.state.update({"series_offered": [], "series_shown": False})
+        with self.server.state:
+            self.state.series_offered, self.state.series_shown = [], False
 
     def _forget_waiting(self) -> None:
         waiting, self._waiting = self._waiting, None
@@ -208,21 +189,17 @@ class PageSession:
             self.tell_error(_by_its_name(told(error), path, name))
             return False
         finally:
-            with self.state:
+            with self.server.state:
                 self.state.busy = ""
         return True
 
     def _ask_for_series(self, wanted: KeptScan, error: SeriesChoiceError) -> None:
         self._forget_waiting()
         self._waiting = wanted
-        with self.state:
-            self.state.update(
-                {
-                    "series_offered": [asdict(one) for one in error.offered],
-                    "series_why": _shown(error.message, Path(wanted.path), wanted.name),
-                    "series_shown": True,
-                }
-            )
+        with self.server.state:
+            self.state.series_offered = [asdict(one) for one in error.offered]
+            self.state.series_why = _shown(error.message, Path(wanted.path), wanted.name)
+            self.state.series_shown = True
 
     async def _open_scene(self, received: Received) -> None:
         if not self._begin_opening(received.name):
@@ -236,7 +213,7 @@ class PageSession:
             self.tell_error(_by_its_name(told(error), received.path, received.name))
         finally:
             remove(received.path.parent)
-            with self.state:
+            with self.server.state:
                 self.state.busy = ""
 
     def _is_busy(self) -> bool:
@@ -252,8 +229,8 @@ class PageSession:
     def _begin_opening(self, name: str) -> bool:
         if self._is_busy():
             return False
-        with self.state:
-            self.state.update({"busy": f"Reading {name} …", "message_shown": False})
+        with self.server.state:
+            self.state.busy, self.state.message_shown = f"Reading {name} …", False
         return True
 
     def _show(self, scan: OpenedScan, kept: KeptScan) -> None:
@@ -263,24 +240,18 @@ class PageSession:
         found = self.kept.results()
         self._take(scan)
         if found is not None:
-            with self.state:
+            with self.server.state:
                 load_results(found, node)
                 self.reviewing.session.reopen()
 
     def _take(self, scan: OpenedScan) -> None:
         """Have views and sessions work on a scan that is in the scene."""
         self.opened = scan
-        with self.state:
-            self.state.update(
-                {
-                    "has_scan": True,
-                    "resumable": "",
-                    "scan_name": scan.name,
-                    "trame__title": f"{scan.name} – CMB",
-                    "scan_facts": scan.facts,
-                    "scan_notes": list(scan.notes),
-                }
-            )
+        with self.server.state:
+            self.server.state.trame__title = f"{scan.name} – CMB"
+            self.state.has_scan, self.state.resumable = True, ""
+            self.state.scan_name, self.state.scan_facts = scan.name, scan.facts
+            self.state.scan_notes = list(scan.notes)
             self.views.show(scan.node)
             self.reviewing.take_scan(scan.node)
             self.phase.take_scan(scan)
@@ -303,12 +274,12 @@ class PageSession:
 
     async def export(self, what: str) -> tuple[Path, str, str]:
         """Write what a reader takes home; as `exporting.export`."""
-        with self.state:
+        with self.server.state:
             return await export(self, what, self._own_folder() / EXPORTS)
 
     async def compare(self, earlier: Earlier) -> Path:
         """Write what changed since an earlier scan; as `exporting.compare`."""
-        with self.state:
+        with self.server.state:
             self.state.busy = "Aligning the two scans …"
         try:
             return await compare(self, earlier, self._own_folder() / COMPARISON)
@@ -317,7 +288,7 @@ class PageSession:
             raise _by_its_name(named, earlier.results, "the .zip") from error
         finally:
             remove(earlier.folder)
-            with self.state:
+            with self.server.state:
                 self.state.busy = ""
 
     # inside
@@ -326,7 +297,7 @@ class PageSession:
         while True:
             await asyncio.sleep(POLL_S)
             try:
-                with self.state:
+                with self.server.state:
                     self.reviewing.poll()
                     self.scribbling.poll()
                     self.views.poll()

@@ -6,14 +6,14 @@ from html import escape
 from typing import Any
 
 
-def named(label: str, **more: str) -> dict[str, Any]:
+def named(label: str, **more: object) -> dict[str, Any]:
     """Give keyword arguments that name a control for those who do not see it (and for tests).
 
     Parameters
     ----------
     label : str
     **more
-        Further attributes with an expression each: ``aria_pressed="crosshair"`` for
+        Further attributes with an expression each: ``aria_pressed=views.crosshair`` for
         ``:aria-pressed="crosshair"``.
     """
     bound = [f':{name.replace("_", "-")}="{value}"' for name, value in more.items()]

@@ -7,7 +7,9 @@ from trame.widgets import vuetify3 as v3
 
 from CMBSegmentationLib.vocabulary.actions import ACTIONS, BOTH, PAGE, PLACES, Action
 
+from ..state.names import keys, page
 from .aria import named
+from .key_titles import key_of
 
 MOUSE = (("Wheel", "scroll slices"), ("Drag", "grey window"), ("Right drag", "zoom"), ("Middle drag", "pan"),
          ("Shift+move", "move the other views along"))  # fmt: skip
@@ -17,12 +19,12 @@ BY_KEY = (("Tab", "next group of controls"), ("← →", "within a group"), ("�
 
 def build_help() -> None:
     """Build the help."""
-    with v3.VDialog(v_model=("help_shown",), max_width=1080, **named("Help")), v3.VCard(classes="cmb-help"):
+    with v3.VDialog(v_model=(page.help_shown,), max_width=1080, **named("Help")), v3.VCard(classes="cmb-help"):
         with html.Div(classes="cmb-row"):
             html.H2("Keys and mouse")
             v3.VSpacer()
             v3.VBtn("Reset keys", click="window.cmb.resetKeys()", variant="text")
-            v3.VBtn("Close", click="help_shown = false", variant="text")
+            v3.VBtn("Close", click=f"{page.help_shown} = false", variant="text")
         html.P("Click a key to change it. Keys act while you neither type nor have a dialog open.", classes="cmb-quiet")
         with html.Div(classes="cmb-keys"):
             for title, actions in _groups():
@@ -62,9 +64,9 @@ def _groups() -> list[tuple[str, list[Action]]]:
 def _key(action: Action) -> None:
     with html.Dt():
         html.Button(
-            f"{{{{ keys.{action.name} }}}}",
+            key_of(action.name),
             click=f"window.cmb.changeKey('{action.name}', $event.currentTarget)",
             classes="cmb-key",
-            raw_attrs=[f":aria-label=\"keys.{action.name} + ', {action.says}: change the key'\""],
+            raw_attrs=[f":aria-label=\"{keys.keys}.{action.name} + ', {action.says}: change the key'\""],
         )
     html.Dd(action.says)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from trame.widgets import html
 
 from ..bindings.reviewing import Reviewing
+from ..state.names import review
 from .aria import roving
+from .shown import shown
 
 COLUMNS = (  # row's key, heading, what it is
     ("id", "CMB", "Number: stays the same at every threshold"),
@@ -16,7 +18,7 @@ COLUMNS = (  # row's key, heading, what it is
     ("phase", "Phase", "What the phase image says: blood (paramagnetic), calcium, or unclear"),
     ("region", "Region", "MARS"),
 )
-ONLY_IF = {"phase": "has_substances"}
+ONLY_IF = {"phase": review.has_substances}
 
 
 def build_lesion_table(bound: Reviewing) -> None:
@@ -29,18 +31,16 @@ def build_lesion_table(bound: Reviewing) -> None:
                 for column, heading, what in COLUMNS:
                     with html.Th(
                         v_if=ONLY_IF.get(column, "true"),
-                        raw_attrs=[
-                            f":aria-sort=\"sort_by === '{column}' ? (sort_down ? 'descending' : 'ascending') : 'none'\""
-                        ],
+                        raw_attrs=[f':aria-sort="{_sorted_by(column, "descending", "ascending", "none")}"'],
                     ):
                         html.Button(
-                            f"{heading}{{{{ sort_by === '{column}' ? (sort_down ? ' ▾' : ' ▴') : '' }}}}",
+                            heading + shown(_sorted_by(column, " ▾", " ▴", "")),
                             click=(bound.sort, f"['{column}']"),
                             title=what,
                         )
             with html.Tbody():
                 with html.Tr(
-                    v_for="row in rows",
+                    v_for=f"row in {review.rows}",
                     key="row.id",
                     click=(bound.select, "[row.id]"),
                     classes=("['cmb-state-' + row.state, row.id === current ? 'cmb-current' : '']",),
@@ -61,13 +61,19 @@ def build_lesion_table(bound: Reviewing) -> None:
                     html.Td("{{ row.diameter_mm.toFixed(1) }}", classes="cmb-number")
                     html.Td("{{ row.contrast.toFixed(2) }}", classes="cmb-number")
                     html.Td("{{ row.probability.toFixed(2) }}", classes="cmb-number")
-                    html.Td("{{ row.phase }}", v_if="has_substances")
+                    html.Td("{{ row.phase }}", v_if=review.has_substances)
                     html.Td(
                         "{{ row.mimic || (row.state === 'dropped' ? row.why : (row.side + ' ' + row.region)) }}",
                         classes="cmb-region",
                     )
         html.P(
             "Nothing here. Lower the threshold, or look at Dropped: each candidate says why.",
-            v_if="!rows.length",
+            v_if=f"!{review.rows}.length",
             classes="cmb-quiet cmb-none",
         )
+
+
+def _sorted_by(column: str, down: str, up: str, otherwise: str) -> str:
+    """Give an expression that is one of three words."""
+    by, is_down = review.sort_by, review.sort_down
+    return f"{by} === '{column}' ? ({is_down} ? '{down}' : '{up}') : '{otherwise}'"

@@ -10,11 +10,13 @@ from trame_server import Server
 from CMBSegmentationLib.vocabulary.notice import NOTICE
 
 from ..page.page_session import PageSession
+from ..state.names import page
 from .aria import role, roving
 from .help import build_help
 from .picture_tools import build_picture_tools
 from .reader import build_reader_question
 from .series_choice import build_series_choice
+from .shown import shown
 from .side_panel import build_panel
 from .toolbar import build_bar
 from .welcome import build_empty
@@ -36,10 +38,10 @@ def build_page(server: Server, desk: PageSession) -> None:
         with v3.VMain(classes="cmb-main"), html.Div(classes="cmb-work"):
             with html.Div(classes="cmb-left", **role("region", "Views")):
                 build_picture_tools(desk)
-                with html.Div(classes="cmb-views", v_show="has_scan", **roving("toolbar", "Slices and 3D")):
+                with html.Div(classes="cmb-views", v_show=page.has_scan, **roving("toolbar", "Slices and 3D")):
                     desk.views.layouts.initialize_layout_grid(layout)
                 build_empty(desk)
-            with html.Div(classes="cmb-panel", v_show="has_scan", **role("region", "Panel")):
+            with html.Div(classes="cmb-panel", v_show=page.has_scan, **role("region", "Panel")):
                 build_panel(desk)
         with v3.VFooter(app=True, height=26, classes="cmb-notice"):
             html.Span(f"{NOTICE} The bundled detector was trained on simulated scans only.")
@@ -77,7 +79,7 @@ def _busy() -> None:
 
 def _message() -> None:
     with v3.VSnackbar(
-        v_model=("message_shown",),
+        v_model=(page.message_shown,),
         timeout=-1,
         location="bottom left",
         color="surface-light",
@@ -85,11 +87,11 @@ def _message() -> None:
         **role("alert"),
     ):
         v3.VIcon(
-            "{{ message_kind === 'error' ? 'mdi-alert-circle' : 'mdi-information' }}",
-            color=("message_kind",),
+            shown(f"{page.message_kind} === 'error' ? 'mdi-alert-circle' : 'mdi-information'"),
+            color=(page.message_kind,),
             classes="mr-2",
         )
-        html.Strong("{{ message }}")
-        html.Div("{{ message_hint }}", classes="cmb-hint")
+        html.Strong(shown(page.message))
+        html.Div(shown(page.message_hint), classes="cmb-hint")
         with html.Template(v_slot_actions=True):
-            v3.VBtn("Close", variant="text", click="message_shown = false")
+            v3.VBtn("Close", variant="text", click=f"{page.message_shown} = false")

@@ -6,20 +6,23 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
 from ..page.page_session import PageSession
+from ..state import names
 from .aria import named
 from .key_titles import titled
+from .shown import shown
 
 
 def build_phase_choice() -> None:
     """Build the selector: the phase that was found with the scan, or none."""
+    phase = names.phase
     with html.Label(
         classes="cmb-field",
-        v_if="has_scan && phase_found && !detecting",
+        v_if=f"{names.page.has_scan} && {phase.phase_found} && !{names.review.detecting}",
         title="Phase tells calcium from blood. The phase image that belongs to the scan was found with it.",
     ):
         html.Span("Phase")
-        with html.Select(raw_attrs=['v-model="phase_used"', 'aria-label="Phase image"']):
-            html.Option("{{ phase_found }}", raw_attrs=[':value="phase_found"'])
+        with html.Select(raw_attrs=[f'v-model="{phase.phase_used}"', 'aria-label="Phase image"']):
+            html.Option(shown(phase.phase_found), raw_attrs=[f':value="{phase.phase_found}"'])
             html.Option("none", value="")
 
 
@@ -28,10 +31,10 @@ def build_phase_button(desk: PageSession) -> None:
     v3.VBtn(
         "Phase",
         click=desk.phase.toggle,
-        v_if="phase_there",
-        variant=("phase_shown ? 'tonal' : 'text'",),
+        v_if=names.phase.phase_there,
+        variant=(f"{names.phase.phase_shown} ? 'tonal' : 'text'",),
         size="small",
         prepend_icon="mdi-sine-wave",
         title=titled("Local phase in place of the scan: bright above and below blood, dark by calcium", "field"),
-        **named("Local phase", aria_pressed="phase_shown"),
+        **named("Local phase", aria_pressed=names.phase.phase_shown),
     )

@@ -6,6 +6,7 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
 from ..page.page_session import PageSession
+from ..state.names import page, review, views
 from .aria import named, roving
 from .key_titles import titled
 from .phase_choice import build_phase_button
@@ -15,13 +16,13 @@ SLABS_MM = (0, 4, 8, 12, 16, 20)
 
 def build_picture_tools(desk: PageSession) -> None:
     """Build the strip."""
-    with html.Div(classes="cmb-tools", **roving("toolbar", "Picture"), v_show="has_scan"):
+    with html.Div(classes="cmb-tools", **roving("toolbar", "Picture"), v_show=page.has_scan):
         v3.VIcon("mdi-contrast-box", size="small", title="Grey window: black and white", classes="cmb-roomy")
         v3.VRangeSlider(
-            v_model=("window_range",),
-            min=("window_limits[0]",),
-            max=("window_limits[1]",),
-            step=("window_step",),
+            v_model=(views.window_range,),
+            min=(f"{views.window_limits}[0]",),
+            max=(f"{views.window_limits}[1]",),
+            step=(views.window_step,),
             strict=True,
             hide_details=True,
             density="compact",
@@ -47,26 +48,28 @@ def build_picture_tools(desk: PageSession) -> None:
         with html.Label(classes="cmb-field", title="Darkest voxel across so many mm: tells a vessel from a microbleed"):
             html.Span("Minimum-intensity slab", classes="cmb-wide")
             html.Span("Slab", classes="cmb-narrow")
-            with html.Select(raw_attrs=['v-model.number="slab_mm"', 'aria-label="Minimum-intensity slab, mm"']):
+            with html.Select(
+                raw_attrs=[f'v-model.number="{review.slab_mm}"', 'aria-label="Minimum-intensity slab, mm"']
+            ):
                 for mm in SLABS_MM:
                     html.Option(f"{mm} mm" if mm else "off", value=mm)
         v3.VBtn(
             "Crosshair",
-            click="crosshair = !crosshair",
-            variant=("crosshair ? 'tonal' : 'text'",),
+            click=f"{views.crosshair} = !{views.crosshair}",
+            variant=(f"{views.crosshair} ? 'tonal' : 'text'",),
             size="small",
             prepend_icon="mdi-crosshairs",
             title=titled("Crosshair: Shift and move to place it", "crosshair"),
-            **named("Crosshair", aria_pressed="crosshair"),
+            **named("Crosshair", aria_pressed=views.crosshair),
         )
         v3.VBtn(
             "Outlines",
-            click="outlines = !outlines",
-            variant=("outlines ? 'tonal' : 'text'",),
+            click=f"{review.outlines} = !{review.outlines}",
+            variant=(f"{review.outlines} ? 'tonal' : 'text'",),
             size="small",
             prepend_icon="mdi-vector-circle",
             title=titled("Show the outlines of the lesions", "outlines"),
-            **named("Outlines", aria_pressed="outlines"),
+            **named("Outlines", aria_pressed=review.outlines),
         )
         build_phase_button(desk)
         v3.VSpacer()

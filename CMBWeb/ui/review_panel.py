@@ -14,10 +14,12 @@ from CMBSegmentationLib.vocabulary.verdicts import BELOW, UNREVIEWED
 from ..bindings.lesion_rows import ALL, LISTED
 from ..bindings.reviewing import Reviewing
 from ..page.page_session import PageSession
+from ..state.names import review
 from .aria import named, role, roving
-from .key_titles import titled
+from .key_titles import key_of, titled
 from .lesion_table import build_lesion_table
 from .phase_choice import build_phase_choice
+from .shown import shown
 
 FILTERS = (  # name, label, what it shows
     (LISTED, "Listed", "What the detector kept at this threshold, and all that a reader decided on"),
@@ -34,6 +36,8 @@ VERDICTS = (
     (UNCERTAIN, "Uncertain", "uncertain", "mdi-help", "warning"),
 )
 
+NONE_CHOSEN = f"{review.current} === null"
+
 
 def build_review_panel(desk: PageSession) -> None:
     """Build the panel."""
@@ -43,11 +47,12 @@ def build_review_panel(desk: PageSession) -> None:
     with html.Div(classes="cmb-teach cmb-quiet", v_if="!searched && !detecting"):
         html.P(
             "The detector searches the whole brain and lists what may be a microbleed, the most probable first. "
-            "Nothing counts until you have reviewed it: {{ keys.next }} goes to the next, {{ keys.accept }} accepts, "
-            "{{ keys.reject }} rejects and asks what it is, {{ keys.uncertain }} leaves it uncertain."
+            f"Nothing counts until you have reviewed it: {key_of('next')} goes to the next, "
+            f"{key_of('accept')} accepts, {key_of('reject')} rejects and asks what it is, "
+            f"{key_of('uncertain')} leaves it uncertain."
         )
         html.P("It was trained on simulated scans only. Expect it to miss some, and to list vessels.", classes="mt-3")
-    with html.Div(classes="cmb-read", v_if="searched"):
+    with html.Div(classes="cmb-read", v_if=review.searched):
         with html.Div(classes="cmb-above", **roving("toolbar", "What is listed")):
             _counts()
             _threshold(bound)
@@ -57,7 +62,7 @@ def build_review_panel(desk: PageSession) -> None:
 
 
 def _detect(bound: Reviewing) -> None:
-    with html.Div(classes="cmb-row", v_if="!detecting", **roving("toolbar", "Search")):
+    with html.Div(classes="cmb-row", v_if=f"!{review.detecting}", **roving("toolbar", "Search")):
         v3.VBtn(
             "{{ searched ? 'Detect again' : 'Detect microbleeds' }}",
             prepend_icon="mdi-magnify-scan",
@@ -68,13 +73,13 @@ def _detect(bound: Reviewing) -> None:
             disabled=("!has_scan || !!busy",),
             title="Search the scan: about a minute without a graphics card",
         )
-        with html.Details(v_if="detect_notes.length", classes="cmb-notes"):
+        with html.Details(v_if=f"{review.detect_notes}.length", classes="cmb-notes"):
             html.Summary("How it was searched")
-            html.P("{{ note }}", v_for="note in detect_notes", key="note")
+            html.P("{{ note }}", v_for=f"note in {review.detect_notes}", key="note")
         v3.VSpacer()
         for icon, what, key, click, can in (
-            ("mdi-undo", "Undo", "undo", bound.undo, "can_undo"),
-            ("mdi-redo", "Redo", "redo", bound.redo, "can_redo"),
+            ("mdi-undo", "Undo", "undo", bound.undo, review.can_undo),
+            ("mdi-redo", "Redo", "redo", bound.redo, review.can_redo),
         ):
             v3.VBtn(
                 icon=icon,
@@ -82,23 +87,25 @@ def _detect(bound: Reviewing) -> None:
                 size="x-small",
                 variant="text",
                 disabled=(f"!{can}",),
-                v_if="searched",
+                v_if=review.searched,
                 title=titled(what, key),
                 **named(what),
             )
-    with html.Div(classes="cmb-detecting", v_if="detecting", **role("status")):
+    with html.Div(classes="cmb-detecting", v_if=review.detecting, **role("status")):
         with html.Div(classes="cmb-row"):
-            html.Span("{{ detect_message }}", classes="cmb-grows")
-            html.Span("{{ detect_fraction }} %", classes="cmb-number")
+            html.Span(shown(review.detect_message), classes="cmb-grows")
+            html.Span(f"{shown(review.detect_fraction)} %", classes="cmb-number")
             v3.VBtn("Cancel", click=bound.cancel, size="small", variant="tonal")
-        v3.VProgressLinear(model_value=("detect_fraction",), color="primary", height=5, **named("Detection progress"))
+        v3.VProgressLinear(
+            model_value=(review.detect_fraction,), color="primary", height=5, **named("Detection progress")
+        )
 
 
 def _counts() -> None:
     with html.Div(classes="cmb-counts", **role("status", "Counts")):
         for key, label in (("definite", "definite"), ("possible", "possible"), ("unreviewed", "not reviewed")):
             with html.Div():
-                html.Strong(f"{{{{ counts.{key} }}}}", classes="cmb-number")
+                html.Strong(shown(f"{review.counts}.{key}"), classes="cmb-number")
                 html.Span(label)
         v3.VSpacer()
         with v3.VBtn("By region", size="small", variant="text", append_icon="mdi-chevron-down"):
@@ -117,17 +124,22 @@ def _summary() -> None:
             for heading in ("definite", "possible"):
                 html.Th(heading)
         with html.Tbody():
-            with html.Tr(v_for="one in counts.sizes", key="one.size"):
+            with html.Tr(v_for=f"one in {review.counts}.sizes", key="one.size"):
                 html.Td("{{ one.size }}")
                 html.Td("{{ one.definite }}")
                 html.Td("{{ one.possible }}")
-            with html.Tr(v_for="one in counts.regions", key="one.region"):
+            with html.Tr(v_for=f"one in {review.counts}.regions", key="one.region"):
                 html.Td("{{ one.region }}{{ one.group ? ' (' + one.group + ')' : '' }}")
                 html.Td("{{ one.definite }}")
                 html.Td("{{ one.possible }}")
-    html.P("{{ counts.pattern_meaning }}", v_if="counts.pattern", classes="cmb-quiet")
-    html.P("{{ counts_text }}", classes="cmb-text")
-    v3.VBtn("Copy the text", size="small", variant="tonal", click="navigator.clipboard.writeText(counts_text)")
+    html.P(shown(f"{review.counts}.pattern_meaning"), v_if=f"{review.counts}.pattern", classes="cmb-quiet")
+    html.P(shown(review.counts_text), classes="cmb-text")
+    v3.VBtn(
+        "Copy the text",
+        size="small",
+        variant="tonal",
+        click=f"navigator.clipboard.writeText({review.counts_text})",
+    )
 
 
 def _threshold(bound: Reviewing) -> None:
@@ -141,32 +153,35 @@ def _threshold(bound: Reviewing) -> None:
                 min=str(SMALLEST),
                 max=str(LARGEST),
                 step="0.001",
-                raw_attrs=['v-model.number="threshold"', 'aria-label="Threshold, probability"'],
+                raw_attrs=[f'v-model.number="{review.threshold}"', 'aria-label="Threshold, probability"'],
             )
-            html.Span("{{ threshold.toFixed(3) }}", classes="cmb-number cmb-percent", style="width: 44px")
+            html.Span(shown(f"{review.threshold}.toFixed(3)"), classes="cmb-number cmb-percent", style="width: 44px")
         with html.Select(
             change=(bound.choose_point, "[$event.target.value]"),
             title="Operating point of the model",
             **named(
                 "Operating point",
-                value="operating_point",
+                value=review.operating_point,
             ),
         ):
             html.Option(CUSTOM, value=CUSTOM, disabled=True)
-            html.Option("{{ name }}", v_for="(value, name) in points", key="name", value=("name",))
+            html.Option("{{ name }}", v_for=f"(value, name) in {review.points}", key="name", value=("name",))
 
 
 def _filters() -> None:
     with html.Div(classes="cmb-row cmb-tight"):
-        with html.Select(v_model="filter", **named("Listed lesions")):
+        with html.Select(v_model=review.filter, **named("Listed lesions")):
             for name, label, what in FILTERS:
-                html.Option(f"{label} ({{{{ filter_counts.{name} || 0 }}}})", value=name, title=what)
-        with html.Select(v_model="region_filter", **named("Region")):
+                html.Option(f"{label} ({shown(f'{review.filter_counts}.{name} || 0')})", value=name, title=what)
+        with html.Select(v_model=review.region_filter, **named("Region")):
             html.Option("all regions", value="")
-            html.Option("{{ one }}", v_for="one in regions_found", key="one", value=("one",))
+            html.Option("{{ one }}", v_for=f"one in {review.regions_found}", key="one", value=("one",))
         v3.VSpacer()
         html.Span(
-            "{{ notice }}", classes="cmb-quiet cmb-small cmb-cut", title=("notice",), **role("status", "Last step")
+            shown(review.notice),
+            classes="cmb-quiet cmb-small cmb-cut",
+            title=(review.notice,),
+            **role("status", "Last step"),
         )
 
 
@@ -196,12 +211,12 @@ def _verdict(bound: Reviewing) -> None:
                     label,
                     prepend_icon=icon,
                     click=bound.ask if decision == REJECTED else (bound.decide, f"['{decision}']"),
-                    disabled=("current === null",),
-                    variant=(f"chosen.state === '{decision}' ? 'flat' : 'tonal'",),
+                    disabled=(NONE_CHOSEN,),
+                    variant=(f"{review.chosen}.state === '{decision}' ? 'flat' : 'tonal'",),
                     color=colour,
                     classes="cmb-decide",
                     title=titled(label, key),
-                    **named(label, aria_pressed=f"chosen.state === '{decision}'"),
+                    **named(label, aria_pressed=f"{review.chosen}.state === '{decision}'"),
                 )
         _question(bound)
         with html.Div(classes="cmb-chosen-facts", v_if="current !== null && !asking"):
@@ -215,14 +230,14 @@ def _verdict(bound: Reviewing) -> None:
                 classes="cmb-number cmb-quiet",
                 title="Centre, patient RAS",
             )
-            html.Div("{{ chosen.why }}", v_if="chosen.why", classes="cmb-why")
-            html.Div("phase: {{ chosen.phase }}", v_if="chosen.phase")
+            html.Div(shown(f"{review.chosen}.why"), v_if=f"{review.chosen}.why", classes="cmb-why")
+            html.Div("phase: " + shown(f"{review.chosen}.phase"), v_if=f"{review.chosen}.phase")
             with html.Div(classes="cmb-row cmb-tight"):
                 for field, label, words, args in (
                     ("region", "Region of the lesion", REGIONS, "[$event.target.value, chosen.side]"),
                     ("side", "Side of the lesion", SIDES, "[chosen.region, $event.target.value]"),
                 ):
-                    with html.Select(change=(bound.set_place, args), **named(label, value=f"chosen.{field}")):
+                    with html.Select(change=(bound.set_place, args), **named(label, value=f"{review.chosen}.{field}")):
                         html.Option(f"{field} …", value="")
                         for word in words:
                             html.Option(word, value=word)
@@ -231,8 +246,8 @@ def _verdict(bound: Reviewing) -> None:
 
 def _question(bound: Reviewing) -> None:
     """Build what is asked of a lesion that is to be rejected; it takes keys while it is open only."""
-    with html.Div(classes="cmb-question", v_if="asking", **role("group", "What is it?")):
-        html.Strong("CMB {{ current }}: what is it?")
+    with html.Div(classes="cmb-question", v_if=review.asking, **role("group", "What is it?")):
+        html.Strong(f"CMB {shown(review.current)}: what is it?")
         with html.Div(classes="cmb-answers"):
             for number, mimic in enumerate(MIMICS, start=1):
                 _answer(mimic, mimic_action(number), (bound.answer, f"['{mimic}']"))
@@ -242,7 +257,7 @@ def _question(bound: Reviewing) -> None:
 
 def _answer(text: str, action: str, click: object) -> None:
     with html.Button(click=click, classes="cmb-answer"):
-        html.Kbd(f"{{{{ keys.{action} }}}}")
+        html.Kbd(key_of(action))
         html.Span(text)
 
 
@@ -255,8 +270,8 @@ def _change(bound: Reviewing) -> None:
                 bound.add_here,
                 "false",
             ),
-            ("Split", "Split the lesion in two", bound.split, "current === null"),
-            ("Merge", "Merge the ticked lesions into one", bound.merge, "merging.length < 2"),
+            ("Split", "Split the lesion in two", bound.split, NONE_CHOSEN),
+            ("Merge", "Merge the ticked lesions into one", bound.merge, f"{review.merging}.length < 2"),
             (
                 "Delete",
                 titled("Delete a lesion that you added; reject one that the detector found", "delete"),

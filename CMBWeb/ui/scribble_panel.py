@@ -12,8 +12,11 @@ from CMBScribbleGrowLib.growing.settings import METHODS
 
 from ..bindings.scribbling import ERASE, PAINT, Scribbling
 from ..page.page_session import PageSession
+from ..state.declared import SCRIBBLE_PANEL
+from ..state.names import page, scribble
 from .aria import named, role, roving
-from .key_titles import titled
+from .key_titles import key_of, titled
+from .shown import shown
 
 BRUSHES_MM = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 FORM = (  # field, label, words
@@ -22,7 +25,7 @@ FORM = (  # field, label, words
     ("cause", "Suspected cause", vocabulary.CAUSES),
 )
 
-CAUSE_ASKS = f"answers.cause === '{vocabulary.OTHER}'"
+CAUSE_ASKS = f"{scribble.answers}.cause === '{vocabulary.OTHER}'"
 Change = tuple[Callable[..., None], str]
 """What is called with which arguments, an expression of the page's."""
 
@@ -48,15 +51,15 @@ def _brush(desk: PageSession) -> None:
                 label,
                 prepend_icon=icon,
                 click=lambda brush=brush: bound.choose_brush(brush),
-                variant=(f"brush === '{brush}' ? 'flat' : 'tonal'",),
-                color=(f"brush === '{brush}' ? 'primary' : undefined",),
-                disabled=("!has_scan",),
+                variant=(f"{scribble.brush} === '{brush}' ? 'flat' : 'tonal'",),
+                color=(f"{scribble.brush} === '{brush}' ? 'primary' : undefined",),
+                disabled=(f"!{page.has_scan}",),
                 title=titled(f"{label} a few voxels inside a microbleed", key),
-                **named(label, aria_pressed=f"brush === '{brush}'"),
+                **named(label, aria_pressed=f"{scribble.brush} === '{brush}'"),
             )
         with html.Label(classes="cmb-field", title="Diameter of brush and eraser"):
             html.Span("Ø")
-            with html.Select(raw_attrs=['v-model.number="brush_mm"', 'aria-label="Brush diameter, mm"']):
+            with html.Select(raw_attrs=[f'v-model.number="{scribble.brush_mm}"', 'aria-label="Brush diameter, mm"']):
                 for mm in BRUSHES_MM:
                     html.Option(f"{mm:g} mm", value=f"{mm:g}")
 
@@ -70,7 +73,7 @@ def _growing(desk: PageSession) -> None:
             click=bound.grow,
             color="primary",
             variant="flat",
-            disabled=("!has_scan",),
+            disabled=(f"!{page.has_scan}",),
             title=titled("Grow what is painted: each stroke apart is one microbleed", "grow"),
         )
         v3.VBtn(
@@ -78,36 +81,39 @@ def _growing(desk: PageSession) -> None:
             prepend_icon="mdi-check",
             click=bound.accept,
             variant="tonal",
-            disabled=("grown_chosen === null",),
+            disabled=(f"{scribble.grown_chosen} === null",),
             title=titled("Keep the mask as it is shown", "accept_grown"),
         )
-        for what, click in (("undo", bound.undo), ("redo", bound.redo)):
+        for what, click, can in (
+            ("undo", bound.undo, scribble.can_grow_undo),
+            ("redo", bound.redo, scribble.can_grow_redo),
+        ):
             v3.VBtn(
                 icon=f"mdi-{what}",
                 click=click,
                 variant="text",
                 size="x-small",
-                disabled=(f"!can_grow_{what}",),
+                disabled=(f"!{can}",),
                 title=titled(what.capitalize(), what),
                 **named(f"{what.capitalize()} scribbling"),
             )
         v3.VSpacer()
         with html.Label(classes="cmb-field", title="All strokes are one entry: the many of amyloid angiopathy"):
-            html.Input(type="checkbox", v_model="grouped", **named("One CAA group"))
+            html.Input(type="checkbox", v_model=scribble.grouped, **named("One CAA group"))
             html.Span("CAA group")
     html.Div(
-        "{{ grow_message }}",
-        classes=("['cmb-status', grow_failed ? 'cmb-failed' : '']",),
-        v_if="grow_message",
+        shown(scribble.grow_message),
+        classes=(f"['cmb-status', {scribble.grow_failed} ? 'cmb-failed' : '']",),
+        v_if=scribble.grow_message,
         **role("status"),
     )
-    html.Div("{{ note }}", v_for="note in grow_notes", key="note", classes="cmb-quiet cmb-small")
+    html.Div("{{ note }}", v_for=f"note in {scribble.grow_notes}", key="note", classes="cmb-quiet cmb-small")
     with html.Div(classes="cmb-row"):
         with html.Label(
             classes="cmb-field", title="How a voxel is compared: auto chooses by the size that the lesion grows to"
         ):
             html.Span("Mode")
-            with html.Select(v_model="grow_mode", **named("Growing mode")):
+            with html.Select(v_model=scribble.grow_mode, **named("Growing mode")):
                 for mode in METHODS:
                     html.Option(mode, value=mode)
         with html.Label(
@@ -120,14 +126,17 @@ def _growing(desk: PageSession) -> None:
                 min="0",
                 max="100",
                 step="0.1",
-                disabled=("!tolerance_known",),
-                raw_attrs=['v-model.number="tolerance"', 'aria-label="Tolerance, % of the intensity range"'],
+                disabled=(f"!{scribble.tolerance_known}",),
+                raw_attrs=[
+                    f'v-model.number="{scribble.tolerance}"',
+                    'aria-label="Tolerance, % of the intensity range"',
+                ],
             )
             html.Span("{{ tolerance_known ? tolerance.toFixed(1) + ' %' : '–' }}", classes="cmb-number cmb-percent")
-    with html.Div(classes="cmb-curve", v_show="tolerance_known"):
+    with html.Div(classes="cmb-curve", v_show=scribble.tolerance_known):
         plotly.Figure(
-            state_variable_name="curve",
-            v_if="panel === 'scribble'",
+            state_variable_name=scribble.curve,
+            v_if=f"{page.panel} === '{SCRIBBLE_PANEL}'",
             display_mode_bar=("false",),
             responsive=("true",),
             **role("img", "Growth curve"),
@@ -137,7 +146,7 @@ def _growing(desk: PageSession) -> None:
             click=bound.set_automatic,
             size="x-small",
             variant="tonal",
-            disabled=("tolerance_automatic",),
+            disabled=(scribble.tolerance_automatic,),
             classes="cmb-auto",
             title="The last tolerance before the region exceeds the largest diameter",
         )
@@ -146,13 +155,17 @@ def _growing(desk: PageSession) -> None:
 def _grown(desk: PageSession) -> None:
     bound = desk.scribbling
     html.P(
-        "Paint a few voxels inside what was missed ({{ keys.brush }}), then Grow ({{ keys.grow }}): the mask is found "
-        "by itself, and the curve shows where it would leak.",
-        v_if="!grown.length",
+        f"Paint a few voxels inside what was missed ({key_of('brush')}), then Grow ({key_of('grow')}): the mask is "
+        "found by itself, and the curve shows where it would leak.",
+        v_if=f"!{scribble.grown}.length",
         classes="cmb-quiet cmb-teach",
     )
-    with html.Ul(classes="cmb-list", v_if="grown.length", **named("Grown microbleeds")):
-        with html.Li(v_for="one in grown", key="one.id", classes=("{ 'cmb-chosen': one.id === grown_chosen }",)):
+    with html.Ul(classes="cmb-list", v_if=f"{scribble.grown}.length", **named("Grown microbleeds")):
+        with html.Li(
+            v_for=f"one in {scribble.grown}",
+            key="one.id",
+            classes=(f"{{ 'cmb-chosen': one.id === {scribble.grown_chosen} }}",),
+        ):
             with html.Button(click=(bound.select, "[one.id]"), classes="cmb-plain"):
                 html.Span("CMB {{ one.id }}")
                 html.Span("{{ one.diameter ? one.diameter.toFixed(1) + ' mm' : 'group' }}", classes="cmb-number")
@@ -169,52 +182,52 @@ def _grown(desk: PageSession) -> None:
 
 
 def _form(desk: PageSession) -> None:
-    answer = desk.scribbling.answer
-    with html.Div(classes="cmb-form", v_if="answers.id", **role("group", "What the protocol asks")):
+    answer, answers = desk.scribbling.answer, scribble.answers
+    with html.Div(classes="cmb-form", v_if=f"{answers}.id", **role("group", "What the protocol asks")):
         for field, label, words in FORM:
-            _words(label, words, f"answers.{field}", (answer, f"['{field}', $event.target.value]"))
-        _text("Which cause", "answers.cause_text", (answer, "['cause_text', $event.target.value]"), CAUSE_ASKS)
-        _yes_no("Smaller than 5 mm", "answers.smaller_than_5_mm", answer, "smaller_than_5_mm")
+            _words(label, words, f"{answers}.{field}", (answer, f"['{field}', $event.target.value]"))
+        _text("Which cause", f"{answers}.cause_text", (answer, "['cause_text', $event.target.value]"), CAUSE_ASKS)
+        _yes_no("Smaller than 5 mm", f"{answers}.smaller_than_5_mm", answer, "smaller_than_5_mm")
         with html.Label():
             html.Span("Uncertain")
             html.Input(
                 type="checkbox",
                 change=(answer, "['uncertain', $event.target.checked]"),
-                **named("Uncertain", checked="answers.uncertain"),
+                **named("Uncertain", checked=f"{answers}.uncertain"),
             )
-        with html.Label(v_if=f"answers.grouping === '{vocabulary.CAA_GROUP}'", title="Empty: not counted"):
+        with html.Label(v_if=f"{answers}.grouping === '{vocabulary.CAA_GROUP}'", title="Empty: not counted"):
             html.Span("How many")
             html.Input(
                 type="number",
                 min="1",
                 change=(answer, "['count', parseInt($event.target.value) || null]"),
-                **named("How many", value="answers.count"),
+                **named("How many", value=f"{answers}.count"),
             )
-        _text("Comment", "answers.comment", (answer, "['comment', $event.target.value]"))
+        _text("Comment", f"{answers}.comment", (answer, "['comment', $event.target.value]"))
 
 
 def _landmarks(desk: PageSession) -> None:
-    bound = desk.scribbling
-    for kind, one, title, key, what in (
-        ("mimics", "Mimic", "Mimics", "mark_mimic", "what looks like a microbleed and is none"),
-        ("findings", "Finding", "Other findings", "mark_finding", "what else is to be reported"),
+    bound, mimics, findings = desk.scribbling, scribble.mimics, scribble.findings
+    for kind, records, one, title, key, what in (
+        ("mimics", mimics, "Mimic", "Mimics", "mark_mimic", "what looks like a microbleed and is none"),
+        ("findings", findings, "Finding", "Other findings", "mark_finding", "what else is to be reported"),
     ):
         with html.Div(classes="cmb-row cmb-line"):
             html.Strong(title)
             v3.VBtn(
-                f"{{{{ placing === '{kind}' ? 'Click in a view …' : 'Place' }}}}",
+                shown(f"{scribble.placing} === '{kind}' ? 'Click in a view …' : 'Place'"),
                 prepend_icon="mdi-map-marker-plus-outline",
                 click=(bound.place, f"['{kind}']"),
                 size="small",
                 variant="tonal",
-                disabled=("!has_scan",),
+                disabled=(f"!{page.has_scan}",),
                 title=titled(f"Set a point on {what}", key),
                 **named(f"Place a {one.lower()}"),
             )
-        with html.Ul(classes="cmb-list", v_if=f"{kind}.length", **named(title)):
-            with html.Li(v_for=f"one in {kind}", key="one.id"):
+        with html.Ul(classes="cmb-list", v_if=f"{records}.length", **named(title)):
+            with html.Li(v_for=f"one in {records}", key="one.id"):
                 with html.Button(
-                    f"{one} {{{{ one.id }}}}", click=(bound.jump, f"['{kind}', one.id]"), classes="cmb-id"
+                    f"{one} {shown('one.id')}", click=(bound.jump, f"['{kind}', one.id]"), classes="cmb-id"
                 ):
                     pass
                 (_mimic_answers if kind == "mimics" else _finding_answers)(bound)
@@ -263,6 +276,7 @@ def _record_text(bound: Scribbling, kind: str, asked: str, label: str) -> None:
 def _study(desk: PageSession) -> None:
     """Build what the protocol asks of the study as a whole, and of this scan."""
     bound = desk.scribbling
+    said, flags = scribble.assessment, f"({scribble.series}.flags || [])"
     with html.Div(classes="cmb-row cmb-line"):
         html.Strong("Study")
         v3.VSpacer()
@@ -270,19 +284,17 @@ def _study(desk: PageSession) -> None:
             html.Input(
                 type="checkbox",
                 change=(bound.mark_done, "[$event.target.checked]"),
-                **named("Annotation finished", checked="assessment.done"),
+                **named("Annotation finished", checked=f"{said}.done"),
             )
             html.Span("Annotation finished")
     with html.Div(classes="cmb-form", **role("group", "Study quality")):
-        _words(
-            "Quality", vocabulary.QUALITIES, "assessment.quality", (bound.assess, "['quality', $event.target.value]")
-        )
-        _yes_no("Included", "assessment.included", bound.assess, "included")
+        _words("Quality", vocabulary.QUALITIES, f"{said}.quality", (bound.assess, "['quality', $event.target.value]"))
+        _yes_no("Included", f"{said}.included", bound.assess, "included")
         _text(
             "Why not",
-            "assessment.why_not",
+            f"{said}.why_not",
             (bound.assess, "['why_not', $event.target.value]"),
-            "assessment.included === false",
+            f"{said}.included === false",
         )
         with html.Div(classes="cmb-flags", **role("group", "Flags of this scan")):
             html.Span("This scan")
@@ -292,16 +304,16 @@ def _study(desk: PageSession) -> None:
                         html.Input(
                             type="checkbox",
                             change=(bound.flag, f"['{flag}', $event.target.checked]"),
-                            **named(flag, checked=f"(series.flags || []).includes('{flag}')"),
+                            **named(flag, checked=f"{flags}.includes('{flag}')"),
                         )
                         html.Span(flag)
         _text(
             "Which artefact",
-            "series.text",
+            f"{scribble.series}.text",
             (bound.rate, "['text', $event.target.value]"),
-            f"(series.flags || []).includes('{vocabulary.OTHER_ARTEFACT}')",
+            f"{flags}.includes('{vocabulary.OTHER_ARTEFACT}')",
         )
-        _text("Comments", "assessment.comments", (bound.assess, "['comments', $event.target.value]"))
+        _text("Comments", f"{said}.comments", (bound.assess, "['comments', $event.target.value]"))
 
 
 def _words(label: str, words: Sequence[str], value: str, change: Change) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from trame.widgets import html
 
 from ..page.page_session import PageSession
+from ..state.declared import REVIEW_PANEL, SCRIBBLE_PANEL
+from ..state.names import page
 from .aria import roving
 from .reader import build_reader_button
 from .review_panel import build_review_panel
 from .scribble_panel import build_scribble_panel
 
-TABS = (("review", "Review", build_review_panel), ("scribble", "Scribble", build_scribble_panel))
+TABS = ((REVIEW_PANEL, "Review", build_review_panel), (SCRIBBLE_PANEL, "Scribble", build_scribble_panel))
 
 
 def build_panel(desk: PageSession) -> None:
@@ -20,13 +22,13 @@ def build_panel(desk: PageSession) -> None:
             for name, label, _ in TABS:
                 html.Button(
                     label,
-                    click=f"panel = '{name}'",
-                    classes=(f"{{ 'cmb-tab': true, 'cmb-tab-on': panel === '{name}' }}",),
+                    click=f"{page.panel} = '{name}'",
+                    classes=(f"{{ 'cmb-tab': true, 'cmb-tab-on': {_is_shown(name)} }}",),
                     raw_attrs=[
                         'role="tab"',
                         f'id="cmb-tab-{name}"',
                         f'aria-controls="cmb-sheet-{name}"',
-                        f":aria-selected=\"panel === '{name}'\"",
+                        f':aria-selected="{_is_shown(name)}"',
                     ],
                 )
         build_reader_button(desk)
@@ -34,7 +36,11 @@ def build_panel(desk: PageSession) -> None:
         with html.Div(
             id=f"cmb-sheet-{name}",
             classes="cmb-sheet",
-            v_show=f"panel === '{name}'",
+            v_show=_is_shown(name),
             raw_attrs=['role="tabpanel"', f'aria-labelledby="cmb-tab-{name}"'],
         ):
             build(desk)
+
+
+def _is_shown(panel: str) -> str:
+    return f"{page.panel} === '{panel}'"

@@ -6,8 +6,10 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
 from ..page.page_session import PageSession
+from ..state.names import page, review
 from .aria import named, role, roving
 from .key_titles import titled
+from .shown import shown
 
 EXPORTS = (  # title, what it is, icon, where it is asked for
     ("Results", "List, segmentation, report, annotations: .zip", "mdi-folder-zip-outline", "zip"),
@@ -20,16 +22,20 @@ EXPORTS = (  # title, what it is, icon, where it is asked for
 def build_bar(desk: PageSession) -> None:
     """Build the bar."""
     html.Span("CMB", classes="cmb-brand", title="Cerebral microbleeds")
-    with html.Div(classes="cmb-scan", v_if="has_scan"):
-        html.H1("{{ scan_name }}", title=("scan_name",))
-        html.Span("{{ scan_facts }}", classes="cmb-quiet cmb-cut", title=("scan_facts",))
+    with html.Div(classes="cmb-scan", v_if=page.has_scan):
+        html.H1(shown(page.scan_name), title=(page.scan_name,))
+        html.Span(shown(page.scan_facts), classes="cmb-quiet cmb-cut", title=(page.scan_facts,))
     with html.Div(classes="cmb-actions", **roving("toolbar", "Scan")):
         with v3.VBtn(
-            icon=True, variant="text", size="x-small", v_if="scan_notes.length", **named("How the scan was read")
+            icon=True,
+            variant="text",
+            size="x-small",
+            v_if=f"{page.scan_notes}.length",
+            **named("How the scan was read"),
         ):
             v3.VIcon("mdi-note-text-outline")
             with v3.VTooltip(activator="parent", location="bottom", max_width=420):
-                html.Div("{{ note }}", v_for="note in scan_notes", key="note")
+                html.Div("{{ note }}", v_for=f"note in {page.scan_notes}", key="note")
         v3.VSpacer()
         v3.VBtn("Open", prepend_icon="mdi-file-outline", click="window.cmb.chooseFile()", variant="text")
         v3.VBtn("DICOM folder", prepend_icon="mdi-folder-outline", click="window.cmb.chooseFolder()", variant="text")
@@ -59,7 +65,7 @@ def build_bar(desk: PageSession) -> None:
                     title="Compare with an earlier scan",
                     subtitle="Choose that scan and the .zip of its results, both",
                     prepend_icon="mdi-compare-horizontal",
-                    disabled=("!searched",),
+                    disabled=(f"!{review.searched}",),
                     click="window.cmb.compare()",
                     **role("menuitem", "Compare with an earlier scan"),
                 )
@@ -73,7 +79,7 @@ def build_bar(desk: PageSession) -> None:
                 )
         v3.VBtn(
             icon="mdi-help-circle-outline",
-            click="help_shown = true",
+            click=f"{page.help_shown} = true",
             variant="text",
             title=titled("Help", "help"),
             **named("Help"),

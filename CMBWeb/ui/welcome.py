@@ -6,6 +6,9 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
 from ..page.page_session import PageSession
+from ..state.names import page
+from .key_titles import key_of
+from .shown import shown
 
 KEYS = (
     ("next", "next"),
@@ -18,15 +21,21 @@ KEYS = (
 
 def build_empty(desk: PageSession) -> None:
     """Build the empty state."""
-    with html.Div(classes="cmb-empty", v_if="!has_scan"), html.Div(classes="cmb-empty-inner"):
+    with html.Div(classes="cmb-empty", v_if=f"!{page.has_scan}"), html.Div(classes="cmb-empty-inner"):
         html.H1("Find cerebral microbleeds, and settle each one")
         html.P(
             "Open a T2*-weighted or SWI scan. The detector lists what may be a microbleed and says why it kept "
             "or dropped each candidate; you accept or reject, and export the list, the segmentation and a report."
         )
-        with html.Div(classes="cmb-resume", v_if="resumable"):
-            html.Span("A review of {{ resumable }} is saved here.")
-            v3.VBtn("Resume the review", click=desk.resume, color="primary", variant="flat", disabled=("!!busy",))
+        with html.Div(classes="cmb-resume", v_if=page.resumable):
+            html.Span(f"A review of {shown(page.resumable)} is saved here.")
+            v3.VBtn(
+                "Resume the review",
+                click=desk.resume,
+                color="primary",
+                variant="flat",
+                disabled=(f"!!{page.busy}",),
+            )
             v3.VBtn("Discard it", click="window.cmb.forget()", variant="text")
         with html.Div(classes="cmb-empty-ways"):
             v3.VBtn(
@@ -35,7 +44,7 @@ def build_empty(desk: PageSession) -> None:
                 color="primary",
                 size="large",
                 prepend_icon="mdi-brain",
-                disabled=("!!busy",),
+                disabled=(f"!!{page.busy}",),
             )
             v3.VBtn(
                 "Open a file",
@@ -43,7 +52,7 @@ def build_empty(desk: PageSession) -> None:
                 size="large",
                 variant="outlined",
                 prepend_icon="mdi-file-outline",
-                disabled=("!!busy",),
+                disabled=(f"!!{page.busy}",),
             )
             v3.VBtn(
                 "Open a DICOM folder",
@@ -51,7 +60,7 @@ def build_empty(desk: PageSession) -> None:
                 size="large",
                 variant="outlined",
                 prepend_icon="mdi-folder-outline",
-                disabled=("!!busy",),
+                disabled=(f"!!{page.busy}",),
             )
         html.P(
             "… or drop one on this page, or a scene (.mrb) to resume a review. NIfTI, NRRD, MetaImage and "
@@ -63,7 +72,7 @@ def build_empty(desk: PageSession) -> None:
             with html.Li():
                 html.Span("Review: ")
                 for action, what in KEYS:
-                    html.Kbd(f"{{{{ keys.{action} }}}}")
+                    html.Kbd(key_of(action))
                     html.Span(f" {what} ")
             html.Li("Scribble what was missed; region growing makes the mask.")
             html.Li("Export.")

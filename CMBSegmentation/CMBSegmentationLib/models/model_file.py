@@ -17,9 +17,9 @@ from .hardware import open_session
 from .manifest import METADATA_KEY, Manifest, parse_manifest
 
 BUNDLED_SHA256: dict[str, str] = {
-    "cmb-detector-simulated.onnx": "d76dfc07fa63a15e40f63ac7774466ef31ebe0bb7cf9b73dde62bf5852f99332",
-    "cmb-regions-simulated.onnx": "e656d54213573bd770c9f9eab0d8142b08901b3acb95de1ee7151e75d55c951c",
-    "cmb-verifier-simulated.onnx": "e068a0ea8497c7af61df87caa0246f5904dd009c5aa54f70dde7bb5b94cdaccf",
+    "cmb-detector-simulated.onnx": "2d001f760bcdd604065298d52059e811f00436bed49dfc5318dde6eacc4553f1",
+    "cmb-regions-simulated.onnx": "2321a990f1ec8288588299eb6e91a6c4afaf30257c22cba779aa9e003d54a81d",
+    "cmb-verifier-simulated.onnx": "ed94d9e938b855021c90df58d54a584bdc3f93851511cbf0993d279ec8068b82",
 }
 DEFAULT_MODEL = "cmb-detector-simulated"
 DEFAULT_REGIONS = "cmb-regions-simulated"

@@ -31,7 +31,7 @@ class DrawnAhead(keras.utils.PyDataset):
     Parameters
     ----------
     batches : Batches
-        See `fitting.trainer.Batches`; what it holds in memory is shared, not copied.
+        See `fitting.lesson.Batches`; what it holds in memory is shared, not copied.
     processes : int
         1 or more.
     """
