@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from module_file import ROOT
-from web_browser import go_to, open_sample, state_of_page, wait_until
+from web_browser import choose, open_sample, state_of_page, wait_until
 from web_pictures import AXIAL, picture
 from web_review import give_review, rows_of
 
@@ -68,19 +67,13 @@ def test_one_key_shows_the_local_phase_where_one_looks(reading, server, results_
     wait_until(page, lambda: np.abs(picture(page, AXIAL) - scan).mean() < 2, lambda: "the scan does not come back")
 
 
-def test_the_phase_of_a_study_is_chosen_by_itself(page, server, tmp_path):
-    go_to(page, server)
+def test_the_phase_of_a_study_is_chosen_by_itself(page, tmp_path):
     write_series(tmp_path / "study", number=2, SeriesDescription="SWI", ImageType=["ORIGINAL", "PRIMARY", "M", "SWI"])
     write_series(tmp_path / "study", a_volume(), number=3, SeriesDescription="Pha_Images", ImageType=PHASE)
-    archive = tmp_path / "study.zip"
-    with zipfile.ZipFile(archive, "w") as packed:
-        for path in (tmp_path / "study").rglob("*"):
-            packed.write(path, path.name)
-    upload = {"scan": {"name": archive.name, "mimeType": "application/zip", "buffer": archive.read_bytes()}}
-    assert page.request.post(f"{server.origin}upload", multipart=upload).ok
+    choose(page, "DICOM folder", tmp_path / "study", exact=True)
     chooser = page.get_by_label("Phase image")
     chooser.wait_for()
-    assert chooser.locator("option").all_inner_texts() == ["series 3 'Pha_Images'", "none"]
+    assert [one.strip() for one in chooser.locator("option").all_inner_texts()] == ["series 3 'Pha_Images'", "none"]
     assert state_of_page(page)["phase_used"] == "series 3 'Pha_Images'"
     chooser.select_option("none")
     wait_until(page, lambda: state_of_page(page)["phase_used"] == "", lambda: "still chosen")
