@@ -23,6 +23,7 @@ import SimpleITK as sitk
 from rich.progress import track
 
 import synthesize
+from CMBSegmentationLib.files.atomic_file import replacing
 from CMBSegmentationLib.models.loaded_models import Stages, load_stages
 from cmbtraining.benchmark.phase_signs import ScanSigns, as_json, ask, scan_from_json, table_of
 from cmbtraining.benchmark.sets import LABEL_MAPS
@@ -77,9 +78,8 @@ def _measured(job: synthesize.Job | Path) -> None:
 
 def _keep(scan: ScanSigns, path: Path) -> None:
     """Write a scan's figures, whole or not at all."""
-    draft = path.with_suffix(".part")
-    draft.write_text(json.dumps(as_json([scan])[0]))
-    draft.replace(path)
+    with replacing(path) as draft:
+        draft.write_text(json.dumps(as_json([scan])[0]))
 
 
 @cache
