@@ -296,9 +296,9 @@ class Jobs:
 
 STUDIES = (
     "SELECT * FROM (SELECT studies.*, (SELECT count(*) FROM images WHERE study=studies.id) AS images, "
-    "(SELECT count(*) FROM sendings WHERE study=studies.id AND sent IS NULL) AS unsent, "
-    "coalesce((SELECT error FROM sendings WHERE study=studies.id AND error!='' LIMIT 1), '') AS error FROM studies)"
-    " AS studies"
+    "(SELECT count(*) FROM sendings WHERE study=studies.id AND sent IS NULL) AS unsent, coalesce("
+    "(SELECT destination || ': ' || error FROM sendings WHERE study=studies.id AND error!='' LIMIT 1), '') AS error "
+    "FROM studies) AS studies"
 )
 
 

@@ -9,6 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from CMBSegmentationLib.errors import CMBError, InputError, MachineError, told
@@ -68,7 +69,7 @@ class Node:
         self._tidied = -TIDY_S
         self.failure: CMBError | None = None
         self.server = DicomServer(settings, self._inbox, self._commitments, self.metrics)
-        self.status = StatusServer(settings, self.jobs, self.metrics)
+        self.status = StatusServer(replace(settings, port=self.server.port), self.jobs, self.metrics)
 
     def start(self) -> None:
         """Begin to search and to send; images are taken since this node was made."""

@@ -12,8 +12,9 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from CMBSegmentationLib.dicom_out import DicomExport, prepare_export, write_objects
-from CMBSegmentationLib.errors import MachineError, told
+from CMBSegmentationLib.errors import CMBError, MachineError, told
 from CMBSegmentationLib.models.loaded_models import StageChoice, Stages, load_stages
+from CMBSegmentationLib.reading.dicom.series import SeriesChoiceError
 from CMBSegmentationLib.report.content import content_of
 from CMBSegmentationLib.report.pdf import report_pdf
 from CMBSegmentationLib.results.as_detection import read_detection
@@ -97,12 +98,19 @@ def search_study(job: StudySearch) -> Outcome:
         try:
             return _searched(job, started)
         except Exception as caught:
-            error = told(caught)
+            error = _for_the_node(told(caught))
         files: dict[str, str] = {}
         is_machines = isinstance(error, MachineError) and not error.unforeseen
         if job.tells_failure and not is_machines:
             files = write_failure_report(job.images, job.out, error)
     return Outcome(files, "", "", time.perf_counter() - started, error.message, error.hint, is_machines)
+
+
+def _for_the_node(error: CMBError) -> CMBError:
+    """Give a hint that can be followed here, where nobody gives options with a study."""
+    if isinstance(error, SeriesChoiceError):
+        error.hint = "Search the right one by hand: cmb detect FOLDER --series NUMBER --dicom."
+    return error
 
 
 def _searched(job: StudySearch, started: float) -> Outcome:
