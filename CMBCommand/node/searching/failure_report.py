@@ -84,7 +84,7 @@ def _report(headers: list[Dataset], why: CMBError) -> Dataset:
     finding = hd.sr.TextContentItem(codes.DCM.Finding, value=text.strip(), relationship_type=contains)
     findings.ContentSequence = hd.sr.ContentSequence([finding])
     root = hd.sr.ContainerContentItem(codes.LN.MRIHeadReport, template_id="2000")
-    language = hd.sr.LanguageOfContentItemAndDescendants(ENGLISH)
+    language = hd.sr.LanguageOfContentItemAndDescendants(hd.sr.CodedConcept.from_code(ENGLISH))
     context = hd.sr.ObservationContext(observer_device_context=observer)
     root.ContentSequence = hd.sr.ContentSequence([*language, *context, findings])
     report = hd.sr.EnhancedSR(
