@@ -111,6 +111,8 @@ class Inbox:
         for claimed, found in zip(said, (header.SOPClassUID, image), strict=True):
             if claimed not in (None, found):
                 raise RefusedError(NO_MATCH, "not the object that its sender says it is")
+        if self._jobs.study_of(image) not in (None, study_id(study)):
+            raise RefusedError(NO_MATCH, "its UID is that of an image in another study")
         is_kept = self._jobs.is_wanted(image)
         if is_kept:
             if self._jobs.number_of_images(study) >= self._limits.images:

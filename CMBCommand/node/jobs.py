@@ -90,9 +90,10 @@ class Jobs:
 
     # images
 
-    def was_received(self, image: str) -> bool:
-        """Tell whether an image was received before, by its SOP Instance UID."""
-        return bool(self._db.ask("SELECT 1 FROM images WHERE uid=?", image))
+    def study_of(self, image: str) -> str | None:
+        """Give the id of the study that an image belongs to, by its SOP Instance UID; None if it was not received."""
+        rows = self._db.ask("SELECT study FROM images WHERE uid=?", image)
+        return str(rows[0]["study"]) if rows else None
 
     def is_wanted(self, image: str) -> bool:
         """Tell whether an image's file is still to be kept: it is new, or was removed before its study was searched."""
@@ -166,7 +167,6 @@ class Jobs:
                 "WHERE id=?",
                 (state, folder, found, report, self._now(), study),
             )
-            db.execute("DELETE FROM sendings WHERE study=? AND sent IS NULL", (study,))  # that it could not be searched
             _add_sendings(db, study, files, destinations)
         return True
 
@@ -205,6 +205,15 @@ class Jobs:
         )
         now = self._now()
         return [Sending(**dict(row)) for row in self._db.ask(question, destination, now, destination, now)]
+
+    def tell_of_gone(self, destinations: Sequence[str]) -> None:
+        """Note of results whose destination is not among those that there are now that nobody sends them."""
+        marks = ", ".join("?" * len(destinations))
+        with self._db.change() as db:
+            db.execute(
+                f"UPDATE sendings SET error=? WHERE sent IS NULL AND destination NOT IN ({marks})",
+                ("it is no longer among --send-to and --stow", *destinations),
+            )
 
     def record_sent(self, one: Sending) -> None:
         """Record that a result has arrived; with the last one its study is done."""
@@ -312,6 +321,8 @@ def _is_as_searched(db: sqlite3.Connection, study: str) -> bool:
 
 
 def _add_sendings(db: sqlite3.Connection, study: str, files: Mapping[str, str], destinations: Sequence[str]) -> None:
+    """Replace what was not sent yet, that the study could not be searched, say; what was sent stays."""
+    db.execute("DELETE FROM sendings WHERE study=? AND sent IS NULL", (study,))
     for destination in destinations:
         for kind, file in files.items():
             db.execute(

@@ -64,6 +64,7 @@ class Node:
         self._inbox = Inbox(settings.folder / "images", self.jobs, settings.limits, self.metrics)
         self._commitments = Commitments(settings, self.jobs)
         self._senders = [Sender(one, self.jobs, self.metrics, settings.pause_s) for one in destinations(settings)]
+        self.jobs.tell_of_gone([one.destination.name for one in self._senders])
         self._running: dict[str, tuple[Study, StudySearch, Running]] = {}
         self._stopped, self._threads = threading.Event(), list[threading.Thread]()
         self._tidied = -TIDY_S
@@ -114,7 +115,9 @@ class Node:
             work()
             return True
         except Exception as error:
-            if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+            if (
+                type(error) is sqlite3.DatabaseError
+            ):  # what SQLite raises of a file that is not whole, and of nothing else
                 self.failure = damaged(self.jobs.path, error)
                 self._stopped.set()
             said = str(error) if isinstance(error, (CMBError, NotSentError)) else type(error).__name__

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from dark_spots import write_dark_voxel_model
 from nodes import (
@@ -190,6 +192,17 @@ def test_a_node_that_is_started_again_goes_on(scene, tmp_path, few):
     scene.complete(DONE, 2)
     assert scene.archive.classes() == sorted(ALL * 2)
     assert len(scene.archive.arrived) == 6
+
+
+def test_results_for_a_destination_that_was_taken_away_are_told_of(scene, few):
+    scene.archive.stop()
+    scene.send(few)
+    scene.complete(SENDING)
+    gone = str(scene.archive.peer)
+    scene.stop()
+    scene.settings = replace(scene.settings, send_to=(Peer("OTHER", "127.0.0.1", 1),))
+    scene.start()
+    assert f"{gone}: it is no longer among --send-to and --stow" in scene.get()[1]
 
 
 def test_files_are_removed_when_they_were_kept_long_enough(scene, few):

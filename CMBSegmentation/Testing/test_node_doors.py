@@ -26,13 +26,14 @@ from waiting import wait_until
 from CMBCommand import cli
 from CMBCommand.node import command
 from CMBCommand.node.database import SCHEMA
+from CMBCommand.node.inbox import RefusedError
 from CMBCommand.node.jobs import DONE, FAILED, RECEIVING, Jobs
 from CMBCommand.node.searching.study import Outcome
 from CMBCommand.node.settings import Limits, Tls
 from CMBSegmentationLib.errors import InputError, MachineError
 
 __all__ = ["cmb", "looks_often"]
-ENHANCED_MR, LEGACY, SPECTROSCOPY = (f"{MR}.{number}" for number in (1, 4, 2))
+ENHANCED_MR = f"{MR}.1"
 
 
 @pytest.fixture(scope="module")
@@ -143,27 +144,35 @@ def test_an_unreadable_certificate_is_told(node, few):
 
 def test_what_is_no_mr_image_is_refused_with_its_reason(node, few):
     scene = node()
-    one = dcmread(few[0])
-    one.SOPInstanceUID = "1.2.3.999"  # not as its sender says: the request has the file's
-    inbox = scene.node._inbox
-    wrong = {"0xA900": "its sender says", "0xC000": "no valid StudyInstanceUID"}
-    with association(scene.node) as assoc:
-        one.file_meta.MediaStorageSOPInstanceUID = one.SOPInstanceUID
-        one.StudyInstanceUID = "../../etc/passwd"
-        answer = assoc.send_c_store(one)
-        assert (f"0x{answer.Status:04X}", answer.ErrorComment) == ("0xC000", wrong["0xC000"])
-    for encoded, said, status in (
-        (few[0].read_bytes(), (MR, "1.2.3"), 0xA900),
-        (few[0].read_bytes()[:300], (None, None), 0xC000),
-        (b"", (None, None), 0xC000),
-        (b"\0" * 4096, (None, None), 0xC000),
-        (few[0].read_bytes().replace(MR.encode(), b"1.2.840.10008.5.1.4.1.1.2"), (None, None), 0xA900),
+    whole = few[0].read_bytes()
+    for encoded, said, status, reason in (
+        (whole, (MR, "1.2.3"), 0xA900, "not the object that its sender says"),
+        (whole, (ENHANCED_MR, None), 0xA900, "not the object that its sender says"),
+        (whole.replace(MR.encode(), b"1.2.840.10008.5.1.4.1.1.2"), (None, None), 0xA900, "not an MR object"),
+        (whole[:300], (None, None), 0xC000, "not DICOM|no valid"),
+        (b"", (None, None), 0xC000, "not DICOM"),
+        (bytes(4096), (None, None), 0xC000, "not DICOM"),
     ):
-        with pytest.raises(Exception, match=r".") as refused:
-            inbox.take(encoded, *said)
+        with pytest.raises(RefusedError, match=reason) as refused:
+            scene.node._inbox.take(encoded, *said)
         assert refused.value.status == status
+    one = dcmread(few[0])
+    one.StudyInstanceUID = "../../etc/passwd"
+    with association(scene.node) as assoc:
+        answer = assoc.send_c_store(one)
+    assert (answer.Status, answer.ErrorComment) == (0xC000, "no valid StudyInstanceUID")
     assert scene.node.jobs.studies() == []
     assert list((scene.settings.folder / "images").rglob("*.dcm")) == []
+
+
+def test_an_image_is_not_taken_into_a_second_study(node, few):
+    scene = node()
+    scene.send(few[:1])
+    other = dcmread(few[0])
+    other.StudyInstanceUID = "1.2.3.4"
+    with association(scene.node) as assoc:
+        assert assoc.send_c_store(other).Status == 0xA900
+    assert len(scene.node.jobs.studies()) == 1
 
 
 def test_limits_are_kept(node, few, tmp_path):

@@ -62,7 +62,7 @@ class Watcher:
                 image, sop_class = _value(row, IMAGE_UID), _value(row, CLASS_UID)
                 if is_stopped():
                     return False
-                if sop_class not in MR_CLASSES or self._jobs.was_received(image):
+                if sop_class not in MR_CLASSES or self._jobs.study_of(image) is not None:
                     continue
                 try:
                     self._inbox.take(_encoded(client.retrieve_instance(study, series_uid, image)), sop_class, image)

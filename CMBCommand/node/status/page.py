@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import socket
 import threading
 import time
 from functools import lru_cache
@@ -59,7 +60,7 @@ class StatusServer:
         address = settings.status_host, settings.status_port
         handler = type("Handler", (_Handler,), {"status": self})
         try:
-            self._server = ThreadingHTTPServer(address, handler)
+            self._server = (_OverIPv6 if ":" in address[0] else ThreadingHTTPServer)(address, handler)
         except OSError as error:
             raise MachineError(
                 f"The status page cannot be served at {address[0]}:{address[1]} ({error.strerror or error}).",
@@ -122,6 +123,10 @@ def _template() -> Template:
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     return environment.get_template("page.html.j2")
+
+
+class _OverIPv6(ThreadingHTTPServer):
+    address_family = socket.AF_INET6
 
 
 class _Handler(BaseHTTPRequestHandler):
