@@ -82,8 +82,10 @@ class Archive:
 
     def stop(self) -> None:
         """Answer nobody."""
-        self._server.shutdown()
-        self._server.server_close()
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
 
     def _store(self, event: evt.Event) -> int:
         if self.status == 0:
@@ -184,7 +186,7 @@ class Scene:
         """Send files; gives the answers."""
         with association(self.node, **options) as assoc:
             assert assoc.is_established
-            return [assoc.send_c_store(dcmread(file)).Status for file in files]
+            return [store(assoc, dcmread(file)) for file in files]
 
     def has(self, state: str, number: int = 1) -> bool:
         return self.node.jobs.counts()[state] == number
@@ -215,6 +217,14 @@ def settings_for(folder: Path, archive: Archive | None, model: Path | None = Non
         search=Search(str(model), "cpu", StageChoice("none", "none")),
     )
     return replace(known, **changes)
+
+
+def store(assoc: Any, one: Dataset) -> int:
+    """Send an object; gives the answer."""
+    wait_until(
+        lambda: not assoc._is_paused
+    )  # else pynetdicom 3.0 may lose the answer: it has not gone on since the last
+    return int(assoc.send_c_store(one).Status)
 
 
 @contextmanager

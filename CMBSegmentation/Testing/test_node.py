@@ -240,10 +240,11 @@ def test_a_sender_that_waits_is_told_that_its_images_are_here(scene, few):
         return 0, None
 
     scene.send(few[:2])
-    handlers = [(evt.EVT_N_EVENT_REPORT, take)]
+    sent: list[object] = []
+    handlers = [(evt.EVT_N_EVENT_REPORT, take), (evt.EVT_DIMSE_SENT, sent.append)]
     with association(scene.node, classes=[COMMITMENT], evt_handlers=handlers) as assoc:
         assert ask_commitment(assoc, few) == 0
-        wait_until(lambda: told)
+        wait_until(lambda: told and len(sent) == 2)  # the question, and that the answer was heard
     kind, report = told[0]
     assert (kind, report.TransactionUID) == (2, "1.2.3.4")
     here = [item.ReferencedSOPInstanceUID for item in report.ReferencedSOPSequence]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from commands import cmb
-from nodes import MR, Archive, Scene, association, pretended, settings_for, write_few
+from nodes import MR, Archive, Scene, association, pretended, settings_for, store, write_few
 from pydicom import dcmread
 from pynetdicom import AE
 from pynetdicom.presentation import build_context
@@ -126,7 +126,7 @@ def test_with_tls_only_those_with_a_certificate_send_and_results_are_encrypted(a
             with association(scene.node, tls_args=(context, "127.0.0.1")) as assoc:
                 assert assoc.is_established == is_let_in
                 if is_let_in:
-                    assert [assoc.send_c_store(dcmread(file)).Status for file in few] == [0] * 3
+                    assert [store(assoc, dcmread(file)) for file in few] == [0] * 3
         with association(scene.node) as assoc:
             assert not assoc.is_established
     scene.complete()

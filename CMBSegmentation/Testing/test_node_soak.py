@@ -12,17 +12,21 @@ from pathlib import Path
 import pytest
 from dark_spots import only, write_dark_voxel_model
 from node_process import NodeProcess
-from nodes import write_study
+from nodes import store, write_study
 from orthanc import Orthanc, free_ports
 from pydicom import dcmread
 from pynetdicom import AE
 from waiting import wait_until
 
 pytestmark = pytest.mark.soak
-KILLS, STUDIES = 20, 4
-LONGEST_LIFE_S = (
-    15.0  # a node of one worker starts in two seconds and searches such a study in three, on an idle machine
-)
+KILLS = 20
+PHASES = {  # what is waited for in the log, and how long it then takes at most until the kill, in seconds
+    "receiving": ("", 3.0),
+    "searching": ("search begins", 4.0),
+    "searched": ("its results are to be sent", 0.3),
+    "sending": (" sent to ", 0.1),
+}
+LONGEST_LIFE_S = 300.0
 
 
 def send(port: int, files: list[Path]) -> None:
@@ -31,54 +35,62 @@ def send(port: int, files: list[Path]) -> None:
     ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = 20
     ae.add_requested_context("1.2.840.10008.5.1.4.1.1.4")
     assoc = ae.associate("127.0.0.1", port, ae_title="CMBNODE")
-    with suppress(RuntimeError, ValueError):
+    with suppress(RuntimeError, ValueError, AttributeError):  # there is no answer
         for file in files:
-            if not assoc.is_established or assoc.send_c_store(dcmread(file)).get("Status") != 0:
+            if not assoc.is_established or store(assoc, dcmread(file)) != 0:
                 return
     assoc.release()
 
 
 def states(folder: Path) -> Counter[str]:
-    """What the node was at when it was killed."""
+    """How many studies the node has in each state."""
     with closing(sqlite3.connect(folder / "jobs.sqlite")) as jobs, suppress(sqlite3.OperationalError):
         return Counter(dict(jobs.execute("SELECT state, count(*) FROM studies GROUP BY state").fetchall()))
     return Counter()
 
 
-def test_a_study_sent_20_times_to_a_node_killed_20_times_has_one_result_of_each_kind(tmp_path):
+def wait_for_phase(log: Path, begun_at: int, phase: str, chance: random.Random) -> None:
+    """Wait until the node is at something, and then a moment longer."""
+    word, seconds = PHASES[phase]
+    wait_until(lambda: word in log.read_text()[begun_at:], LONGEST_LIFE_S)
+    threading.Event().wait(chance.uniform(0.0, seconds))
+
+
+def test_studies_sent_20_times_to_a_node_killed_20_times_have_one_result_of_each_kind(tmp_path):
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
     chance = random.Random(seed)
     orthanc = Orthanc(tmp_path / "orthanc")
-    studies = [write_study(tmp_path / f"study{number}", number) for number in range(1, STUDIES + 1)]
     (port,) = free_ports(1)
     options = ["--send-to", f"ORTHANC@127.0.0.1:{orthanc.dicom_port}", "--port", port, "--status", "127.0.0.1:0"]
     model = write_dark_voxel_model(tmp_path / "dark.onnx")
     options += ["--quiet", "1", "--keep-free-mb", "1", *only(model)]
-    killed_at: Counter[str] = Counter()
     node = NodeProcess(tmp_path / "log.txt", tmp_path / "node", *options)
+    studies: list[list[Path]] = []
+    killed_at: Counter[str] = Counter()
     try:
         for kill in range(KILLS):
-            senders = [
-                threading.Thread(target=send, args=(port, chance.sample(files, len(files))))
-                for files in studies[: 1 + kill * STUDIES // KILLS]
-            ]
+            if states(tmp_path / "node")["done"] == len(studies):  # else the next kill would find nothing to do
+                number = len(studies) + 1
+                studies.append(write_study(tmp_path / f"study{number}", number))
+            phase = list(PHASES)[kill % len(PHASES)]
+            begun_at = len(node.log.read_text())
+            senders = [threading.Thread(target=send, args=(port, chance.sample(one, len(one)))) for one in studies]
             for sender in senders:
                 sender.start()
-            threading.Event().wait(chance.uniform(0.0, LONGEST_LIFE_S))
+            wait_for_phase(node.log, begun_at, phase, chance)
             node.kill()
+            killed_at += states(tmp_path / "node")
             for sender in senders:
                 sender.join()
-            killed_at += states(tmp_path / "node")
             node.start()
         for files in studies:
             send(port, files)
-        wait_until(lambda: states(tmp_path / "node")["done"] == STUDIES, 600)
-        print(f"states of studies when the node was killed: {dict(killed_at)}")
+        wait_until(lambda: states(tmp_path / "node") == {"done": len(studies)}, 2 * LONGEST_LIFE_S)
+        print(f"{len(studies)} studies; their states when the node was killed: {dict(killed_at)}")
         assert node.stop() == 0
         for files in studies:
             assert orthanc.modalities(dcmread(files[0]).StudyInstanceUID) == ["DOC", "SEG", "SR"]
-        assert states(tmp_path / "node") == {"done": STUDIES}
     finally:
         node.kill()
         orthanc.stop()

@@ -57,20 +57,25 @@ class ByCStore:
         return str(self._peer)
 
     def send(self, objects: Sequence[Dataset]) -> Iterator[None]:
-        """Send objects over one association."""
+        """Send objects, each over an association of its own.
+
+        Of two in a row over one, pynetdicom 3.0 loses the second's answer where its threads are slow to take turns.
+        """
+        for one in objects:
+            self._send(one)
+            yield
+
+    def _send(self, one: Dataset) -> None:
         from pynetdicom import AE
 
         ae = AE(self._title)
         ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = ae.connection_timeout = ANSWER_S
-        for sop_class in dict.fromkeys(str(one.SOPClassUID) for one in objects):
-            ae.add_requested_context(sop_class, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+        ae.add_requested_context(one.SOPClassUID, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
         assoc = ae.associate(self._peer.host, self._peer.port, ae_title=self._peer.title, tls_args=self._tls)
         if not assoc.is_established:
             raise NotSentError("rejected: it does not know this node" if assoc.is_rejected else "it does not answer")
         try:
-            for one in objects:
-                _store(assoc, one)
-                yield
+            _store(assoc, one)
         finally:
             assoc.release()
 
