@@ -8,7 +8,7 @@ from trame.widgets import vuetify3 as v3
 from CMBSegmentationLib.review import ACCEPTED, MIMICS, REJECTED, UNCERTAIN
 from CMBSegmentationLib.vocabulary.actions import mimic_action
 from CMBSegmentationLib.vocabulary.operating_points import CUSTOM, LARGEST, SMALLEST
-from CMBSegmentationLib.vocabulary.regions import REGIONS, SIDES
+from CMBSegmentationLib.vocabulary.regions import ASSIGNABLE, SIDES
 from CMBSegmentationLib.vocabulary.verdicts import BELOW, UNREVIEWED
 
 from ..bindings.lesion_rows import ALL, LISTED
@@ -231,7 +231,7 @@ def _verdict(bound: Reviewing) -> None:
             html.Div(shown(f"{review.chosen}.why"), v_if=f"{review.chosen}.why", classes="cmb-why")
             with html.Div(classes="cmb-row cmb-tight"):
                 for field, label, words, args in (
-                    ("region", "Region of the lesion", REGIONS, "[$event.target.value, chosen.side]"),
+                    ("region", "Region of the lesion", ASSIGNABLE, "[$event.target.value, chosen.side]"),
                     ("side", "Side of the lesion", SIDES, "[chosen.region, $event.target.value]"),
                 ):
                     with html.Select(change=(bound.set_place, args), **named(label, value=f"{review.chosen}.{field}")):

@@ -26,6 +26,7 @@ from ..results.summary import summary_of
 from ..running.run import Request, run
 from ..vocabulary.columns import COLUMNS as OF_LESIONS
 from ..vocabulary.columns import REVIEW_COLUMNS
+from ..vocabulary.published.scales import SCALES
 from ..vocabulary.regions import GROUPS
 from .bids import BidsScan
 from .result_record import ENDING, is_whole, write_record
@@ -34,7 +35,7 @@ from .thumbnail import write_thumbnail
 THUMBNAIL = "_desc-cmb_thumbnail.png"
 COLUMNS = (
     "subject", "session", "scan", "microbleeds", "class", "below_5_mm", "from_5_to_10_mm", "lobar", "deep",
-    "infratentorial", "definite", "possible", "dropped", "seconds", "error", "hint",
+    "infratentorial", "definite", "possible", "dropped", *(scale.key for scale in SCALES), "seconds", "error", "hint",
 )  # fmt: skip
 """Of the table of scans, from `results.summary.summary_of` each."""
 LESION_COLUMNS = ("subject", "session", "scan", *OF_LESIONS, *REVIEW_COLUMNS)
@@ -123,12 +124,13 @@ class Row:
         """Values by `COLUMNS`; empty where there are none."""
         searched = self.lesions is not None
         summary = summary_of(self.counts) if searched else {}
-        groups = summary.pop("by_group", {})
+        groups, scales = summary.pop("by_group", {}), summary.pop("scales", {})
         return {
             **{key: "" for key in COLUMNS},
             **self._named(),
             **{key: value for key, value in summary.items() if key in COLUMNS},
             **{group: groups.get(group, "") for group in GROUPS},
+            **scales,
             "seconds": round(self.seconds, 1) if searched else "",
             "error": self.error,
             "hint": self.hint,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..vocabulary.published.references import BOMBS, BOSTON, GREENBERG, MARS
+
 SAY = {
     "language": "en",
     "without_name": "name removed",
@@ -52,9 +54,14 @@ SAY = {
     "class_words": "{counted} ({certainty})",
     "literature": "In the literature: {meaning}. A description of the pattern, not a diagnosis of this patient.",
     "references": (
-        "MARS: Gregoire et al., Neurology 73:1759, 2009. BOMBS: Cordonnier et al., Stroke 40:94, 2009. "
-        "Patterns: Greenberg "
-        "et al., Lancet Neurol 8:165, 2009; Charidimou et al., Lancet Neurol 21:714, 2022 (Boston criteria 2.0)."
+        f"MARS: {MARS.short}. BOMBS: {BOMBS.short}. Patterns: {GREENBERG.short}; {BOSTON.short} (Boston criteria 2.0)."
+    ),
+    "scales": "The count in clinical classes",
+    "scales_note_read": "Definite and possible microbleeds{without_larger}.",
+    "scales_note_unread": "Detected by the program{without_larger}, not confirmed by a reader.",
+    "scales_columns": ("Scale", "Class", "Made for", "Source"),
+    "scales_aria": (
+        "A grade of ARIA-H counts microbleeds that are new since an earlier scan: cmb compare gives it for two scans."
     ),
     "map": "Map of all lesions",
     "map_note": (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from slicer.i18n import tr as _
 
-from CMBSegmentationLib.vocabulary.regions import REGIONS, SIDES
+from CMBSegmentationLib.vocabulary.regions import ASSIGNABLE, SIDES
 
 from ..count_table import CountTable
 from ..lesion_table import LesionTable
@@ -40,7 +40,7 @@ class ReviewPart:
         self.ui, self._session, self._edge, self._placing = ui, session, edge, Placing()
         deciding, editing, navigation = session.deciding, session.editing, session.navigation
         ui.sideSelector.addItems(["", *SIDES])
-        ui.regionSelector.addItems(["", *REGIONS])
+        ui.regionSelector.addItems(["", *ASSIGNABLE])
         self._table = LesionTable(
             ui.lesionTable, lambda number: edge.do(navigation.select, number), navigation.set_order
         )
