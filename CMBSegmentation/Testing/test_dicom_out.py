@@ -23,7 +23,6 @@ from CMBCommand import cli
 from CMBSegmentationLib.dicom_out import write_objects
 from CMBSegmentationLib.dicom_out.codes import finding_site
 from CMBSegmentationLib.vocabulary.looks import LESION_COLOUR
-from CMBSegmentationLib.vocabulary.published.scales import NOT_A_DIAGNOSIS
 
 DATA = Path(os.environ.get("CMB_SHARED_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 PATIENT = ("id-4711", "Doe", "Jane", "19500102", "20260102", "101112", "acc-99", "Who")

@@ -29,6 +29,7 @@ from ..vocabulary.columns import REVIEW_COLUMNS
 from ..vocabulary.published.scales import SCALES
 from ..vocabulary.regions import GROUPS
 from .bids import BidsScan
+from .parcellations import parcellation_of
 from .result_record import ENDING, is_whole, write_record
 from .thumbnail import write_thumbnail
 
@@ -59,6 +60,8 @@ class Job:
         That the network may use.
     overwrite : bool
         Search again where there are results.
+    parcellation : str
+        Pattern of the path of the scan's parcellation, as `batch.parcellations.parcellation_of` takes it; empty: none.
     """
 
     scan: BidsScan
@@ -69,6 +72,7 @@ class Job:
     settings: Settings = field(default_factory=Settings)
     threads: int = 1
     overwrite: bool = False
+    parcellation: str = ""
 
     @property
     def folder(self) -> Path:
@@ -169,7 +173,14 @@ def do_scan(job: Job, progress: Progress = no_progress) -> Row:
         check_present(job.scan.path)
         thumbnail, record = job.scan.stem + THUMBNAIL, job.scan.stem + ENDING
         check_output_folder(job.folder, {*all_names(job.scan.stem), thumbnail, record}, overwrite=True)
-        request = Request(job.scan.path, job.folder, device=job.device, settings=job.settings, overwrite=True)
+        request = Request(
+            job.scan.path,
+            job.folder,
+            device=job.device,
+            settings=job.settings,
+            parcellation=parcellation_of(job.scan, job.parcellation) if job.parcellation else None,
+            overwrite=True,
+        )
         outcome = run(request, progress, loaded=stages)
         with replacing(job.folder / thumbnail) as draft:
             write_thumbnail(outcome.detection, draft)

@@ -200,7 +200,9 @@ def methods_of(detection: Detection, counts: Counts) -> list[str]:
     said.append(METHODS["smallest"].format(volume=rules.min_volume_mm3, diameter=rules.max_diameter_mm))
     if search.verifier is not None:
         said.append(METHODS["verifier"].format(model=search.verifier.title))
-    if search.regions is None:
+    if search.parcellation is not None:
+        said.append(METHODS["parcellation"].format(file=search.parcellation.file).replace("  ", " "))
+    elif search.regions is None:
         said.append(METHODS["no_regions"])
     else:
         words = METHODS["regions"]

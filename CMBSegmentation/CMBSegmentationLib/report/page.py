@@ -20,7 +20,7 @@ from ..vocabulary.verdicts import REJECTED, UNDECIDED
 from .content import ReportContent, content_of
 from .crops import FIELD_MM
 from .glass_brain import SMALLEST_CIRCLE_MM
-from .words import SAY
+from .words import SAY, SCALES_COLUMNS
 
 if TYPE_CHECKING:
     from ..detecting.detect import Detection
@@ -178,7 +178,8 @@ def _template() -> Template:
         isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value)
     )
     environment.globals.update(shown=SHOWN, say=SAY, cell=cell)
-    environment.globals.update(scales_note=scales_note, not_a_diagnosis=NOT_A_DIAGNOSIS, siderosis=SIDEROSIS)
+    environment.globals.update(scales_note=scales_note, scales_columns=SCALES_COLUMNS)
+    environment.globals.update(not_a_diagnosis=NOT_A_DIAGNOSIS, siderosis=SIDEROSIS)
     environment.globals.update(
         class_text=class_text, counted=counted, counted_class=counted_class, threshold_text=threshold_text
     )

@@ -59,7 +59,6 @@ SAY = {
     "scales": "The count in clinical classes",
     "scales_note_read": "Definite and possible microbleeds{without_larger}.",
     "scales_note_unread": "Detected by the program{without_larger}, not confirmed by a reader.",
-    "scales_columns": ("Scale", "Class", "Made for", "Source"),
     "scales_aria": (
         "A grade of ARIA-H counts microbleeds that are new since an earlier scan: cmb compare gives it for two scans."
     ),
@@ -116,6 +115,8 @@ SAY = {
     "page_of": "{page} / {pages}",
 }
 
+SCALES_COLUMNS = ("Scale", "Class", "Made for", "Source")
+
 METHODS = {
     "detector": (
         "The network {model} gave each voxel of the brain a probability at {spacing}. Each peak that stands apart is "
@@ -126,6 +127,10 @@ METHODS = {
     "verifier": "A second network, {model}, looked at each candidate once more; the probability is its.",
     "regions": "Regions and sides come from the network {model}. {statement}",
     "no_regions": "Regions were not mapped.",
+    "parcellation": (
+        "Regions, sides and fluid come from the parcellation {file} (FreeSurfer's labels), resampled by the nearest "
+        "voxel; white matter within 5 mm of the cortex counts to its lobe."
+    ),
     "brain_given": "The brain mask was given.",
     "brain_found": "The brain was found by the program.",
     "measures": (

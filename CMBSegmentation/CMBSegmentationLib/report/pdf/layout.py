@@ -13,7 +13,7 @@ from ..crops import FIELD_MM
 from ..glass_brain import SMALLEST_CIRCLE_MM, Projection
 from ..page import SHOWN, cell, columns_of, grouped_reasons, label, plain, scales_note, title_of_dropped
 from ..tables import CountTable
-from ..words import SAY
+from ..words import SAY, SCALES_COLUMNS
 from .drawings import (
     ACCENT,
     QUIET,
@@ -196,7 +196,7 @@ class Layout:
         from reportlab.platypus import KeepTogether
 
         counts = self.content.counts
-        rows = [[self.text(heading, "column") for heading in SAY["scales_columns"]]]
+        rows = [[self.text(heading, "column") for heading in SCALES_COLUMNS]]
         for scale, step in counts.on_scales:
             sources = "; ".join(reference.short for reference in scale.references)
             rows.append([self.text(words, "cell") for words in (scale.name, step.text, scale.use, sources)])
