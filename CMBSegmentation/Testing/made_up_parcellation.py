@@ -10,7 +10,7 @@ FRONTAL, PARIETAL, TEMPORAL, OCCIPITAL = 1028, 1029, 1030, 1011
 
 
 def labels_at(points_mm: np.ndarray, lobes: bool = True) -> np.ndarray:
-    """Labels of points (n, 3), R, A, S mm from the ball's middle: cortex around white matter around thalamus around fluid.
+    """Labels of points (n, 3), R, A, S mm from the ball's middle: cortex, below it white matter, thalamus and fluid.
 
     The lowest part is cerebellum, with brainstem in its middle.
     """
