@@ -55,6 +55,13 @@ SCALE_NOTE = Code("SCALE_NOTE", "99CMB", "Note on the classes")
 READER_VERDICT = Code("VERDICT", "99CMB", "Reader's verdict")  # DICOM has no term for it
 VERDICTS = {"accepted": codes.SCT.Present, "uncertain": codes.SCT.Equivocal}
 
+PHASE = Code("PHASE", "99CMB", "Susceptibility by the phase image")
+SUBSTANCES = {
+    "blood": Code("PARAMAGNETIC", "99CMB", "Paramagnetic, as blood products are"),
+    "calcium": Code("DIAMAGNETIC", "99CMB", "Diamagnetic, as calcium is"),
+    "unclear": codes.SCT.Equivocal,
+}
+
 
 def on_scale(scale: Scale, step: Step) -> tuple[Code, Code]:
     """Give the codes of a scale and of the class on it: published ones where there are some, else private ones."""

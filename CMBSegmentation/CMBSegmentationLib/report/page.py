@@ -20,7 +20,7 @@ from ..vocabulary.verdicts import REJECTED, UNDECIDED
 from .content import ReportContent, content_of
 from .crops import FIELD_MM
 from .glass_brain import SMALLEST_CIRCLE_MM
-from .words import SAY, SCALES_COLUMNS
+from .words import METHODS, SAY, SCALES_COLUMNS
 
 if TYPE_CHECKING:
     from ..detecting.detect import Detection
@@ -179,6 +179,7 @@ def _template() -> Template:
     )
     environment.globals.update(shown=SHOWN, say=SAY, cell=cell)
     environment.globals.update(scales_note=scales_note, scales_columns=SCALES_COLUMNS)
+    environment.globals.update(paste_methods=METHODS["paste"], bibtex_heading=METHODS["bibtex"])
     environment.globals.update(not_a_diagnosis=NOT_A_DIAGNOSIS, siderosis=SIDEROSIS)
     environment.globals.update(
         class_text=class_text, counted=counted, counted_class=counted_class, threshold_text=threshold_text

@@ -85,6 +85,8 @@ SAY = {
     "pictures_pdf": "Upper row as scanned, lower row with outlines.",
     "pictures_some": "Pictures of the {shown} most probable of {all} follow; the list above has all.",
     "whole_slice": "whole axial slice",
+    "local_phase": "local phase, coronal",
+    "phase_says": "phase: {substance}",
     "nothing": "Why nothing is listed",
     "all_dropped": "{counted} examined and dropped:",
     "all_left_out": "{counted} examined and dropped or rejected:",
@@ -118,18 +120,30 @@ SAY = {
 SCALES_COLUMNS = ("Scale", "Class", "Made for", "Source")
 
 METHODS = {
-    "detector": (
-        "The network {model} gave each voxel of the brain a probability at {spacing}. Each peak that stands apart is "
-        "one candidate; its mask is what reaches {share:.0%} of the peak, whatever the threshold. Candidates with a "
-        "probability of {threshold} or more are lesions."
+    "software": (
+        "Cerebral microbleeds were searched for in {scans} with slicer-cmb{version}, research software that is no "
+        "medical device and follows {thesis}."
     ),
-    "smallest": "Smaller than {volume:g} mm³ or larger than {diameter:g} mm across is dropped.",
+    "detector": (
+        "The network {model} gave each voxel of the brain a probability at {spacing}. Each peak that stands apart was "
+        "one candidate; its mask is what reaches {share:.0%} of the peak, whatever the threshold. Candidates with a "
+        "probability of {threshold} or more counted as microbleeds."
+    ),
+    "at_point": " This is the operating point “{point}”.",
+    "smallest": "What was smaller than {volume:g} mm³ or larger than {diameter:g} mm across was left out.",
     "verifier": "A second network, {model}, looked at each candidate once more; the probability is its.",
-    "regions": "Regions and sides come from the network {model}. {statement}",
+    "regions": "Regions and sides, those of MARS ({mars}), come from the network {model}. {statement}",
     "no_regions": "Regions were not mapped.",
     "parcellation": (
-        "Regions, sides and fluid come from the parcellation {file} (FreeSurfer's labels), resampled by the nearest "
-        "voxel; white matter within 5 mm of the cortex counts to its lobe."
+        "Regions, sides and fluid come from {which}, with FreeSurfer's labels ({freesurfer}), resampled by the nearest "
+        "voxel and named as in MARS ({mars}); white matter within {reach:g} mm of the cortex counted to its lobe."
+    ),
+    "parcellation_file": "the parcellation {file}",
+    "parcellation_each": "each scan's own parcellation",
+    "no_lobes": "It does not tell lobes apart.",
+    "phase": (
+        "A dipole was fitted to the local phase at each of the most probable candidates; its sign tells blood from "
+        "calcium. Veins and iron look like blood."
     ),
     "brain_given": "The brain mask was given.",
     "brain_found": "The brain was found by the program.",
@@ -137,6 +151,15 @@ METHODS = {
         "Volume counts voxels; diameter is that of the sphere of equal volume; signal loss compares with a shell of "
         "{shell:g} mm around."
     ),
+    "trained": "{model}{hash} was trained on {data}.",
+    "hash": " (SHA-256 {start}…)",
+    "tested": "Tested on {data}, it had, at this operating point: {figures} ({rule}).",
+    "untested": "No figure of its accuracy at this threshold is known.",
+    "figures": "recall {TPR}, precision {PPV}, F1 {F1}, {FPavg} false a scan",
     "read": "Verdicts are those of {readers}.",
+    "read_unnamed": "A reader decided on the findings.",
+    "read_some": "In {read} of them a reader decided on the findings.",
     "unread": "No reader has confirmed the findings.",
+    "paste": "To paste into a paper (one click selects it); references as BibTeX below.",
+    "bibtex": "References as BibTeX",
 }

@@ -30,6 +30,7 @@ def provenance_of(detection: Detection) -> dict[str, Any]:
         "regions": _model(search.regions) | {"midplane_ras": search.midplane} if search.regions else None,
         "parcellation": _parcellation(search),
         "verifier": _model(search.verifier),
+        "phase": list(search.phase) or None,
         "date": search.date,
         "review": {"readers": list(search.readers), "date": search.reviewed_at} if search.reviewed_at else None,
     }

@@ -14,7 +14,7 @@ from ..errors import MachineError
 from ..files.present import check_present
 from ..models.loaded_models import StageChoice, Stages, load_stages
 from ..progress import Clock, Progress, no_progress, part_of
-from ..reading.apart import apart, read_label_image_apart, read_scan_apart
+from ..reading.apart import apart, read_label_image_apart, read_phases_apart, read_scan_apart
 from ..reading.scan import scan_stem
 from ..reading.scan_identity import ScanName, identity_of, scan_name_of
 from ..results.deidentify import NOTE, Pseudonyms
@@ -46,6 +46,8 @@ class Request:
         Brain mask on the scan's grid.
     parcellation : Path or None
         Label image with FreeSurfer's numbers, in place of the map of regions.
+    phase : tuple of Path
+        Phase images of the scan: files or DICOM folders, its own echo's last; none looks for them.
     save_probability, overwrite : bool
     dicom : DicomExport or None
         Also write DICOM objects.
@@ -62,6 +64,7 @@ class Request:
     settings: Settings = field(default_factory=Settings)
     mask: Path | None = None
     parcellation: Path | None = None
+    phase: tuple[Path, ...] = ()
     save_probability: bool = False
     overwrite: bool = False
     dicom: DicomExport | None = None
@@ -118,6 +121,7 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
     mask = None if request.mask is None else read_label_image_apart(request.mask)
     if parcellation is not None:
         notes = (*notes, *(() if pseudonyms else parcellation.notes))
+    phases, paired = read_phases_apart(scan, request.phase)
     identity = identity_of(scan)
     clock.lap("read")
     try:
@@ -130,13 +134,16 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
             regions=stages.regions,
             verifier=stages.verifier,
             parcellation=parcellation,
+            phases=phases,
         )
         clock.lap("detect")
         progress(0.95, "Writing the results")
         seconds = {**clock.laps, **detection.search.seconds}
         del seconds["detect"]  # is the sum of its own steps
         known = ScanName(name) if pseudonyms else scan_name_of(scan.image, identity, name)
-        search = replace(detection.search, scan=known, date=utc_now(), seconds=seconds)
+        said = () if pseudonyms else (*paired, *detection.search.phase)  # they name files and series
+        notes = (*notes, *said)
+        search = replace(detection.search, scan=known, date=utc_now(), seconds=seconds, phase=said)
         if pseudonyms is not None and search.parcellation is not None:
             search = replace(search, parcellation=replace(search.parcellation, file=""))
         detection = replace(detection, search=search)
