@@ -121,8 +121,8 @@ SCALES_COLUMNS = ("Scale", "Class", "Made for", "Source")
 
 METHODS = {
     "software": (
-        "Cerebral microbleeds were searched for in {scans} with slicer-cmb{version}, research software that is no "
-        "medical device and follows {thesis}."
+        "Cerebral microbleeds were searched for in {scans} with slicer-cmb{version}, research software, not a medical "
+        "device, that builds on {thesis}."
     ),
     "detector": (
         "The network {model} gave each voxel of the brain a probability at {spacing}. Each peak that stands apart was "
@@ -153,9 +153,9 @@ METHODS = {
     ),
     "trained": "{model}{hash} was trained on {data}.",
     "hash": " (SHA-256 {start}…)",
-    "tested": "Tested on {data}, it had, at this operating point: {figures} ({rule}).",
+    "tested": "At this operating point it had {figures} ({rule}) when it was tested on {data}.",
     "untested": "No figure of its accuracy at this threshold is known.",
-    "figures": "recall {TPR}, precision {PPV}, F1 {F1}, {FPavg} false a scan",
+    "figures": "recall {TPR}, precision {PPV}, F1 {F1} and {FPavg} false a scan",
     "read": "Verdicts are those of {readers}.",
     "read_unnamed": "A reader decided on the findings.",
     "read_some": "In {read} of them a reader decided on the findings.",
