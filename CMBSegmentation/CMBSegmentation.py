@@ -140,6 +140,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def enter(self) -> None:
         """Listen to the keyboard, and show what changed while another module was open."""
         self.initializeParameterNode()
+        self.reading.reader.recall()
         self.keys.listen()
 
     def exit(self) -> None:
@@ -165,7 +166,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         edge = self.messages.edge
         self.detection = DetectionPart(ui, self.logic, self.messages)
         self.reading = ReadingPart(ui, session, edge)
-        self.review = ReviewPart(ui, session, edge)
+        self.review = ReviewPart(ui, session, self.messages, self.reading.reader)
         self.question = QuestionPart(ui, session, edge)
         self.exporting = ExportPart(ui, session, self.messages)
         self.about = AboutPart(ui, self.messages)
@@ -231,6 +232,8 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if chosen is None:
             return
         scan, mask = chosen.inputVolume, chosen.brainMask
+        if session.detection.scan is not scan and not session.detection.is_running:
+            self.messages.tell("")  # it was about the former scan
         self.messages.edge.do(
             session.detection.set_parameters,
             scan_node_id=scan.GetID() if scan else None,

@@ -68,7 +68,9 @@ def test_the_report_is_exported_as_pdf_too(a_panel, tmp_path):
     a_panel.click(a_panel.ui.exportButton)
     (page,) = (tmp_path / "out").glob("*_report.pdf")
     assert page.read_bytes().startswith(b"%PDF")
-    assert "Report written to" in a_panel.ui.statusLabel.text
+    said = a_panel.ui.statusLabel.text
+    assert "2 of the list have no verdict yet." in said
+    assert page.name in said
 
 
 def test_dicom_of_a_scan_that_came_from_a_file_is_refused(a_panel, tmp_path):
