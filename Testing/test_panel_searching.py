@@ -91,8 +91,9 @@ def test_a_case_is_compared_with_an_earlier_scan(a_panel, a_searched_scan, tmp_p
         voxels + np.random.default_rng(3).normal(0, 4, voxels.shape), ijkToRAS=oblique_ijk_to_ras(), name="before"
     )
     (tmp_path / "earlier").mkdir()
-    earlier = write_detection(export_scan(before, tmp_path / "earlier").path, tmp_path / "earlier" / "results")
-    a_panel.module.qt.QFileDialog.answers += [str(earlier), str(tmp_path / "out")]
+    file = export_scan(before, tmp_path / "earlier").path
+    earlier = write_detection(file, tmp_path / "results" / "earlier")  # not beside the scan, which is asked for
+    a_panel.module.qt.QFileDialog.answers += [str(earlier), str(file), str(tmp_path / "out")]
     a_panel.click(a_panel.ui.compareButton)
     (page,) = (tmp_path / "out").glob("*.html")
     assert page.read_text(encoding="utf-8").count("stable") >= 3
@@ -283,6 +284,7 @@ def test_several_scans_keep_their_own_reviews(a_panel, a_scene, a_searched_scan,
     a_panel.key("A")
     a_panel.ui.inputSelector.setCurrentNode(other)
     assert verdicts(a_panel) == ["reviewed"] * 3
+    assert a_panel.ui.statusLabel.text == ""  # what was said of the former scan
     a_panel.ui.inputSelector.setCurrentNode(a_searched_scan)
     assert verdicts(a_panel)[0] == "accepted"
     assert len(LESION_PEAKS) == 4
