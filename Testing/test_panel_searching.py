@@ -82,7 +82,7 @@ def test_dicom_of_a_scan_that_came_from_a_file_is_refused(a_panel, tmp_path):
 
 
 def test_a_case_is_compared_with_an_earlier_scan(a_panel, a_searched_scan, tmp_path):
-    a_panel.module.qt.QFileDialog.answers += [str(tmp_path / "nothing"), str(tmp_path / "out")]
+    a_panel.module.qt.QFileDialog.answers.append(str(tmp_path / "nothing"))
     a_panel.click(a_panel.ui.compareButton)
     assert "nothing" in a_panel.ui.statusLabel.text
     assert not list(tmp_path.glob("out/*"))
@@ -284,7 +284,7 @@ def test_several_scans_keep_their_own_reviews(a_panel, a_scene, a_searched_scan,
     a_panel.key("A")
     a_panel.ui.inputSelector.setCurrentNode(other)
     assert verdicts(a_panel) == ["reviewed"] * 3
-    assert a_panel.ui.statusLabel.text == ""  # what was said of the former scan
+    assert "CMB 1" not in a_panel.ui.statusLabel.text  # what was said of the former scan
     a_panel.ui.inputSelector.setCurrentNode(a_searched_scan)
     assert verdicts(a_panel)[0] == "accepted"
     assert len(LESION_PEAKS) == 4

@@ -25,6 +25,7 @@ __all__ = ["a_panel", "a_scene", "a_searched_scan", "new_scene", "open_panel", "
 pytestmark = pytest.mark.xdist_group("qt")
 
 NOTE = 4  # the column with the mimic, or why it was dropped
+VOLUME = 11
 
 
 # the empty panel
@@ -105,12 +106,12 @@ def test_the_first_verdict_asks_who_reads_and_no_other_does(open_panel, a_search
 def test_numbers_of_a_column_have_the_same_decimals_and_sort_by_value(a_panel):
     table = a_panel.ui.lesionTable
     assert cells(a_panel, 3) == ["0.95", "0.85", "0.70"]
-    volumes = cells(a_panel, 10)
+    volumes = cells(a_panel, VOLUME)
     assert all(text.partition(".")[2].isdigit() and len(text.partition(".")[2]) == 1 for text in volumes)
     a_panel.widget.logic.session.editing.merge([1, 2])  # more than 100 mm³, beside one of less
-    table.horizontalHeader().setSortIndicator(10, a_panel.module.qt.Qt.DescendingOrder)  # as a click does
+    table.horizontalHeader().setSortIndicator(VOLUME, a_panel.module.qt.Qt.DescendingOrder)  # as a click does
     a_panel.settle()
-    volumes = [float(text) for text in cells(a_panel, 10)]
+    volumes = [float(text) for text in cells(a_panel, VOLUME)]
     assert volumes == sorted(volumes, reverse=True)
     assert volumes != sorted(volumes, key=str, reverse=True)
 

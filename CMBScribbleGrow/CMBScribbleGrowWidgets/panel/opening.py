@@ -9,12 +9,11 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from CMBSegmentationWidgets.panel.reader import ReaderName
 from CMBSegmentationWidgets.panel.signals import Edge, unheard
+from CMBSegmentationWidgets.reader_name import ReaderName
 
 if TYPE_CHECKING:
     from CMBScribbleGrowLib.study.state import GrowParameters
-
 
 
 class OpeningPart:

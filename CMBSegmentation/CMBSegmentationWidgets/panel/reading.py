@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .reader import ReaderName
+from ..reader_name import ReaderName
 from .signals import Edge, unheard
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from CMBSegmentationLib.vocabulary.regions import REGIONS, SIDES
 
 from ..count_table import CountTable
 from ..lesion_table import LesionTable
+from ..reader_name import ReaderName
 from .messages import Messages
 from .placing import Placing, position_under_mouse
-from .reader import ReaderName
 from .signals import unheard
 from .words import describe, summary_line
 
