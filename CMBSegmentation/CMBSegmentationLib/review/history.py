@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 MOST_UNDONE = 200
@@ -29,7 +29,7 @@ class Step:
     after: Any
     what: str
     key: Hashable = None
-    about: int | None = None
+    about: int | None = field(default=None, kw_only=True)
 
 
 S = TypeVar("S", bound=Step)
