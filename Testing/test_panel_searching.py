@@ -282,9 +282,11 @@ def test_several_scans_keep_their_own_reviews(a_panel, a_scene, a_searched_scan,
     load_results(write_detection(export_scan(other, tmp_path).path, tmp_path / "other"), other)
     a_panel.key("N")
     a_panel.key("A")
+    assert "CMB 1 accepted" in a_panel.ui.statusLabel.text
+    a_panel.ui.inputSelector.setCurrentNode(slicer.util.addVolumeFromArray(scan_voxels(), name="not searched"))
+    assert a_panel.ui.statusLabel.text == ""  # it was about the former scan
     a_panel.ui.inputSelector.setCurrentNode(other)
     assert verdicts(a_panel) == ["reviewed"] * 3
-    assert "CMB 1" not in a_panel.ui.statusLabel.text  # what was said of the former scan
     a_panel.ui.inputSelector.setCurrentNode(a_searched_scan)
     assert verdicts(a_panel)[0] == "accepted"
     assert len(LESION_PEAKS) == 4

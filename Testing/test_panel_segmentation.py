@@ -259,6 +259,7 @@ def test_a_key_is_changed_in_the_panel_and_kept(a_panel):
     assert "is taken" in a_panel.ui.statusLabel.text
     assert table.item(row, 0).text() == "A"
     table.item(row, 0).setText("k")
+    assert a_panel.ui.statusLabel.text == ""
     assert a_panel.ui.acceptButton.toolTip.endswith("(K)")
     a_panel.widget.exit()
     a_panel.widget.enter()  # as when the module is opened again
@@ -354,6 +355,7 @@ def test_a_click_in_a_view_adds_a_missed_lesion(a_panel):
     assert a_panel.ui.statusLabel.text == "Click the missed lesion in a slice view."
     interaction.SwitchToViewTransformMode()  # Escape, or Slicer's own button
     assert not a_panel.ui.addButton.checked
+    assert a_panel.ui.statusLabel.text == ""
     a_panel.click(a_panel.ui.addButton)
     node = slicer.util.getNode("Missed microbleed")
     k, j, i = (12, 34, 34)

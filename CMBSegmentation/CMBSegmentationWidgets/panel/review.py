@@ -43,7 +43,7 @@ class ReviewPart:
     def __init__(self, ui: Any, session: ReviewSession, messages: Messages, reader: ReaderName) -> None:
         self.ui, self._session, self._messages, self._reader = ui, session, messages, reader
         self._edge = edge = messages.edge
-        self._placing = Placing(lambda: ui.addButton.setChecked(False))
+        self._placing = Placing(self._on_given_up)
         deciding, editing, navigation = session.deciding, session.editing, session.navigation
         ui.sideSelector.addItems(["", *SIDES])
         ui.regionSelector.addItems(["", *REGIONS])
@@ -180,6 +180,11 @@ class ReviewPart:
             self._messages.tell(_("Click the missed lesion in a slice view."))
         else:
             self.ui.addButton.setChecked(False)
+
+    def _on_given_up(self) -> None:
+        """Ask for no click any more: Slicer's mouse does something else now."""
+        self.ui.addButton.setChecked(False)
+        self._messages.tell("")
 
     def _on_placed(self, position: Sequence[float]) -> None:
         """Add the lesion that was clicked."""
