@@ -152,6 +152,11 @@ def test_keys_decide_and_undo_takes_back(a_panel):
     a_panel.key("U")
     assert verdicts(a_panel) == ["accepted", "rejected", "uncertain"]
     assert "vessel" in cells(a_panel, NOTE)[1]
+    narrow = a_panel.ui.lesionTable.columnWidth(NOTE)
+    a_panel.widget.logic.session.deciding.decide("rejected", "basal-ganglia calcification", lesion_id=2, advance=False)
+    assert a_panel.ui.lesionTable.columnWidth(NOTE) > narrow + 50  # "basal-…" says nothing
+    a_panel.key("Ctrl+Z")
+    a_panel.key("N")
     assert "1 definite, 1 possible, 1 rejected" in a_panel.ui.summaryLabel.text
     a_panel.key("Ctrl+Z")
     assert verdicts(a_panel) == ["accepted", "rejected", "reviewed"]

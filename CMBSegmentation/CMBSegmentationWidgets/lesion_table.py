@@ -26,7 +26,6 @@ COLUMNS = (
 )
 NUMBER_COLUMN, NOTE_COLUMN = 0, 4
 DECIMALS = {2: 1, 3: 2, 6: 2, 9: 0, 10: 1, 11: 1}  # of a column's numbers, all the same: 0.70 beside 0.95
-WIDEST_NOTE_PX = 170
 OFTEN_EMPTY = (4, 5, 6, 7, 8)  # columns that are left out where no lesion has anything in them
 ROW_HEIGHT = 24
 SIGNS = {"accepted": "✓", "rejected": "✗", "uncertain": "?", "unreviewed": "•", "dropped": "–"}
@@ -98,19 +97,14 @@ class LesionTable:
         return rows
 
     def _fit_columns(self) -> None:
-        """Fit the widths where other columns are shown than before; a longer note widens its own."""
+        """Fit the widths where other columns are shown than before; that of the notes to whatever they say now."""
         table = self._widget
         fitted = tuple(table.isColumnHidden(column) for column in OFTEN_EMPTY)
-        if not self._lesions:
-            return
-        before = 0
-        if fitted != self._fitted:
+        if self._lesions and fitted != self._fitted:
             table.resizeColumnsToContents()
             self._fitted = fitted
-        else:
-            before = table.columnWidth(NOTE_COLUMN)  # chosen by the reader, perhaps
+        elif self._lesions:
             table.resizeColumnToContents(NOTE_COLUMN)
-        table.setColumnWidth(NOTE_COLUMN, max(before, min(table.columnWidth(NOTE_COLUMN), WIDEST_NOTE_PX)))
 
     def choose(self, lesion_id: int | None) -> None:
         """Mark a lesion's row, without telling."""
