@@ -51,6 +51,7 @@ def test_markers_have_the_colour_of_the_verdict(a_scene, a_session):
         colour = nodes(a_scene)[state].GetDisplayNode().GetSelectedColor()
         assert colour == pytest.approx(REVIEW_COLOURS[state])
     a_session.deciding.undo()
+    a_session.navigation.select(None)  # undo returns to it
     assert labels(a_scene) == {"accepted": ["CMB 1"], "unreviewed": ["CMB 2", "CMB 3"]}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..errors import InputError
-from ..review import REJECTED, ReviewedLesion, Verdict, as_annotated, utc_now
+from ..review import REJECTED, ReviewedLesion, Step, Verdict, as_annotated, utc_now
 from ..review.edits import with_place, with_verdict
 from ..signal import Signal
 from ..vocabulary.regions import REGIONS, SIDES
@@ -108,7 +108,7 @@ class Deciding:
         said = f"CMB {lesion.id} {decision}{f' ({mimic})' if mimic else ''}"
         decided = with_verdict(review.review, lesion, verdict)
         about = review.annotated.lesions.get(lesion.id)
-        review.do(as_annotated(decided, replace(lesion, verdict=verdict), about), said)
+        review.do(as_annotated(decided, replace(lesion, verdict=verdict), about), said, lesion.id)
         self._chosen.after(said)
         if self._reading.parameters.advance if advance is None else advance:
             self._navigation.advance(lesion.id)
@@ -147,18 +147,26 @@ class Deciding:
         if side and side not in SIDES:
             raise InputError(f"There is no side {side!r}.", f"Sides are {', '.join(SIDES)}.")
         review, lesion = self._chosen.ready(), self._chosen.lesion(lesion_id)
-        review.do(with_place(review.review, lesion, region, side), f"place of CMB {lesion.id}")
+        review.do(with_place(review.review, lesion, region, side), f"place of CMB {lesion.id}", lesion.id)
         self._chosen.after(f"CMB {lesion.id}: {' '.join(filter(None, (side, region))) or 'no region'}")
         return review.find(lesion.id)
 
     def undo(self) -> str | None:
-        """Go back by one step; the threshold stays as it is."""
-        what = self._chosen.ready().undo()
-        self._chosen.after(f"Undone: {what}" if what else "Nothing to undo")
-        return what
+        """Go back by one step, and to the lesion that it was done to; the threshold stays as it is."""
+        step = self._chosen.ready().undo()
+        self._chosen.after(f"Undone: {step.what}" if step else "Nothing to undo")
+        return self._return_to(step)
 
     def redo(self) -> str | None:
-        """Go forward by one step that was undone."""
-        what = self._chosen.ready().redo()
-        self._chosen.after(f"Done again: {what}" if what else "Nothing to do again")
-        return what
+        """Go forward by one step that was undone, and to its lesion."""
+        step = self._chosen.ready().redo()
+        self._chosen.after(f"Done again: {step.what}" if step else "Nothing to do again")
+        return self._return_to(step)
+
+    def _return_to(self, step: Step | None) -> str | None:
+        """Look at the lesion of a step where it is listed: the next key is meant for it."""
+        if step is None:
+            return None
+        if any(one.id == step.about for one in self._navigation.lesions):
+            self._navigation.select(step.about)
+        return step.what
