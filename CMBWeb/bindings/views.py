@@ -44,6 +44,7 @@ SLICE_RATES = (30.0, 15.0)  # pictures a second at most, under the mouse and els
 THREE_D_RATES = (20.0, 4.0)  # its picture costs as much as those of all slices
 JPEG_QUALITY = 90  # while one scrolls, too: it is drawing that takes time, and nothing is drawn twice
 BEHIND_S = 0.03
+AFTER_SLICER = -1.0  # priority of an observer: its own have 0
 SCROLLED_S, OLDEST_S = 0.2, 1.0  # 3D waits so long after a slice; so old its picture may get meanwhile
 
 
@@ -134,6 +135,11 @@ class Views:
         jump_to(self._app.scene, ras_mm)
         self.mark(ras_mm)
 
+    def under_mouse(self) -> list[float] | None:
+        """Give where the mouse was last in a slice view (world RAS, mm)."""
+        crosshair, position = self._crosshair(), [0.0, 0.0, 0.0]
+        return position if crosshair is not None and crosshair.GetCursorPositionRAS(position) else None
+
     def mark(self, ras_mm: Sequence[float]) -> None:
         """Move the crosshair to a position (world RAS, mm)."""
         crosshair = self._crosshair()
@@ -188,6 +194,16 @@ class NotedSlice(SliceView):
     """A slice view that notes when any of them was last asked for a picture."""
 
     asked_at_s = -math.inf
+
+    def __init__(self, *about: Any, **more: Any) -> None:
+        super().__init__(*about, **more)
+        for released in ("MiddleButtonReleaseEvent", "RightButtonReleaseEvent"):
+            self.interactor().AddObserver(released, self._end_drag, AFTER_SLICER)
+
+    def _end_drag(self, *_: Any) -> None:
+        """End what Slicer takes to go on after panning or zooming: no Shift with the mouse would be heard any more."""
+        for event in ("LeaveEvent", "EnterEvent"):
+            self.interactor().InvokeEvent(event)
 
     def schedule_render(self, *_: Any) -> None:
         """Have it drawn."""

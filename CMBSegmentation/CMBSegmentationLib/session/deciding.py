@@ -52,7 +52,7 @@ class Question:
 
 
 class Deciding:
-    """Verdicts and places, each a step that can be undone.
+    """Verdicts, places and causes, each a step that can be undone.
 
     Parameters
     ----------
@@ -104,11 +104,12 @@ class Deciding:
         review, lesion = self._chosen.ready(), self._chosen.lesion(lesion_id)
         if decision == REJECTED:
             mimic = mimic or review.annotated_mimic(lesion)
-        verdict = Verdict(decision, mimic, self._reading.reader, utc_now())
+        cause = lesion.verdict.cause if lesion.verdict and decision != REJECTED else ""
+        verdict = Verdict(decision, mimic, self._reading.reader, utc_now(), cause)
         said = f"CMB {lesion.id} {decision}{f' ({mimic})' if mimic else ''}"
         decided = with_verdict(review.review, lesion, verdict)
         about = review.annotated.lesions.get(lesion.id)
-        review.do(as_annotated(decided, replace(lesion, verdict=verdict), about), said)
+        review.do(as_annotated(decided, replace(lesion, verdict=verdict), about), said, lesion.id)
         self._chosen.after(said)
         if self._reading.parameters.advance if advance is None else advance:
             self._navigation.advance(lesion.id)
@@ -147,18 +148,38 @@ class Deciding:
         if side and side not in SIDES:
             raise InputError(f"There is no side {side!r}.", f"Sides are {', '.join(SIDES)}.")
         review, lesion = self._chosen.ready(), self._chosen.lesion(lesion_id)
-        review.do(with_place(review.review, lesion, region, side), f"place of CMB {lesion.id}")
+        review.do(with_place(review.review, lesion, region, side), f"place of CMB {lesion.id}", lesion.id)
         self._chosen.after(f"CMB {lesion.id}: {' '.join(filter(None, (side, region))) or 'no region'}")
         return review.find(lesion.id)
 
+    def set_cause(self, cause: str) -> ReviewedLesion | None:
+        """Say what the current lesion is suspected to come from; it keeps its verdict.
+
+        Parameters
+        ----------
+        cause : str
+            One of `vocabulary.verdicts.CAUSES`, or empty.
+        """
+        review, lesion = self._chosen.ready(), self._chosen.lesion(None)
+        if lesion.verdict is None:
+            raise InputError(f"CMB {lesion.id} has no verdict yet.", "Accept it, or mark it as uncertain, first.")
+        verdict = replace(lesion.verdict, cause=cause, reader=self._reading.reader, time=utc_now())
+        review.do(with_verdict(review.review, lesion, verdict), f"cause of CMB {lesion.id}", lesion.id)
+        self._chosen.after(f"CMB {lesion.id}: {cause or 'no cause'}")
+        return review.find(lesion.id)
+
     def undo(self) -> str | None:
-        """Go back by one step; the threshold stays as it is."""
+        """Go back by one step, and to the lesion that it changed; the threshold stays as it is."""
         what = self._chosen.ready().undo()
         self._chosen.after(f"Undone: {what}" if what else "Nothing to undo")
+        if what:
+            self._navigation.jump()
         return what
 
     def redo(self) -> str | None:
-        """Go forward by one step that was undone."""
+        """Go forward by one step that was undone, and to the lesion that it changes."""
         what = self._chosen.ready().redo()
         self._chosen.after(f"Done again: {what}" if what else "Nothing to do again")
+        if what:
+            self._navigation.jump()
         return what

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from ..files.atomic_file import DamagedFileError
 from ..results.stored_list import StoredList
 from ..review import (
     Annotated,
+    AnnotatedLesion,
     Grower,
     GrowsFrom,
     History,
@@ -47,6 +48,19 @@ from ..vocabulary.operating_points import checked_threshold
 from ..vocabulary.verdicts import BELOW
 
 DARKEST_WITHIN_MM = 1.5  # a click is rarely on a lesion's darkest voxel
+
+
+@dataclass(frozen=True, eq=False)
+class ReviewStep(Step):
+    """One thing that a reader did on the list.
+
+    Attributes
+    ----------
+    about : int or None
+        Number of the lesion that it was done to.
+    """
+
+    about: int | None = None
 
 
 class OpenReview:
@@ -98,9 +112,10 @@ class OpenReview:
         self.candidates = candidates_of(nodes)
         self.notes: list[str] = []
         self.annotated = Annotated()
+        self._followed = read_annotated(nodes.scan)
         self._clock = clock
         self._shown = ShownReview(nodes)
-        self._history: History[Step] = History()
+        self._history: History[ReviewStep] = History()
         self._autosave: ReviewAutosave | None = None
         self._grower = grower
         self._grow_from: GrowsFrom | None = None
@@ -137,21 +152,30 @@ class OpenReview:
         """Find a lesion of the list."""
         return next((one for one in self.lesions if one.id == lesion_id), None)
 
-    def do(self, after: Review, what: str) -> None:
-        """Take a step: show it, save it, remember it for undo."""
-        self._history.add(Step(self.review, after, what))
+    def do(self, after: Review, what: str, about: int | None = None) -> None:
+        """Take a step: show it, save it, remember it for undo.
+
+        Parameters
+        ----------
+        after : Review
+        what : str
+            For the reader.
+        about : int, optional
+            Number of the lesion that is looked at when the step is undone or redone.
+        """
+        self._history.add(ReviewStep(self.review, after, what, about=about))
         self.review = after
         self.show()
 
     def undo(self) -> str | None:
         """Go back by one step, at the present threshold; give what was undone."""
         step = self._history.undo()
-        return None if step is None else self._go_to(step.before, step.what)
+        return None if step is None else self._go_to(step.before, step)
 
     def redo(self) -> str | None:
         """Go forward by one step that was undone."""
         step = self._history.redo()
-        return None if step is None else self._go_to(step.after, step.what)
+        return None if step is None else self._go_to(step.after, step)
 
     @property
     def can_undo(self) -> bool:
@@ -244,6 +268,12 @@ class OpenReview:
                 places[number] = self.flat_index(one.at)
         self.numbers.reserved = places
 
+    def newly_annotated(self) -> dict[int, AnnotatedLesion | None]:
+        """Give the lesions of which the annotation has said more since this was last asked, and what it said before."""
+        before, self._followed = self._followed, read_annotated(self.nodes.scan)
+        now = self._followed.lesions
+        return {one: before.lesions.get(one) for one in now if now[one] != before.lesions.get(one)}
+
     def annotated_mimic(self, lesion: ReviewedLesion) -> str:
         """Give what the annotation says that a lesion is instead of a microbleed; empty if it says nothing."""
         for mimic in self.annotated.mimics:
@@ -333,10 +363,12 @@ class OpenReview:
             return None
         return on_grid(saved, self.candidates.grid)
 
-    def _go_to(self, review: Review, what: str) -> str:
+    def _go_to(self, review: Review, step: ReviewStep) -> str:
         self.review = replace(review, threshold=self.review.threshold)
         self.show()
-        return what
+        self.current = next((one for one in (step.about, self.current) if self.find(one)), None)
+        self.keep_view()
+        return step.what
 
 
 def _last_verdict(review: Review) -> str:
