@@ -75,6 +75,13 @@ class Reviewing:
         state.detect_message, state.detect_fraction, state.detect_notes, state.notice = "", 0, [], ""
         state.filter, state.region_filter, state.sort_by, state.sort_down = LISTED, "", "id", False
 
+    def resume(self) -> None:
+        """Show what was found before; where verdicts were given, go on at the next lesion without one."""
+        session = self.session
+        session.reopen()
+        if session.review is not None and session.review.review.fixed and session.navigation.current is None:
+            session.navigation.advance(0)
+
     @edge
     def save(self) -> None:
         """Write what is unsaved now: another scan comes."""
