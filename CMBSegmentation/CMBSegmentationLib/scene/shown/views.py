@@ -10,7 +10,7 @@ import slicer
 import slicer.util
 
 if TYPE_CHECKING:
-    from .results import ResultNodes
+    from ..results import ResultNodes
 
 WHOLE_HEAD_MM = 300.0
 
