@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..errors import InputError
-from ..review import REJECTED, ReviewedLesion, Verdict, as_annotated, utc_now
+from ..review import REJECTED, ReviewedLesion, Step, Verdict, as_annotated, utc_now
 from ..review.edits import with_place, with_verdict
 from ..signal import Signal
 from ..vocabulary.regions import REGIONS, SIDES
@@ -169,17 +169,21 @@ class Deciding:
         return review.find(lesion.id)
 
     def undo(self) -> str | None:
-        """Go back by one step, and to the lesion that it changed; the threshold stays as it is."""
-        what = self._chosen.ready().undo()
-        self._chosen.after(f"Undone: {what}" if what else "Nothing to undo")
-        if what:
-            self._navigation.jump()
-        return what
+        """Go back by one step, and to the lesion that it was done to; the threshold stays as it is."""
+        step = self._chosen.ready().undo()
+        self._chosen.after(f"Undone: {step.what}" if step else "Nothing to undo")
+        return self._return_to(step)
 
     def redo(self) -> str | None:
-        """Go forward by one step that was undone, and to the lesion that it changes."""
-        what = self._chosen.ready().redo()
-        self._chosen.after(f"Done again: {what}" if what else "Nothing to do again")
-        if what:
-            self._navigation.jump()
-        return what
+        """Go forward by one step that was undone, and to its lesion."""
+        step = self._chosen.ready().redo()
+        self._chosen.after(f"Done again: {step.what}" if step else "Nothing to do again")
+        return self._return_to(step)
+
+    def _return_to(self, step: Step | None) -> str | None:
+        """Look at the lesion of a step where it is listed: the next key is meant for it."""
+        if step is None:
+            return None
+        if any(one.id == step.about for one in self._navigation.lesions):
+            self._navigation.select(step.about)
+        return step.what

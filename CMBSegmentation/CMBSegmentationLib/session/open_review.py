@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,19 +48,6 @@ from ..vocabulary.operating_points import checked_threshold
 from ..vocabulary.verdicts import BELOW
 
 DARKEST_WITHIN_MM = 1.5  # a click is rarely on a lesion's darkest voxel
-
-
-@dataclass(frozen=True, eq=False)
-class ReviewStep(Step):
-    """One thing that a reader did on the list.
-
-    Attributes
-    ----------
-    about : int or None
-        Number of the lesion that it was done to.
-    """
-
-    about: int | None = None
 
 
 class OpenReview:
@@ -115,7 +102,7 @@ class OpenReview:
         self._followed = read_annotated(nodes.scan)
         self._clock = clock
         self._shown = ShownReview(nodes)
-        self._history: History[ReviewStep] = History()
+        self._history: History[Step] = History()
         self._autosave: ReviewAutosave | None = None
         self._grower = grower
         self._grow_from: GrowsFrom | None = None
@@ -152,30 +139,25 @@ class OpenReview:
         """Find a lesion of the list."""
         return next((one for one in self.lesions if one.id == lesion_id), None)
 
-    def do(self, after: Review, what: str, about: int | None = None) -> None:
-        """Take a step: show it, save it, remember it for undo.
-
-        Parameters
-        ----------
-        after : Review
-        what : str
-            For the reader.
-        about : int, optional
-            Number of the lesion that is looked at when the step is undone or redone.
-        """
-        self._history.add(ReviewStep(self.review, after, what, about=about))
+    def do(self, after: Review, what: str, about: int) -> None:
+        """Take a step, done to the lesion with the number `about`: show it, save it, remember it for undo."""
+        self._history.add(Step(self.review, after, what, about=about))
         self.review = after
         self.show()
 
-    def undo(self) -> str | None:
-        """Go back by one step, at the present threshold; give what was undone."""
+    def undo(self) -> Step | None:
+        """Go back by one step, at the present threshold; give the step."""
         step = self._history.undo()
-        return None if step is None else self._go_to(step.before, step)
+        if step is not None:
+            self._go_to(step.before)
+        return step
 
-    def redo(self) -> str | None:
-        """Go forward by one step that was undone."""
+    def redo(self) -> Step | None:
+        """Go forward by one step that was undone; give the step."""
         step = self._history.redo()
-        return None if step is None else self._go_to(step.after, step)
+        if step is not None:
+            self._go_to(step.after)
+        return step
 
     @property
     def can_undo(self) -> bool:
@@ -363,12 +345,9 @@ class OpenReview:
             return None
         return on_grid(saved, self.candidates.grid)
 
-    def _go_to(self, review: Review, step: ReviewStep) -> str:
+    def _go_to(self, review: Review) -> None:
         self.review = replace(review, threshold=self.review.threshold)
         self.show()
-        self.current = next((one for one in (step.about, self.current) if self.find(one)), None)
-        self.keep_view()
-        return step.what
 
 
 def _last_verdict(review: Review) -> str:
