@@ -52,7 +52,7 @@ class Question:
 
 
 class Deciding:
-    """Verdicts and places, each a step that can be undone.
+    """Verdicts, places and causes, each a step that can be undone.
 
     Parameters
     ----------
@@ -104,7 +104,8 @@ class Deciding:
         review, lesion = self._chosen.ready(), self._chosen.lesion(lesion_id)
         if decision == REJECTED:
             mimic = mimic or review.annotated_mimic(lesion)
-        verdict = Verdict(decision, mimic, self._reading.reader, utc_now())
+        cause = lesion.verdict.cause if lesion.verdict and decision != REJECTED else ""
+        verdict = Verdict(decision, mimic, self._reading.reader, utc_now(), cause)
         said = f"CMB {lesion.id} {decision}{f' ({mimic})' if mimic else ''}"
         decided = with_verdict(review.review, lesion, verdict)
         about = review.annotated.lesions.get(lesion.id)
@@ -149,6 +150,22 @@ class Deciding:
         review, lesion = self._chosen.ready(), self._chosen.lesion(lesion_id)
         review.do(with_place(review.review, lesion, region, side), f"place of CMB {lesion.id}", lesion.id)
         self._chosen.after(f"CMB {lesion.id}: {' '.join(filter(None, (side, region))) or 'no region'}")
+        return review.find(lesion.id)
+
+    def set_cause(self, cause: str) -> ReviewedLesion | None:
+        """Say what the current lesion is suspected to come from; it keeps its verdict.
+
+        Parameters
+        ----------
+        cause : str
+            One of `vocabulary.verdicts.CAUSES`, or empty.
+        """
+        review, lesion = self._chosen.ready(), self._chosen.lesion(None)
+        if lesion.verdict is None:
+            raise InputError(f"CMB {lesion.id} has no verdict yet.", "Accept it, or mark it as uncertain, first.")
+        verdict = replace(lesion.verdict, cause=cause, reader=self._reading.reader, time=utc_now())
+        review.do(with_verdict(review.review, lesion, verdict), f"cause of CMB {lesion.id}", lesion.id)
+        self._chosen.after(f"CMB {lesion.id}: {cause or 'no cause'}")
         return review.find(lesion.id)
 
     def undo(self) -> str | None:

@@ -16,6 +16,7 @@ from ..files.atomic_file import DamagedFileError
 from ..results.stored_list import StoredList
 from ..review import (
     Annotated,
+    AnnotatedLesion,
     Grower,
     GrowsFrom,
     History,
@@ -98,6 +99,7 @@ class OpenReview:
         self.candidates = candidates_of(nodes)
         self.notes: list[str] = []
         self.annotated = Annotated()
+        self._followed = read_annotated(nodes.scan)
         self._clock = clock
         self._shown = ShownReview(nodes)
         self._history: History[Step] = History()
@@ -247,6 +249,12 @@ class OpenReview:
             with contextlib.suppress(InputError):  # outside: the scan was moved since
                 places[number] = self.flat_index(one.at)
         self.numbers.reserved = places
+
+    def newly_annotated(self) -> dict[int, AnnotatedLesion | None]:
+        """Give the lesions of which the annotation has said more since this was last asked, and what it said before."""
+        before, self._followed = self._followed, read_annotated(self.nodes.scan)
+        now = self._followed.lesions
+        return {one: before.lesions.get(one) for one in now if now[one] != before.lesions.get(one)}
 
     def annotated_mimic(self, lesion: ReviewedLesion) -> str:
         """Give what the annotation says that a lesion is instead of a microbleed; empty if it says nothing."""
