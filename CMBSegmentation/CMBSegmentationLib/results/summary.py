@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..vocabulary.numbers import counted
+from ..vocabulary.numbers import counted, counted_class
 from ..vocabulary.published.scales import NOT_A_DIAGNOSIS, NOT_ASSESSED, SIDEROSIS
 from ..vocabulary.regions import SIDES
 from ..vocabulary.verdicts import DEFINITE, POSSIBLE
@@ -82,7 +82,7 @@ def text_of(counts: Counts) -> str:
     if counts.is_read and counts.microbleeds:
         lines.append(f"Size (definite/possible): {', '.join(_pairs_by_size(counts))}.")
         lines.append(f"Region (definite/possible): {', '.join(_pairs_by_region(counts))}.")
-    lines.append(f"Class: {counts.count_class}.")
+    lines.append(f"Class: {counted_class(counts.count_class, 'microbleed')}.")
     if counts.pattern_meaning:
         lines.append(f"Pattern: {counts.pattern} ({counts.pattern_meaning}).")
     lines.append(f"{scales_text(counts)} {NOT_A_DIAGNOSIS} {SIDEROSIS}")
