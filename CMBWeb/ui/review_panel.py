@@ -244,7 +244,7 @@ def _facts(bound: Reviewing) -> None:
                 (
                     "region",
                     "Region of the lesion",
-                    REGIONS,
+                    ASSIGNABLE,
                     bound.set_place,
                     "[$event.target.value, chosen.side]",
                     "true",
