@@ -8,7 +8,7 @@ from collections.abc import Generator
 import pytest
 
 HAS_BEGUN = pytest.StashKey[bool]()
-GIVES_WAY = 5  # niceness: beside one such process, one without it has three quarters of a core
+GIVES_WAY = 10  # niceness: as the detector behind the page, for which the group waits that should go first
 PLATFORM = "platform: "  # begins the only reasons for which a test may be skipped
 READ_APART = ("test_read_apart", "test_pointing", "test_real_worker", "test_web", "test_network", "test_panel")
 """Files whose tests read as users do, each scan in a process of its own."""

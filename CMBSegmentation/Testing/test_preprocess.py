@@ -76,7 +76,7 @@ def test_the_mask_covers_a_ball_and_not_the_air():
     mask = sitk.GetArrayFromImage(brain_mask(scan)) > 0
     bright = sitk.GetArrayFromImage(scan) > 500
     assert mask[bright].mean() > 0.97
-    assert mask[~bright].mean() < 0.15
+    assert mask[~bright].sum() < 0.45 * bright.sum()  # a margin of less than 5 mm
 
 
 def test_shading_by_a_surface_coil_does_not_hollow_the_mask():
