@@ -34,7 +34,9 @@ def model(tmp_path_factory):
 def study(tmp_path_factory):
     """Of Jane Doe, in a folder of her name, with a second series whose description is told in a note."""
     folder = tmp_path_factory.mktemp("study") / "Doe_Jane_19500102"
-    image = sitk.Cast(sitk.Clamp(ball_brain(VOXEL_MM, spots_mm=SPOTS_MM)[0], sitk.sitkFloat32, 0, 4000), sitk.sitkUInt16)
+    image = sitk.Cast(
+        sitk.Clamp(ball_brain(VOXEL_MM, spots_mm=SPOTS_MM)[0], sitk.sitkFloat32, 0, 4000), sitk.sitkUInt16
+    )
     write_series(folder, image, SeriesDescription="SWI")
     write_series(folder, image, number=2, SeriesDescription="localizer Station 9 Doe")
     return folder
