@@ -35,7 +35,3 @@ def test_a_field_from_outside_goes_and_a_dipole_inside_stays(how, left):
     assert np.corrcoef(result[near], dipole[near])[0, 1] > 0.95
     smooth = (r > 6) & (r < 12)
     assert np.abs(result[smooth]).mean() < left * np.abs(outside[smooth] - outside[smooth].mean()).mean()
-
-
-def test_all_ways_are_tried():
-    assert set(BACKGROUNDS) == {"high-pass", "v-sharp"}
