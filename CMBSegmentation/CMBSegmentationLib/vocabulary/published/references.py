@@ -105,7 +105,7 @@ RADELEMENT = Reference(
     (
         ("author", "{ACR/RSNA Common Data Elements Project}"),
         ("title", "Common data element sets {RDES289} ({ARIA} baseline) and {RDES291} ({ARIA-H} follow-up)"),
-        ("howpublished", "\\url{https://radelement.org}"),
+        ("howpublished", "radelement.org"),
     ),
 )
 CROMIS_2 = _article(
