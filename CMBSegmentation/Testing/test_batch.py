@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import SimpleITK as sitk
 from batches import (
     RESULT,
     batch,
@@ -23,6 +24,7 @@ from batches import (
     results,
 )
 from dark_spots import only
+from made_up_parcellation import made_up_parcellation, middle_of
 from waiting import wait_until
 
 from CMBCommand import cli
@@ -54,14 +56,14 @@ def results_files(out: Path) -> list[Path]:
 # The whole command
 
 
-def test_four_of_six_scans_are_done_and_two_failures_are_explained(batch, tmp_path, a_small_head):
-    dataset = broken(make_dataset(tmp_path / "data", a_small_head, 6))
+def test_two_of_four_scans_are_done_and_two_failures_are_explained(batch, tmp_path, a_small_head):
+    dataset = broken(make_dataset(tmp_path / "data", a_small_head, 4))
     code, out, said = batch(dataset, "--workers", "2")
     assert code == 2
-    assert "Done: 4 of 6 scans" in out
+    assert "Done: 2 of 4 scans" in out
     with (tmp_path / "out" / "cohort.csv").open() as stream:
         table = list(csv.DictReader(stream))
-    assert len(table) == 6
+    assert len(table) == 4
     failed = [row for row in table if row["error"]]
     assert {row["lobar"] + row["definite"] + row["possible"] for row in table} == {""}  # not assessed, not read
     with (tmp_path / "out" / "cohort_lesions.csv").open() as stream:
@@ -69,7 +71,7 @@ def test_four_of_six_scans_are_done_and_two_failures_are_explained(batch, tmp_pa
     counted_ones = [row["scan"] for row in lesions if row["status"] == "kept"]
     assert sorted(counted_ones) == sorted(2 * [row["scan"] for row in table if not row["error"]])
     assert all(float(row["diameter_mm"]) > 0 for row in lesions)
-    assert [row["microbleeds"] for row in table if not row["error"]] == ["2"] * 4
+    assert [row["microbleeds"] for row in table if not row["error"]] == ["2"] * 2
     assert len(failed) == 2
     assert "is an empty file" in failed[0]["error"]
     assert "is not a gzip file" in failed[1]["error"]
@@ -78,13 +80,13 @@ def test_four_of_six_scans_are_done_and_two_failures_are_explained(batch, tmp_pa
     description = json.loads((tmp_path / "out" / "dataset_description.json").read_text())
     assert description["DatasetType"] == "derivative"
     page = (tmp_path / "out" / "cohort.html").read_text(encoding="utf-8")
-    assert page.count("data:image/png") == 4
+    assert page.count("data:image/png") == 2
     assert "is an empty file" in page
     assert "http" not in page.replace("http://www.w3.org", "")
     assert "Searched by dark-voxels 1 at threshold 0.5, as of 20" in page
     assert "Regions were not assessed." in page
     reports = re.findall(r'<a href="([^"]+)"', page)
-    assert len(reports) == 4
+    assert len(reports) == 2
     assert all((tmp_path / "out" / report).is_file() for report in reports)
 
 
@@ -136,18 +138,33 @@ def test_the_cohort_names_the_dataset_and_the_threshold_that_was_used(tmp_path):
     assert "at threshold 0.4," in _about(stages, Settings(threshold=0.4))
 
 
+def test_each_scan_of_a_batch_has_the_regions_of_its_own_parcellation(batch_on_cluster, tmp_path, a_small_head):
+    dataset, folder = make_dataset(tmp_path / "data", a_small_head, 2), tmp_path / "data" / "derivatives" / "fs"
+    folder.mkdir()
+    labels = made_up_parcellation(middle_of(sitk.ReadImage(str(a_small_head))), lobes=False)
+    sitk.WriteImage(labels, str(folder / "sub-001.nii.gz"))
+    code, _, said = batch_on_cluster(dataset, "--parcellation", "derivatives/fs/sub-{subject}.nii.gz")
+    assert code == 2
+    assert "There is no parcellation" in said
+    with (tmp_path / "out" / "cohort.csv").open(encoding="utf-8-sig", newline="") as stream:
+        done, failed = csv.DictReader(stream)
+    assert int(done["lobar"]) + int(done["deep"]) + int(done["infratentorial"]) == int(done["microbleeds"]) == 2
+    assert (done["cromis_2"], failed["cromis_2"]) == ("2-4", "")
+    assert "sub-002.nii.gz" in failed["error"]
+
+
 def test_started_again_it_does_only_what_was_left(batch_on_cluster, tmp_path, a_small_head):
-    dataset = make_dataset(tmp_path / "data", a_small_head, 4)
+    dataset = make_dataset(tmp_path / "data", a_small_head, 2)
     assert batch_on_cluster(dataset)[0] == 0
     before = results(tmp_path / "out")
-    for name in list(before)[:2]:
-        next((tmp_path / "out").rglob(name)).unlink()
-        del before[name]
+    gone = next(iter(before))
+    next((tmp_path / "out").rglob(gone)).unlink()
+    del before[gone]
     code, out, _ = batch_on_cluster(dataset)
     assert code == 0
-    assert "Done: 4 of 4 scans, 2 of them in an earlier run" in out
+    assert "Done: 2 of 2 scans, 1 of them in an earlier run" in out
     after = results(tmp_path / "out")
-    assert len(after) == 4
+    assert len(after) == 2
     assert {name: after[name] for name in before} == before
 
 
@@ -175,7 +192,7 @@ def test_results_of_another_threshold_are_not_mixed_in(batch_on_cluster, tmp_pat
     assert batch_on_cluster(dataset)[0] == 0
     code, _, said = batch_on_cluster(dataset, "--threshold", "0.9")
     assert code == 2
-    assert "another model or threshold" in said
+    assert "another model, threshold or parcellation" in said
     assert batch_on_cluster(dataset, "--threshold", "0.9", "--overwrite")[0] == 0
 
 
