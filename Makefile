@@ -10,7 +10,7 @@ QT := libxkbcommon0 libdbus-1-3 libfontconfig1 libglib2.0-0
 TESTING := dicom3tools poppler-utils chromium libatomic1 procps iproute2
 SAMPLE := Resources/SampleData/cmb-sample_T2starw.nii.gz
 
-.PHONY: demo web test soak lint benchmark pictures keys clean
+.PHONY: demo web test soak lint benchmark pictures keys lock clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.ready-demo
@@ -53,6 +53,11 @@ pictures: $(VENV)/.ready-test
 keys: $(VENV)/.ready-demo
 	$(BIN)/python -c 'from CMBSegmentationLib.vocabulary.keys import as_markdown; print(as_markdown(), end="")' > Docs/keys.md
 
+# The lock files, after a change of pyproject.toml; it asks the network.
+lock: | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/python requirements/lock.py
+
 # Debian's and Ubuntu's python3 comes without venv: install it where that is allowed, else say how.
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
@@ -65,9 +70,15 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 
-$(VENV)/.ready-demo: pyproject.toml | $(BIN)/python
+# The packages of requirements/$(1).txt by their hashes, nothing else; then the program itself.
+define install_locked
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement requirements/$(1).txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+endef
+
+$(VENV)/.ready-demo: pyproject.toml requirements/base.txt | $(BIN)/python
 	@echo "Setting up Python packages in $(VENV) (once, about a minute)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(call install_locked,base)
 	@touch $@
 
 # Packages of Debian or Ubuntu, $(1), where one is missing.
@@ -79,15 +90,15 @@ define install_debian
 	    echo "Please install these packages: $(1)"; }
 endef
 
-$(VENV)/.ready-web: pyproject.toml | $(BIN)/python
+$(VENV)/.ready-web: pyproject.toml requirements/web.txt | $(BIN)/python
 	@echo "Setting up Python packages for the page in $(VENV) (once, two minutes)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[web]'
+	$(call install_locked,web)
 	$(call install_debian,$(DRAWING))
 	@touch $@ $(VENV)/.ready-demo
 
-$(VENV)/.ready-test: pyproject.toml | $(BIN)/python
+$(VENV)/.ready-test: pyproject.toml requirements/dev.txt | $(BIN)/python
 	@echo "Setting up Python packages for tests in $(VENV) (once, a few minutes)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(call install_locked,dev)
 	$(call install_debian,$(DRAWING) $(QT) $(TESTING))
 	@touch $@ $(VENV)/.ready-demo $(VENV)/.ready-web
 
