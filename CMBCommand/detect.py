@@ -60,12 +60,15 @@ def _lesion_table(lesions: Sequence[Lesion]) -> Table:
     table = Table(title="Microbleeds (positions: patient RAS, mm; loss: signal loss)", title_justify="left")
     for heading in ("id", "R", "A", "S", "Ø mm", "mm³", "loss %", "prob."):
         table.add_column(heading, justify="right")
-    mapped = any(row.region for row in lesions)
+    told, mapped = any(row.phase for row in lesions), any(row.region for row in lesions)
+    if told:
+        table.add_column("phase")
     if mapped:
         table.add_column("where")
     for row in lesions:
         position = (f"{row.r_mm:.1f}", f"{row.a_mm:.1f}", f"{row.s_mm:.1f}")
         size = (f"{row.diameter_mm:.1f}", f"{row.volume_mm3:.1f}")
+        said = (row.phase,) if told else ()
         where = (f"{row.side} {row.region}".strip(),) if mapped else ()
         table.add_row(
             str(row.id),
@@ -73,6 +76,7 @@ def _lesion_table(lesions: Sequence[Lesion]) -> Table:
             *size,
             f"{100 * row.contrast:.0f}",
             f"{rounded_down(row.probability, 2):.2f}",
+            *said,
             *where,
         )
     return table

@@ -88,6 +88,7 @@ class CMBSegmentationParameterNode:
     device - on which the network runs.
     overlap - of neighbouring patches; 0 takes what the model recommends.
     brainMask - label map in place of the brain that is found.
+    phase - the scan's phase image.
     """
 
     inputVolume: vtkMRMLScalarVolumeNode
@@ -95,6 +96,7 @@ class CMBSegmentationParameterNode:
     device: Annotated[str, Choice(list(DEVICES))] = "auto"
     overlap: Annotated[float, WithinRange(0.0, 0.9)] = 0.0
     brainMask: vtkMRMLLabelMapVolumeNode
+    phase: vtkMRMLScalarVolumeNode
 
 
 class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -154,6 +156,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from CMBSegmentationWidgets.panel.detection import DetectionPart
         from CMBSegmentationWidgets.panel.export import ExportPart
         from CMBSegmentationWidgets.panel.messages import Messages
+        from CMBSegmentationWidgets.panel.phase import PhasePart
         from CMBSegmentationWidgets.panel.question import QuestionPart
         from CMBSegmentationWidgets.panel.reading import ReadingPart
         from CMBSegmentationWidgets.panel.review import ReviewPart
@@ -163,7 +166,8 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ui.deviceSelector.addItems(list(DEVICES))
         self.messages = Messages(ui, session)
         edge = self.messages.edge
-        self.detection = DetectionPart(ui, self.logic, self.messages)
+        self.phase = PhasePart(ui, session, edge)
+        self.detection = DetectionPart(ui, self.logic, self.messages, self.phase)
         self.reading = ReadingPart(ui, session, edge)
         self.review = ReviewPart(ui, session, edge)
         self.question = QuestionPart(ui, session, edge)
@@ -174,7 +178,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Give each action its key, and each button's tooltip the key of its own."""
         from CMBSegmentationWidgets.panel_keys import PanelKeys
 
-        parts = (self.reading, self.review, self.exporting)
+        parts = (self.reading, self.phase, self.review, self.exporting)
         edge = self.messages.edge
         actions = {name: edge.on(action) for part in (*parts, self.question) for name, action in part.actions.items()}
         tooltips = {name: widget for part in parts for name, widget in part.tooltips.items()}
@@ -210,7 +214,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Go on with what the scene remembers; the first scan is chosen without a click."""
         self.setParameterNode(self.logic.getParameterNode())
         if not self._parameterNode.inputVolume:
-            self._parameterNode.inputVolume = self.ui.inputSelector.currentNode() or self.logic.firstScan()
+            self._parameterNode.inputVolume = self.logic.firstScan(self.ui.inputSelector.currentNode())
 
     def setParameterNode(self, parameterNode: CMBSegmentationParameterNode | None) -> None:
         """Show a parameter node, and hear of its changes."""
@@ -237,6 +241,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             device=chosen.device,
             overlap=chosen.overlap or None,
             mask=mask.GetID() if mask else None,
+            phase=self.phase.fill(chosen),
         )
         self.detection.update_buttons()
         if scan is None:
@@ -320,12 +325,15 @@ class CMBSegmentationLogic(ScriptedLoadableModuleLogic):
         """Give what the panel remembers in the scene."""
         return CMBSegmentationParameterNode(super().getParameterNode())
 
-    def firstScan(self) -> Any:
-        """Give the first volume of the scene that is no result of a detection; None without."""
+    def firstScan(self, preferred: Any = None) -> Any:
+        """Give the preferred or the first volume that is neither a result of a detection nor phase; None without."""
         from CMBSegmentationLib.scene.names import RESULT_ATTRIBUTE
+        from CMBSegmentationLib.scene.phase_nodes import PHASE_NAME
 
-        for volume in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
-            if volume.GetClassName() == "vtkMRMLScalarVolumeNode" and not volume.GetAttribute(RESULT_ATTRIBUTE):
+        volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+        for volume in [preferred, *volumes] if preferred else volumes:
+            is_scan = volume.GetClassName() == "vtkMRMLScalarVolumeNode" and not volume.GetAttribute(RESULT_ATTRIBUTE)
+            if is_scan and not PHASE_NAME.search(volume.GetName() or ""):
                 return volume
         return None
 

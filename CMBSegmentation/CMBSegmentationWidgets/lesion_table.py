@@ -16,6 +16,7 @@ COLUMNS = (
     ("Ø mm", "Diameter of the sphere of equal volume"),
     ("Prob.", "What the threshold acts on: the last stage's probability"),
     ("Note", "The mimic, or why it was dropped"),
+    ("Phase", "What the phase image says: blood (paramagnetic), calcium, or unclear"),
     ("Det.", "The first stage's highest probability, where a second stage looked again"),
     ("Region", "Region of MARS"),
     ("Side", "left, right or midline"),
@@ -24,7 +25,7 @@ COLUMNS = (
     ("mm³", "Volume"),
 )
 NUMBER_COLUMN, NOTE_COLUMN = 0, 4
-OFTEN_EMPTY = (4, 5, 6, 7)  # columns that are left out where no lesion has anything in them
+OFTEN_EMPTY = (4, 5, 6, 7, 8)  # columns that are left out where no lesion has anything in them
 ROW_HEIGHT = 24
 SIGNS = {"accepted": "✓", "rejected": "✗", "uncertain": "?", "unreviewed": "•", "dropped": "–"}
 CHOSEN_STYLE = "selection-background-color: #1f5f99; selection-color: #ffffff"  # 6.6 : 1; many a palette has 3.5
@@ -157,6 +158,7 @@ def _cells(lesion: ReviewedLesion) -> list[Any]:
         round(m.diameter_mm, 1),
         rounded_down(m.probability, 2),
         note,
+        m.phase,
         "" if m.detector in (None, m.probability) else rounded_down(m.detector, 2),
         m.region,
         m.side,

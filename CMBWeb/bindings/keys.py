@@ -135,6 +135,7 @@ def _while_reading(desk: PageSession) -> dict[str, Callable[[], object]]:
         "reject": reviewing.ask,
         "add": reviewing.add_here,
         "zoom": reviewing.zoom,
+        "field": desk.phase.toggle,
         **{mimic_action(number): answer(mimic) for number, mimic in enumerate(MIMICS, start=1)},
         "no_mimic": answer(""),
         "close_question": reviewing.close_question,

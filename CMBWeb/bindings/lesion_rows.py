@@ -29,6 +29,7 @@ def row_of(one: ReviewedLesion) -> dict[str, Any]:
         "contrast": round(lesion.contrast, 2),
         "probability": rounded_down(lesion.probability, 2),
         "detector": lesion.detector,
+        "phase": lesion.phase,
         "region": lesion.region,
         "side": lesion.side,
         "why": lesion.why_not_listed,

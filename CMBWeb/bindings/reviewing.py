@@ -88,7 +88,7 @@ class Reviewing:
     @edge
     def start(self) -> None:
         """Search the scan."""
-        self.session.detection.start(self._desk.node)
+        self._desk.phase.when_known(lambda: self.session.detection.start(self._desk.node))
 
     @edge
     def cancel(self) -> None:
@@ -301,6 +301,7 @@ class Reviewing:
         ]
         sort_rows(rows, self.state.sort_by, down=self.state.sort_down)
         self.state.rows = rows
+        self.state.has_substances = any(row["phase"] for row in rows)
         self.session.navigation.set_order([row["id"] for row in rows])
 
     def _show_current(self, lesion: ReviewedLesion | None) -> None:

@@ -17,6 +17,8 @@ from ..page.reading_ahead import read_scan_once
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header
 
+    from CMBSegmentationLib.reading.scan import Scan
+
 
 @dataclass
 class OpenedScan:
@@ -37,6 +39,8 @@ class OpenedScan:
         UID of the DICOM series, where the reader chose it.
     header : nibabel.nifti1.Nifti1Header or None
         Of a NIfTI file.
+    scan : Scan or None
+        All that was read, to find its phase by; None in a scene that was saved.
     """
 
     image: sitk.Image
@@ -46,6 +50,7 @@ class OpenedScan:
     node: slicer.vtkMRMLScalarVolumeNode | None = None
     series: str | None = None
     header: Nifti1Header | None = None
+    scan: Scan | None = None
 
     @property
     def facts(self) -> str:
@@ -64,7 +69,7 @@ def read_in(path: Path, name: str, series: str | None = None) -> OpenedScan:
         As `CMBSegmentationLib.reading.apart.read_scan_apart`: a file on which its reader crashes does not end the page.
     """
     scan = read_scan_once(path, series)
-    return OpenedScan(scan.image, path, name, scan.notes, series=series, header=scan.header)
+    return OpenedScan(scan.image, path, name, scan.notes, series=series, header=scan.header, scan=scan)
 
 
 def add_scan(scene: slicer.vtkMRMLScene, scan: OpenedScan) -> slicer.vtkMRMLScalarVolumeNode:

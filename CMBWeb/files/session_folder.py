@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from CMBSegmentationLib.errors import MachineError
 
 LOCK = ".lock"  # held by the server whose session it is
-UPLOADS, REVIEW, EXPORTS, COMPARISON = "upload", "review", "export", "comparison"
+UPLOADS, REVIEW, EXPORTS, COMPARISON, PHASE = "upload", "review", "export", "comparison", "phase"
 QUEUE = "detections"  # beside the sessions
 SCAN_FILE = "scan.json"  # in the review's folder: which scan it is of
 KEPT_HOURS = 72.0  # over a weekend

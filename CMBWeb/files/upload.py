@@ -15,7 +15,7 @@ from aiohttp import BodyPartReader, web
 
 from CMBSegmentationLib.errors import InputError, MachineError
 from CMBSegmentationLib.reading.scan import FILE_SUFFIXES
-from CMBSegmentationLib.results.names import ENDINGS_REGIONS, ENDINGS_WITH_PROBABILITY
+from CMBSegmentationLib.results.names import ENDINGS_PHASE, ENDINGS_REGIONS, ENDINGS_WITH_PROBABILITY
 
 from ..server.names import plain_name
 from .limits import LARGEST_MB, MOST_FILES, check_room, session_full, too_large
@@ -26,7 +26,7 @@ FRAMING_BYTES = 1 << 22  # of a multipart request beside its files
 SCENE_SUFFIX, ZIP_SUFFIX = ".mrb", ".zip"
 EARLIER = "earlier"
 SCAN, UNPACKED = "earlier-scan", "earlier-results"  # no words of a message: their names are replaced in it
-OF_RESULTS = (*ENDINGS_WITH_PROBABILITY.values(), *ENDINGS_REGIONS.values())
+OF_RESULTS = (*ENDINGS_WITH_PROBABILITY.values(), *ENDINGS_REGIONS.values(), *ENDINGS_PHASE.values())
 TWO_FILES = (".nhdr", ".mhd")  # headers whose voxels lie in a second file that a browser does not send along
 
 

@@ -22,6 +22,7 @@ from CMBSegmentationLib.scene import load_results
 
 from ..bindings.exporting import compare, export
 from ..bindings.keys import PageKeys
+from ..bindings.phase_shown import PhaseShown
 from ..bindings.reader import Reader
 from ..bindings.reviewing import Reviewing
 from ..bindings.scans import OpenedScan, add_scan, read_in
@@ -29,7 +30,7 @@ from ..bindings.scenes import check_apart, clear, open_scene
 from ..bindings.scribbling import Scribbling
 from ..bindings.views import Views
 from ..files.kept_results import KeptResults, KeptScan
-from ..files.session_folder import COMPARISON, EXPORTS, REVIEW, UPLOADS, private, queue_folder, remove
+from ..files.session_folder import COMPARISON, EXPORTS, PHASE, REVIEW, UPLOADS, private, queue_folder, remove
 from ..files.upload import SCENE_SUFFIX, Earlier, Received
 from ..state.declared import PageState
 from ..state.typed import live
@@ -61,6 +62,7 @@ class PageSession:
         self.kept = KeptResults(self.review_folder, lambda: queue_folder(self._own_folder()))
         self.reader = Reader(self)
         self.reviewing = Reviewing(self, self.kept)
+        self.phase = PhaseShown(self)
         self.scribbling = Scribbling(self)
         self.keys = PageKeys(self)
         server.controller.on_server_ready.add_task(self._poll)
@@ -85,6 +87,10 @@ class PageSession:
     def review_folder(self) -> Path:
         """Give the private folder in which the review is saved as it is made."""
         return private(self._own_folder() / REVIEW)
+
+    def phase_folder(self) -> Path:
+        """Give the private folder for the phase that is searched with."""
+        return private(self._own_folder() / PHASE)
 
     def close(self) -> None:
         """Save what there is: the process ends."""
@@ -248,6 +254,7 @@ class PageSession:
             self.state.scan_notes = list(scan.notes)
             self.views.show(scan.node)
             self.reviewing.take_scan(scan.node)
+            self.phase.take_scan(scan)
             self.scribbling.open_if_shown()
 
     def _leave(self) -> None:

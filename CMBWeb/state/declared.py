@@ -106,6 +106,8 @@ class ReviewState:
     ----------
     detect_fraction : int
         Per cent.
+    has_substances : bool
+        Whether the phase says of any row what it is made of.
     rows : list of dict
         As `lesion_rows.row_of` gives them, filtered and sorted.
     filter : str
@@ -139,6 +141,7 @@ class ReviewState:
     detect_message: str = ""
     detect_notes: list[str] = field(default_factory=list)
     searched: bool = False
+    has_substances: bool = False
     rows: list[Values] = field(default_factory=list)
     filter: str = LISTED
     filter_counts: dict[str, int] = field(default_factory=dict)
@@ -160,6 +163,28 @@ class ReviewState:
     slab_mm: float = 0
     outlines: bool = True
     notice: str = ""
+
+
+@dataclass
+class PhaseState:
+    """What `PhaseShown` shows: the phase that was found with the scan, and whether it is used and shown.
+
+    Attributes
+    ----------
+    phase_found : str
+        Name of the phase image; empty without one.
+    phase_used : str
+        The one that the search is given; empty for none.
+    phase_there : bool
+        Whether the results hold a local phase to show.
+    phase_shown : bool
+        Whether it is shown in place of the scan.
+    """
+
+    phase_found: str = ""
+    phase_used: str = ""
+    phase_there: bool = False
+    phase_shown: bool = False
 
 
 @dataclass
@@ -218,4 +243,4 @@ class ScribbleState:
     placing: str = ""
 
 
-DECLARED = (PageState, ViewsState, ReaderState, KeysState, ReviewState, ScribbleState)
+DECLARED = (PageState, ViewsState, ReaderState, KeysState, ReviewState, PhaseState, ScribbleState)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .declared import KeysState, PageState, ReaderState, ReviewState, ScribbleState, ViewsState
+from .declared import KeysState, PageState, PhaseState, ReaderState, ReviewState, ScribbleState, ViewsState
 from .typed import names_of
 
 page = names_of(PageState)
@@ -10,4 +10,5 @@ views = names_of(ViewsState)
 reader = names_of(ReaderState)
 keys = names_of(KeysState)
 review = names_of(ReviewState)
+phase = names_of(PhaseState)
 scribble = names_of(ScribbleState)

@@ -15,8 +15,10 @@ COLUMNS = (  # row's key, heading, what it is
     ("diameter_mm", "Ø mm", "Diameter of the sphere of equal volume"),
     ("contrast", "Signal loss", "Against the tissue around: 0 none, 1 black"),
     ("probability", "Prob.", "The detector's own, highest in the lesion"),
+    ("phase", "Phase", "What the phase image says: blood (paramagnetic), calcium, or unclear"),
     ("region", "Region", "MARS"),
 )
+ONLY_IF = {"phase": review.has_substances}
 
 
 def build_lesion_table(bound: Reviewing) -> None:
@@ -27,7 +29,10 @@ def build_lesion_table(bound: Reviewing) -> None:
                 with html.Th(title="Tick to merge"):
                     html.Span("Merge", classes="cmb-heard")
                 for column, heading, what in COLUMNS:
-                    with html.Th(raw_attrs=[f':aria-sort="{_sorted_by(column, "descending", "ascending", "none")}"']):
+                    with html.Th(
+                        v_if=ONLY_IF.get(column, "true"),
+                        raw_attrs=[f':aria-sort="{_sorted_by(column, "descending", "ascending", "none")}"'],
+                    ):
                         html.Button(
                             heading + shown(_sorted_by(column, " ▾", " ▴", "")),
                             click=(bound.sort, f"['{column}']"),
@@ -56,6 +61,7 @@ def build_lesion_table(bound: Reviewing) -> None:
                     html.Td("{{ row.diameter_mm.toFixed(1) }}", classes="cmb-number")
                     html.Td("{{ row.contrast.toFixed(2) }}", classes="cmb-number")
                     html.Td("{{ row.probability.toFixed(2) }}", classes="cmb-number")
+                    html.Td("{{ row.phase }}", v_if=review.has_substances)
                     html.Td(
                         "{{ row.mimic || (row.state === 'dropped' ? row.why : (row.side + ' ' + row.region)) }}",
                         classes="cmb-region",

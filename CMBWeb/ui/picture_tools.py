@@ -9,6 +9,7 @@ from ..page.page_session import PageSession
 from ..state.names import page, review, views
 from .aria import named, roving
 from .key_titles import titled
+from .phase_choice import build_phase_button
 
 SLABS_MM = (0, 4, 8, 12, 16, 20)
 
@@ -70,6 +71,7 @@ def build_picture_tools(desk: PageSession) -> None:
             title=titled("Show the outlines of the lesions", "outlines"),
             **named("Outlines", aria_pressed=review.outlines),
         )
+        build_phase_button(desk)
         v3.VSpacer()
         v3.VBtn(
             "Whole scan",

@@ -18,6 +18,7 @@ from ..state.names import review
 from .aria import named, role, roving
 from .key_titles import key_of, titled
 from .lesion_table import build_lesion_table
+from .phase_choice import build_phase_choice
 from .shown import shown
 
 FILTERS = (  # name, label, what it shows
@@ -42,6 +43,7 @@ def build_review_panel(desk: PageSession) -> None:
     """Build the panel."""
     bound = desk.reviewing
     _detect(bound)
+    build_phase_choice()
     with html.Div(classes="cmb-teach cmb-quiet", v_if="!searched && !detecting"):
         html.P(
             "The detector searches the whole brain and lists what may be a microbleed, the most probable first. "
@@ -229,6 +231,7 @@ def _verdict(bound: Reviewing) -> None:
                 title="Centre, patient RAS",
             )
             html.Div(shown(f"{review.chosen}.why"), v_if=f"{review.chosen}.why", classes="cmb-why")
+            html.Div("phase: " + shown(f"{review.chosen}.phase"), v_if=f"{review.chosen}.phase")
             with html.Div(classes="cmb-row cmb-tight"):
                 for field, label, words, args in (
                     ("region", "Region of the lesion", REGIONS, "[$event.target.value, chosen.side]"),

@@ -244,7 +244,7 @@ def test_a_fitted_lesion_shows_the_size_and_contrast_that_were_drawn(diameter_mm
     target = type(drawn)(diameter_mm, 0.2, drawn.shape)
     change = fitted(target, background)
     assert change is not None
-    where, delta, visible = change
+    where, delta, visible = change.where, change.delta, change.visible
     measured = (6 / np.pi * visible.sum()) ** (1 / 3)  # voxels of 1 mm3
     assert measured == pytest.approx(diameter_mm, rel=0.45)  # a whole slice of 4 mm more or less
     darkest = np.abs(block_mean(tissue, factors)[where] + delta).min()

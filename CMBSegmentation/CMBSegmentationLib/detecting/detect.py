@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
@@ -11,6 +12,7 @@ from .. import __version__
 from ..errors import InputError
 from ..models.model_file import Model
 from ..progress import Clock, Progress, no_progress, part_of
+from ..reading.phase.image import PhaseImage
 from ..vocabulary.numbers import counted
 from ..vocabulary.operating_points import checked_threshold, operating_points
 from .candidates.hills import Hill, find_hills
@@ -19,6 +21,7 @@ from .candidates.masks import masks_on_scan
 from .candidates.measuring import Measuring
 from .lesions import Lesion, LesionRules, listed
 from .model_grid import prepare
+from .phase.told import told_by_phase
 from .regions import find_regions, placing
 from .search import Search, used
 from .sliding_window import BLENDINGS, WindowSettings, predict
@@ -83,6 +86,8 @@ class Detection:
         How they were found.
     candidates : Candidates
         All there are: `lesions` and `labels` list them, unless a reader has changed the list.
+    field : SimpleITK.Image or None
+        The local phase as `phase.local_field`, to look at; None where the scan has no phase.
     """
 
     lesions: list[Lesion]
@@ -93,6 +98,7 @@ class Detection:
     rules: LesionRules
     search: Search
     candidates: Candidates
+    field: sitk.Image | None = None
 
     @property
     def listed(self) -> list[Lesion]:
@@ -116,6 +122,7 @@ def detect(
     mask: sitk.Image | None = None,
     regions: Model | None = None,
     verifier: Model | None = None,
+    phases: Sequence[PhaseImage] = (),
 ) -> Detection:
     """Find the microbleeds of a scan.
 
@@ -135,6 +142,8 @@ def detect(
         regions are not assessed.
     verifier : Model, optional
         Of the task ``"verify"``: judges each candidate once more. The threshold then acts on its probability.
+    phases : sequence of PhaseImage, optional
+        On the scan's grid, the searched echo's last: tell blood from calcium.
 
     Returns
     -------
@@ -174,6 +183,12 @@ def detect(
     scored = [(mask, score) for mask, score in zip(masks, scores, strict=True) if mask is not None]
     midplane = None if mapped is None else mapped.midplane
     candidates = measured(scored, Measuring(image, probability), brain, placing(midplane, brain))
+    field: sitk.Image | None = None
+    phase_notes: tuple[str, ...] = ()
+    if phases:
+        progress(0.97, "Asking the phase")
+        candidates, field, phase_notes = told_by_phase(candidates, image, brain, phases, mapped=mapped is not None)
+        clock.lap("phase")
     found = candidates.at(rules)
     lesions = [one.lesion for one in found]
     clock.lap("lesions")
@@ -186,12 +201,13 @@ def detect(
         operating_points=operating_points(own.metrics.get("operating_points"), threshold),
         overlap=overlap,
         blending=settings.blending,
+        phase=phase_notes,
         brain_mask="found" if mask is None else "given",
         device=model.device,
         software=__version__,
         seconds=clock.laps,
     )
-    return Detection(lesions, labels_of(found, image), probability, brain, image, rules, search, candidates)
+    return Detection(lesions, labels_of(found, image), probability, brain, image, rules, search, candidates, field)
 
 
 def _score(hill: Hill, verdict: Verdict | None) -> Score:

@@ -66,6 +66,8 @@ class Search:
         Threshold by name, as `vocabulary.operating_points.operating_points`.
     overlap : float or None
     blending : str
+    phase : tuple of str
+        What phase image was used and how, worded for the user; empty where there is none.
     brain_mask : str
         ``"found"`` or ``"given"``; empty where that is not recorded.
     device : str
@@ -90,6 +92,7 @@ class Search:
     overlap: float | None = None
     blending: str = ""
     brain_mask: str = ""
+    phase: tuple[str, ...] = ()
     device: str = ""
     software: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)

@@ -40,6 +40,13 @@ REGIONS = {  # the regions of MARS that have a code of their own; the rest are i
 READER_VERDICT = Code("VERDICT", "99CMB", "Reader's verdict")  # DICOM has no term for it
 VERDICTS = {"accepted": codes.SCT.Present, "uncertain": codes.SCT.Equivocal}
 
+PHASE = Code("PHASE", "99CMB", "Susceptibility by the phase image")
+SUBSTANCES = {
+    "blood": Code("PARAMAGNETIC", "99CMB", "Paramagnetic, as blood products are"),
+    "calcium": Code("DIAMAGNETIC", "99CMB", "Diamagnetic, as calcium is"),
+    "unclear": codes.SCT.Equivocal,
+}
+
 
 def finding_site(region: str) -> Code:
     """Give the code of a lesion's region; the brain where there is none."""

@@ -148,5 +148,8 @@ def _lesion(
     verdict = codes.VERDICTS.get(lesion.decision)
     if verdict is not None:
         group[0].ContentSequence.append(hd.sr.QualitativeEvaluation(codes.READER_VERDICT, verdict)[0])
+    substance = codes.SUBSTANCES.get(lesion.phase)
+    if substance is not None:
+        group[0].ContentSequence.append(hd.sr.QualitativeEvaluation(codes.PHASE, substance)[0])
     group[0].ContentSequence.append(centre)  # TID 1411 is extensible; its own coordinates are those of the region
     return group

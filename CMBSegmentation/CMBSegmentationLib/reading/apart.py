@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -23,6 +23,7 @@ from ..files.paths import is_there
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
+    from .phase.image import PhaseImage
     from .scan import Scan
 
 P = ParamSpec("P")
@@ -57,6 +58,13 @@ def read_scan_apart(path: Path, series: str | None = None) -> Scan:
     from .scan import read_scan
 
     return apart(read_scan, path, series, name=path.name) if is_there(path) else read_scan(path, series)
+
+
+def read_phases_apart(scan: Scan, asked: Sequence[Path] = ()) -> tuple[tuple[PhaseImage, ...], tuple[str, ...]]:
+    """Find and read a scan's phase as `reading.phase.pairing.read_phases`, in another process; raises as that."""
+    from .phase.pairing import read_phases
+
+    return apart(read_phases, scan, asked, name=(asked[-1] if asked else scan.source).name)
 
 
 def read_label_image_apart(path: Path) -> sitk.Image:

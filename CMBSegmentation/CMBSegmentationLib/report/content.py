@@ -15,7 +15,7 @@ from ..results.provenance import provenance_of
 from ..results.summary import sentence_of
 from ..vocabulary.numbers import threshold_text
 from ..vocabulary.verdicts import DEFINITE, POSSIBLE
-from .crops import Crop, Locator, Overview, Window, display_window, lesion_crops, tilt_degrees
+from .crops import Crop, Locator, Overview, Window, display_window, field_crop, lesion_crops, tilt_degrees
 from .glass_brain import Projection, glass_brain
 from .tables import CountTable, count_tables
 from .words import METHODS, SAY
@@ -36,6 +36,7 @@ class Card:
     lesion: Lesion
     crops: tuple[Crop, ...]
     locator: Locator
+    field: Crop | None = None
 
     @property
     def position(self) -> str:
@@ -47,6 +48,11 @@ class Card:
     def place(self) -> str:
         """Region and side; empty where they were not assessed."""
         return " ".join(part for part in (self.lesion.side, self.lesion.region) if part)
+
+    @property
+    def substance(self) -> str:
+        """What phase says; empty where there is none."""
+        return SAY["phase_says"].format(substance=self.lesion.phase) if self.lesion.phase else ""
 
     @property
     def verdict(self) -> str:
@@ -133,7 +139,15 @@ def content_of(detection: Detection, *, scan_name: str, notes: Sequence[str] = (
     counts = counts_of(detection.lesions)
 
     def cards(lesions: Sequence[Lesion]) -> list[Card]:
-        return [Card(one, lesion_crops(detection, one, window), overview.locate(one)) for one in lesions]
+        return [
+            Card(
+                one,
+                lesion_crops(detection, one, window),
+                overview.locate(one),
+                field_crop(detection.field, one) if detection.field and one.phase else None,
+            )
+            for one in lesions
+        ]
 
     return ReportContent(
         scan_name=scan_name,
@@ -161,7 +175,7 @@ def content_of(detection: Detection, *, scan_name: str, notes: Sequence[str] = (
 
 def without_names(content: ReportContent) -> ReportContent:
     """Leave out of a report what may name the patient or the reader: the scan's name, its file, the readers."""
-    kept = {key: value for key, value in content.provenance.items() if key not in ("review", "input")}
+    kept = {key: value for key, value in content.provenance.items() if key not in ("review", "input", "phase")}
     given = content.provenance.get("input")
     if isinstance(given, Mapping):
         kept["input"] = {key: value for key, value in given.items() if key not in NAMING}
@@ -205,6 +219,8 @@ def methods_of(detection: Detection, counts: Counts) -> list[str]:
     else:
         words = METHODS["regions"]
         said.append(words.format(model=search.regions.title, statement=search.regions.statement).strip())
+    if any(one.phase for one in detection.lesions):
+        said.append(METHODS["phase"])
     if search.brain_mask:
         said.append(METHODS["brain_given" if search.brain_mask == "given" else "brain_found"])
     said.append(METHODS["measures"].format(shell=SURROUND_MM))

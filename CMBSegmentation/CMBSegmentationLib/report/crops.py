@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -15,6 +15,8 @@ from PIL import Image
 
 from ..detecting.candidates.listing import drawn
 from ..detecting.lesions import Lesion
+from ..detecting.phase.local_field import PER_RADIAN, SHOWN_RAD
+from .words import SAY
 
 if TYPE_CHECKING:
     from ..detecting.detect import Detection
@@ -166,6 +168,32 @@ def lesion_crops(detection: Detection, lesion: Lesion, window: Window) -> tuple[
         grey = window.grey(picture.sampled(values, (FIELD_MM, FIELD_MM), PIXEL_MM, window.low))
         crops.append(Crop(plane, png_uri(grey), picture.outline(mask), picture.outline(neighbours)))
     return tuple(crops)
+
+
+def field_crop(field: sitk.Image, lesion: Lesion) -> Crop:
+    """Picture the local phase around a lesion, coronal: bright above and below blood, dark above and below calcium.
+
+    An axial slice shows a body's poles or its equator, as it is thick or thin, and they are of opposite signs.
+
+    Parameters
+    ----------
+    field : SimpleITK.Image
+        As `detecting.phase.local_field` gives it.
+    lesion : Lesion
+
+    Returns
+    -------
+    Crop
+        Grey is no phase, white `SHOWN_RAD`.
+    """
+    centre = (-lesion.r_mm, -lesion.a_mm, lesion.s_mm)
+    image = _surroundings(field, centre)
+    values = sitk.GetArrayViewFromImage(image)
+    index = np.array(image.TransformPhysicalPointToContinuousIndex(centre))[::-1]
+    picture = _Slice(PLANES[1], index, np.array(image.GetSpacing())[::-1], values.shape)
+    window = Window(-SHOWN_RAD * PER_RADIAN, SHOWN_RAD * PER_RADIAN)
+    grey = window.grey(picture.sampled(values, (FIELD_MM, FIELD_MM), PIXEL_MM, 0.0))
+    return Crop(replace(PLANES[1], name=SAY["local_phase"]), png_uri(grey), "", "")
 
 
 class Overview:

@@ -79,6 +79,8 @@ SAY = {
     "pictures_pdf": "Upper row as scanned, lower row with outlines.",
     "pictures_some": "Pictures of the {shown} most probable of {all} follow; the list above has all.",
     "whole_slice": "whole axial slice",
+    "local_phase": "local phase, coronal",
+    "phase_says": "phase: {substance}",
     "nothing": "Why nothing is listed",
     "all_dropped": "{counted} examined and dropped:",
     "all_left_out": "{counted} examined and dropped or rejected:",
@@ -110,6 +112,10 @@ SAY = {
 }
 
 METHODS = {
+    "phase": (
+        "A dipole was fitted to the local phase at each of the most probable candidates; its sign tells blood from "
+        "calcium. Veins and iron look like blood."
+    ),
     "detector": (
         "The network {model} gave each voxel of the brain a probability at {spacing}. Each peak that stands apart is "
         "one candidate; its mask is what reaches {share:.0%} of the peak, whatever the threshold. Candidates with a "

@@ -86,16 +86,26 @@ def read_detection(folder: Path, scan: Path, series: str | None = None) -> Store
         )
     labels = sitk.Cast(labels, sitk.sitkUInt16)
     labels.CopyInformation(image)
-    for one in (found.probability, found.brain):
+    for one in (found.probability, found.brain, found.field):
         if one is not None and one.GetSize() != image.GetSize():
             raise InputError(f"The results in {folder} are not all of one scan.", "Run the detection again.")
     probability = found.probability or _probability(labels, stored.lesions)
     probability.CopyInformation(image)
     brain = found.brain or brain_mask(image)
     brain.CopyInformation(image)
+    if found.field is not None:
+        found.field.CopyInformation(image)
     candidates = stored.candidates or candidates_of_earlier(stored.lesions, probability, image, brain)
     detection = Detection(
-        list(stored.lesions), labels, probability, brain, image, stored.rules, stored.search, candidates
+        list(stored.lesions),
+        labels,
+        probability,
+        brain,
+        image,
+        stored.rules,
+        stored.search,
+        candidates,
+        found.field,
     )
     return StoredDetection(detection, found.stem, stored.notes, tuple(read.frames), identity)
 

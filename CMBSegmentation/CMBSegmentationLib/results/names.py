@@ -15,6 +15,9 @@ ENDINGS_WITH_PROBABILITY = {
     "probability": "_desc-cmb_probseg.nii.gz",
     "brain": "_desc-brain_mask.nii.gz",
 }
+ENDINGS_PHASE = {
+    "field": "_desc-cmb_localphase.nii.gz",
+}
 ENDINGS_REGIONS = {
     "brain": "_desc-regions_dseg.nii.gz",
     "region_names": "_desc-regions_dseg.tsv",
@@ -32,11 +35,11 @@ ENDINGS_REPORT = {
 
 def all_names(stem: str) -> set[str]:
     """Name every file that a detection of this scan may leave."""
-    every = (ENDINGS_WITH_PROBABILITY, ENDINGS_REGIONS, ENDINGS_DICOM, ENDINGS_REPORT)
+    every = (ENDINGS_WITH_PROBABILITY, ENDINGS_PHASE, ENDINGS_REGIONS, ENDINGS_DICOM, ENDINGS_REPORT)
     return {stem + ending for endings in every for ending in endings.values()}
 
 
-def result_names(stem: str, *, probability: bool, regions: bool = False) -> dict[str, str]:
+def result_names(stem: str, *, probability: bool, regions: bool = False, phase: bool = False) -> dict[str, str]:
     """Name the files of one scan.
 
     Parameters
@@ -47,11 +50,14 @@ def result_names(stem: str, *, probability: bool, regions: bool = False) -> dict
         Whether the probability image and the brain mask are among them.
     regions : bool
         Whether the brain is a map of regions, each with its value and name in a table beside it.
+    phase : bool
+        Whether the scan has phase.
 
     Returns
     -------
     dict
-        File name by ``labels, table, json, report`` and, if asked for, ``probability, brain, region_names``.
+        File name by ``labels, table, json, report`` and, if asked for, ``probability, brain, region_names, field``.
     """
     endings = ENDINGS if not probability else ENDINGS_WITH_PROBABILITY | (ENDINGS_REGIONS if regions else {})
+    endings = endings | (ENDINGS_PHASE if phase else {})
     return {kind: stem + ending for kind, ending in endings.items()}

@@ -29,6 +29,7 @@ def provenance_of(detection: Detection) -> dict[str, Any]:
         "timings_s": dict(search.seconds),
         "regions": _model(search.regions) | {"midplane_ras": search.midplane} if search.regions else None,
         "verifier": _model(search.verifier),
+        "phase": list(search.phase) or None,
         "date": search.date,
         "review": {"readers": list(search.readers), "date": search.reviewed_at} if search.reviewed_at else None,
     }

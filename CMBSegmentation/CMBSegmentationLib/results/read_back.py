@@ -34,6 +34,8 @@ class ResultFolder:
         None if they were not stored; `brain` is a mask, or a map of regions as `detecting.regions.Regions.tissue`.
     stem : str
         The scan's name without extension.
+    field : SimpleITK.Image or None
+        The local phase (`detecting.phase.local_field`); None where the scan has no phase.
     """
 
     stored: StoredList
@@ -41,6 +43,7 @@ class ResultFolder:
     probability: sitk.Image | None
     brain: sitk.Image | None
     stem: str = ""
+    field: sitk.Image | None = None
 
 
 def read_result_folder(folder: Path, stem: str | None = None) -> ResultFolder:
@@ -65,13 +68,13 @@ def read_result_folder(folder: Path, stem: str | None = None) -> ResultFolder:
     path = _list_of(folder, stem)
     stem = path.name.removesuffix(ENDINGS["json"])
     mapped = (folder / result_names(stem, probability=True, regions=True)["brain"]).exists()
-    names = result_names(stem, probability=True, regions=mapped)
+    names = result_names(stem, probability=True, regions=mapped, phase=True)
     stored = read_list(path)
-    files = [folder / names[kind] for kind in ("labels", "probability", "brain")]
-    labels, probability, brain = apart(_read_images, *files, name=names["labels"])
+    files = [folder / names[kind] for kind in ("labels", "probability", "brain", "field")]
+    labels, (probability, brain, field) = apart(_read_images, *files, name=names["labels"])
     if stored.candidates is not None and stored.candidates.grid.shape != labels.GetSize()[::-1]:
         raise InputError(f"{path.name} and {names['labels']} are not of one scan.", "Run the detection again.")
-    return ResultFolder(stored, labels, probability, brain, stem)
+    return ResultFolder(stored, labels, probability, brain, stem, field)
 
 
 def read_list(path: Path) -> StoredList:
@@ -114,12 +117,9 @@ def _list_of(folder: Path, stem: str | None) -> Path:
     return own[0] if own else lists[0]
 
 
-def _read_images(
-    labels: Path, probability: Path, brain: Path
-) -> tuple[sitk.Image, sitk.Image | None, sitk.Image | None]:
+def _read_images(labels: Path, *others: Path) -> tuple[sitk.Image, list[sitk.Image | None]]:
     """Read the labels, which must be there, and what else was stored."""
-    heat, tissue = (_read_image(path) if path.exists() else None for path in (probability, brain))
-    return _read_image(labels), heat, tissue
+    return _read_image(labels), [_read_image(path) if path.exists() else None for path in others]
 
 
 def _read_image(path: Path) -> sitk.Image:

@@ -113,6 +113,7 @@ def candidate_to_json(one: Candidate) -> dict[str, Any]:
         **one.lesion.as_row(MEASURES),
         "outside": None if one.outside is None else one.outside.value,
         "looks_like": one.looks_like,
+        "calcium": one.calcium,
         "peak": one.peak,
         "voxels": [" ".join(runs[first : first + RUNS_A_TEXT]) for first in range(0, len(runs), RUNS_A_TEXT)],
     }
@@ -141,7 +142,8 @@ def _candidate(one: Fields, voxels: int, free: int) -> Candidate:
     flat = _voxels(one, voxels, free)
     peak = one.whole("peak", least=0, most=voxels - 1)
     lesion = Lesion(id=0, status=KEPT, **measures_of(one))
-    return Candidate(peak, flat, lesion, None if outside is None else Rule(outside), one.text("looks_like", default=""))
+    looks_like, calcium = one.text("looks_like", default=""), one.number("calcium", least=0, default=0.0)
+    return Candidate(peak, flat, lesion, None if outside is None else Rule(outside), looks_like, calcium)
 
 
 def _voxels(one: Fields, voxels: int, free: int) -> Flat:
@@ -183,6 +185,7 @@ def _search(about: Fields, rules: LesionRules) -> Search:
         operating_points=operating_points(_numbers(points, above=0, below=1), rules.threshold),
         overlap=about.number("overlap", default=None),
         **{key: about.text(key, default="") for key in ("blending", "brain_mask", "device", "software", "date")},
+        phase=about.texts("phase", default=()),
         seconds=_numbers(seconds),
         scan=ScanName(**{key: scan.text(key, default="") for key in NAMING}),
         readers=about.texts("readers", default=()),

@@ -51,6 +51,15 @@ def add_detect_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--mask", metavar="FILE", type=Path, help="brain mask on the scan's grid (default: found)")
     parser.add_argument(
+        "--phase",
+        metavar="FILE",
+        type=Path,
+        action="append",
+        default=[],
+        help="phase image of the scan, to tell blood from calcium; once an echo, the scan's own last (default: what is "
+        "found with it)",
+    )
+    parser.add_argument(
         "--save-probability", action="store_true", help="also write the probability image and the brain mask"
     )
     parser.add_argument(
@@ -94,6 +103,7 @@ def request_from(arguments: argparse.Namespace) -> Request:
         stages=StageChoice(arguments.regions, arguments.verifier),
         settings=Settings(threshold=arguments.threshold, overlap=arguments.overlap, blending=arguments.blending),
         mask=arguments.mask,
+        phase=tuple(arguments.phase),
         save_probability=arguments.save_probability,
         overwrite=arguments.overwrite,
         dicom=DicomExport(pseudonyms) if arguments.dicom else None,

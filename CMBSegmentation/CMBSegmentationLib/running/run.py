@@ -13,7 +13,7 @@ from ..errors import MachineError
 from ..files.present import check_present
 from ..models.loaded_models import StageChoice, Stages, load_stages
 from ..progress import Clock, Progress, no_progress, part_of
-from ..reading.apart import read_label_image_apart, read_scan_apart
+from ..reading.apart import read_label_image_apart, read_phases_apart, read_scan_apart
 from ..reading.scan import scan_stem
 from ..reading.scan_identity import ScanName, identity_of, scan_name_of
 from ..results.deidentify import NOTE, Pseudonyms
@@ -43,6 +43,8 @@ class Request:
     settings : Settings
     mask : Path or None
         Brain mask on the scan's grid.
+    phase : tuple of Path
+        Phase images of the scan: files or DICOM folders, its own echo's last; none looks for them.
     save_probability, overwrite : bool
     dicom : DicomExport or None
         Also write DICOM objects.
@@ -58,6 +60,7 @@ class Request:
     stages: StageChoice = field(default_factory=StageChoice)
     settings: Settings = field(default_factory=Settings)
     mask: Path | None = None
+    phase: tuple[Path, ...] = ()
     save_probability: bool = False
     overwrite: bool = False
     dicom: DicomExport | None = None
@@ -109,6 +112,7 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
         notes = (NOTE, *stages.notes)
         check_output_folder(request.out, all_names(stem), request.overwrite)
     mask = None if request.mask is None else read_label_image_apart(request.mask)
+    phases, paired = read_phases_apart(scan, request.phase)
     identity = identity_of(scan)
     clock.lap("read")
     try:
@@ -120,13 +124,16 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
             mask=mask,
             regions=stages.regions,
             verifier=stages.verifier,
+            phases=phases,
         )
         clock.lap("detect")
         progress(0.95, "Writing the results")
         seconds = {**clock.laps, **detection.search.seconds}
         del seconds["detect"]  # is the sum of its own steps
         known = ScanName(name) if pseudonyms else scan_name_of(scan.image, identity, name)
-        search = replace(detection.search, scan=known, date=utc_now(), seconds=seconds)
+        said = () if pseudonyms else (*paired, *detection.search.phase)  # they name files and series
+        notes = (*notes, *said)
+        search = replace(detection.search, scan=known, date=utc_now(), seconds=seconds, phase=said)
         detection = replace(detection, search=search)
         files = write_results(
             detection,

@@ -66,7 +66,7 @@ def write_results(
     """
     check_output_folder(out, all_names(stem), overwrite=True)
     mapped = detection.search.midplane is not None
-    names = result_names(stem, probability=save_probability, regions=mapped)
+    names = result_names(stem, probability=save_probability, regions=mapped, phase=detection.field is not None)
     with drafts(out) as draft:
         write_image(detection.labels, draft / names["labels"], header)
         columns = columns_of(detection.lesions)
@@ -86,6 +86,8 @@ def write_results(
         (draft / names["json"]).write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
         report = report_html(detection, scan_name=stem, notes=notes)
         (draft / names["report"]).write_text(report, encoding="utf-8")
+        if detection.field is not None:
+            write_image(detection.field, draft / names["field"], header)
         if save_probability:
             write_image(detection.probability, draft / names["probability"], header)
             write_image(detection.brain, draft / names["brain"], header)

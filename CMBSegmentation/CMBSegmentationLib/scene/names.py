@@ -12,6 +12,8 @@ LESION_SEGMENT = "CMB_"
 """Begins the ID of each lesion's segment; its number follows."""
 
 SEGMENTATION, TABLE, POINTS, PROBABILITY, BRAIN = "segmentation", "table", "points", "probability", "brain"
+FIELD = "field"
+"""Kind of the node with the local phase, where the scan has one."""
 
 LIST_ATTRIBUTE = "CMBSegmentation.List"
 """Attribute of the table's node: the list as it was loaded (`results.stored_list`); a review changes the table."""

@@ -36,6 +36,7 @@ from .lesion_nodes import (
     style_segmentation,
 )
 from .output_segmentation import let_go, readers_segments, remove_lesions, replace_output
+from .phase_nodes import style_field
 from .volumes import fill_volume, geometry_of, image_from_volume, set_geometry, world_ijk_to_ras
 
 NODE_KINDS = {  # kind: node class, and what follows the scan's name in the node's
@@ -44,6 +45,7 @@ NODE_KINDS = {  # kind: node class, and what follows the scan's name in the node
     names.POINTS: ("vtkMRMLMarkupsFiducialNode", "CMB points"),
     names.PROBABILITY: ("vtkMRMLScalarVolumeNode", "CMB probability"),
     names.BRAIN: ("vtkMRMLLabelMapVolumeNode", "brain mask"),
+    names.FIELD: ("vtkMRMLScalarVolumeNode", "local phase"),
 }
 
 
@@ -63,6 +65,8 @@ class ResultNodes:
     probability : vtkMRMLScalarVolumeNode or None
     brain : vtkMRMLLabelMapVolumeNode or None
         Where the detector looked. None, like `probability`, if it was not stored.
+    field : vtkMRMLScalarVolumeNode or None
+        The local phase (`detecting.phase.local_field`); None where the scan has no phase.
     """
 
     scan: slicer.vtkMRMLScalarVolumeNode
@@ -71,6 +75,7 @@ class ResultNodes:
     points: slicer.vtkMRMLMarkupsFiducialNode
     probability: slicer.vtkMRMLScalarVolumeNode | None = None
     brain: slicer.vtkMRMLLabelMapVolumeNode | None = None
+    field: slicer.vtkMRMLScalarVolumeNode | None = None
 
 
 def load_results(folder: Path, scan_node: slicer.vtkMRMLScalarVolumeNode, output: str | None = None) -> ResultNodes:
@@ -100,13 +105,13 @@ def load_results(folder: Path, scan_node: slicer.vtkMRMLScalarVolumeNode, output
     """
     found = read_result_folder(folder, _stem_of(scan_node))
     ijk_to_ras = world_ijk_to_ras(scan_node)
-    for image in (found.labels, found.probability, found.brain):
+    for image in (found.labels, found.probability, found.brain, found.field):
         if image is not None:
             _check_grid(image, scan_node, ijk_to_ras)
     if output is not None:
         chosen = scan_node.GetScene().GetNodeByID(output)
         replace_output(scan_node, node_of(scan_node, names.SEGMENTATION), chosen)
-    volumes = {names.PROBABILITY: found.probability, names.BRAIN: found.brain}
+    volumes = {names.PROBABILITY: found.probability, names.BRAIN: found.brain, names.FIELD: found.field}
     for kind in NODE_KINDS:
         node, image = node_of(scan_node, kind), volumes.get(kind)
         if kind in volumes and image is None:
@@ -273,6 +278,11 @@ def _result_image(node: slicer.vtkMRMLScalarVolumeNode) -> sitk.Image:
     return image
 
 
+def field_of(nodes: ResultNodes) -> sitk.Image | None:
+    """Copy the local phase of stored results; None where the scan has no phase."""
+    return None if nodes.field is None else _result_image(nodes.field)
+
+
 def node_of(
     scan_node: slicer.vtkMRMLScalarVolumeNode, kind: str, node_class: str | None = None
 ) -> slicer.vtkMRMLNode | None:
@@ -299,6 +309,8 @@ def _add_node(scan_node: slicer.vtkMRMLScalarVolumeNode, kind: str) -> slicer.vt
         node.CreateDefaultDisplayNodes()
     if kind == names.PROBABILITY:
         _style_probability(node.GetDisplayNode())
+    if kind == names.FIELD:
+        style_field(node.GetDisplayNode())
     return node
 
 

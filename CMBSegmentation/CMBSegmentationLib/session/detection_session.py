@@ -18,6 +18,7 @@ from ..scene import (
     ResultNodes,
     check_output,
     export_mask,
+    export_phase,
     export_scan,
     find_results,
     lesion_rows,
@@ -70,6 +71,8 @@ class DetectionParameters:
     output : str or None
         Node ID of the segmentation that is to show the lesions, whose segments are replaced, or `scene.OWN_NEW`; None
         takes the scan's own, or makes one.
+    phase : tuple of str
+        Paths or node IDs of phase images on the scan's grid, one an echo, the scan's own last; none searches without.
     """
 
     scan_node_id: str | None = None
@@ -79,6 +82,7 @@ class DetectionParameters:
     device: str = "auto"
     mask: str | None = None
     output: str | None = None
+    phase: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -220,7 +224,8 @@ class DetectionSession:
             if chosen is not None:
                 check_output(chosen, volume_node)
             mask = self._exported_mask(volume_node, Path(folder.name))
-            process = self._started(exported.path, Path(folder.name) / "results", mask)
+            phase = self._exported_phase(Path(folder.name) / "phase")
+            process = self._started(exported.path, Path(folder.name) / "results", mask, phase)
         except CMBError:
             folder.cleanup()
             raise
@@ -266,9 +271,14 @@ class DetectionSession:
         node = self.scene.GetNodeByID(mask) if mask else None
         return mask if node is None else str(export_mask(node, volume_node, folder))
 
-    def _started(self, scan: Path, out: Path, mask: str | None) -> Process:
+    def _exported_phase(self, folder: Path) -> list[str]:
+        given = [(one, self.scene.GetNodeByID(one)) for one in self._parameters.phase]
+        return [one if node is None else str(export_phase(node, folder)) for one, node in given]
+
+    def _started(self, scan: Path, out: Path, mask: str | None, phase: list[str]) -> Process:
         chosen = self._parameters
         options = {name: getattr(chosen, name) for name in ("model", "threshold", "overlap", "device")} | {"mask": mask}
+        options["phase"] = phase
         command = worker_command(self._python, scan, out, options)
         try:
             return self._runner(command, python_environment())

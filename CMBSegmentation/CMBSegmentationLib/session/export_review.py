@@ -18,6 +18,7 @@ from ..results.folder import check_output_folder
 from ..results.names import all_names
 from ..review import utc_now
 from ..review.review_file import ENDING
+from ..scene.results import field_of
 from ..vocabulary.verdicts import KEPT
 
 if TYPE_CHECKING:
@@ -179,6 +180,7 @@ def detection_of(review: OpenReview) -> Detection:
         rules=rules,
         search=search,
         candidates=candidates.candidates,
+        field=field_of(review.nodes),
     )
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import InputError
-from ..scene import set_slab, show_overview
-from ..scene.brain_surface import hide_3d, show_3d
+from ..scene import check_has_field, set_slab, show_field, show_overview
+from ..scene.shown.brain_surface import hide_3d, show_3d
 from ..signal import Signal
 from .chosen_review import ChosenReview
 
@@ -37,6 +37,8 @@ class ReviewParameters:
         Whether the 3D views show the brain translucent and the lesions solid.
     overview : bool
         Whether the slice views show the detector's probability, projected through the whole head.
+    field : bool
+        Whether the slice views show the local phase; goes off where a scan has none, and as `overview` goes on.
     """
 
     reader: str = ""
@@ -48,6 +50,7 @@ class ReviewParameters:
     filled: bool = False
     in_3d: bool = False
     overview: bool = False
+    field: bool = False
 
 
 class Reading:
@@ -88,21 +91,29 @@ class Reading:
         Raises
         ------
         InputError
-            A value is out of range, or the review cannot be saved in the folder; all is as before then.
+            A value is out of range, the review cannot be saved in the folder, or there is no local phase to show;
+            all is as before then.
         """
         before, after = self._parameters, replace(self._parameters, **changes)
         if after == before:
             return
         _check(after)
+        results = self._chosen.detection.results
+        if after.field and not before.field:
+            check_has_field(results)
+            after = replace(after, overview=False)
+        elif after.overview:
+            after = replace(after, field=False)
         review = self._chosen.review
         if after.folder != before.folder and review is not None:
             review.move_to(after.folder)
             self._chosen.tell(f"The review is saved in {review.path}.")
             self._chosen.changed()
         self._parameters = after
-        results = self._chosen.detection.results
         if after.overview != before.overview and results is not None:
             show_overview(results, after.overview)
+        if after.field != before.field and not after.overview and results is not None:
+            show_field(results, after.field)
         if not after.overview and (after.slab_mm != before.slab_mm or before.overview):
             set_slab(self._chosen.detection.scene, after.slab_mm)
         self.apply()

@@ -111,6 +111,7 @@ class ReviewSession:
 
     def _on_results(self, results: ResultNodes | None) -> None:
         """Open the review of what is chosen, or of what a detection has just found: at its first lesion."""
+        self.reading.set(field=False)
         is_new = results is not None and self._opened(results)
         self.navigation.set_order(())
         self.review_changed()  # the user interface says in which order it lists

@@ -63,6 +63,7 @@ ACTIONS = (
     Action("merge", "merge the selected rows", "Ctrl+M", (READ,), (DESKTOP,)),
     Action("split", "split the lesion", "Ctrl+T", (READ,), (DESKTOP,)),
     Action("zoom", "zoom in on the lesion, or out again", "Z", (READ,), (PAGE,)),
+    Action("field", "local phase in place of the scan, or the scan again", "V", (READ,)),
     Action("dropped", "show or hide dropped candidates", "D", (READ,), (DESKTOP,)),
     Action("slab", "minimum-intensity slab, or single slices", "S", (READ,), (DESKTOP,)),
     Action("fill", "lesions filled, or outlined", "L", (READ,), (DESKTOP,)),

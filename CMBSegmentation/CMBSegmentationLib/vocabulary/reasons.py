@@ -7,6 +7,10 @@ from enum import Enum
 
 from .numbers import decimals_of, rounded_down, threshold_text
 
+BLOOD, CALCIUM, UNCLEAR = "blood", "calcium", "unclear"
+SUBSTANCES = (BLOOD, CALCIUM, UNCLEAR)
+"""What a phase image says of a lesion, as columns, reports and user interfaces have it; calcium drops one."""
+
 
 class Rule(str, Enum):
     """What drops a candidate; the values stand in files."""
@@ -16,6 +20,7 @@ class Rule(str, Enum):
     TOO_LARGE = "too_large"
     OUTSIDE_BRAIN = "outside_brain"
     OUTSIDE_TISSUE = "outside_tissue"
+    CALCIUM = "calcium"
     OTHER = "other"
 
 
@@ -27,7 +32,7 @@ class Reason:
     ----------
     rule : Rule
     value : float or None
-        What the rule looked at: the score, the volume in mm³ or the diameter in mm.
+        What the rule looked at: the score, the volume in mm³, the diameter in mm, or how sure the phase is.
     limit : float or None
         What it was compared with, in the same unit.
     looks_like : str
@@ -56,6 +61,8 @@ class Reason:
             return f"{value:.1f} mm³ is below the smallest volume {limit:.1f} mm³"
         if self.rule is Rule.TOO_LARGE:
             return f"{value:.1f} mm is larger than a microbleed ({limit:.0f} mm)"
+        if self.rule is Rule.CALCIUM:
+            return f"calcium by its phase (signal {value:.0f} times its uncertainty)"
         return {
             Rule.OUTSIDE_BRAIN: "outside the brain mask",
             Rule.OUTSIDE_TISSUE: "outside brain tissue",

@@ -58,7 +58,7 @@ def worker_command(python: str, scan: Path, out: Path, options: Mapping[str, obj
         Interpreter that has numpy, scipy, SimpleITK and onnxruntime.
     scan, out : Path
     options : mapping of str to object
-        By option name without dashes; None is left out.
+        By option name without dashes; None is left out, and a list gives the option once for each of its values.
 
     Returns
     -------
@@ -66,8 +66,9 @@ def worker_command(python: str, scan: Path, out: Path, options: Mapping[str, obj
     """
     command = [python, "-m", __package__, str(scan), "-o", str(out), "--save-probability"]
     for name, value in options.items():
-        if value is not None:
-            command += [f"--{name}", str(value)]
+        for one in value if isinstance(value, list) else [value]:
+            if one is not None:
+                command += [f"--{name}", str(one)]
     return command
 
 

@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 from CMBSegmentationLib.scene import OWN_NEW, readers_segments
 
 from .messages import REQUESTER, Messages
+from .phase import PhasePart
 
 if TYPE_CHECKING:
     from CMBSegmentationLib.scene import ResultNodes
@@ -25,10 +26,12 @@ class DetectionPart:
         The panel's widgets by name.
     logic : CMBSegmentationLogic
     messages : Messages
+    phase : PhasePart
+        Has what was loaded since the scan was chosen.
     """
 
-    def __init__(self, ui: Any, logic: Any, messages: Messages) -> None:
-        self.ui, self._logic, self._session = ui, logic, logic.session
+    def __init__(self, ui: Any, logic: Any, messages: Messages, phase: PhasePart) -> None:
+        self.ui, self._logic, self._session, self._phase = ui, logic, logic.session, phase
         ui.detectButton.connect("clicked()", messages.edge.on(self.detect))
         ui.cancelButton.connect("clicked()", messages.edge.on(self._session.detection.cancel))
         self._session.detection.status_changed.connect(self.show_status)
@@ -41,7 +44,9 @@ class DetectionPart:
             return
         self._logic.installMissingPackages()
         self._session.detection.set_parameters(
-            model=self.ui.modelPath.currentPath or None, output=output.GetID() if output is not None else OWN_NEW
+            model=self.ui.modelPath.currentPath or None,
+            output=output.GetID() if output is not None else OWN_NEW,
+            phase=self._phase.fill(self._logic.getParameterNode()),
         )
         name = self.ui.operatingPointSelector.currentText
         self._session.reading.set(operating_point=None if name == "custom" else name)

@@ -177,13 +177,17 @@ def swi_magnitude(signal: NDArray[np.complex64], keep: float = 0.12) -> NDArray[
     ----------
     Haacke et al., Magn Reson Med 52:612, 2004: homodyne phase, mask to the fourth power.
     """
+    phase = np.angle(signal * np.conj(low_passed(signal, keep)))
+    mask = np.where(phase > 0, 1 - phase / np.pi, 1.0)  # paramagnetic: positive phase in this sign convention
+    return (np.abs(signal) * mask**4).astype(np.float32)
+
+
+def low_passed(signal: NDArray[np.complex64], keep: float = 0.12) -> NDArray[np.complex64]:
+    """Keep the middle share of in-plane k-space of a signal (z, y, x): what a homodyne filter takes for background."""
     spectrum = fft.fft2(signal, axes=(1, 2), workers=1)
     window = np.ones((1, 1, 1), np.float32)
     for axis in (1, 2):
         frequency = np.abs(np.fft.fftfreq(signal.shape[axis]))
         hann = np.where(frequency < keep / 2, 0.5 + 0.5 * np.cos(np.pi * frequency / (keep / 2)), 0.0)
         window = window * hann.astype(np.float32).reshape([-1 if k == axis else 1 for k in range(3)])
-    background = fft.ifft2(spectrum * window, axes=(1, 2), workers=1)
-    phase = np.angle(signal * np.conj(background))
-    mask = np.where(phase > 0, 1 - phase / np.pi, 1.0)  # paramagnetic: positive phase in this sign convention
-    return (np.abs(signal) * mask**4).astype(np.float32)
+    return fft.ifft2(spectrum * window, axes=(1, 2), workers=1)

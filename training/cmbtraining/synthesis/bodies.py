@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .calcifications import draw_calcifications
-from .fitted_lesions import Background, Change, changes, draw_target, imprinted
+from .fitted_lesions import Background, changes, draw_target, imprinted
 from .head import Head
-from .lesions import draw_lesions, imprint
+from .lesions import Change, draw_lesions, imprint
 from .mimics import KINDS, draw_mimics
 from .placement import draw_sites
 from .plan import Plan, Scanner
@@ -25,10 +25,9 @@ TRIES = 2  # sites looked at for every lesion that is to be shown
 
 @dataclass(frozen=True)
 class Shown:
-    """A lesion that is in the signal: where, what it changed, and its place if that is recorded."""
+    """A lesion that is in the signal: what it changed, and its place if that is recorded."""
 
-    where: tuple[slice, slice, slice]
-    delta: NDArray[np.complex64]
+    change: Change
     place: str | None
 
 
@@ -48,7 +47,7 @@ def put_bodies(
     fine_signal : complex64 array (z, y, x)
         Without lesions, on `scanner.fine`.
     acquired : Acquired
-        Gets them in its signal, mimics in its kinds, lesions in its truth.
+        Gets them in its signal, mimics in its kinds and bodies, lesions in its truth.
     streams : Streams
 
     Returns
@@ -101,9 +100,9 @@ def _mimic_changes(
 def _put_mimics(changed: Iterable[tuple[Change | None, str]], acquired: Acquired) -> None:
     for change, kind in changed:
         if change is not None:
-            where, delta, visible = change
-            acquired.signal[where] += delta
-            acquired.kinds[where][visible] = 1 + KINDS.index(kind)
+            acquired.signal[change.where] += change.delta
+            acquired.kinds[change.where][change.visible] = 1 + KINDS.index(kind)
+            acquired.bodies.append((kind, change))
 
 
 def _put_lesions(
@@ -118,12 +117,12 @@ def _put_lesions(
             break
         if change is None:
             continue
-        where, delta, visible = change
+        where, visible = change.where, change.visible
         free = acquired.brain[where] & (acquired.truth[where] == 0)
         seen = visible & free & (np.abs(acquired.signal[where]) > DROPOUT * tissue_level)
         if seen.sum() < visible.sum() / 2 or seen.sum() * voxel_mm3 < np.pi / 6 * plan.realism.smallest_mm**3:
             continue  # neither shown nor listed: at the edge, in dropout, or too small for a reader to tell
-        acquired.signal[where] += delta
-        shown.append(Shown(where, delta, place))
+        acquired.signal[where] += change.delta
+        shown.append(Shown(change, place))
         acquired.truth[where][seen] = len(shown)
     return shown

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from .contrast import Sequence
 from .grid import Grid
-from .lesions import CORE_PPM, SUBVOXEL_MM, Lesion, array_slices, block_mean, connected_to
+from .lesions import CORE_PPM, LEFT_IN_CORE, SUBVOXEL_MM, Change, Lesion, array_slices, block_mean, connected_to
 from .placement import Site
 
 T2STAR_DIAMETERS_MM = ((0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0), (1.6, 2.0, 2.5, 2.7, 3.3, 4.9, 8.0))
@@ -29,13 +29,10 @@ OUTLINED_AT = 0.5  # of the peak's loss: where a reader draws the border of a bl
 PEAK_REACH = 2.0  # of the core's radius: how far out the dipole's darkest lobes lie
 SCALINGS = 8
 FAINTEST_RAD = 0.3
-LEFT_IN_CORE = 0.15  # haemosiderin's own T2*
 FITS = 6
 GOOD_FIT = 0.1
 LEAST_STRENGTH = 0.04  # of the drawn susceptibility: old, washed-out blood
 LEAST_CORE_MM, MOST_CORE_MM = 0.3, 7.0
-
-Change = tuple[tuple[slice, slice, slice], NDArray[np.complex64], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -124,8 +121,8 @@ def fitted(target: Target, background: Background) -> Change | None:
 
     Returns
     -------
-    (slices, change, visible) or None
-        As `lesions.imprint` gives it; None where the lesion lies outside the scan.
+    Change or None
+        None where the lesion lies outside the scan.
     """
     voxel_mm3 = float(np.prod(background.fine.spacing * background.factors))
     wanted = target.peak_contrast * background.highest
@@ -158,11 +155,19 @@ def imprinted(body: Lesion, background: Background) -> Change | None:
 
     Returns
     -------
-    (slices, change, visible) or None
+    Change or None
         As `lesions.imprint` gives it, in a fraction of its time; None where the body lies outside the scan.
     """
-    found = _imprint(body, background, LEFT_IN_CORE)
-    return None if found is None else (found.where, found.change.astype(np.complex64), found.visible)
+    return again(body, LEFT_IN_CORE, 1.0, background)
+
+
+def again(body: Lesion, left_in_core: float, share: float, background: Background) -> Change | None:
+    """Compute what a body of a known core changes, at another echo say; the arguments are a `Change`'s."""
+    found = _imprint(body, background, left_in_core)
+    if found is None:
+        return None
+    change = (np.float32(share) * found.change).astype(np.complex64)
+    return Change(found.where, change, found.visible, body, left_in_core, share)
 
 
 def changes(targets: list[Target], background: Background) -> Iterator[Change | None]:
@@ -174,6 +179,8 @@ def changes(targets: list[Target], background: Background) -> Iterator[Change | 
 class _Imprinted:
     """What a lesion changes: where, the signal without it, the change, its outline, and the most that is lost."""
 
+    body: Lesion
+    left_in_core: float
     where: tuple[slice, slice, slice]
     without: NDArray[np.complex64]
     change: NDArray[np.complex64]
@@ -206,7 +213,7 @@ def _imprint(lesion: Lesion, background: Background, left_in_core: float) -> _Im
     near = array_slices(np.maximum(middle - low - around, 0), middle - low + around + 1)
     peak = float(loss[near].max())
     visible = _outlined(loss, peak, centre - low, voxel_mm) if peak > 0 else np.zeros(loss.shape, bool)
-    return _Imprinted(array_slices(low, high), without, change, near, visible, peak)
+    return _Imprinted(lesion, left_in_core, array_slices(low, high), without, change, near, visible, peak)
 
 
 def _outlined(
@@ -221,13 +228,14 @@ def _outlined(
 
 def _weakened(found: _Imprinted, wanted: float) -> Change:
     """Scale a change down until no more than `wanted` is lost near the centre."""
-    change = found.change
+    change, share = found.change, 1.0
     for _ in range(SCALINGS):  # magnitudes do not add up: the peak falls more slowly than the change
         peak = float((np.abs(found.without) - np.abs(found.without + change))[found.near].max())
         if peak <= 1.02 * wanted:
             break
         change = change * np.float32(wanted / peak)
-    return found.where, change.astype(np.complex64), found.visible
+        share *= wanted / peak
+    return Change(found.where, change.astype(np.complex64), found.visible, found.body, found.left_in_core, share)
 
 
 def _effect(lesion: Lesion, box: Grid, background: Background, left_in_core: float) -> NDArray[np.complex64]:

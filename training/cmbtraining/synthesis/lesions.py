@@ -21,6 +21,7 @@ CORE_MM = (0.7, 5.0)  # Docs/simulation.md: haemosiderin core 1-5 mm, effective 
 CORE_PPM = (0.5, 3.5)
 FAINTEST_RAD = 0.15  # phase below which the dipole's effect is lost in the noise
 SUBVOXEL_MM = 0.4
+LEFT_IN_CORE = 0.15  # haemosiderin's own T2*
 VISIBLE_LOSS = 0.3  # a reader outlines what is darkened by about a third
 
 
@@ -40,6 +41,33 @@ class Lesion:
     centre_mm: NDArray[np.float64]
     spheres: tuple[tuple[NDArray[np.float64], float], ...]
     ppm: float
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a body changes in the acquired signal.
+
+    Attributes
+    ----------
+    where : (slice, slice, slice)
+        In the acquired array (z, y, x).
+    delta : complex64 array (z, y, x)
+        To be added to the signal there.
+    visible : bool array (z, y, x)
+        Voxels that a reader would outline.
+    body : Lesion
+    left_in_core : float
+        Part of the signal that its core keeps.
+    share : float
+        Of the change that such a body makes, the part that `delta` is.
+    """
+
+    where: tuple[slice, slice, slice]
+    delta: NDArray[np.complex64]
+    visible: NDArray[np.bool_]
+    body: Lesion
+    left_in_core: float = LEFT_IN_CORE
+    share: float = 1.0
 
 
 def draw_lesions(anatomy: Anatomy, count: int, rng: np.random.Generator, apart_mm: float = 9.0) -> list[Lesion]:
@@ -93,7 +121,7 @@ def imprint(
     sequence: Sequence,
     b0_mm: NDArray[np.float64],
     gap: int = 0,
-) -> tuple[tuple[slice, slice, slice], NDArray[np.complex64], NDArray[np.bool_]] | None:
+) -> Change | None:
     """Compute what one lesion changes in the acquired signal.
 
     Around the lesion the fine grid is split further, each part gets the phase of the lesion's
@@ -117,9 +145,8 @@ def imprint(
 
     Returns
     -------
-    (slices, change, visible) or None
-        Where in the acquired array (z, y, x), what to add to its complex signal there, and which of
-        these voxels a reader would outline; None where the lesion lies outside the scan.
+    Change or None
+        None where the lesion lies outside the scan.
     """
     coarse_size = np.array(fine.size) // factors
     centre = (fine.to_index(lesion.centre_mm) + 0.5) / factors - 0.5
@@ -143,7 +170,7 @@ def imprint(
         shift += sphere_field(from_sphere, radius, lesion.ppm, b0_mm)
         core |= np.einsum("...i,...i->...", from_sphere, from_sphere) <= radius**2
     effect = np.exp(1j * sequence.radians_per_ppm * shift).astype(np.complex64)
-    effect[core] *= 0.15  # haemosiderin's own T2* leaves little
+    effect[core] *= LEFT_IN_CORE
 
     sz, sy, sx = split[::-1]
     effect = effect.reshape(nz // sz, sz, ny // sy, sy, nx // sx, sx).mean(axis=(1, 3, 5))
@@ -151,7 +178,7 @@ def imprint(
     with_lesion = block_mean(background * effect, factors, gap)
     loss = 1 - np.abs(with_lesion) / np.maximum(np.abs(without), 1e-6)
     visible = connected_to(loss >= VISIBLE_LOSS, centre - low)
-    return array_slices(low, high), (with_lesion - without).astype(np.complex64), visible
+    return Change(array_slices(low, high), (with_lesion - without).astype(np.complex64), visible, lesion)
 
 
 def _reach_mm(lesion: Lesion, sequence: Sequence) -> float:

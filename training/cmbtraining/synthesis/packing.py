@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from .bodies import Shown
+from .echoes import Echo
 from .plan import Plan, Scanner
 from .received import Acquired
 from .truth import rows_of
@@ -32,7 +33,11 @@ class SimulatedScan:
         ``r_mm, a_mm, s_mm, diameter_mm`` (sphere of the mask's volume), in the order of the labels; ``place``
         (one of `placement.PLACES`) where the scan is calibrated.
     settings : dict
-        Label map, seed, protocol, sequence, stripped or not.
+        Label map, seed, protocol, sequence, stripped or not; with phase, what its receiver does.
+    echoes : tuple of Echo
+        With phase: earlier echoes first; the last is the one that `image` shows.
+    substances : list of dict
+        With phase: as `truth.substances_of`.
     """
 
     image: sitk.Image
@@ -40,6 +45,8 @@ class SimulatedScan:
     mimics: sitk.Image
     lesions: list[dict[str, Any]]
     settings: dict[str, Any]
+    echoes: tuple[Echo, ...] = ()
+    substances: list[dict[str, Any]] = field(default_factory=list)
 
 
 def packed(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MIMICS, LOAD, COVER, HEAD, VESSELS, CALCIUM, LESIONS = range(1, 8)
+MIMICS, LOAD, COVER, HEAD, VESSELS, CALCIUM, LESIONS, PHASE = range(1, 9)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Stage four, the truth: the lesions that a reader can tell, and what the truth file says of them and of the scan."""
+"""Stage four, the truth: the lesions that a reader can tell, and what the truth file says of the scan."""
 
 from __future__ import annotations
 
@@ -16,8 +16,12 @@ from .conspicuity import told_by_a_reader
 from .covers import WHOLE
 from .grid import Grid
 from .head import Head
+from .lesions import Change
+from .mimics import CALCIFICATION
 from .plan import Plan, Scanner
 from .received import Acquired
+
+BLOOD, CALCIUM = "blood", "calcium"
 
 
 def seen(
@@ -46,7 +50,8 @@ def seen(
     kept = told_by_a_reader(magnitude, acquired.truth, acquired.brain, part.spacing)
     if len(kept) < len(shown):
         for number in set(range(1, len(shown) + 1)) - set(kept):
-            acquired.signal[shown[number - 1].where] -= shown[number - 1].delta
+            taken = shown[number - 1].change
+            acquired.signal[taken.where] -= taken.delta
         renumbered = np.zeros(len(shown) + 1, np.uint8)
         renumbered[kept] = range(1, len(kept) + 1)
         acquired.truth = renumbered[acquired.truth]
@@ -98,4 +103,39 @@ def lesion_table(mask: sitk.Image) -> list[dict[str, float]]:
         diameter = 2 * (3 * statistics.GetPhysicalSize(label) / (4 * np.pi)) ** (1 / 3)
         values = (-left, -posterior, superior, diameter)
         rows.append({k: round(v, 2) for k, v in zip(("r_mm", "a_mm", "s_mm", "diameter_mm"), values, strict=True)})
+    return rows
+
+
+def substances_of(bodies: Sequence_[tuple[str, Change]], part: Grid) -> list[dict[str, Any]]:
+    """List mimics that disturb the field, each with the substance that phase tells.
+
+    Parameters
+    ----------
+    bodies : sequence of (kind, Change)
+        Kinds are those of `mimics.KINDS`.
+    part : Grid
+        Of the acquired array.
+
+    Returns
+    -------
+    list of dict
+        ``kind, substance``; ``r_mm, a_mm, s_mm, diameter_mm`` as `lesion_table` gives them of what is seen;
+        ``body_mm``, the diameter of the sphere of its own volume; ``moment_ppm_mm3``, susceptibility times volume.
+    """
+    rows = []
+    for kind, change in bodies:
+        seen = np.zeros(part.shape, np.uint8)
+        seen[change.where][change.visible] = 1
+        if not seen.any():
+            continue
+        cubes = sum(radius**3 for _, radius in change.body.spheres)
+        rows.append(
+            {
+                "kind": kind,
+                "substance": CALCIUM if kind == CALCIFICATION else BLOOD,
+                **lesion_table(part.image(seen))[0],
+                "body_mm": round(2 * cubes ** (1 / 3), 2),
+                "moment_ppm_mm3": round(change.share * change.body.ppm * 4 / 3 * np.pi * cubes, 2),
+            }
+        )
     return rows

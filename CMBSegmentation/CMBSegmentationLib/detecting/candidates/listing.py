@@ -34,6 +34,8 @@ class Candidate:
         `Rule.OUTSIDE_BRAIN` or `Rule.OUTSIDE_TISSUE` where all of the mask lies there.
     looks_like : str
         What the verifier takes it for; empty if for a microbleed, or where no verifier ran.
+    calcium : float
+        Where phase surely says calcium: its moment over its uncertainty; else 0.
     """
 
     peak: int
@@ -41,6 +43,7 @@ class Candidate:
     lesion: Lesion
     outside: Rule | None = None
     looks_like: str = ""
+    calcium: float = 0.0
 
     def reason(self, rules: LesionRules) -> Reason | None:
         """Say why it is dropped under some rules; None if it is kept.
@@ -54,6 +57,8 @@ class Candidate:
             return Reason(Rule.TOO_SMALL, lesion.volume_mm3, rules.min_volume_mm3)
         if lesion.diameter_mm > rules.max_diameter_mm:
             return Reason(Rule.TOO_LARGE, lesion.diameter_mm, rules.max_diameter_mm)
+        if self.calcium > 0:
+            return Reason(Rule.CALCIUM, self.calcium)
         if lesion.probability < rules.threshold:
             return Reason(Rule.BELOW_THRESHOLD, lesion.probability, rules.threshold, self.looks_like)
         return None

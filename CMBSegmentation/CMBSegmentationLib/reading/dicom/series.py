@@ -124,7 +124,7 @@ def choose(series: Sequence[Series], folder: str, wanted: str | None = None) -> 
     """
     candidates = list(series) if wanted is None else [_asked_for(series, folder, wanted)]
     _check_patients(candidates, folder)
-    offers = [offer for one in candidates for offer in _offers(one)]
+    offers = [offer for one in candidates for offer in offers_of(one)]
     if len(candidates) == 1:
         return _longest_echo(offers, folder)
     best = sorted((o for o in offers if o.rank > 0), key=_merit, reverse=True)
@@ -214,7 +214,8 @@ def _check_patients(series: Sequence[Series], folder: str) -> None:
         )
 
 
-def _offers(series: Series) -> list[Offer]:
+def offers_of(series: Series) -> list[Offer]:
+    """Split a series into the volumes that it offers, by what they show and by echo."""
     groups = defaultdict(list)
     echoes = _rounded_echoes(series.frames)
     for frame in series.frames:

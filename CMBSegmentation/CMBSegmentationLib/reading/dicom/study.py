@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,7 @@ def read_dicom(path: Path, series: str | None = None) -> DicomVolume:
         No series or none that is suitable, two that are equally so, several patients, only phase
         images, missing slices, slices of different directions, or pixel data that cannot be decoded.
     """
-    paths = _files_in(path) if path.is_dir() else [path]
+    paths = files_in(path) if path.is_dir() else [path]
     check_deflated(paths)
     found = read_series(paths)
     if not found.series:
@@ -82,15 +82,37 @@ def read_dicom(path: Path, series: str | None = None) -> DicomVolume:
     name = f"Series {offer.series.name} in {path.name}"
     if not path.is_dir() and len(offer.frames) == 1:
         raise InputError(f"{path.name} is one slice of a series.", f"Give the folder that holds them: {path.parent}.")
-    frames = _in_order(offer.frames, name)
-    check_dicom_size(frames, name)
-    values, seen = _values(frames, name)
+    volume = read_frames(offer.frames, name)
+    return replace(volume, notes=(*notes, *losses(found, offer.series, volume.frames), *volume.notes))
+
+
+def read_frames(frames: Sequence[Frame], name: str) -> DicomVolume:
+    """Read the frames of one volume, in whatever order they are given.
+
+    Parameters
+    ----------
+    frames : sequence of Frame
+    name : str
+        For messages.
+
+    Returns
+    -------
+    DicomVolume
+
+    Raises
+    ------
+    InputError
+        They are no straight stack of like slices, or their pixels cannot be decoded.
+    """
+    ordered = _in_order(frames, name)
+    check_dicom_size(ordered, name)
+    values, seen = _values(ordered, name)
     image = sitk.GetImageFromArray(values)
-    _place(image, frames)
-    return DicomVolume(image, frames, (*notes, *losses(found, offer.series, frames), *seen))
+    _place(image, ordered)
+    return DicomVolume(image, ordered, seen)
 
 
-def _files_in(folder: Path) -> list[Path]:
+def files_in(folder: Path) -> list[Path]:
     """List a folder's files and those of the folders in it; each folder once, whatever links lead to it."""
     files, visited = [], set()
     for place, folders, names in os.walk(folder, followlinks=True):

@@ -297,7 +297,11 @@ class Layout:
 
         lesion, side = card.lesion, PICTURE_MM * mm
         facts = [self.text(f'<font name="CMB-Bold" size="10">{name} {lesion.id}</font>', markup=True)]
-        facts += [self.text(words, "cell") for words in (card.verdict, card.place, lesion.why_not_listed) if words]
+        facts += [
+            self.text(words, "cell")
+            for words in (card.verdict, card.place, card.substance, lesion.why_not_listed)
+            if words
+        ]
         for key in ("diameter_mm", "volume_mm3", "contrast", "elongation", "probability", "detector"):
             column, value = SHOWN[key], getattr(lesion, key)
             if value is not None and (key != "detector" or value != lesion.probability):
@@ -308,7 +312,10 @@ class Layout:
         at = card.locator
         height = min(side, side * at.height_mm / at.width_mm)
         where = drawing(side, side, draw_locator(card, height * at.width_mm / at.height_mm, height, side))
-        rows = [[facts, *plain_row, where], ["", *outlined, self.text(SAY["whole_slice"], "quiet")]]
+        below = self.text(SAY["whole_slice"], "quiet")
+        if card.field is not None:
+            below = drawing(side, side, draw_crop(card.field, side, outlined=False))
+        rows = [[facts, *plain_row, where], ["", *outlined, below]]
         first = self.width - 4 * (side + 1.5 * mm)
         return KeepTogether([self._grid(rows, [first] + [side + 1.5 * mm] * 4)])
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import slicer
 
 if TYPE_CHECKING:
-    from .results import ResultNodes
+    from ..results import ResultNodes
 
 WHOLE_HEAD_MM = 300.0
 

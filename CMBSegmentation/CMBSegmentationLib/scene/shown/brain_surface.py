@@ -7,9 +7,9 @@ import slicer
 import slicer.util
 import vtk
 
-from . import names
-from .results import ResultNodes, node_of
-from .volumes import world_ijk_to_ras
+from .. import names
+from ..results import ResultNodes, node_of
+from ..volumes import world_ijk_to_ras
 
 BRAIN_COLOUR, BRAIN_OPACITY = (0.82, 0.80, 0.78), 0.18
 SMOOTHING = 25  # passes; the mask's voxels are steps otherwise

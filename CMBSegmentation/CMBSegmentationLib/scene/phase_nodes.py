@@ -1,0 +1,108 @@
+"""Phase in the scene: the image that belongs to a scan found by its name, and the local phase shown."""
+
+from __future__ import annotations
+
+import re
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import SimpleITK as sitk
+import slicer
+
+from ..detecting.phase.local_field import PER_RADIAN, SHOWN_RAD
+from ..errors import InputError
+from ..reading.grid import SAME_GRID_VOXELS
+from .names import RESULT_ATTRIBUTE
+from .volumes import image_from_volume, world_ijk_to_ras
+
+if TYPE_CHECKING:
+    from .results import ResultNodes
+
+PHASE_NAME = re.compile(r"(?<![a-z])(pha?(se)?)(?![a-z])", re.IGNORECASE)
+
+
+def phase_of(scan_node: slicer.vtkMRMLScalarVolumeNode | None) -> slicer.vtkMRMLScalarVolumeNode | None:
+    """Find the phase of a scan among the volumes of its scene.
+
+    Parameters
+    ----------
+    scan_node : vtkMRMLScalarVolumeNode or None
+
+    Returns
+    -------
+    vtkMRMLScalarVolumeNode or None
+        A volume on the scan's grid whose name says phase; of several, the one that is named most like the scan.
+    """
+    if scan_node is None or scan_node.GetScene() is None or PHASE_NAME.search(scan_node.GetName() or ""):
+        return None
+    scene = scan_node.GetScene()
+    nodes = [
+        scene.GetNthNodeByClass(number, "vtkMRMLScalarVolumeNode")
+        for number in range(scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode"))
+    ]
+    found = [
+        node
+        for node in nodes
+        if node.GetClassName() == "vtkMRMLScalarVolumeNode"
+        and not node.GetAttribute(RESULT_ATTRIBUTE)
+        and PHASE_NAME.search(node.GetName() or "")
+        and _lie_alike(node, scan_node)
+    ]
+    name = scan_node.GetName() or ""
+    return max(found, key=lambda node: SequenceMatcher(None, node.GetName(), name).ratio(), default=None)
+
+
+def export_phase(phase_node: slicer.vtkMRMLScalarVolumeNode, folder: Path) -> Path:
+    """Write a phase's node to a file for the worker, and give its path.
+
+    Raises
+    ------
+    InputError
+        As `volumes.image_from_volume`.
+    """
+    image, _ = image_from_volume(phase_node)
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', phase_node.GetName() or '').strip('._-')[:80] or 'phase'}.nrrd"
+    sitk.WriteImage(image, str(path))
+    return path
+
+
+def style_field(display_node: slicer.vtkMRMLScalarVolumeDisplayNode) -> None:
+    """Show the local phase in greys, nothing in the middle."""
+    display_node.SetAutoWindowLevel(False)
+    display_node.SetWindowLevelMinMax(-SHOWN_RAD * PER_RADIAN, SHOWN_RAD * PER_RADIAN)
+    display_node.SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
+
+
+def check_has_field(results: ResultNodes | None) -> None:
+    """Raise InputError where there is no local phase to show."""
+    if results is None:
+        raise InputError("There is no local phase yet.", "Choose a scan that has phase, and detect its microbleeds.")
+    if results.field is None:
+        raise InputError(
+            f"{results.scan.GetName()} was searched without phase.", "Open its phase with it, and detect again."
+        )
+
+
+def show_field(results: ResultNodes, shown: bool) -> None:
+    """Show the local phase, if there is one, in every slice view in place of the scan; or the scan again.
+
+    Where the views look, and how near, stays as it is.
+    """
+    scene = results.scan.GetScene()
+    volume = results.field if shown and results.field is not None else results.scan
+    for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")):
+        scene.GetNthNodeByClass(number, "vtkMRMLSliceCompositeNode").SetBackgroundVolumeID(volume.GetID())
+
+
+def _lie_alike(one: slicer.vtkMRMLScalarVolumeNode, other: slicer.vtkMRMLScalarVolumeNode) -> bool:
+    sizes = [node.GetImageData().GetDimensions() if node.GetImageData() else None for node in (one, other)]
+    if one is other or sizes[0] is None or sizes[0] != sizes[1]:
+        return False
+    try:
+        apart = (world_ijk_to_ras(one) - world_ijk_to_ras(other)) * [*sizes[0], 1]
+    except InputError:  # warped or sheared
+        return False
+    return bool(np.linalg.norm(apart, axis=0).sum() <= SAME_GRID_VOXELS * min(one.GetSpacing()))

@@ -1,0 +1,1 @@
+"""What the views show: slices and where they lie, and the brain in 3D."""

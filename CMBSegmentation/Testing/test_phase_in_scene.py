@@ -1,0 +1,139 @@
+"""The phase of a scan in the scene: found by its name, given to the search, its picture shown and exported."""
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import slicer
+import slicer.util
+from oblique_scan import SCAN_NAME, SCAN_SHAPE, oblique_ijk_to_ras, scan_voxels
+
+from CMBSegmentationLib.errors import InputError, MachineError
+from CMBSegmentationLib.results.names import ENDINGS_PHASE
+from CMBSegmentationLib.scene import export_phase, find_results, load_results, phase_of
+from CMBSegmentationLib.session import ReviewSession
+from CMBSegmentationLib.session.export_review import detection_of
+
+
+def add(name, voxels=None, matrix=None):
+    voxels = scan_voxels() if voxels is None else voxels
+    return slicer.util.addVolumeFromArray(
+        voxels, ijkToRAS=oblique_ijk_to_ras() if matrix is None else matrix, name=name
+    )
+
+
+@pytest.fixture
+def a_result_folder_with_phase(a_result_folder):
+    (labels,) = a_result_folder.glob("*-cmb_dseg.nii.gz")
+    image = sitk.ReadImage(str(labels))
+    values = np.random.default_rng(1).integers(-900, 900, SCAN_SHAPE).astype(np.int16)
+    field = sitk.GetImageFromArray(values)
+    field.CopyInformation(image)
+    sitk.WriteImage(field, str(labels).replace("_desc-cmb_dseg.nii.gz", ENDINGS_PHASE["field"]))
+    return a_result_folder, values
+
+
+@pytest.fixture
+def a_session(a_scene, a_scan, tmp_path):
+    session = ReviewSession(a_scene)
+    session.reading.set(folder=str(tmp_path))
+    session.detection.set_parameters(scan_node_id=a_scan.GetID())
+    for name in ("Red", "Green"):
+        a_scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode", name).SetBackgroundVolumeID(a_scan.GetID())
+        a_scene.AddNewNodeByClass("vtkMRMLSliceNode", name).SetFieldOfView(48.0, 36.0, 1.0)
+    yield session
+    session.close()
+
+
+def shown(scene):
+    number = scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")
+    ids = {scene.GetNthNodeByClass(k, "vtkMRMLSliceCompositeNode").GetBackgroundVolumeID() for k in range(number)}
+    return [scene.GetNodeByID(one) for one in ids]
+
+
+def test_the_phase_of_a_scan_is_the_volume_of_its_grid_that_is_named_so(a_scan):
+    assert phase_of(a_scan) is None
+    elsewhere = oblique_ijk_to_ras()
+    elsewhere[:3, 3] += 40
+    add("sub-01 phase of another place", matrix=elsewhere)
+    add("sub-01 alphabet")
+    add("sub-01 phase, cropped", scan_voxels()[2:])
+    assert phase_of(a_scan) is None
+    other, own = add("b1 pha"), add("sub-01 Pha_Images")
+    assert phase_of(a_scan) is own
+    assert phase_of(other) is None
+    assert phase_of(None) is None
+
+
+def test_the_local_phase_is_shown_in_place_of_the_scan_where_one_looks(
+    a_session, a_scene, a_scan, a_result_folder_with_phase
+):
+    folder, values = a_result_folder_with_phase
+    load_results(folder, a_scan)
+    a_session.reopen()
+    a_session.reading.set(field=True)
+    (node,) = shown(a_scene)
+    np.testing.assert_array_equal(slicer.util.arrayFromVolume(node), values)
+    assert node.GetDisplayNode().GetWindowLevelMin() == -600
+    for number in range(2):
+        assert a_scene.GetNthNodeByClass(number, "vtkMRMLSliceNode").GetFieldOfView()[:2] == (48.0, 36.0)
+    a_session.reading.set(overview=True)  # one or the other
+    assert not a_session.reading.parameters.field
+    assert shown(a_scene) == [find_results(a_scan).probability]
+    a_session.reading.set(field=True)
+    assert not a_session.reading.parameters.overview
+    assert shown(a_scene) == [node]
+    a_session.reading.set(field=False)
+    assert shown(a_scene) == [a_scan]
+
+
+def test_a_scan_without_phase_says_so(a_session, a_scene, a_scan, a_result_folder):
+    with pytest.raises(InputError, match="no local phase yet"):
+        a_session.reading.set(field=True)
+    load_results(a_result_folder, a_scan)
+    a_session.reopen()
+    with pytest.raises(InputError, match="searched without phase"):
+        a_session.reading.set(field=True)
+    assert not a_session.reading.parameters.field
+    assert shown(a_scene) == [a_scan]
+
+
+def test_results_without_phase_bring_the_scan_back(a_session, a_scene, a_scan, a_result_folder_with_phase):
+    folder, _ = a_result_folder_with_phase
+    load_results(folder, a_scan)
+    a_session.reopen()
+    a_session.reading.set(field=True)
+    next(folder.glob(f"*{ENDINGS_PHASE['field']}")).unlink()
+    load_results(folder, a_scan)
+    a_session.reopen()
+    assert shown(a_scene) == [a_scan]
+    assert not a_session.reading.parameters.field
+
+
+def test_a_review_that_is_exported_keeps_the_local_phase(a_session, a_scan, a_result_folder_with_phase):
+    folder, values = a_result_folder_with_phase
+    load_results(folder, a_scan)
+    a_session.reopen()
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(detection_of(a_session.review).field), values)
+
+
+def test_the_search_is_given_the_phase_that_was_chosen(a_scene, a_scan, tmp_path):
+    calls = []
+
+    def runner(command, environment):
+        calls.append([*command, *(sitk.GetArrayFromImage(sitk.ReadImage(command[-1])).ravel()[:3].tolist())])
+        raise OSError(2, "no worker in a test")
+
+    phase = add("sub-01 Pha_Images", scan_voxels() + np.int16(7))
+    session = ReviewSession(a_scene, runner=runner)
+    session.detection.set_parameters(phase=(phase.GetID(),))
+    with pytest.raises(MachineError):
+        session.detection.start(a_scan)
+    (command,) = calls
+    assert command[-5] == "--phase"
+    assert command[-4].endswith("sub-01_Pha_Images.nrrd")
+    assert command[-3:] == (scan_voxels() + 7).ravel()[:3].tolist()
+    session.close()
+
+
+def test_a_phase_named_like_the_scan_does_not_replace_it(a_scene, a_scan, tmp_path):
+    assert export_phase(add(SCAN_NAME), tmp_path / "phase").parent == tmp_path / "phase"

@@ -1,0 +1,40 @@
+"""What the page has of phase: whether the search uses it, and the button that shows it."""
+
+from __future__ import annotations
+
+from trame.widgets import html
+from trame.widgets import vuetify3 as v3
+
+from ..page.page_session import PageSession
+from ..state import names
+from .aria import named
+from .key_titles import titled
+from .shown import shown
+
+
+def build_phase_choice() -> None:
+    """Build the selector: the phase that was found with the scan, or none."""
+    phase = names.phase
+    with html.Label(
+        classes="cmb-field",
+        v_if=f"{names.page.has_scan} && {phase.phase_found} && !{names.review.detecting}",
+        title="Phase tells calcium from blood. The phase image that belongs to the scan was found with it.",
+    ):
+        html.Span("Phase")
+        with html.Select(raw_attrs=[f'v-model="{phase.phase_used}"', 'aria-label="Phase image"']):
+            html.Option(shown(phase.phase_found), raw_attrs=[f':value="{phase.phase_found}"'])
+            html.Option("none", value="")
+
+
+def build_phase_button(desk: PageSession) -> None:
+    """Build the button that shows the local phase in place of the scan."""
+    v3.VBtn(
+        "Phase",
+        click=desk.phase.toggle,
+        v_if=names.phase.phase_there,
+        variant=(f"{names.phase.phase_shown} ? 'tonal' : 'text'",),
+        size="small",
+        prepend_icon="mdi-sine-wave",
+        title=titled("Local phase in place of the scan: bright above and below blood, dark by calcium", "field"),
+        **named("Local phase", aria_pressed=names.phase.phase_shown),
+    )
