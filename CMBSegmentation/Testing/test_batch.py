@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
@@ -23,12 +22,14 @@ from batches import (
     results,
 )
 from dark_spots import only
+from tsv_table import rows_of
 from waiting import wait_until
 
 from CMBCommand import cli
-from CMBCommand.batch import _about
-from CMBSegmentationLib.batch.bids import BidsScan, dataset_name, find_scans
+from CMBSegmentationLib.batch.bids import BidsScan, find_scans
+from CMBSegmentationLib.batch.derivatives import dataset_name
 from CMBSegmentationLib.batch.jobs import Row
+from CMBSegmentationLib.batch.plan import about, common_of, keep_common
 from CMBSegmentationLib.detecting.detect import Settings
 from CMBSegmentationLib.detecting.lesions import Lesion
 from CMBSegmentationLib.models.loaded_models import load_stages
@@ -59,13 +60,11 @@ def test_four_of_six_scans_are_done_and_two_failures_are_explained(batch, tmp_pa
     code, out, said = batch(dataset, "--workers", "2")
     assert code == 2
     assert "Done: 4 of 6 scans" in out
-    with (tmp_path / "out" / "cohort.csv").open() as stream:
-        table = list(csv.DictReader(stream))
+    table = rows_of(tmp_path / "out" / "cohort.tsv")
     assert len(table) == 6
     failed = [row for row in table if row["error"]]
     assert {row["lobar"] + row["definite"] + row["possible"] for row in table} == {""}  # not assessed, not read
-    with (tmp_path / "out" / "cohort_lesions.csv").open() as stream:
-        lesions = list(csv.DictReader(stream))
+    lesions = rows_of(tmp_path / "out" / "cohort_lesions.tsv")
     counted_ones = [row["scan"] for row in lesions if row["status"] == "kept"]
     assert sorted(counted_ones) == sorted(2 * [row["scan"] for row in table if not row["error"]])
     assert all(float(row["diameter_mm"]) > 0 for row in lesions)
@@ -115,7 +114,7 @@ def test_an_exported_review_is_kept_and_counted_when_the_batch_is_started_again(
     before = path.read_text()
     assert batch_on_cluster(dataset)[0] == 0
     assert path.read_text() == before  # nothing that a reader did is searched over
-    (row,) = csv.DictReader((tmp_path / "out" / "cohort.csv").open())
+    (row,) = rows_of(tmp_path / "out" / "cohort.tsv")
     assert (row["definite"], row["possible"]) == ("1", "1")
     assert (row["microbleeds"], row["class"]) == ("2", "2-4")
     page = (tmp_path / "out" / "cohort.html").read_text()
@@ -132,8 +131,10 @@ def test_the_cohort_names_the_dataset_and_the_threshold_that_was_used(tmp_path):
     assert dataset_name(tmp_path) == tmp_path.name
     stages = load_stages(None, "cpu")
     assert stages.verifier.manifest.threshold != stages.detector.manifest.threshold
-    assert f"at threshold {stages.verifier.manifest.threshold:g}," in _about(stages, Settings())
-    assert "at threshold 0.4," in _about(stages, Settings(threshold=0.4))
+    keep_common(tmp_path, common_of(stages, Settings()), overwrite=False)
+    assert f"at threshold {stages.verifier.manifest.threshold:g}," in about(tmp_path)
+    keep_common(tmp_path, common_of(stages, Settings(threshold=0.4)), overwrite=True)
+    assert "at threshold 0.4," in about(tmp_path)
 
 
 def test_started_again_it_does_only_what_was_left(batch_on_cluster, tmp_path, a_small_head):

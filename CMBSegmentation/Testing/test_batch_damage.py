@@ -68,7 +68,7 @@ def a_draft_of(folder: Path) -> subprocess.Popen:
 ENDINGS_OF_A_RESULT = [
     "_desc-cmb_thumbnail.png",
     "_desc-cmb_lesions.json",
-    "_desc-cmb_lesions.csv",
+    "_desc-cmb_dseg.tsv",
     "_desc-cmb_dseg.nii.gz",
     "_desc-cmb_report.html",
     "_desc-cmb_files.json",
@@ -154,7 +154,7 @@ def test_a_name_that_is_not_utf_8_costs_its_own_scan_only(batch, tmp_path, a_sma
     assert code == 2
     assert "Done: 2 of 3 scans" in out
     assert "is not UTF-8" in said
-    assert "\ufffd" in (tmp_path / "out" / "cohort.csv").read_text(encoding="utf-8")
+    assert "\ufffd" in (tmp_path / "out" / "cohort.tsv").read_text(encoding="utf-8")
     assert "is not UTF-8" in (tmp_path / "out" / "cohort.html").read_text(encoding="utf-8")
 
 

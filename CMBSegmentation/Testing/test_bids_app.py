@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from dark_spots import only, write_dark_voxel_model
+from tsv_table import rows_of
 
 from CMBCommand import cli
 from CMBSegmentationLib.batch.derivatives import IGNORED
@@ -20,6 +21,8 @@ from CMBSegmentationLib.vocabulary.columns import COLUMNS, MEANINGS, REVIEW_COLU
 
 pytestmark = pytest.mark.xdist_group("dask")
 
+PAGE = Path(__file__).parents[2] / "Docs" / "bids.md"
+OUT = "derivatives/slicer-cmb"
 ECHOES = {1: 0.01, 2: 0.02}
 SCANS = (
     "sub-01/ses-1/anat/sub-01_ses-1_run-1_T2starw",
@@ -71,28 +74,25 @@ def app(a_cluster, a_small_head, tmp_path_factory):
     """Call the app on one dataset; gives its exit code."""
     folder = tmp_path_factory.mktemp("app")
     model = write_dark_voxel_model(folder / "dark.onnx")
-    dataset = a_dataset(folder / "data", a_small_head)
+    dataset = a_dataset(folder / "dataset", a_small_head)
 
-    def call(level: str, *options: str, out: Path = folder / "out", of: Path = dataset) -> int:
+    def call(level: str, *options: str, out: Path = dataset / OUT, of: Path = dataset) -> int:
         search = [*only(model), "--scheduler", a_cluster] if level == "participant" else []
         return cli.main(["bids", str(of), str(out), level, *options, *search])
 
-    call.folder = folder
+    call.dataset = dataset
     return call
 
 
 @pytest.fixture(scope="module")
 def derivatives(app):
-    """What both levels left of the dataset, participant by participant."""
-    assert app("participant", "--participant-label", "sub-01", "--session-label", "1") == 0
-    assert app("participant") == 0
-    assert app("group") == 0
-    return app.folder / "out"
-
-
-def lines(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
+    """What the commands that the page shows leave of the dataset."""
+    shown = re.findall(r"^cmb bids dataset/ dataset/(\S+) (.*?)(?: +#.*)?$", PAGE.read_text(), re.MULTILINE)
+    assert {out for out, _ in shown} == {OUT}
+    assert [options.split()[0] for _, options in shown] == ["participant", "participant", "group"]
+    for _, options in shown:
+        assert app(*options.split()) == 0
+    return app.dataset / OUT
 
 
 def test_the_validator_finds_no_error_in_the_derivatives(derivatives):
@@ -117,14 +117,14 @@ def test_every_scan_has_segmentation_table_and_sidecar_and_only_what_bids_has_no
     for stem in stems:
         folder = derivatives / stem[:6] / stem[7:12] / "anat"
         about = json.loads((folder / f"{stem}_desc-cmb_dseg.json").read_text())
-        table = lines(folder / f"{stem}_desc-cmb_dseg.tsv")
+        table = rows_of(folder / f"{stem}_desc-cmb_dseg.tsv")
         assert set(table[0]) <= {"index", *about}
         labels = nibabel.load(folder / f"{stem}_desc-cmb_dseg.nii.gz").get_fdata()
         assert {int(row["index"]) for row in table if row["status"] == "kept"} == set(labels[labels > 0].astype(int))
-        assert {row["region"] for row in table} == {"n/a"}
+        assert {row["region"] for row in table} == {""}
         assert about["SpatialReference"].startswith("bids:raw:sub-")
-        assert (derivatives.parent / "data" / about["SpatialReference"].removeprefix("bids:raw:")).exists()
-    ignored = (derivatives / ".bidsignore").read_text().splitlines()
+        assert (derivatives / "../.." / about["SpatialReference"].removeprefix("bids:raw:")).exists()
+    ignored = (derivatives / ".bidsignore").read_text().splitrows_of()
     assert ignored == list(IGNORED)
     assert not [pattern for pattern in ignored if any(word in pattern for word in ("dseg", "probseg", "mask", "tsv"))]
 
@@ -133,13 +133,13 @@ def test_the_description_names_the_dataset_and_the_program_and_no_path_of_this_m
     about = json.loads((derivatives / "dataset_description.json").read_text())
     assert about["DatasetType"] == "derivative"
     assert about["BIDSVersion"] == "1.11.1"
-    assert about["SourceDatasets"] == [{"URL": "../data", "DOI": "doi:10.1234/made-up"}]
-    assert about["DatasetLinks"] == {"raw": "../data"}
+    assert about["SourceDatasets"] == [{"URL": "../..", "DOI": "doi:10.1234/made-up"}]
+    assert about["DatasetLinks"] == {"raw": "../.."}
     assert about["GeneratedBy"][0]["Name"] == "slicer-cmb"
 
 
 def test_the_group_level_pools_all_scans_and_lesions_each_with_a_dictionary(derivatives):
-    scans, lesions = lines(derivatives / "cohort.tsv"), lines(derivatives / "cohort_lesions.tsv")
+    scans, lesions = rows_of(derivatives / "cohort.tsv"), rows_of(derivatives / "cohort_lesions.tsv")
     assert [row["scan"] for row in scans] == sorted(f"{scan}.nii.gz" for scan in SCANS)
     assert {row["microbleeds"] for row in scans} == {"2"}
     assert len([row for row in lesions if row["status"] == "kept"]) == 8
@@ -198,7 +198,7 @@ def test_a_dataset_with_errors_is_refused_unless_validation_is_skipped_and_a_bro
     assert app(*call, "--skip-bids-validation", of=dataset, out=tmp_path / "out") == 1
     assert "is not a gzip file" in capsys.readouterr().err
     assert app("group", of=dataset, out=tmp_path / "out") == 1
-    assert {row["error"] != "n/a" for row in lines(tmp_path / "out" / "cohort.tsv")} == {True}
+    assert {row["error"] != "" for row in rows_of(tmp_path / "out" / "cohort.tsv")} == {True}
 
 
 def test_every_column_of_every_table_is_explained():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 import subprocess
@@ -18,6 +17,7 @@ from oblique_scan import oblique_ijk_to_ras, scan_voxels, write_detection
 from refusals import refused
 from review_sessions import a_clock, a_session
 from test_dicom_out import assert_valid
+from tsv_table import rows_of
 
 from CMBSegmentationLib.reading.scan import read_scan
 from CMBSegmentationLib.scene import load_results
@@ -56,7 +56,7 @@ def test_the_exported_list_is_what_was_decided(a_session, tmp_path):
     a_session.deciding.decide("accepted", lesion_id=2)
     a_session.deciding.decide("uncertain", lesion_id=3)
     files = a_session.exporting.export(tmp_path / "out")
-    rows = {int(row["id"]): row for row in csv.DictReader(files["table"].open(encoding="utf-8"))}
+    rows = {int(row["index"]): row for row in rows_of(files["table"])}
     assert [(rows[n]["status"], rows[n]["decision"]) for n in (1, 2, 3, 4)] == [
         ("kept", "rejected"),
         ("kept", "accepted"),
@@ -79,8 +79,7 @@ def test_the_files_of_a_half_finished_review_say_the_same(a_session, tmp_path):
     a_session.deciding.decide("accepted", lesion_id=2)
     files = a_session.exporting.export(tmp_path / "out")
     content = json.loads(files["json"].read_text(encoding="utf-8"))
-    with files["table"].open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
+    rows = rows_of(files["table"])
     decisions = [row["decision"] for row in rows]
     summary = content["summary"]
     assert summary["microbleeds"] == summary["definite"] == decisions.count("accepted") == 1
@@ -192,7 +191,7 @@ def an_earlier_visit(tmp_path):
 def test_a_review_is_compared_with_an_earlier_scan(a_session, tmp_path):
     a_session.deciding.decide("rejected", lesion_id=2)
     files = a_session.exporting.compare_with(an_earlier_visit(tmp_path), tmp_path / "changes")
-    rows = list(csv.DictReader(files["table"].open(encoding="utf-8")))
+    rows = rows_of(files["table"])
     called = {(row["status"], row["first_id"], row["second_id"]) for row in rows}
     assert called == {("stable", "1", "1"), ("there before, not detected", "", "3"), ("not seen", "2", "")}
     (missed,) = (row for row in rows if row["second_id"] == "3")
