@@ -178,7 +178,8 @@ def _logged(out: Path, level: str, screen: Console) -> Iterator[None]:
     folder.mkdir(exist_ok=True)
     moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S")
     path = folder / f"cmb-bids_{level}_{moment}.log"
-    handlers = [logging.StreamHandler(screen.file), logging.FileHandler(path, encoding="utf-8")]
+    on_screen, in_file = logging.StreamHandler(screen.file), logging.FileHandler(path, encoding="utf-8")
+    handlers: tuple[logging.Handler, ...] = (on_screen, in_file)
     form = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
     form.converter = time.gmtime
     log.setLevel(logging.INFO)
@@ -189,10 +190,10 @@ def _logged(out: Path, level: str, screen: Console) -> Iterator[None]:
     try:
         yield
     except CMBError as error:
-        log.removeHandler(handlers[0])  # there, the command says it
+        log.removeHandler(on_screen)  # there, the command says it
         log.critical("%s", error)
         raise
     finally:
         for handler in handlers:
             log.removeHandler(handler)
-        handlers[1].close()
+        in_file.close()

@@ -124,7 +124,7 @@ def test_every_scan_has_segmentation_table_and_sidecar_and_only_what_bids_has_no
         assert {row["region"] for row in table} == {""}
         assert about["SpatialReference"].startswith("bids:raw:sub-")
         assert (derivatives / "../.." / about["SpatialReference"].removeprefix("bids:raw:")).exists()
-    ignored = (derivatives / ".bidsignore").read_text().splitrows_of()
+    ignored = (derivatives / ".bidsignore").read_text().splitlines()
     assert ignored == list(IGNORED)
     assert not [pattern for pattern in ignored if any(word in pattern for word in ("dseg", "probseg", "mask", "tsv"))]
 
