@@ -74,6 +74,9 @@ def run(arguments: argparse.Namespace, screen: Console) -> int:
         for file, text in files.items():
             (draft / file).write_bytes(text)
         move_in(draft, out, files)
+    if first != stem:
+        for file in files:
+            (out / f"{stem}{file.removeprefix(first)}").unlink(missing_ok=True)  # under its name in 0.1.0
     written = [out / file for file in files]
     if source is not None:
         objects = write_objects(lambda: _objects(stored, source, content, arguments.dropped), out, stem)

@@ -32,6 +32,7 @@ from CMBSegmentationLib.batch.jobs import Row
 from CMBSegmentationLib.batch.plan import about, common_of, keep_common
 from CMBSegmentationLib.detecting.detect import Settings
 from CMBSegmentationLib.detecting.lesions import Lesion
+from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.models.loaded_models import load_stages
 
 __all__ = ["batch", "batch_on_cluster", "last_takes_long"]
@@ -233,3 +234,12 @@ def test_settings_that_were_cut_off_are_told(batch_on_cluster, tmp_path, a_small
     code, _, said = batch_on_cluster(dataset)
     assert code == 2
     assert "batch_settings.json cannot be read" in said
+
+
+def test_a_batch_of_an_earlier_version_whose_results_have_other_names_is_not_gone_on_with(tmp_path):
+    common = {"layout": 2, "model": {"name": "x"}}
+    (tmp_path / "batch_settings.json").write_text(json.dumps({"model": {"name": "x"}}))
+    with pytest.raises(InputError, match="by an earlier version"):
+        keep_common(tmp_path, common, overwrite=False)
+    keep_common(tmp_path, common, overwrite=True)
+    keep_common(tmp_path, common, overwrite=False)

@@ -17,7 +17,7 @@ from CMBCommand import cli
 from CMBSegmentationLib.detecting.lesions import COLUMNS
 
 __all__ = ["cmb"]
-COMMANDS = ("detect", "batch", "report", "compare", "grow", "annotate-import", "web", "models")
+COMMANDS = ("detect", "batch", "bids", "report", "compare", "grow", "annotate-import", "web", "models")
 
 
 # What it does

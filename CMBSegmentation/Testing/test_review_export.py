@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import subprocess
@@ -85,7 +86,7 @@ def test_the_files_of_a_half_finished_review_say_the_same(a_session, tmp_path):
     assert summary["microbleeds"] == summary["definite"] == decisions.count("accepted") == 1
     assert (summary["rejected"], summary["not_read"], summary["dropped"], summary["class"]) == (1, 1, 1, "1")
     assert decisions.count("none") == summary["not_read"] + summary["dropped"]
-    assert tuple(rows[0]) == (*COLUMNS, *REVIEW_COLUMNS)
+    assert tuple(rows[0]) == ("index", "name", *COLUMNS[1:], *REVIEW_COLUMNS)
     assert "not confirmed" not in json.dumps(content)
     page = files["report"].read_text(encoding="utf-8")
     assert '<div class="count">1</div>' in page
@@ -191,7 +192,7 @@ def an_earlier_visit(tmp_path):
 def test_a_review_is_compared_with_an_earlier_scan(a_session, tmp_path):
     a_session.deciding.decide("rejected", lesion_id=2)
     files = a_session.exporting.compare_with(an_earlier_visit(tmp_path), tmp_path / "changes")
-    rows = rows_of(files["table"])
+    rows = list(csv.DictReader(files["table"].open(encoding="utf-8")))
     called = {(row["status"], row["first_id"], row["second_id"]) for row in rows}
     assert called == {("stable", "1", "1"), ("there before, not detected", "", "3"), ("not seen", "2", "")}
     (missed,) = (row for row in rows if row["second_id"] == "3")
