@@ -170,8 +170,9 @@ def test_the_objects_belong_to_the_patients_study_and_are_valid(a_study, results
 
 
 def test_nothing_of_the_patient_is_in_the_other_results(results):
-    texts = [one(results, ending).read_text(encoding="utf-8") for ending in (".csv", ".json", ".html")]
-    others = {file.suffix for file in results.iterdir()} - {".csv", ".json", ".html"}
+    endings = ("dseg.tsv", "dseg.json", "lesions.json", ".html")
+    texts = [one(results, ending).read_text(encoding="utf-8") for ending in endings]
+    others = {file.suffix for file in results.iterdir() if not file.name.endswith(endings)}
     assert others == {".dcm", ".gz"}
     for text in texts:
         assert text
