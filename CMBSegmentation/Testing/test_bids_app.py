@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def app(a_cluster, a_small_head, tmp_path_factory):
         search = [*only(model), "--scheduler", a_cluster] if level == "participant" else []
         return cli.main(["bids", str(of), str(out), level, *options, *search])
 
-    call.dataset = dataset
+    call.dataset, call.model = dataset, model
     return call
 
 
@@ -95,14 +96,18 @@ def derivatives(app):
     return app.dataset / OUT
 
 
-def test_the_validator_finds_no_error_in_the_derivatives(derivatives):
+def test_the_validator_finds_no_error_in_the_derivatives(derivatives, app, a_small_head, tmp_path):
     program = validator()
     assert program is not None
+    one = shutil.copy(a_small_head, tmp_path / "sub-03_T2starw.nii.gz")  # with all that a search can write
+    search = ["detect", str(one), "-o", str(derivatives / "sub-03" / "anat"), "--save-probability", *only(app.model)]
+    assert cli.main(search) == 0
     done = subprocess.run([program, str(derivatives), "--format", "json"], capture_output=True, text=True)
     issues = json.loads(done.stdout)["issues"]["issues"]
     assert [one for one in issues if one["severity"] == "error"] == []
     warned = {(one["code"], one.get("subCode", "")) for one in issues}
-    assert warned <= {("TOO_FEW_AUTHORS", "")}  # whoever publishes them is an author
+    # whoever publishes them is an author; a scan that is searched by itself is of no dataset
+    assert warned <= {("TOO_FEW_AUTHORS", ""), ("SIDECAR_KEY_RECOMMENDED", "Sources")}
     assert done.returncode == 0
     (derivatives / "sub-02/ses-1/anat/sub-02_ses-1_T2starw_desc-cmb_dseg.tsv").write_text("id\n1\n")
     assert any("sub-02_ses-1_T2starw_desc-cmb_dseg.tsv" in line for line in errors_of(derivatives, program))
