@@ -60,14 +60,13 @@ def last_takes_long(dark_model, tmp_path, a_small_head):
     Gives the dataset and its last scan.
     """
     write_dark_voxel_model(dark_model, replace(MANIFEST, patch_size=(8, 8, 8), overlap=0.875), (8, 8, 8))
-    head = sitk.ReadImage(str(a_small_head))
-    for name, scale in (("tiny", 0.6), ("large", 2.0)):
-        head.SetSpacing((scale, scale, scale))
-        sitk.WriteImage(head, str(tmp_path / f"{name}.nii.gz"))
+    tiny = sitk.ReadImage(str(a_small_head))
+    tiny.SetSpacing([0.3 * s for s in tiny.GetSpacing()])
+    sitk.WriteImage(tiny, str(tmp_path / "tiny.nii.gz"))
     dataset = make_dataset(tmp_path / "data", tmp_path / "tiny.nii.gz", 4)
     last = find_scans(dataset)[-1].path
     last.unlink()
-    last.symlink_to(tmp_path / "large.nii.gz")
+    last.symlink_to(a_small_head)
     return dataset, last
 
 

@@ -6,13 +6,14 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from dark_spots import only, write_dark_voxel_model
+from dark_spots import MANIFEST, only, write_dark_voxel_model
 from tsv_table import rows_of
 
 from CMBCommand import cli
@@ -74,7 +75,8 @@ def a_phase(scan: sitk.Image) -> sitk.Image:
 def app(a_cluster, a_small_head, tmp_path_factory):
     """Call the app on one dataset; gives its exit code."""
     folder = tmp_path_factory.mktemp("app")
-    model = write_dark_voxel_model(folder / "dark.onnx")
+    coarse = replace(MANIFEST, spacing_mm=(2.0, 2.0, 2.0))  # an eighth of the voxels
+    model = write_dark_voxel_model(folder / "dark.onnx", coarse)
     dataset = a_dataset(folder / "dataset", a_small_head)
 
     def call(level: str, *options: str, out: Path = dataset / OUT, of: Path = dataset) -> int:
