@@ -282,6 +282,18 @@ def test_views_heading_and_title_have_the_names_of_what_they_show(reading):
     expect(page).to_have_title(f"{SAMPLE_NAME} – CMB")
 
 
+def test_nothing_turns_where_less_motion_is_asked_for(first_page):
+    page, spinner = first_page, first_page.locator(".cmb-busy svg")
+    page.evaluate("() => window.trame.state.update({ busy: 'Reading …' })")
+    spinner.wait_for()
+    turns = {}
+    for wish in ("no-preference", "reduce"):
+        page.emulate_media(reduced_motion=wish)
+        turns[wish] = spinner.evaluate("one => getComputedStyle(one).animationName") != "none"
+    page.evaluate("() => window.trame.state.update({ busy: '' })")
+    assert turns == {"no-preference": True, "reduce": False}
+
+
 # the threshold
 
 
