@@ -51,7 +51,7 @@ MEANINGS: dict[str, Meaning] = {
     "dropped_because": _meaning("Why the program dropped the candidate"),
     "mimic": _one_of("What a rejected lesion is instead", *MIMICS),
     "cause": _one_of("What the lesion is suspected to come from", *CAUSES),
-    "reader": _meaning("Who decided"),
+    "reader": _meaning("Name or initials of the reader that decided"),
     "decided_at": _meaning("When the reader decided, ISO 8601, UTC"),
     "origin": _meaning("How the lesion came onto the list: detected, added, merged, split"),
     "subject": _meaning("Label of the participant, without sub-"),
