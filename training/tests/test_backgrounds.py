@@ -6,7 +6,7 @@ import SimpleITK as sitk
 
 from CMBSegmentationLib.detecting.phase.radians import scale_of
 from CMBSegmentationLib.reading.phase.image import PhaseImage
-from cmbtraining.benchmark.backgrounds import BACKGROUNDS, without_background
+from cmbtraining.benchmark.backgrounds import without_background
 
 SHAPE = (40, 48, 48)
 
@@ -35,7 +35,3 @@ def test_a_field_from_outside_goes_and_a_dipole_inside_stays(how, left):
     assert np.corrcoef(result[near], dipole[near])[0, 1] > 0.95
     smooth = (r > 6) & (r < 12)
     assert np.abs(result[smooth]).mean() < left * np.abs(outside[smooth] - outside[smooth].mean()).mean()
-
-
-def test_all_ways_are_tried():
-    assert set(BACKGROUNDS) == {"high-pass", "v-sharp"}
