@@ -39,7 +39,7 @@ def lock(name: str, requirements: list[str], constraints: Path | None) -> None:
         wanted.flush()
         command = [
             *(sys.executable, "-m", "uv", "pip", "compile", wanted.name, "--universal", "--python-version", "3.10"),
-            *("--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url", "--quiet"),
+            *("--generate-hashes", "--no-header", "--no-annotate", "--quiet"),
             *(("--constraints", str(constraints)) if constraints else ()),
         ]
         pinned = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
