@@ -17,6 +17,7 @@ from CMBSegmentationLib.batch.cluster import run_jobs, workers
 from CMBSegmentationLib.batch.cohort import write_lesions, write_page, write_table
 from CMBSegmentationLib.batch.derivatives import dataset_name, write_descriptions
 from CMBSegmentationLib.batch.jobs import Job, Row, earlier_row
+from CMBSegmentationLib.batch.parcellations import check_pattern
 from CMBSegmentationLib.batch.plan import about, common_of, keep_common, namesakes
 from CMBSegmentationLib.detecting.detect import Settings
 from CMBSegmentationLib.errors import InputError
@@ -25,6 +26,7 @@ from CMBSegmentationLib.files.paths import printable
 from CMBSegmentationLib.models.hardware import DEVICES, usable_cores
 from CMBSegmentationLib.models.loaded_models import StageChoice, load_stages
 from CMBSegmentationLib.results.folder import check_output_folder
+from CMBSegmentationLib.running.options import stages_from
 from CMBSegmentationLib.vocabulary.numbers import counted
 
 from .printing import time_left
@@ -68,6 +70,12 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help=f"{', '.join(DEVICES)} (default: auto)")
     parser.add_argument("--regions", metavar="MODEL", default=StageChoice.regions, help="as of cmb detect")
     parser.add_argument("--verifier", metavar="MODEL", default=StageChoice.verifier, help="as of cmb detect")
+    parser.add_argument(
+        "--parcellation",
+        metavar="PATTERN",
+        help="path of each scan's parcellation, in the dataset, with {subject}, {session}, {scan} or {folder}: "
+        "derivatives/freesurfer/sub-{subject}/aparc+aseg.nii.gz; in place of --regions",
+    )
     parser.add_argument("--overwrite", action="store_true", help="search again what was searched before")
 
 
@@ -123,14 +131,19 @@ def tell_left_out(found: Mapping[str, Sequence[Path]], say: Callable[[str], None
 def planned(arguments: argparse.Namespace, dataset: Path, out: Path, scans: Sequence[BidsScan]) -> list[Job]:
     """Check folder, models and settings before any work, describe the derivatives, and give a job for each scan."""
     settings = Settings(threshold=arguments.threshold)
-    choice = StageChoice(_path_or_name(arguments.regions), _path_or_name(arguments.verifier))
+    chosen = stages_from(arguments)
+    choice = StageChoice(_path_or_name(chosen.regions), _path_or_name(chosen.verifier))
+    pattern = check_pattern(arguments.parcellation) if arguments.parcellation else ""
     check_output_folder(out, (), overwrite=True)
     stages = load_stages(arguments.model, arguments.device, choice)  # a wrong model is told once, not for every scan
-    keep_common(out, common_of(stages, settings), arguments.overwrite)
+    keep_common(out, common_of(stages, settings, pattern), arguments.overwrite)
     write_descriptions(out, dataset)
     threads = 1 if arguments.scheduler else max(1, usable_cores() // _number(arguments, len(scans)))
     model = None if arguments.model is None else _path_or_name(arguments.model)
-    return [Job(scan, out, model, arguments.device, choice, settings, threads, arguments.overwrite) for scan in scans]
+    return [
+        Job(scan, out, model, arguments.device, choice, settings, threads, arguments.overwrite, pattern)
+        for scan in scans
+    ]
 
 
 def search(jobs: list[Job], arguments: argparse.Namespace, watch: Watch) -> list[Row]:

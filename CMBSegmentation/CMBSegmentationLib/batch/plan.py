@@ -21,15 +21,16 @@ SETTINGS = "batch_settings.json"
 LAYOUT = 2  # of the names and folders of results; 1, that of earlier versions, is not said
 
 
-def common_of(stages: Stages, settings: Settings) -> dict[str, Any]:
-    """Say what all results of a batch have in common: models by name and content, threshold, settings."""
+def common_of(stages: Stages, settings: Settings, parcellation: str = "") -> dict[str, Any]:
+    """Say what all results of a batch have in common: models by name and content, settings, pattern of parcellations."""
     models = {"model": stages.detector, "regions": stages.regions, "verifier": stages.verifier}
     told = {
         kind: one and {"name": one.manifest.name, "version": one.manifest.version, "sha256": one.sha256}
         for kind, one in models.items()
     }
     threshold = stages.judge.manifest.threshold if settings.threshold is None else settings.threshold
-    return {"layout": LAYOUT, **told, "threshold": threshold, "settings": asdict(settings)}
+    common = {"layout": LAYOUT, **told, "threshold": threshold, "settings": asdict(settings)}
+    return {**common, **({"parcellation": parcellation} if parcellation else {})}
 
 
 def keep_common(out: Path, common: dict[str, Any], overwrite: bool) -> None:

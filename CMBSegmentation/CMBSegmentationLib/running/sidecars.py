@@ -9,15 +9,15 @@ from typing import Any
 
 from .. import __version__
 from ..detecting.lesions import Lesion, columns_of
-from ..detecting.regions import FIRST_TISSUE
+from ..detecting.regions import FIRST_TISSUE, NAMES
 from ..detecting.search import Search
 from ..files.csv_table import write_table
 from ..vocabulary.columns import COLUMNS, MEANINGS, REVIEW_COLUMNS
-from ..vocabulary.regions import REGIONS
 from ..vocabulary.verdicts import REJECTED
 
 LOOKUP = ("index", "name")
 """BIDS' columns of a table of labels."""
+NO_REGION = "tissue without a region"
 NAME = {"name": {"Description": "What the label stands for"}}
 DESCRIPTIONS = {
     "about": "Cerebral microbleeds, one label each. The table has dropped candidates, too, whose labels are not in the "
@@ -48,7 +48,7 @@ def write_lesions(path: Path, lesions: Sequence[Lesion]) -> None:
 
 def write_regions(path: Path) -> None:
     """Write the table of the labels of a map of regions."""
-    rows = ({"index": label, "name": name} for label, name in enumerate(REGIONS, FIRST_TISSUE))
+    rows = ({"index": label, "name": name or NO_REGION} for label, name in enumerate(NAMES, FIRST_TISSUE))
     write_table(path, LOOKUP, rows)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .published.scales import SCALES
 from .reasons import SUBSTANCES
 from .regions import GROUPS, REGIONS, SIDES
 from .verdicts import CAUSES, DECISIONS, DROPPED, KEPT, MIMICS, UNDECIDED
@@ -65,6 +66,13 @@ MEANINGS: dict[str, Meaning] = {
     "definite": _meaning("Accepted by the reader"),
     "possible": _meaning("Uncertain to the reader"),
     "dropped": _meaning("Candidates that the program dropped and nobody has decided on"),
+    **{
+        scale.key: _one_of(
+            f"Class of the number on the scale {scale.name}, made for {scale.use}; not a diagnosis",
+            **{step.name: step.text for step in scale.steps},
+        )
+        for scale in SCALES
+    },
     "seconds": _meaning("How long the search took", "s"),
     "error": _meaning("What was wrong where the scan could not be searched"),
     "hint": _meaning("What to do about it"),
