@@ -22,7 +22,7 @@ LAYOUT = 2  # of the names and folders of results; 1, that of earlier versions, 
 
 
 def common_of(stages: Stages, settings: Settings, parcellation: str = "") -> dict[str, Any]:
-    """Say what all results of a batch have in common: models by name and content, settings, pattern of parcellations."""
+    """Say what all results of a batch have in common: models by name and content, settings, parcellations."""
     models = {"model": stages.detector, "regions": stages.regions, "verifier": stages.verifier}
     told = {
         kind: one and {"name": one.manifest.name, "version": one.manifest.version, "sha256": one.sha256}
