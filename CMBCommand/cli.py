@@ -47,6 +47,12 @@ COMMANDS = (
         "cmb batch dataset/ dataset/derivatives/slicer-cmb",
     ),
     Command(
+        "bids",
+        "the same as a BIDS app, by participant and session",
+        "Search the scans of participants and sessions of a BIDS dataset, or pool what was found: a BIDS app.",
+        "cmb bids dataset/ dataset/derivatives/slicer-cmb participant --participant-label 01 02",
+    ),
+    Command(
         "report",
         "make the report of earlier results anew, also as PDF and for the DICOM archive",
         "Make the report of a result folder anew, with the reader's verdicts where there are some.",
