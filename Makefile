@@ -11,7 +11,7 @@ QT := libxkbcommon0 libdbus-1-3 libfontconfig1 libglib2.0-0
 TESTING := dicom3tools orthanc orthanc-dicomweb dcmtk openssl poppler-utils chromium libatomic1 procps iproute2
 SAMPLE := Resources/SampleData/cmb-sample_T2starw.nii.gz
 
-.PHONY: demo web test tests soak lint benchmark pictures keys clean python-packages debian-packages
+.PHONY: demo web test tests soak lint benchmark pictures keys lock clean python-packages debian-packages
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.ready-demo
@@ -59,6 +59,11 @@ pictures: $(VENV)/.ready-test
 keys: $(VENV)/.ready-demo
 	$(BIN)/python -c 'from CMBSegmentationLib.vocabulary.keys import as_markdown; print(as_markdown(), end="")' > Docs/keys.md
 
+# The lock files, after a change of pyproject.toml; it asks the network.
+lock: | $(BIN)/python
+	$(PIP) uv
+	$(BIN)/python requirements/lock.py
+
 # Debian's and Ubuntu's python3 comes without venv: install it where that is allowed, else say how.
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
@@ -70,16 +75,19 @@ $(BIN)/python:
 	    { echo "Please install the package python3-venv and call make again."; exit 2; }; }
 	$(PYTHON) -m venv $(VENV)
 
-# Set up Python packages of this project's extras, $(1), and packages of Debian or Ubuntu, $(2), side by side.
+# Set up the Python packages of requirements/$(1).txt and packages of Debian or Ubuntu, $(2), side by side.
 define install
-	@$(MAKE) --no-print-directory --jobs 2 python-packages debian-packages EXTRAS='$(1)' DEBIAN='$(2)'
+	@$(MAKE) --no-print-directory --jobs 2 python-packages debian-packages LOCK='$(1)' DEBIAN='$(2)'
 endef
 
-# uv needs a third of pip's time; where it cannot be had, or reaches no index, pip does it.
+# By their hashes, nothing else; then the program itself. uv needs a third of pip's time; where it cannot be had, or
+# reaches no index, pip does it.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+LOCKED = --require-hashes --no-deps --requirement requirements/$(LOCK).txt
 python-packages: | $(BIN)/python
-	@$(PIP) uv && $(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.$(EXTRAS)' || \
-	    { $(PIP) --upgrade pip && $(PIP) --editable '.$(EXTRAS)'; }
+	@$(PIP) uv && $(BIN)/uv pip install --quiet --python $(BIN)/python $(LOCKED) || \
+	    { $(PIP) --upgrade pip && $(PIP) $(LOCKED); }
+	@$(PIP) --no-build-isolation --no-deps --editable .
 
 # Where one is missing.
 debian-packages:
@@ -89,19 +97,19 @@ debian-packages:
 	    { $$SUDO apt-get update -qq; $$SUDO apt-get install -qq -y $(DEBIAN); } >/dev/null 2>&1 || \
 	    echo "Please install these packages: $(DEBIAN)"; }
 
-$(VENV)/.ready-demo: pyproject.toml | $(BIN)/python
+$(VENV)/.ready-demo: pyproject.toml requirements/base.txt | $(BIN)/python
 	@echo "Setting up Python packages in $(VENV) (once, about a minute)"
-	$(call install,,)
+	$(call install,base,)
 	@touch $@
 
-$(VENV)/.ready-web: pyproject.toml | $(BIN)/python
+$(VENV)/.ready-web: pyproject.toml requirements/web.txt | $(BIN)/python
 	@echo "Setting up Python packages for the page in $(VENV) (once, two minutes)"
-	$(call install,[web],$(DRAWING))
+	$(call install,web,$(DRAWING))
 	@touch $@ $(VENV)/.ready-demo
 
-$(VENV)/.ready-test: pyproject.toml | $(BIN)/python
+$(VENV)/.ready-test: pyproject.toml requirements/dev.txt | $(BIN)/python
 	@echo "Setting up Python packages for tests in $(VENV) (once, a few minutes)"
-	$(call install,[dev],$(DRAWING) $(QT) $(TESTING))
+	$(call install,dev,$(DRAWING) $(QT) $(TESTING))
 	@touch $@ $(VENV)/.ready-demo $(VENV)/.ready-web
 
 clean:

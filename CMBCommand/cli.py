@@ -47,6 +47,12 @@ COMMANDS = (
         "cmb batch dataset/ dataset/derivatives/slicer-cmb",
     ),
     Command(
+        "bids",
+        "the same as a BIDS app, by participant and session",
+        "Search the scans of participants and sessions of a BIDS dataset, or pool what was found: a BIDS app.",
+        "cmb bids dataset/ dataset/derivatives/slicer-cmb participant --participant-label 01 02",
+    ),
+    Command(
         "node",
         "take studies from a DICOM archive, search them and send the results back",
         "Serve as a DICOM node: search each study that is sent, send SEG, SR and PDF back. Needs the extra node.",

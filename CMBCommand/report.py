@@ -18,7 +18,7 @@ from CMBSegmentationLib.report.page import page_of
 from CMBSegmentationLib.report.pdf import check_can_write_pdf, report_pdf
 from CMBSegmentationLib.results.as_detection import StoredDetection, read_detection
 from CMBSegmentationLib.results.folder import check_output_folder
-from CMBSegmentationLib.results.names import ENDINGS, ENDINGS_REPORT, all_names
+from CMBSegmentationLib.results.names import ENDINGS, ENDINGS_REPORT, all_names, first_part
 from CMBSegmentationLib.running.options import add_salt_option, pseudonyms_from
 
 if TYPE_CHECKING:
@@ -66,13 +66,17 @@ def run(arguments: argparse.Namespace, screen: Console) -> int:
     if pseudonyms is not None:
         stem = pseudonyms.stem(scan_stem(arguments.scan), stored.frames)
         content = replace(without_names(content), scan_name=stem)
-    files: dict[str, bytes] = {stem + ENDINGS["report"]: page_of(content).encode()}
+    first = first_part(stem)
+    files: dict[str, bytes] = {first + ENDINGS["report"]: page_of(content).encode()}
     if arguments.pdf:
-        files[stem + ENDINGS_REPORT["pdf"]] = report_pdf(content, dropped=arguments.dropped)
+        files[first + ENDINGS_REPORT["pdf"]] = report_pdf(content, dropped=arguments.dropped)
     with drafts(out) as draft:
         for file, text in files.items():
             (draft / file).write_bytes(text)
         move_in(draft, out, files)
+    if first != stem:
+        for file in files:
+            (out / f"{stem}{file.removeprefix(first)}").unlink(missing_ok=True)  # under its name in 0.1.0
     written = [out / file for file in files]
     if source is not None:
         objects = write_objects(lambda: _objects(stored, source, content, arguments.dropped), out, stem)

@@ -1,6 +1,5 @@
 """The bundled models on the bundled scan, on a part of it and on a real head: what a user gets in the box."""
 
-import csv
 import json
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import SimpleITK as sitk
 import slicer.util
 from part_of_sample import SMALL_BOX, part_of_sample, true_centres
 from slicer_scene import a_scene, new_scene
+from tsv_table import rows_of
 
 import cmbtraining.benchmark.search as benchmark_search
 from CMBCommand import cli
@@ -52,9 +52,8 @@ def listed(scan: Path, out: Path, *options: str) -> list[dict[str, str]]:
 
 def rows_in(folder: Path) -> list[dict[str, str]]:
     """The rows of the list in a folder of results."""
-    (table,) = folder.glob("*_lesions.csv")
-    with table.open() as stream:
-        return list(csv.DictReader(stream))
+    (table,) = folder.glob("*_desc-cmb_dseg.tsv")
+    return rows_of(table)
 
 
 def accepted(rows) -> list[dict[str, str]]:

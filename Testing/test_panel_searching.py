@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import signal
@@ -20,6 +19,7 @@ sys.path.append(str(ROOT / "CMBSegmentation" / "Testing"))  # the scans that the
 from dark_spots import ball_brain, write_dark_voxel_model
 from oblique_scan import LESION_PEAKS, oblique_ijk_to_ras, scan_voxels, write_detection
 from segmentation_panel import a_panel, a_searched_scan, cells, picture, verdicts
+from tsv_table import rows_of
 
 from CMBSegmentationLib.scene import OWN_NEW, export_scan, load_results
 from CMBSegmentationLib.scene.segment_voxels import add_segment
@@ -166,13 +166,13 @@ def test_a_case_is_reviewed_by_keyboard_alone(open_panel, new_scene, tmp_path, d
     assert [(one.id, one.state) for one in session.navigation.lesions] == decided
     panel.module.qt.QFileDialog.answers.append(str(tmp_path / "out"))
     panel.key("Ctrl+E")
-    (table,) = (tmp_path / "out").glob("*_lesions.csv")
-    rows = {row["id"]: row for row in csv.DictReader(table.open(encoding="utf-8"))}
+    (table,) = (tmp_path / "out").glob("*_desc-cmb_dseg.tsv")
+    rows = {row["index"]: row for row in rows_of(table)}
     assert [rows[str(number)]["decision"] for number, _ in decided] == [state for _, state in decided]
     assert rows["2"]["mimic"] == "basal-ganglia calcification"
     (added,) = [one.id for one in session.navigation.lesions if one.origin == "added"]
     assert rows[str(added)]["origin"] == "added"
-    assert len(list((tmp_path / "out").iterdir())) == 6
+    assert len(list((tmp_path / "out").iterdir())) == 9
 
 
 def ras_of(scan, kji):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import csv
 import io
 import json
 import re
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from PIL import Image
+from tsv_table import rows_of as rows_of_table
 from web_browser import SAMPLE_NAME, choose, take, wait_until, wait_until_told
 from web_pictures import THREE_D, lit
 from web_review import reject, rows_of, wait_for_state
@@ -40,8 +40,8 @@ def test_the_zip_holds_the_decisions(reading, tmp_path):
     page.get_by_text(f"CMB {ids[0]}: CAA.").wait_for()
     with zipfile.ZipFile(take(page, "Results").path()) as archive:
         archive.extractall(tmp_path)
-    (table,), (labels,) = tmp_path.glob("*_lesions.csv"), tmp_path.glob("*_desc-cmb_dseg.nii.gz")
-    rows = {int(row["id"]): row for row in csv.DictReader(io.StringIO(table.read_text()))}
+    (table,), (labels,) = tmp_path.glob("*_desc-cmb_dseg.tsv"), tmp_path.glob("*_desc-cmb_dseg.nii.gz")
+    rows = {int(row["index"]): row for row in rows_of_table(table)}
     decided = [tuple(rows[one][name] for name in ("decision", "mimic", "status")) for one in ids[:3]]
     assert [rows[one]["cause"] for one in ids[:2]] == ["CAA", ""]
     assert decided == [("accepted", "", "kept"), ("rejected", "vessel", "kept"), ("none", "", "kept")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
@@ -25,14 +24,17 @@ from batches import (
 )
 from dark_spots import only
 from made_up_parcellation import made_up_parcellation, middle_of
+from tsv_table import rows_of
 from waiting import wait_until
 
 from CMBCommand import cli
-from CMBCommand.batch import _about
-from CMBSegmentationLib.batch.bids import BidsScan, dataset_name, find_scans
+from CMBSegmentationLib.batch.bids import BidsScan, find_scans
+from CMBSegmentationLib.batch.derivatives import dataset_name
 from CMBSegmentationLib.batch.jobs import Row
+from CMBSegmentationLib.batch.plan import about, common_of, keep_common
 from CMBSegmentationLib.detecting.detect import Settings
 from CMBSegmentationLib.detecting.lesions import Lesion
+from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.models.loaded_models import load_stages
 
 __all__ = ["batch", "batch_on_cluster", "last_takes_long"]
@@ -61,13 +63,11 @@ def test_two_of_four_scans_are_done_and_two_failures_are_explained(batch, tmp_pa
     code, out, said = batch(dataset, "--workers", "2")
     assert code == 2
     assert "Done: 2 of 4 scans" in out
-    with (tmp_path / "out" / "cohort.csv").open() as stream:
-        table = list(csv.DictReader(stream))
+    table = rows_of(tmp_path / "out" / "cohort.tsv")
     assert len(table) == 4
     failed = [row for row in table if row["error"]]
     assert {row["lobar"] + row["definite"] + row["possible"] for row in table} == {""}  # not assessed, not read
-    with (tmp_path / "out" / "cohort_lesions.csv").open() as stream:
-        lesions = list(csv.DictReader(stream))
+    lesions = rows_of(tmp_path / "out" / "cohort_lesions.tsv")
     counted_ones = [row["scan"] for row in lesions if row["status"] == "kept"]
     assert sorted(counted_ones) == sorted(2 * [row["scan"] for row in table if not row["error"]])
     assert all(float(row["diameter_mm"]) > 0 for row in lesions)
@@ -117,7 +117,7 @@ def test_an_exported_review_is_kept_and_counted_when_the_batch_is_started_again(
     before = path.read_text()
     assert batch_on_cluster(dataset)[0] == 0
     assert path.read_text() == before  # nothing that a reader did is searched over
-    (row,) = csv.DictReader((tmp_path / "out" / "cohort.csv").open())
+    (row,) = rows_of(tmp_path / "out" / "cohort.tsv")
     assert (row["definite"], row["possible"]) == ("1", "1")
     assert (row["microbleeds"], row["class"]) == ("2", "2-4")
     page = (tmp_path / "out" / "cohort.html").read_text()
@@ -134,8 +134,10 @@ def test_the_cohort_names_the_dataset_and_the_threshold_that_was_used(tmp_path):
     assert dataset_name(tmp_path) == tmp_path.name
     stages = load_stages(None, "cpu")
     assert stages.verifier.manifest.threshold != stages.detector.manifest.threshold
-    assert f"at threshold {stages.verifier.manifest.threshold:g}," in _about(stages, Settings())
-    assert "at threshold 0.4," in _about(stages, Settings(threshold=0.4))
+    keep_common(tmp_path, common_of(stages, Settings()), overwrite=False)
+    assert f"at threshold {stages.verifier.manifest.threshold:g}," in about(tmp_path)
+    keep_common(tmp_path, common_of(stages, Settings(threshold=0.4)), overwrite=True)
+    assert "at threshold 0.4," in about(tmp_path)
 
 
 def test_each_scan_of_a_batch_has_the_regions_of_its_own_parcellation(batch_on_cluster, tmp_path, a_small_head):
@@ -146,8 +148,7 @@ def test_each_scan_of_a_batch_has_the_regions_of_its_own_parcellation(batch_on_c
     code, _, said = batch_on_cluster(dataset, "--parcellation", "derivatives/fs/sub-{subject}.nii.gz")
     assert code == 2
     assert "There is no parcellation" in said
-    with (tmp_path / "out" / "cohort.csv").open(encoding="utf-8-sig", newline="") as stream:
-        done, failed = csv.DictReader(stream)
+    done, failed = rows_of(tmp_path / "out" / "cohort.tsv")
     assert int(done["lobar"]) + int(done["deep"]) + int(done["infratentorial"]) == int(done["microbleeds"]) == 2
     assert (done["cromis_2"], failed["cromis_2"]) == ("2-4", "")
     assert "sub-002.nii.gz" in failed["error"]
@@ -249,3 +250,12 @@ def test_settings_that_were_cut_off_are_told(batch_on_cluster, tmp_path, a_small
     code, _, said = batch_on_cluster(dataset)
     assert code == 2
     assert "batch_settings.json cannot be read" in said
+
+
+def test_a_batch_of_an_earlier_version_whose_results_have_other_names_is_not_gone_on_with(tmp_path):
+    common = {"layout": 2, "model": {"name": "x"}}
+    (tmp_path / "batch_settings.json").write_text(json.dumps({"model": {"name": "x"}}))
+    with pytest.raises(InputError, match="by an earlier version"):
+        keep_common(tmp_path, common, overwrite=False)
+    keep_common(tmp_path, common, overwrite=True)
+    keep_common(tmp_path, common, overwrite=False)

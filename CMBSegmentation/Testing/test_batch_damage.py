@@ -17,6 +17,7 @@ from CMBCommand import cli
 from CMBSegmentationLib.batch.bids import find_scans
 from CMBSegmentationLib.batch.cohort import _sizes
 from CMBSegmentationLib.batch.jobs import Job, earlier_row
+from CMBSegmentationLib.results.names import first_part
 
 __all__ = ["batch", "batch_on_cluster"]
 
@@ -68,7 +69,7 @@ def a_draft_of(folder: Path) -> subprocess.Popen:
 ENDINGS_OF_A_RESULT = [
     "_desc-cmb_thumbnail.png",
     "_desc-cmb_lesions.json",
-    "_desc-cmb_lesions.csv",
+    "_desc-cmb_dseg.tsv",
     "_desc-cmb_dseg.nii.gz",
     "_desc-cmb_report.html",
     "_desc-cmb_files.json",
@@ -137,7 +138,7 @@ def test_a_scan_and_its_compressed_copy_do_not_overwrite_each_other(batch_on_clu
         assert code == 2
         assert "Done: 2 of 3 scans" in out
         assert f"{scan.name.removesuffix('.gz')} lies beside {scan.name}" in said
-        listed = next((tmp_path / "out").rglob(f"{scan.name.removesuffix('.nii.gz')}{RESULT}"))
+        listed = next((tmp_path / "out").rglob(first_part(scan.name.removesuffix(".nii.gz")) + RESULT))
         assert json.loads(listed.read_text())["search"]["scan"]["file"] == scan.name
     scan.unlink()  # what is left is another scan than the one whose results are there
     assert "Done: 2 of 2 scans, 1 of them in an earlier run" in batch_on_cluster(dataset)[1]
@@ -154,7 +155,7 @@ def test_a_name_that_is_not_utf_8_costs_its_own_scan_only(batch_on_cluster, tmp_
     assert code == 2
     assert "Done: 1 of 3 scans" in out
     assert said.count("is not UTF-8") == 2
-    for name in ("cohort.csv", "cohort.html"):
+    for name in ("cohort.tsv", "cohort.html"):
         told = (tmp_path / "out" / name).read_text(encoding="utf-8")
         assert told.count("is not UTF-8") == 2
         assert "sub-M\ufffdller" in told

@@ -1,6 +1,5 @@
 """The command: what it does, how it helps, where it writes, how it stops."""
 
-import csv
 import json
 import re
 import subprocess
@@ -12,12 +11,13 @@ import pytest
 import SimpleITK as sitk
 from commands import cmb, noise_image, written
 from dark_spots import ball_brain, only, write_dark_voxel_model
+from tsv_table import rows_of
 
 from CMBCommand import cli
 from CMBSegmentationLib.detecting.lesions import COLUMNS
 
 __all__ = ["cmb"]
-COMMANDS = ("detect", "batch", "report", "compare", "grow", "annotate-import", "web", "models")
+COMMANDS = ("detect", "batch", "bids", "report", "compare", "grow", "annotate-import", "web", "models")
 
 
 # What it does
@@ -27,16 +27,16 @@ def test_detect_writes_the_list_the_segmentation_and_the_report(cmb, scan_file, 
     code, out, _ = cmb("detect", scan_file, "-o", tmp_path / "out", "--model", dark_model)
     assert code == 0
     assert written(tmp_path / "out") == [
+        "head_T2starw_desc-cmb_dseg.json",
         "head_T2starw_desc-cmb_dseg.nii.gz",
-        "head_T2starw_desc-cmb_lesions.csv",
+        "head_T2starw_desc-cmb_dseg.tsv",
         "head_T2starw_desc-cmb_lesions.json",
         "head_T2starw_desc-cmb_report.html",
     ]
-    with (tmp_path / "out/head_T2starw_desc-cmb_lesions.csv").open() as stream:
-        table = list(csv.DictReader(stream))
+    table = rows_of(tmp_path / "out/head_T2starw_desc-cmb_dseg.tsv")
     content = json.loads((tmp_path / "out/head_T2starw_desc-cmb_lesions.json").read_text())
-    assert tuple(table[0]) == COLUMNS
-    assert [int(row["id"]) for row in table] == [row["id"] for row in content["lesions"]]
+    assert tuple(table[0]) == ("index", "name", *COLUMNS[1:])
+    assert [int(row["index"]) for row in table] == [row["id"] for row in content["lesions"]]
     spots = ball_brain()[1]
     found = np.array([[row["r_mm"], row["a_mm"], row["s_mm"]] for row in content["lesions"] if row["status"] == "kept"])
     assert len(found) == len(spots)
@@ -70,8 +70,8 @@ def test_a_higher_threshold_accepts_no_more(cmb, scan_file, dark_model, tmp_path
 def listed_by_detect(file: Path, out: Path, model: Path) -> list[dict[str, str]]:
     """The rows of the list that a detection writes."""
     assert cli.main(["detect", str(file), "-o", str(out), *only(model)]) == 0
-    (table,) = out.glob("*_lesions.csv")
-    return list(csv.DictReader(table.read_text().splitlines()))
+    (table,) = out.glob("*_desc-cmb_dseg.tsv")
+    return rows_of(table)
 
 
 @pytest.fixture(scope="module")

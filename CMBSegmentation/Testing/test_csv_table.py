@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import csv
+import re
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -49,19 +51,34 @@ def test_no_cell_begins_as_a_formula_unless_it_is_a_number(text):
 
 
 def cells_of(path):
+    bids = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if path.suffix == ".tsv" else {}
     with path.open(encoding="utf-8", newline="") as stream:
-        return [cell for row in csv.reader(stream) for cell in row]
+        return [cell for row in csv.reader(stream, **bids) for cell in row]
 
 
 @pytest.mark.parametrize("text", FORMULAS)
 def test_every_table_neutralises_its_cells(tmp_path, text):
-    write_table(tmp_path / "a.csv", ("x",), [{"x": text}])
+    for name in ("a.csv", "a.tsv"):
+        write_table(tmp_path / name, ("x",), [{"x": text}])
     scan = BidsScan(Path("scan.nii.gz"), text, text, Path("sub-1"))
     cohort = write_cohort([Row(scan, error=text, hint=text)], tmp_path)
-    for path in (tmp_path / "a.csv", cohort):
+    for path in (tmp_path / "a.csv", tmp_path / "a.tsv", cohort):
         cells = cells_of(path)
         assert text not in cells
-        assert f"'{text}" in cells
+        kept = text if path.suffix == ".csv" else re.sub(r"[\t\r\n]", " ", text)
+        assert f"'{kept}" in cells
+
+
+@given(st.lists(st.tuples(st.text(max_size=9), st.none() | st.integers()), min_size=1, max_size=4))
+def test_a_table_of_bids_has_a_line_a_row_and_no_empty_cell(rows):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.tsv"
+        write_table(path, ("text", "number"), ({"text": text, "number": number} for text, number in rows))
+        lines = path.read_bytes().decode().split("\n")
+    assert lines[0] == "text\tnumber"
+    assert lines[-1] == ""
+    assert [line.count("\t") for line in lines[1:-1]] == [1] * len(rows)
+    assert all(cell for line in lines[:-1] for cell in line.split("\t"))
 
 
 def test_tables_are_written_in_one_place_only():

@@ -81,7 +81,7 @@ def test_no_result_of_a_search_names_the_patient(study, model, salt, tmp_path):
     assert_nameless(out, str(study))
     (stem,) = stems(out)
     assert stem.startswith("sub-")
-    (listed,) = out.glob("*.json")
+    (listed,) = out.glob("*_lesions.json")
     content = json.loads(listed.read_text())
     assert content["scan"] == content["search"]["scan"]["file"] == stem
     (report,) = out.glob("*_sr.dcm")

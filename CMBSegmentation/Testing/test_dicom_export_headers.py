@@ -239,7 +239,7 @@ def test_a_failed_export_leaves_the_other_results_and_says_so(model, tmp_path, c
     assert "only the DICOM results are missing" in told
     assert "Unexpected" not in told
     left = {path.name.partition("_desc-")[2] for path in (tmp_path / "out").iterdir()}
-    assert left == {"cmb_dseg.nii.gz", "cmb_lesions.csv", "cmb_lesions.json", "cmb_report.html"}
+    assert left == {"cmb_dseg.nii.gz", "cmb_dseg.tsv", "cmb_dseg.json", "cmb_lesions.json", "cmb_report.html"}
 
 
 def test_headers_that_highdicom_refuses_are_told_before_the_search(model, tmp_path, capsys, monkeypatch):

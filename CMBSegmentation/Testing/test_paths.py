@@ -165,7 +165,7 @@ def test_results_are_on_the_disk_before_they_have_their_names_and_their_folder_a
     assert cli.main(["compare", str(a_scan), str(later), "-o", str(tmp_path / "c"), "--results", *both]) == 0
     write_table([], tmp_path)
     names = disk.check()
-    assert {"later_swi_desc-cmb_changes.html", "later_swi_desc-cmb_changes.csv", "cohort.csv"} <= names
+    assert {"later_swi_desc-cmb_changes.html", "later_swi_desc-cmb_changes.csv", "cohort.tsv", "cohort.json"} <= names
     with (tmp_path / "c" / "later_swi_desc-cmb_changes.csv").open() as stream:
         assert list(csv.DictReader(stream))
     json.loads((tmp_path / "c" / "later_swi_desc-cmb_changes.json").read_text())

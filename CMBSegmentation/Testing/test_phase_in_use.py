@@ -1,6 +1,5 @@
 """What phase says reaches the list, its files, the report and DICOM; calcium is dropped, and stays on the list."""
 
-import csv
 import json
 import re
 from dataclasses import replace
@@ -13,6 +12,7 @@ import SimpleITK as sitk
 from dark_spots import only, write_dark_voxel_model
 from dicom_series import PHASE, write_series
 from phase_brain import phase_brain
+from tsv_table import rows_of
 
 from CMBCommand import cli
 from CMBSegmentationLib.detecting.detect import detect
@@ -138,8 +138,7 @@ def test_a_study_with_swi_magnitude_phase_and_projection_is_read_right_without_a
     assert any("5 'SWI_Images' was taken" in note for note in content["notes"])
     assert any("Phase was taken from series 3" in note for note in content["notes"])
     assert any("its sign was found in the scan (veins" in note for note in content["notes"])
-    with (out / "study_desc-cmb_lesions.csv").open() as stream:
-        rows = list(csv.DictReader(stream))
+    rows = rows_of(out / "study_desc-cmb_dseg.tsv")
 
     def row_at(place):
         return min(rows, key=lambda row: np.linalg.norm([float(row[k]) - p for k, p in zip(PLACE, place, strict=True)]))

@@ -18,6 +18,7 @@ from oblique_scan import oblique_ijk_to_ras, scan_voxels, write_detection
 from refusals import refused
 from review_sessions import a_clock, a_session
 from test_dicom_out import assert_valid
+from tsv_table import rows_of
 
 from CMBSegmentationLib.reading.scan import read_scan
 from CMBSegmentationLib.scene import load_results
@@ -56,7 +57,7 @@ def test_the_exported_list_is_what_was_decided(a_session, tmp_path):
     a_session.deciding.decide("accepted", lesion_id=2)
     a_session.deciding.decide("uncertain", lesion_id=3)
     files = a_session.exporting.export(tmp_path / "out")
-    rows = {int(row["id"]): row for row in csv.DictReader(files["table"].open(encoding="utf-8"))}
+    rows = {int(row["index"]): row for row in rows_of(files["table"])}
     assert [(rows[n]["status"], rows[n]["decision"]) for n in (1, 2, 3, 4)] == [
         ("kept", "rejected"),
         ("kept", "accepted"),
@@ -79,14 +80,13 @@ def test_the_files_of_a_half_finished_review_say_the_same(a_session, tmp_path):
     a_session.deciding.decide("accepted", lesion_id=2)
     files = a_session.exporting.export(tmp_path / "out")
     content = json.loads(files["json"].read_text(encoding="utf-8"))
-    with files["table"].open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
+    rows = rows_of(files["table"])
     decisions = [row["decision"] for row in rows]
     summary = content["summary"]
     assert summary["microbleeds"] == summary["definite"] == decisions.count("accepted") == 1
     assert (summary["rejected"], summary["not_read"], summary["dropped"], summary["class"]) == (1, 1, 1, "1")
     assert decisions.count("none") == summary["not_read"] + summary["dropped"]
-    assert tuple(rows[0]) == (*COLUMNS, *REVIEW_COLUMNS)
+    assert tuple(rows[0]) == ("index", "name", *COLUMNS[1:], *REVIEW_COLUMNS)
     assert "not confirmed" not in json.dumps(content)
     page = files["report"].read_text(encoding="utf-8")
     assert '<div class="count">1</div>' in page

@@ -144,7 +144,7 @@ def test_the_table_has_the_lesion_columns_with_their_types(a_scan, a_result_fold
 
 
 def test_the_table_says_what_the_list_on_disk_says(a_scan, a_result_folder):
-    on_disk = json.loads(next(a_result_folder.glob("*.json")).read_text(encoding="utf-8"))["lesions"]
+    on_disk = json.loads(next(a_result_folder.glob("*_lesions.json")).read_text(encoding="utf-8"))["lesions"]
     for row in on_disk:
         del row["reason"]  # for code; its words are in the table
     assert lesion_rows(load_results(a_result_folder, a_scan).table) == on_disk
@@ -219,13 +219,13 @@ def test_a_missing_file_is_named_or_told(a_scene, a_scan, a_result_folder, endin
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema_version": 1, "lesions": [{}], "provenance": {}}'])
 def test_a_damaged_list_is_told(a_scan, a_result_folder, text):
-    next(a_result_folder.glob("*.json")).write_text(text)
+    next(a_result_folder.glob("*_lesions.json")).write_text(text)
     with pytest.raises(InputError, match="is damaged"):
         load_results(a_result_folder, a_scan)
 
 
 def test_a_list_of_another_version_is_told(a_scan, a_result_folder):
-    file = next(a_result_folder.glob("*.json"))
+    file = next(a_result_folder.glob("*_lesions.json"))
     file.write_text(json.dumps({**json.loads(file.read_text(encoding="utf-8")), "schema_version": 4}))
     with pytest.raises(InputError, match="schema version 4"):
         load_results(a_result_folder, a_scan)
@@ -381,7 +381,7 @@ def test_oblique_slices_cross_where_they_are_seen_to(a_scene):
 
 
 def test_a_result_folder_of_two_scans_is_refused(a_scan, a_result_folder):
-    list_file = next(Path(a_result_folder).glob("*.json"))
+    list_file = next(Path(a_result_folder).glob("*_lesions.json"))
     (a_result_folder / "other_desc-cmb_lesions.json").write_bytes(list_file.read_bytes())
     with pytest.raises(InputError, match="2 scans"):
         load_results(a_result_folder, a_scan)

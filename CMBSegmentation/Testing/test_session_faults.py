@@ -161,7 +161,7 @@ def test_a_fraction_out_of_range_is_kept_in_range(a_session, a_worker, a_scan):
 def test_a_result_that_cannot_be_read_is_a_clear_failure(a_session, a_worker, a_scan):
     a_session.start(a_scan)
     a_worker.finds_the_lesions()
-    next(a_worker.out.glob("*.json")).write_text("{")
+    next(a_worker.out.glob("*_lesions.json")).write_text("{")
     a_session.poll()
     assert a_session.status.state is State.FAILED
     assert "damaged" in a_session.status.error.message

@@ -156,7 +156,7 @@ def test_a_candidate_outside_brain_tissue_says_so_and_the_map_is_kept(mapped, tm
     assert len(gone) == len(mapped.listed) - len(lost.listed) > 0
 
     files = write_results(lost, tmp_path, "sub-1_T2starw", save_probability=True)
-    assert files["brain"].name == "sub-1_T2starw_desc-regions_dseg.nii.gz"
+    assert files["brain"].name == "sub-1_space-T2starw_desc-regions_dseg.nii.gz"
     names = dict(line.split("\t") for line in files["region_names"].read_text().splitlines()[1:])
     assert {names[str(value)] for value in np.unique(tissue) if value} == {LOBE, CORE}
     again = read_result_folder(tmp_path)

@@ -26,6 +26,7 @@ from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.reading.scan import read_scan
 from CMBSegmentationLib.reading.scan_identity import ScanIdentity, doubts, identity_by_name, voxels_sha256
 from CMBSegmentationLib.report.methods import paragraph, way_of
+from CMBSegmentationLib.results.names import first_part
 from CMBSegmentationLib.results.provenance import provenance_of
 from CMBSegmentationLib.results.read_back import read_result_folder
 from CMBSegmentationLib.results.stored_list import to_json
@@ -195,7 +196,20 @@ def a_full_folder(model, tmp_path_factory):
 def test_of_many_results_in_a_folder_the_scans_own_are_taken(a_full_folder, tmp_path, stem):
     scan = a_full_folder / "scans" / f"{stem}.nii.gz"
     assert cli.main(["report", str(a_full_folder / "out"), "--scan", str(scan), "-o", str(tmp_path)]) == 0
-    assert [path.name for path in tmp_path.iterdir()] == [f"{stem}_desc-cmb_report.html"]
+    assert [path.name for path in tmp_path.iterdir()] == [f"{first_part(stem)}_desc-cmb_report.html"]
+
+
+def test_results_with_the_names_of_an_earlier_version_are_read_and_replaced(a_full_folder, model, tmp_path):
+    for path in (a_full_folder / "out").glob("sub-02_space-swi_*"):
+        shutil.copy(path, tmp_path / path.name.replace("_space-swi_", "_swi_"))
+    (tmp_path / "sub-02_swi_desc-cmb_dseg.tsv").rename(tmp_path / "sub-02_swi_desc-cmb_lesions.csv")
+    scan = str(a_full_folder / "scans" / "sub-02_swi.nii.gz")
+    assert cli.main(["report", str(tmp_path), "--scan", scan]) == 0
+    assert [path.name for path in tmp_path.glob("*.html")] == ["sub-02_space-swi_desc-cmb_report.html"]
+    search = ["detect", scan, "-o", str(tmp_path), *only(model)]
+    assert cli.main(search) == 2
+    assert cli.main([*search, "--overwrite"]) == 0
+    assert list(tmp_path.glob("sub-02_swi_*")) == []
 
 
 def test_two_results_of_one_folder_are_compared(a_full_folder, tmp_path):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from CMBSegmentationLib.errors import CMBError, InputError, MachineError
 from CMBSegmentationLib.reading.scan import scan_stem
-from CMBSegmentationLib.results.names import ENDINGS_REPORT
+from CMBSegmentationLib.results.names import ENDINGS_REPORT, first_part
 from CMBSegmentationLib.session.export_review import detection_of, stem_of
 from CMBSegmentationLib.session.exporting import compare_detection
 
@@ -57,7 +57,7 @@ async def export(desk: PageSession, what: str, folder: Path) -> tuple[Path, str,
     if what == SCENE:
         return _scene(desk, folder / "scene.mrb"), f"{stem}.mrb", "application/zip"
     if what == PDF:
-        return _pdf(desk, folder / "report.pdf"), f"{stem}{ENDINGS_REPORT['pdf']}", "application/pdf"
+        return _pdf(desk, folder / "report.pdf"), f"{first_part(stem)}{ENDINGS_REPORT['pdf']}", "application/pdf"
     files = _files(desk, folder / "files")
     if what == REPORT:
         if "report" not in files:

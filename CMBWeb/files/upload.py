@@ -15,7 +15,7 @@ from aiohttp import BodyPartReader, web
 
 from CMBSegmentationLib.errors import InputError, MachineError
 from CMBSegmentationLib.reading.scan import FILE_SUFFIXES
-from CMBSegmentationLib.results.names import ENDINGS_PHASE, ENDINGS_REGIONS, ENDINGS_WITH_PROBABILITY
+from CMBSegmentationLib.results.names import ENDINGS_READ, scan_of
 
 from ..server.names import plain_name
 from .limits import LARGEST_MB, MOST_FILES, check_room, session_full, too_large
@@ -26,7 +26,6 @@ FRAMING_BYTES = 1 << 22  # of a multipart request beside its files
 SCENE_SUFFIX, ZIP_SUFFIX = ".mrb", ".zip"
 EARLIER = "earlier"
 SCAN, UNPACKED = "earlier-scan", "earlier-results"  # no words of a message: their names are replaced in it
-OF_RESULTS = (*ENDINGS_WITH_PROBABILITY.values(), *ENDINGS_REGIONS.values(), *ENDINGS_PHASE.values())
 TWO_FILES = (".nhdr", ".mhd")  # headers whose voxels lie in a second file that a browser does not send along
 
 
@@ -170,7 +169,7 @@ def _unpack(archive: Received, into: Path) -> str:
         with zipfile.ZipFile(archive.path) as opened:
             for member in opened.infolist():
                 name = PurePosixPath(member.filename).name
-                ending = next((one for one in OF_RESULTS if name.endswith(one)), None)
+                ending = next((one for one in ENDINGS_READ if name.endswith(one)), None)
                 if ending is None:
                     continue
                 left -= member.file_size  # no more than that is read, whatever the archive holds
@@ -178,7 +177,7 @@ def _unpack(archive: Received, into: Path) -> str:
                     raise too_large()
                 with opened.open(member) as source, (into / f"{EARLIER}{ending}").open("xb") as target:
                     shutil.copyfileobj(source, target)
-                stem = name.removesuffix(ending)
+                stem = scan_of(name.removesuffix(ending))
     except FileExistsError as error:
         raise InputError(f"{archive.name} holds the results of several scans.", "Give those of one scan.") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # the last: with a password

@@ -13,7 +13,7 @@ from made_up_scores import scores_of
 
 import benchmark_models
 import evaluate
-from CMBSegmentationLib.results.names import ENDINGS
+from CMBSegmentationLib.results.names import ENDINGS, TABLE_BEFORE_0_2_0
 from cmbtraining.benchmark.figures import Scores, curve_figures, curve_of, figures_at
 from cmbtraining.benchmark.report import markdown, report_tables
 from cmbtraining.benchmark.search import ALL_STAGES, DETECTOR_ALONE, SECONDS, THRESHOLDS, files_of
@@ -52,7 +52,7 @@ def made_up_lists(scan, folder):
     truth, mimics = (sitk.GetArrayFromImage(sitk.ReadImage(str(path))) > 0 for path in (scan.truth, scan.mimics))
     labels = sitk.GetImageFromArray((truth + 2 * mimics).astype(np.uint16))
     sitk.WriteImage(labels, str(folder / f"{scan.subject}{ENDINGS['labels']}"))
-    with (folder / f"{scan.subject}{ENDINGS['table']}").open("w", newline="") as stream:
+    with (folder / f"{scan.subject}{TABLE_BEFORE_0_2_0}").open("w", newline="") as stream:
         table = csv.writer(stream)
         table.writerow(["id", "status", "probability", "dropped_because"])
         table.writerows([[1, "kept", 0.8, ""], [2, "kept", 0.6, ""]])

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import __version__
 from ..errors import InputError
 from ..files.fields import read_json
+from ..reading.phase.files import phase_files_of
 from ..reading.scan import scan_stem
+from ..results.names import first_part
 
 NAME = re.compile(r"(?P<entities>sub-[^_]+(_[^_]+)*)_(?P<suffix>[A-Za-z0-9]+)(?P<extension>\.nii(\.gz)?)")
 SUFFIX = re.compile(r"T2starw|T2star|swi|MEGRE|GRE[A-Za-z0-9]*")  # T2star: BIDS 1.0 to 1.4; MEGRE: since 1.5
-NO_MAGNITUDE = re.compile(  # words of a label, which may be written together: SWImIP, rec-phaseMap
-    r"(?<![a-z])([Pp]ha(se)?|PHA(SE)?|[Rr]eal|REAL|[Ii]mag(inary)?|IMAG|[Mm](in|ax)?IP|mip|minip|maxip|[Mm]inimum|"
-    r"[Mm]aximum|[Mm]aps?|MAP|QSM|qsm|[Cc]hi|CHI|[Mm]ask)(?![a-z])"
-)
+PHASE, PARTNER, PROJECTION, OTHER_ECHO = "phase", "phase that goes with its scan", "projection", "shorter echo"
+NO_MAGNITUDE = {  # words of a label, which may be written together: SWImIP, rec-phaseMap
+    PROJECTION: r"[Mm](in|ax)?IP|mip|minip|maxip|[Mm]inimum|[Mm]aximum",
+    PHASE: r"[Pp]ha(se)?|PHA(SE)?",
+    "real or imaginary part": r"[Rr]eal|REAL|[Ii]mag(inary)?|IMAG",
+    "map": r"[Mm]aps?|MAP|QSM|qsm|[Cc]hi|CHI",
+    "mask": r"[Mm]ask",
+}
+WORDS = {kind: re.compile(rf"(?<![a-z])({words})(?![a-z])") for kind, words in NO_MAGNITUDE.items()}
 TOLD_BY = ("part", "rec", "acq", "desc")  # entities whose value may say that it is no magnitude
+TOLD_BY_SUFFIX = {"minIP": PROJECTION, "mIP": PROJECTION, "MinIP": PROJECTION, "phase": PHASE}
 FOLDERS = ("sub-*/anat", "sub-*/swi", "sub-*/ses-*/anat", "sub-*/ses-*/swi")
-BIDS_VERSION = "1.9.0"
+LINK = "raw"  # what the derivatives call the dataset in BIDS URIs
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ class BidsScan:
     subject, session : str
         Labels without ``sub-`` and ``ses-``; a session may be empty.
     folder : Path
-        Relative to the dataset, and so to its derivatives.
+        Where its results go, relative to the derivatives: ``anat``, as BIDS has no folder ``swi``.
     """
 
     path: Path
@@ -47,6 +53,20 @@ class BidsScan:
     def stem(self) -> str:
         """The scan's name without extension."""
         return scan_stem(self.path)
+
+    @property
+    def source(self) -> str:
+        """Its path in the dataset, with ``/``."""
+        return (self.folder.parent / self.path.parent.name / self.path.name).as_posix()
+
+    @property
+    def uri(self) -> str:
+        """Its BIDS URI in the derivatives."""
+        return f"bids:{LINK}:{self.source}"
+
+    def named(self, ending: str) -> str:
+        """Name one of its results."""
+        return first_part(self.stem) + ending
 
 
 def find_scans(dataset: Path) -> list[BidsScan]:
@@ -70,20 +90,19 @@ def find_scans(dataset: Path) -> list[BidsScan]:
     References
     ----------
     bids-specification.readthedocs.io, "Magnetic Resonance Imaging": entities part, echo, rec, acq; suffixes T2starw,
-    swi, MEGRE.
+    MEGRE. BIDS extension proposal 4 (susceptibility-weighted imaging): folder swi, suffixes swi, GRE, minIP.
     """
     if not dataset.is_dir():
         raise InputError(f"{dataset} is not a folder.", "Give the folder of a BIDS dataset.")
     if not any(p.is_dir() for p in dataset.glob("sub-*")):
         raise InputError(f"{dataset} has no folder sub-…: it is not a BIDS dataset.", "See bids.neuroimaging.io.")
     acquisitions: dict[tuple[Path, str], list[tuple[float, Path]]] = defaultdict(list)
-    for folder in FOLDERS:
-        for path in sorted(dataset.glob(f"{folder}/*")):
+    for path in _images(dataset):
+        if not kind_of(path.name):
             entities = _entities(path.name)
-            if entities is not None:
-                echo = _echo_time(path, entities)
-                same = "_".join(f"{key}-{value}" for key, value in entities.items() if key not in ("echo", "part"))
-                acquisitions[path.parent, same].append((echo, path))
+            echo = _echo_time(path, entities)
+            same = "_".join(f"{key}-{value}" for key, value in entities.items() if key not in ("echo", "part"))
+            acquisitions[path.parent, same].append((echo, path))
     if not acquisitions:
         raise InputError(
             f"{dataset} has no T2*-weighted or SWI scan.",
@@ -95,25 +114,90 @@ def find_scans(dataset: Path) -> list[BidsScan]:
     )
 
 
-def left_out(dataset: Path, scans: Sequence[BidsScan]) -> list[str]:
-    """List the T2*-weighted and SWI images of a dataset that are not searched: phase, projections, other echoes."""
+def left_out(dataset: Path, scans: Sequence[BidsScan]) -> dict[str, list[Path]]:
+    """List the T2*-weighted and SWI images of a dataset that are not searched themselves.
+
+    Returns
+    -------
+    dict
+        By what they are: `PARTNER` (phase that goes with a scan), `PHASE`, `PROJECTION`, `OTHER_ECHO`, …
+    """
     taken = {scan.path for scan in scans}
-    return sorted(
-        path.name
+    found: dict[str, list[Path]] = defaultdict(list)
+    for path in _images(dataset):
+        if path not in taken:
+            found[kind_of(path.name) or OTHER_ECHO].append(path)
+    with_phase = {path.parent for path in found[PHASE]}
+    partners = {file.path for path in taken if path.parent in with_phase for file in phase_files_of(path)[0]}
+    found[PARTNER] = [path for path in found[PHASE] if path in partners]
+    found[PHASE] = [path for path in found[PHASE] if path not in partners]
+    return {kind: paths for kind, paths in sorted(found.items()) if paths}
+
+
+def with_labels(scans: Sequence[BidsScan], subjects: Sequence[str], sessions: Sequence[str]) -> list[BidsScan]:
+    """Choose scans by participant and session.
+
+    Parameters
+    ----------
+    scans : sequence of BidsScan
+    subjects, sessions : sequence of str
+        Labels, with or without ``sub-`` and ``ses-``; none of a kind takes all. A scan without session is taken
+        whatever sessions are asked for: a filter acts on what has the entity.
+
+    Raises
+    ------
+    InputError
+        A participant or session is not there, or nothing is left.
+    """
+    wanted = [one.removeprefix("sub-") for one in subjects]
+    during = [one.removeprefix("ses-") for one in sessions]
+    for kind, labels, there in (
+        ("participant", wanted, {scan.subject for scan in scans}),
+        ("session", during, {scan.session for scan in scans}),
+    ):
+        if missing := [one for one in labels if one not in there]:
+            known = sorted(there - {""})
+            raise InputError(
+                f"No scan of {kind} {', '.join(missing)} can be searched.",
+                f"There are scans of {', '.join(known[:10])}{' …' if len(known) > 10 else ''}." if known else "",
+            )
+    chosen = [
+        scan
+        for scan in scans
+        if (not wanted or scan.subject in wanted) and (not during or scan.session in ("", *during))
+    ]
+    if not chosen:
+        raise InputError("No scan is of these participants and these sessions.", "Leave one of the two out.")
+    return chosen
+
+
+def kind_of(name: str) -> str:
+    """Tell what an image is, of those that `find_scans` looks at: empty of a magnitude that shows microbleeds."""
+    entities = _entities(name)
+    if entities["suffix"] in TOLD_BY_SUFFIX:
+        return TOLD_BY_SUFFIX[entities["suffix"]]
+    values = [entities.get(key, "") for key in TOLD_BY]
+    found = next((kind for kind, words in WORDS.items() if any(words.search(value) for value in values)), "")
+    return found or ("derived image" if "desc" in entities else "")
+
+
+def _images(dataset: Path) -> list[Path]:
+    """All T2*-weighted and SWI images, of any kind."""
+    return [
+        path
         for folder in FOLDERS
-        for path in dataset.glob(f"{folder}/*")
-        if (found := NAME.fullmatch(path.name)) and SUFFIX.fullmatch(found["suffix"]) and path not in taken
-    )
+        for path in sorted(dataset.glob(f"{folder}/*"))
+        if (found := NAME.fullmatch(path.name))
+        and (SUFFIX.fullmatch(found["suffix"]) or found["suffix"] in TOLD_BY_SUFFIX)
+    ]
 
 
-def _entities(name: str) -> dict[str, str] | None:
-    """Take a file's name apart; None for what is no magnitude image of a kind that shows microbleeds."""
+def _entities(name: str) -> dict[str, str]:
+    """Take a file's name apart."""
     found = NAME.fullmatch(name)
-    if found is None or not SUFFIX.fullmatch(found["suffix"]):
-        return None
+    if found is None:
+        raise ValueError(f"{name} is no BIDS name")
     entities = {key: value for key, _, value in (part.partition("-") for part in found["entities"].split("_"))}
-    if "desc" in entities or any(NO_MAGNITUDE.search(entities.get(key, "")) for key in TOLD_BY):
-        return None
     return {**entities, "suffix": found["suffix"], "extension": found["extension"]}
 
 
@@ -131,26 +215,6 @@ def _echo_time(path: Path, entities: dict[str, str]) -> float:
 
 
 def _scan(dataset: Path, path: Path) -> BidsScan:
-    folder = path.parent.relative_to(dataset)
-    session = folder.parts[1].removeprefix("ses-") if len(folder.parts) == 3 else ""
-    return BidsScan(path, folder.parts[0].removeprefix("sub-"), session, folder)
-
-
-def dataset_name(dataset: Path) -> str:
-    """Give the name in a dataset's description; the folder's where there is none that can be read."""
-    try:
-        name = read_json((dataset / "dataset_description.json").read_text(encoding="utf-8")).get("Name")
-    except (OSError, ValueError, AttributeError):
-        name = None
-    return name.strip() if isinstance(name, str) and name.strip() else dataset.name
-
-
-def write_dataset_description(out: Path) -> None:
-    """Make a folder a BIDS derivative dataset (BIDS 1.9, "Derived dataset and pipeline description")."""
-    content = {
-        "Name": "Cerebral microbleeds found by slicer-cmb",
-        "BIDSVersion": BIDS_VERSION,
-        "DatasetType": "derivative",
-        "GeneratedBy": [{"Name": "slicer-cmb", "Version": __version__}],
-    }
-    (out / "dataset_description.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+    above = path.parent.parent.relative_to(dataset)
+    session = above.parts[1].removeprefix("ses-") if len(above.parts) == 2 else ""
+    return BidsScan(path, above.parts[0].removeprefix("sub-"), session, above / "anat")

@@ -1,25 +1,27 @@
-"""What a batch found in all: a table (CSV) and a page (HTML) of the cohort."""
+"""What a batch found in all: tables of the cohort (TSV), each with a data dictionary (JSON), and a page (HTML)."""
 
 from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jinja2 import Environment, StrictUndefined
 
 from ..files.atomic_file import replacing
-from ..files.csv_table import write_table as write_csv
+from ..files.csv_table import write_table as write_tsv
 from ..results.counts import CLASSES
 from ..results.names import ENDINGS
+from ..running.sidecars import meanings_of, write_json
 from ..vocabulary.notice import NOTICE
 from ..vocabulary.numbers import class_text, counted
 from .jobs import COLUMNS, LESION_COLUMNS, THUMBNAIL, Row
 
-TABLE, LESIONS, PAGE = "cohort.csv", "cohort_lesions.csv", "cohort.html"
+TABLE, LESIONS, PAGE = "cohort.tsv", "cohort_lesions.tsv", "cohort.html"
 TEMPLATE = Path(__file__).with_name("cohort.html.j2")
 SIZES_MM = (2, 3, 4, 5, 6, 8, 10)  # Docs/simulation.md: 90 % of lesions are between 2.0 and 4.7 mm
 MOST_THUMBNAILS = 600  # some 6 MB
@@ -27,18 +29,12 @@ MOST_THUMBNAILS = 600  # some 6 MB
 
 def write_table(rows: Sequence[Row], out: Path) -> Path:
     """Write one line a scan, failures included."""
-    path = out / TABLE
-    with replacing(path) as draft:
-        write_csv(draft, COLUMNS, (row.cells() for row in rows))
-    return path
+    return _table(out / TABLE, COLUMNS, (row.cells() for row in rows))
 
 
 def write_lesions(rows: Sequence[Row], out: Path) -> Path:
     """Write one line a lesion of all scans, the dropped candidates too."""
-    path = out / LESIONS
-    with replacing(path) as draft:
-        write_csv(draft, LESION_COLUMNS, (lesion for row in rows for lesion in row.lesion_rows()))
-    return path
+    return _table(out / LESIONS, LESION_COLUMNS, (lesion for row in rows for lesion in row.lesion_rows()))
 
 
 def write_page(rows: Sequence[Row], out: Path, name: str, about: str = "") -> Path:
@@ -88,6 +84,14 @@ def write_page(rows: Sequence[Row], out: Path, name: str, about: str = "") -> Pa
     return path
 
 
+def _table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Path:
+    with replacing(path) as draft:
+        write_tsv(draft, columns, rows)
+    with replacing(path.with_suffix(".json")) as draft:
+        write_json(draft, meanings_of(columns))
+    return path
+
+
 def _sizes(diameters: Sequence[float]) -> list[tuple[str, int]]:
     edges = (0, *SIZES_MM)
     numbers, _ = np.histogram(diameters, edges)  # the last class includes its end, as the largest lesion may
@@ -102,7 +106,7 @@ def _bars(counts: Sequence[tuple[str, int]]) -> list[tuple[str, int, float]]:
 
 
 def _picture(row: Row, out: Path) -> str:
-    path = out / row.scan.folder / (row.scan.stem + THUMBNAIL)
+    path = out / row.scan.folder / row.scan.named(THUMBNAIL)
     try:
         return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
     except OSError:

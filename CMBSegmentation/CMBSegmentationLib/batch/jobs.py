@@ -144,7 +144,7 @@ class Row:
         return {
             "subject": printable(self.scan.subject),
             "session": printable(self.scan.session),
-            "scan": printable((self.scan.folder / self.scan.path.name).as_posix()),
+            "scan": printable(self.scan.source),
         }
 
 
@@ -171,7 +171,7 @@ def do_scan(job: Job, progress: Progress = no_progress) -> Row:
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(job.threads)
         stages = _stages(job.model, job.device, job.stages, job.threads)
         check_present(job.scan.path)
-        thumbnail, record = job.scan.stem + THUMBNAIL, job.scan.stem + ENDING
+        thumbnail, record = job.scan.named(THUMBNAIL), job.scan.named(ENDING)
         check_output_folder(job.folder, {*all_names(job.scan.stem), thumbnail, record}, overwrite=True)
         request = Request(
             job.scan.path,
@@ -180,12 +180,13 @@ def do_scan(job: Job, progress: Progress = no_progress) -> Row:
             settings=job.settings,
             parcellation=parcellation_of(job.scan, job.parcellation) if job.parcellation else None,
             overwrite=True,
+            uri=job.scan.uri,
         )
         outcome = run(request, progress, loaded=stages)
         with replacing(job.folder / thumbnail) as draft:
             write_thumbnail(outcome.detection, draft)
         names = {path.name for path in outcome.files.values()} | {thumbnail}
-        write_record(job.folder, job.scan.stem, job.scan.path.name, names)
+        write_record(job.folder / record, job.scan.path.name, names)
         return Row(job.scan, tuple(outcome.detection.lesions), time.perf_counter() - started)
     except Exception as caught:
         error = told(caught)
@@ -194,13 +195,13 @@ def do_scan(job: Job, progress: Progress = no_progress) -> Row:
 
 def earlier_row(job: Job) -> Row | None:
     """Read what an earlier run left of a scan; None where it did not end, or a file is not as it was left."""
-    stem, names = job.scan.stem, result_names(job.scan.stem, probability=False)
-    files = {*names.values(), stem + THUMBNAIL}
+    names = result_names(job.scan.stem, probability=False)
+    files = {*names.values(), job.scan.named(THUMBNAIL)}
     try:
         stored = read_list(job.folder / names["json"])
         reviewed = bool(stored.search.reviewed_at)  # exported over the search's: other files, all wanted
         there = all((job.folder / name).is_file() for name in files)
-        if not (reviewed and there) and not is_whole(job.folder, stem, job.scan.path.name, files):
+        if not (reviewed and there) and not is_whole(job.folder / job.scan.named(ENDING), job.scan.path.name, files):
             return None
         return Row(job.scan, stored.lesions, sum(stored.search.seconds.values()), is_earlier=True)
     except (OSError, InputError):

@@ -47,7 +47,12 @@ def parcellation_of(scan: BidsScan, pattern: str) -> Path:
         There is no such file, or there are several.
     """
     dataset = scan.path.parents[len(scan.folder.parts)]
-    values = {"subject": scan.subject, "session": scan.session, "scan": scan.stem, "folder": scan.folder.as_posix()}
+    values = {
+        "subject": scan.subject,
+        "session": scan.session,
+        "scan": scan.stem,
+        "folder": Path(scan.source).parent.as_posix(),
+    }
     path = dataset / pattern.format(**values)
     found = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor)))) if "*" in path.name else [path]
     if len(found) == 1 and found[0].is_file():

@@ -19,7 +19,7 @@ from ..files.draft_folder import drafts, move_in
 from ..reading.dicom.headers import Frame
 from ..results.counts import Counts, counts_of
 from ..results.deidentify import Pseudonyms
-from ..results.names import ENDINGS_DICOM, ENDINGS_REPORT
+from ..results.names import ENDINGS_DICOM, ENDINGS_REPORT, first_part
 from ..vocabulary.verdicts import KEPT
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ def write_objects(make: Callable[[], Mapping[str, Dataset]], out: Path, stem: st
     try:
         with _unsaid():
             objects = make()
-        files = {kind: stem + (ENDINGS_DICOM | ENDINGS_REPORT)[kind] for kind in objects}
+        files = {kind: first_part(stem) + (ENDINGS_DICOM | ENDINGS_REPORT)[kind] for kind in objects}
         with drafts(out) as draft:
             for kind, one in objects.items():
                 one.save_as(draft / files[kind], enforce_file_format=True)

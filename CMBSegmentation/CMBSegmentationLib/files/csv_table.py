@@ -14,6 +14,8 @@ from typing import Any
 
 FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
 NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
+TSV = ".tsv"
+MISSING = "n/a"  # BIDS 1.11.1, "Tabular files"
 
 
 def plain_cell(value: Any) -> Any:
@@ -34,7 +36,9 @@ def plain_cell(value: Any) -> Any:
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write a CSV file in UTF-8.
+    """Write a table in UTF-8, comma-separated, or as BIDS has tables where the name ends in ``.tsv``.
+
+    BIDS separates by tabs, quotes nothing and writes ``n/a`` for what is missing.
 
     Parameters
     ----------
@@ -51,7 +55,18 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
     OSError
         It cannot be written.
     """
+    bids = path.suffix == TSV
+    cell = _tsv_cell if bids else plain_cell
+    how: dict[str, Any] = {}
+    if bids:
+        how = {"delimiter": "\t", "quoting": csv.QUOTE_NONE, "quotechar": None, "lineterminator": "\n"}
     with path.open("w", newline="", encoding="utf-8") as stream:
-        table = csv.DictWriter(stream, columns)
+        table = csv.DictWriter(stream, columns, restval=MISSING if bids else "", **how)
         table.writeheader()
-        table.writerows({column: plain_cell(value) for column, value in row.items()} for row in rows)
+        table.writerows({column: cell(value) for column, value in row.items()} for row in rows)
+
+
+def _tsv_cell(value: Any) -> Any:
+    if value is None or value == "":
+        return MISSING
+    return re.sub(r"[\t\r\n]", " ", plain_cell(value)) if isinstance(value, str) else value

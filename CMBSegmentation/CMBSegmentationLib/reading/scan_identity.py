@@ -30,12 +30,15 @@ class ScanName:
         As `voxels_sha256`.
     study_uid, series_uid : str
         Of DICOM.
+    uri : str
+        BIDS URI, of a scan in a data set: ``bids:raw:sub-01/anat/sub-01_T2starw.nii.gz``.
     """
 
     file: str = ""
     voxels_sha256: str = ""
     study_uid: str = ""
     series_uid: str = ""
+    uri: str = ""
 
 
 NAMING = tuple(one.name for one in fields(ScanName))

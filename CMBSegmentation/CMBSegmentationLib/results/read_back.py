@@ -14,7 +14,7 @@ from ..files.paths import check_utf_8
 from ..reading.apart import apart
 from ..reading.image_file import read_image
 from ..reading.scan import read_label_image
-from .names import ENDINGS, READABLE_VERSIONS, SCHEMA_VERSION, result_names
+from .names import ENDINGS, READABLE_VERSIONS, SCHEMA_VERSION, first_part, names_beginning, scan_of
 from .stored_list import StoredList, from_json
 
 MOST_NAMED = 8  # scans in a message
@@ -66,15 +66,15 @@ def read_result_folder(folder: Path, stem: str | None = None) -> ResultFolder:
         There is no list, or there are several and none is meant; or a file is damaged, missing or of another version.
     """
     path = _list_of(folder, stem)
-    stem = path.name.removesuffix(ENDINGS["json"])
-    mapped = (folder / result_names(stem, probability=True, regions=True)["brain"]).exists()
-    names = result_names(stem, probability=True, regions=mapped, phase=True)
+    first = path.name.removesuffix(ENDINGS["json"])
+    mapped = (folder / names_beginning(first, probability=True, regions=True)["brain"]).exists()
+    names = names_beginning(first, probability=True, regions=mapped, phase=True)
     stored = read_list(path)
     files = [folder / names[kind] for kind in ("labels", "probability", "brain", "field")]
     labels, (probability, brain, field) = apart(_read_images, *files, name=names["labels"])
     if stored.candidates is not None and stored.candidates.grid.shape != labels.GetSize()[::-1]:
         raise InputError(f"{path.name} and {names['labels']} are not of one scan.", "Run the detection again.")
-    return ResultFolder(stored, labels, probability, brain, stem, field)
+    return ResultFolder(stored, labels, probability, brain, scan_of(first), field)
 
 
 def read_list(path: Path) -> StoredList:
@@ -104,11 +104,12 @@ def _list_of(folder: Path, stem: str | None) -> Path:
         lists = sorted(folder.glob(f"*{ENDINGS['json']}"))
     except OSError as error:
         raise InputError(f"{folder} cannot be read ({error.strerror}).", "Ask for permission to read it.") from error
-    own = [path for path in lists if path.name == f"{stem}{ENDINGS['json']}"]
+    names = [first_part(stem), stem] if stem else []  # the second is how 0.1.0 named them
+    own = [path for name in names for path in lists if path.name == f"{name}{ENDINGS['json']}"]
     if not lists:
         raise InputError(f"{folder} holds no result list.", "Give the folder that a detection or a review wrote.")
     if len(lists) > 1 and not own:
-        stems = ", ".join(path.name.removesuffix(ENDINGS["json"]) for path in lists[:MOST_NAMED])
+        stems = ", ".join(scan_of(path.name.removesuffix(ENDINGS["json"])) for path in lists[:MOST_NAMED])
         more = f" and {len(lists) - MOST_NAMED} more" if len(lists) > MOST_NAMED else ""
         of = f", none of them of {stem}" if stem else ""
         raise InputError(

@@ -53,6 +53,8 @@ class Request:
         Also write DICOM objects.
     pseudonyms : Pseudonyms or None
         In place of the scan's name in the results and their file names, which then say nothing of how it was read.
+    uri : str
+        BIDS URI by which the results name the scan.
     """
 
     scan: Path
@@ -69,6 +71,7 @@ class Request:
     overwrite: bool = False
     dicom: DicomExport | None = None
     pseudonyms: Pseudonyms | None = None
+    uri: str = ""
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
         progress(0.95, "Writing the results")
         seconds = {**clock.laps, **detection.search.seconds}
         del seconds["detect"]  # is the sum of its own steps
-        known = ScanName(name) if pseudonyms else scan_name_of(scan.image, identity, name)
+        known = ScanName(name) if pseudonyms else replace(scan_name_of(scan.image, identity, name), uri=request.uri)
         said = () if pseudonyms else (*paired, *detection.search.phase)  # they name files and series
         notes = (*notes, *said)
         search = replace(detection.search, scan=known, date=utc_now(), seconds=seconds, phase=said)

@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..detecting.detect import Detection
-from ..detecting.lesions import columns_of
-from ..detecting.regions import FIRST_TISSUE, NAMES
-from ..files.csv_table import write_table
 from ..files.draft_folder import drafts, move_in
 from ..report.page import report_html
 from ..results.counts import counts_of
@@ -20,8 +17,7 @@ from ..results.provenance import provenance_of
 from ..results.stored_list import StoredList, to_json
 from ..results.summary import summary_of
 from ..vocabulary.notice import NOTICE
-
-NO_REGION = "tissue without a region"
+from .sidecars import write_lesions, write_regions, write_sidecars
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header
@@ -70,9 +66,8 @@ def write_results(
     names = result_names(stem, probability=save_probability, regions=mapped, phase=detection.field is not None)
     with drafts(out) as draft:
         write_image(detection.labels, draft / names["labels"], header)
-        columns = columns_of(detection.lesions)
-        rows = [lesion.as_row(columns) for lesion in detection.lesions]
-        write_table(draft / names["table"], columns, rows)
+        write_lesions(draft / names["table"], detection.lesions)
+        write_sidecars(draft, names, detection.search)
         stored = StoredList(
             tuple(detection.lesions), detection.rules, detection.search, tuple(notes), detection.candidates
         )
@@ -93,8 +88,7 @@ def write_results(
             write_image(detection.probability, draft / names["probability"], header)
             write_image(detection.brain, draft / names["brain"], header)
         if "region_names" in names:
-            rows_of_regions = [f"{k}\t{name or NO_REGION}\n" for k, name in enumerate(NAMES, FIRST_TISSUE)]
-            (draft / names["region_names"]).write_text("".join(["index\tname\n", *rows_of_regions]), encoding="utf-8")
+            write_regions(draft / names["region_names"])
         # the list last: where it is, all is there
         move_in(draft, out, sorted(names.values(), key=lambda name: name == names["json"]))
         for name in all_names(stem) - set(names.values()):

@@ -76,7 +76,14 @@ def gather(bids: Path, masks: Sequence[Path], out: Path, reader: str | None = No
 
 def _gather_one(scan: BidsScan, folders: Sequence[Path], out: Path, reader: str | None) -> Gathered:
     mask = next(
-        (path for ending in MASKS for folder in folders for path in sorted(folder.rglob(f"{scan.stem}{ending}"))), None
+        (
+            path
+            for ending in MASKS
+            for folder in folders
+            for first in dict.fromkeys((scan.named(""), scan.stem))
+            for path in sorted(folder.rglob(f"{first}{ending}"))
+        ),
+        None,
     )
     if mask is None:
         return Gathered(scan.path, None)

@@ -18,7 +18,7 @@ from CMBSegmentationLib.compare.match import match_centres
 from CMBSegmentationLib.detecting.lesions import Lesion
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.results.earlier_versions import STATUS_OF_0_1_0, reason_of_sentence
-from CMBSegmentationLib.results.names import ENDINGS
+from CMBSegmentationLib.results.names import ENDINGS, TABLE_BEFORE_0_2_0
 from CMBSegmentationLib.results.read_back import read_list
 from CMBSegmentationLib.vocabulary.reasons import Rule
 from CMBSegmentationLib.vocabulary.verdicts import KEPT
@@ -82,7 +82,7 @@ def find_prediction(folder: Path, subject: str) -> Prediction:
     if len(files) > 1:
         raise ScoreError(f"{subject} has {len(files)} predicted masks in {folder}, such as {files[0]} and {files[1]}.")
     stem = files[0].name.removesuffix(ENDINGS["labels"])
-    lists = (files[0].with_name(stem + ENDINGS[kind]) for kind in ("json", "table"))
+    lists = (files[0].with_name(stem + ending) for ending in (ENDINGS["json"], TABLE_BEFORE_0_2_0))
     return Prediction(files[0], next((path for path in lists if path.exists()), None))
 
 
