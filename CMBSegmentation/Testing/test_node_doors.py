@@ -190,7 +190,7 @@ def test_an_object_without_end_ends_the_association(node, few, tmp_path):
     large = dcmread(few[0])
     large.PixelData = bytes(4 << 20)
     with association(scene.node) as assoc:
-        assoc.send_c_store(large)
+        assert "Status" not in assoc.send_c_store(large)  # ended before it was whole
         wait_until(lambda: not assoc.is_established)
     assert scene.node.jobs.studies() == []
 
