@@ -37,6 +37,8 @@ REGIONS = {  # the regions of MARS that have a code of their own; the rest are i
     "insula": codes.SCT.Insula,
 }
 
+COMMENT = codes.DCM.Comment
+SEARCHED_FIELD = Code("SEARCHED_FIELD", "99CMB", "Middle slice of what was searched")  # CID 219 has centres and outlines
 READER_VERDICT = Code("VERDICT", "99CMB", "Reader's verdict")  # DICOM has no term for it
 VERDICTS = {"accepted": codes.SCT.Present, "uncertain": codes.SCT.Equivocal}
 

@@ -13,6 +13,7 @@ from ..detecting.lesions import Lesion
 from ..reading.dicom.headers import Frame
 from ..results.counts import Counts
 from . import codes
+from .locations import Slices, lesion_centre, lesion_location, searched_field
 from .segmentation import SERIES_OFFSET
 from .software import Software
 
@@ -64,13 +65,18 @@ def report_object(
     state = "reviewed" if counts.is_read else "unreviewed"
     numbers = {ALL: counts.microbleeds} | ({NOT_READ: counts.not_read} if counts.is_read and counts.not_read else {})
     groups: list[Any] = [_count(name, number, frames, sources, software) for name, number in numbers.items()]
+    slices = Slices(frames, sources)
+    for group in groups:
+        group[0].ContentSequence.append(searched_field(slices))
     if segmentation is not None:
+        groups += [lesion_location(one, slices, tracking_uids[one.id], _site(one)) for one in lesions]
         groups += [_lesion(one, segmentation, software, tracking_uids[one.id]) for one in lesions]
     report = hd.sr.MeasurementReport(
         observation_context=hd.sr.ObservationContext(observer_person_context=person, observer_device_context=observer),
         procedure_reported=codes.MRI_OF_BRAIN,
         imaging_measurements=groups,
         title=codes.REPORT_TITLE,
+        referenced_images=sources,
     )
     return hd.sr.Comprehensive3DSR(
         evidence=[*sources, *([segmentation] if segmentation is not None else [])],
@@ -128,16 +134,15 @@ def _lesion(
     centre = hd.sr.Scoord3DContentItem(
         name=codes.CENTRE,
         graphic_type=hd.sr.GraphicTypeValues3D.POINT,
-        graphic_data=np.array([[-lesion.r_mm, -lesion.a_mm, lesion.s_mm]]),  # DICOM's patient frame is LPS
+        graphic_data=np.array([lesion_centre(lesion)]),
         frame_of_reference_uid=segmentation.FrameOfReferenceUID,
         relationship_type=hd.sr.RelationshipTypeValues.CONTAINS,
     )
-    site = hd.sr.FindingSite(codes.finding_site(lesion.region), laterality=codes.SIDES.get(lesion.side.lower()))
     group = hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=hd.sr.TrackingIdentifier(uid=tracking_uid, identifier=f"CMB {lesion.id}"),
         referenced_segment=hd.sr.ReferencedSegment.from_segmentation(segmentation, lesion.id),
         finding_type=codes.HEMORRHAGE,
-        finding_sites=[site],
+        finding_sites=[_site(lesion)],
         algorithm_id=_algorithm(software),
         measurements=[
             hd.sr.Measurement(codes.VOLUME, lesion.volume_mm3, codes.CUBIC_MM),
@@ -153,3 +158,7 @@ def _lesion(
         group[0].ContentSequence.append(hd.sr.QualitativeEvaluation(codes.PHASE, substance)[0])
     group[0].ContentSequence.append(centre)  # TID 1411 is extensible; its own coordinates are those of the region
     return group
+
+
+def _site(lesion: Lesion) -> hd.sr.FindingSite:
+    return hd.sr.FindingSite(codes.finding_site(lesion.region), laterality=codes.SIDES.get(lesion.side.lower()))

@@ -1,0 +1,106 @@
+"""Where findings lie on the slices: what viewers that know nothing of segments list and go to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import highdicom as hd
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from ..detecting.lesions import Lesion
+from ..reading.dicom.headers import Frame
+from ..vocabulary.numbers import rounded_down
+from . import codes
+
+
+@dataclass(frozen=True)
+class Slices:
+    """The slices that were searched, and the files that hold them.
+
+    Attributes
+    ----------
+    frames : sequence of Frame
+        In the order of the slices.
+    sources : sequence of Dataset
+        Headers of their files: one each, or one for all.
+    """
+
+    frames: Sequence[Frame]
+    sources: Sequence[Dataset]
+
+    def image(self, number: int) -> hd.sr.SourceImageForRegion:
+        """Refer to the image of a slice."""
+        several = len(self.sources) < len(self.frames)
+        source = self.sources[0 if several else number]
+        frame = [self.frames[number].index + 1] if several else None
+        return hd.sr.SourceImageForRegion(source.SOPClassUID, source.SOPInstanceUID, frame)
+
+    def nearest(self, point: NDArray) -> int:
+        """Give the slice whose plane is nearest to a point (3,), mm, LPS."""
+        row, column = np.reshape(self.frames[0].orientation, (2, 3))
+        positions = np.array([frame.position for frame in self.frames])
+        return int(np.abs((positions - point) @ np.cross(row, column)).argmin())
+
+    def pixel(self, number: int, point: NDArray) -> NDArray:
+        """Give column and row of a point (3,), mm, LPS, on a slice: 0.5, 0.5 in the middle of the first pixel."""
+        frame = self.frames[number]
+        to_image = hd.spatial.ReferenceToImageTransformer(frame.position, frame.orientation, frame.spacing)
+        return to_image(point[np.newaxis])[0, :2]
+
+
+def lesion_location(
+    lesion: Lesion, slices: Slices, tracking_uid: str, site: hd.sr.FindingSite
+) -> hd.sr.PlanarROIMeasurementsAndQualitativeEvaluations:
+    """Mark a lesion's centre on the slice next to it, in a group of its own (TID 1410).
+
+    The group of a lesion's measurements refers to its segment and to nothing else (TID 1411), which few viewers
+    follow. Both have the same tracking identifier.
+    """
+    centre = np.array(lesion_centre(lesion))
+    number = slices.nearest(centre)
+    group = hd.sr.PlanarROIMeasurementsAndQualitativeEvaluations(
+        tracking_identifier=hd.sr.TrackingIdentifier(uid=tracking_uid, identifier=f"CMB {lesion.id}"),
+        referenced_region=hd.sr.ImageRegion(
+            hd.sr.GraphicTypeValues.POINT, slices.pixel(number, centre)[np.newaxis], slices.image(number)
+        ),
+        finding_type=codes.HEMORRHAGE,
+        finding_sites=[site],
+        geometric_purpose=codes.CENTRE,
+    )
+    group[0].ContentSequence.append(
+        hd.sr.TextContentItem(codes.COMMENT, _in_a_line(lesion), hd.sr.RelationshipTypeValues.CONTAINS)
+    )
+    return group
+
+
+def _in_a_line(lesion: Lesion) -> str:
+    """Say what a list of findings shows; lists cut long lines, so that the place comes last."""
+    place = " ".join(word for word in (lesion.side, lesion.region) if word)
+    said = [f"CMB {lesion.id}", f"{lesion.diameter_mm:.1f} mm", f"probability {rounded_down(lesion.probability, 2):.2f}"]
+    return ", ".join([*said, place] if place else said)
+
+
+def lesion_centre(lesion: Lesion) -> tuple[float, float, float]:
+    """Give a lesion's centre in mm, LPS: DICOM's patient frame."""
+    return -lesion.r_mm, -lesion.a_mm, lesion.s_mm
+
+
+def searched_field(slices: Slices) -> hd.sr.ScoordContentItem:
+    """Outline the middle slice: the place of a count, which has none of its own.
+
+    OHIF shows nothing of a report that has a group of measurements without a place. A closed line, as it draws no
+    polygons.
+    """
+    number = len(slices.frames) // 2
+    rows, columns = slices.frames[number].size
+    outline = hd.sr.ScoordContentItem(
+        name=codes.SEARCHED_FIELD,
+        graphic_type=hd.sr.GraphicTypeValues.POLYLINE,
+        graphic_data=np.array([[0, 0], [columns, 0], [columns, rows], [0, rows], [0, 0]], float),
+        relationship_type=hd.sr.RelationshipTypeValues.CONTAINS,
+    )
+    outline.ContentSequence = [slices.image(number)]
+    return outline

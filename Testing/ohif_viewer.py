@@ -1,0 +1,187 @@
+"""OHIF over Orthanc's DICOMweb, both on loopback and from one origin: an archive and a viewer of others."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tarfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+VERSION = "3.13.2"
+PLUGIN = "libOrthancDicomWeb.so"
+PLUGINS = (Path("/usr/share/orthanc/plugins"), Path("/usr/lib/orthanc/plugins"))
+ORTHANC = shutil.which("Orthanc") or "/usr/sbin/Orthanc"
+PATIENCE_S = 60
+DICOMWEB = "/dicom-web"
+WITHOUT_MORE = {"Content-Type", "Content-Length"}
+CONFIGURATION = """window.config = {
+  routerBasename: '/', showStudyList: true, extensions: [], modes: [], defaultDataSourceName: 'dicomweb',
+  showWarningMessageForCrossOrigin: false, showCPUFallbackMessage: false, investigationalUseDialog: {option: 'never'},
+  maxNumberOfWebWorkers: 1,
+  dataSources: [{
+    namespace: '@ohif/extension-default.dataSourcesModule.dicomweb', sourceName: 'dicomweb',
+    configuration: {
+      friendlyName: 'Orthanc', name: 'orthanc', qidoRoot: '%(root)s', wadoRoot: '%(root)s', wadoUriRoot: '%(root)s',
+      qidoSupportsIncludeField: false, imageRendering: 'wadors', thumbnailRendering: 'wadors',
+      supportsFuzzyMatching: false, supportsWildcard: true, dicomUploadEnabled: false, singlepart: 'bulkdata',
+      bulkDataURI: {enabled: true, relativeResolution: 'studies'},
+    },
+  }],
+};
+"""
+"""Nothing in it names another host than the one that serves the page."""
+
+
+def what_is_missing() -> str:
+    """Say what to install where Orthanc or npm is not there; empty where both are."""
+    missing = []
+    if not Path(ORTHANC).exists() or _plugin() is None:
+        missing.append("Orthanc with its DICOMweb plugin: apt-get install orthanc orthanc-dicomweb")
+    if not shutil.which("npm") and not (cached() / "dist" / "index.html").exists():
+        missing.append("npm, which fetches OHIF: apt-get install npm")
+    return "; ".join(missing)
+
+
+def cached() -> Path:
+    """Where OHIF lies once it was fetched: outside the repository."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "slicer-cmb" / f"ohif-{VERSION}"
+
+
+def ohif() -> Path:
+    """Give the folder of OHIF's build, fetched from npm's registry (50 MB) the first time."""
+    folder = cached()
+    if not (folder / "dist" / "index.html").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        call = ["npm", "pack", "--silent", f"@ohif/app@{VERSION}", "--pack-destination", str(folder)]
+        packed = subprocess.run(call, check=True, capture_output=True, text=True).stdout.split()[-1]
+        with tarfile.open(folder / packed) as archive:
+            for member in archive.getmembers():
+                member.name = member.name.removeprefix("package/")
+                archive.extract(member, folder, filter="data")
+        (folder / packed).unlink()
+    return folder / "dist"
+
+
+@contextmanager
+def orthanc(folder: Path) -> Iterator[str]:
+    """Run an archive that keeps its files in `folder`; gives its address."""
+    port = _free_port()
+    configuration = {
+        "Name": "archive of a test", "StorageDirectory": str(folder / "storage"),
+        "IndexDirectory": str(folder / "storage"), "Plugins": [str(_plugin())], "RemoteAccessAllowed": False,
+        "AuthenticationEnabled": False, "HttpPort": port, "DicomServerEnabled": False, "HttpBindAddresses": ["127.0.0.1"],
+        "DicomWeb": {"Enable": True, "Root": f"{DICOMWEB}/"},
+    }  # fmt: skip
+    path = folder / "orthanc.json"
+    path.write_text(json.dumps(configuration))
+    with (folder / "orthanc.log").open("w") as log:
+        process = subprocess.Popen([ORTHANC, str(path)], stdout=log, stderr=subprocess.STDOUT, cwd=folder)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(f"{address}/system", process)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_S)
+
+
+def send(address: str, files: Iterable[Path]) -> None:
+    """Put DICOM files into the archive."""
+    for file in files:
+        with urllib.request.urlopen(urllib.request.Request(f"{address}/instances", file.read_bytes())) as answer:
+            answer.read()
+
+
+@contextmanager
+def viewer(archive: str) -> Iterator[str]:
+    """Serve OHIF and the archive's DICOMweb from one origin; gives its address."""
+
+    class Handler(_Handler):
+        origin = archive
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(PATIENCE_S)
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    origin = ""
+    protocol_version = "HTTP/1.1"
+
+    def __init__(self, *arguments) -> None:
+        super().__init__(*arguments, directory=str(ohif()))
+
+    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+        path = self.path.partition("?")[0]
+        if path.startswith(DICOMWEB):
+            self._pass_on()
+        elif path == "/app-config.js":
+            self._answer(200, "text/javascript", (CONFIGURATION % {"root": self._here() + DICOMWEB}).encode())
+        else:
+            if not Path(self.translate_path(path)).is_file():
+                self.path = "/index.html"  # a route of the page's own
+            super().do_GET()
+
+    def _here(self) -> str:
+        return f"http://{self.headers['Host']}"
+
+    def _pass_on(self) -> None:
+        request = urllib.request.Request(self.origin + self.path)
+        for name in ("Accept", "Range"):
+            if self.headers.get(name):
+                request.add_header(name, self.headers[name])
+        request.add_header("Host", self.headers["Host"])  # addresses in the answer lead back here
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+                self._answer(answer.status, answer.headers["Content-Type"], answer.read())
+        except urllib.error.HTTPError as error:
+            self._answer(error.code, error.headers["Content-Type"] or "text/plain", error.read())
+
+    def _answer(self, status: int, kind: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def _plugin() -> Path | None:
+    return next((folder / PLUGIN for folder in PLUGINS if (folder / PLUGIN).exists()), None)
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def _wait_for(address: str, process: subprocess.Popen) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            with urllib.request.urlopen(address):
+                return
+        except OSError:
+            assert process.poll() is None, "Orthanc ended"
+            assert time.monotonic() < until, f"Orthanc did not answer within {PATIENCE_S} s"
+            time.sleep(0.1)
