@@ -57,9 +57,10 @@ def lesion_location(
     """Mark a lesion's centre on the slice next to it, in a group of its own (TID 1410).
 
     The group of a lesion's measurements refers to its segment and to nothing else (TID 1411), which few viewers
-    follow. Both have the same tracking identifier.
+    follow. Both have the same tracking identifier. The point is one on an image, as a point in space (SCOORD3D) leads
+    OHIF to whatever series of the study has the same frame of reference.
     """
-    centre = np.array(lesion_centre(lesion))
+    centre = np.array([-lesion.r_mm, -lesion.a_mm, lesion.s_mm])  # DICOM's patient frame is LPS
     number = slices.nearest(centre)
     group = hd.sr.PlanarROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=hd.sr.TrackingIdentifier(uid=tracking_uid, identifier=f"CMB {lesion.id}"),
@@ -81,11 +82,6 @@ def _in_a_line(lesion: Lesion) -> str:
     place = " ".join(word for word in (lesion.side, lesion.region) if word)
     said = [f"CMB {lesion.id}", f"{lesion.diameter_mm:.1f} mm", f"probability {rounded_down(lesion.probability, 2):.2f}"]
     return ", ".join([*said, place] if place else said)
-
-
-def lesion_centre(lesion: Lesion) -> tuple[float, float, float]:
-    """Give a lesion's centre in mm, LPS: DICOM's patient frame."""
-    return -lesion.r_mm, -lesion.a_mm, lesion.s_mm
 
 
 def searched_field(slices: Slices) -> hd.sr.ScoordContentItem:

@@ -13,7 +13,7 @@ from ..detecting.lesions import Lesion
 from ..reading.dicom.headers import Frame
 from ..results.counts import Counts
 from . import codes
-from .locations import Slices, lesion_centre, lesion_location, searched_field
+from .locations import Slices, lesion_location, searched_field
 from .segmentation import SERIES_OFFSET
 from .software import Software
 
@@ -134,7 +134,7 @@ def _lesion(
     centre = hd.sr.Scoord3DContentItem(
         name=codes.CENTRE,
         graphic_type=hd.sr.GraphicTypeValues3D.POINT,
-        graphic_data=np.array([lesion_centre(lesion)]),
+        graphic_data=np.array([[-lesion.r_mm, -lesion.a_mm, lesion.s_mm]]),
         frame_of_reference_uid=segmentation.FrameOfReferenceUID,
         relationship_type=hd.sr.RelationshipTypeValues.CONTAINS,
     )
