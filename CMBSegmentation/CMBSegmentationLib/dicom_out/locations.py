@@ -33,10 +33,30 @@ class Slices:
 
     def image(self, number: int) -> hd.sr.SourceImageForRegion:
         """Refer to the image of a slice."""
-        several = len(self.sources) < len(self.frames)
-        source = self.sources[0 if several else number]
-        frame = [self.frames[number].index + 1] if several else None
-        return hd.sr.SourceImageForRegion(source.SOPClassUID, source.SOPInstanceUID, frame)
+        source, frame = self.reference(number)
+        return hd.sr.SourceImageForRegion(source.SOPClassUID, source.SOPInstanceUID, frame and [frame])
+
+    def reference(self, number: int) -> tuple[Dataset, int | None]:
+        """Give the file of a slice, and its number in it, from 1; None where each slice has a file of its own."""
+        if len(self.sources) < len(self.frames):
+            return self.sources[0], self.frames[number].index + 1
+        return self.sources[number], None
+
+    def library(self) -> hd.sr.ContainerContentItem:
+        """List the images that were searched (TID 1600); highdicom's own list wants headers of classic MR."""
+        contains, context = hd.sr.RelationshipTypeValues.CONTAINS, hd.sr.RelationshipTypeValues.HAS_ACQ_CONTEXT
+        group = hd.sr.ContainerContentItem(codes.IMAGE_LIBRARY_GROUP, relationship_type=contains)
+        frame_of_reference = self.sources[0].FrameOfReferenceUID
+        group.ContentSequence = hd.sr.ContentSequence(
+            [hd.sr.UIDRefContentItem(codes.FRAME_OF_REFERENCE, frame_of_reference, context)]
+            + [
+                hd.sr.ImageContentItem(codes.SOURCE, one.SOPClassUID, one.SOPInstanceUID, relationship_type=contains)
+                for one in self.sources
+            ]
+        )
+        library = hd.sr.ContainerContentItem(codes.IMAGE_LIBRARY, relationship_type=contains)
+        library.ContentSequence = hd.sr.ContentSequence([group])
+        return library
 
     def nearest(self, point: NDArray) -> int:
         """Give the slice whose plane is nearest to a point (3,), mm, LPS."""

@@ -57,7 +57,7 @@ def report_object(
         A Comprehensive 3D SR, partial and unverified: whoever reads did so in a program, nobody signed it.
     """
     device = hd.sr.DeviceObserverIdentifyingAttributes(
-        uid=hd.UID(), name="slicer-cmb", manufacturer_name="slicer-cmb", model_name=software.name,
+        uid=software.networks[0].uid, name="slicer-cmb", manufacturer_name="slicer-cmb", model_name=software.name,
         serial_number=software.serial,
     )  # fmt: skip
     observer = hd.sr.ObserverContext(codes.DEVICE, device)
@@ -76,8 +76,9 @@ def report_object(
         procedure_reported=codes.MRI_OF_BRAIN,
         imaging_measurements=groups,
         title=codes.REPORT_TITLE,
-        referenced_images=sources,
     )
+    content = report[0].ContentSequence
+    content.insert(len(content) - 1, slices.library())  # before the measurements (TID 1500, whose order matters)
     return hd.sr.Comprehensive3DSR(
         evidence=[*sources, *([segmentation] if segmentation is not None else [])],
         content=report[0],
