@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import http.server
-import json
 import os
 import shutil
-import socket
 import subprocess
 import tarfile
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from orthanc import PLUGIN, Orthanc
+
 VERSION = "3.13.2"
-PLUGIN = "libOrthancDicomWeb.so"
-PLUGINS = (Path("/usr/share/orthanc/plugins"), Path("/usr/lib/orthanc/plugins"))
-ORTHANC = shutil.which("Orthanc") or "/usr/sbin/Orthanc"
 PATIENCE_S = 60
 DICOMWEB = "/dicom-web"
-WITHOUT_MORE = {"Content-Type", "Content-Length"}
 CONFIGURATION = """window.config = {
   routerBasename: '/', showStudyList: true, extensions: [], modes: [], defaultDataSourceName: 'dicomweb',
   showWarningMessageForCrossOrigin: false, showCPUFallbackMessage: false, investigationalUseDialog: {option: 'never'},
@@ -45,7 +40,7 @@ CONFIGURATION = """window.config = {
 def what_is_missing() -> str:
     """Say what to install where Orthanc or npm is not there; empty where both are."""
     missing = []
-    if not Path(ORTHANC).exists() or _plugin() is None:
+    if not PLUGIN.exists():
         missing.append("Orthanc with its DICOMweb plugin: apt-get install orthanc orthanc-dicomweb")
     if not shutil.which("npm") and not (cached() / "dist" / "index.html").exists():
         missing.append("npm, which fetches OHIF: apt-get install npm")
@@ -66,49 +61,28 @@ def ohif() -> Path:
         call = ["npm", "pack", "--silent", f"@ohif/app@{VERSION}", "--pack-destination", str(folder)]
         packed = subprocess.run(call, check=True, capture_output=True, text=True).stdout.split()[-1]
         with tarfile.open(folder / packed) as archive:
-            for member in archive.getmembers():
+            inside = [member for member in archive.getmembers() if member.name.startswith("package/dist/")]
+            for member in inside:
                 member.name = member.name.removeprefix("package/")
                 archive.extract(member, folder, filter="data")
         (folder / packed).unlink()
     return folder / "dist"
 
 
-@contextmanager
-def orthanc(folder: Path) -> Iterator[str]:
-    """Run an archive that keeps its files in `folder`; gives its address."""
-    port = _free_port()
-    configuration = {
-        "Name": "archive of a test", "StorageDirectory": str(folder / "storage"),
-        "IndexDirectory": str(folder / "storage"), "Plugins": [str(_plugin())], "RemoteAccessAllowed": False,
-        "AuthenticationEnabled": False, "HttpPort": port, "DicomServerEnabled": False, "HttpBindAddresses": ["127.0.0.1"],
-        "DicomWeb": {"Enable": True, "Root": f"{DICOMWEB}/"},
-    }  # fmt: skip
-    path = folder / "orthanc.json"
-    path.write_text(json.dumps(configuration))
-    with (folder / "orthanc.log").open("w") as log:
-        process = subprocess.Popen([ORTHANC, str(path)], stdout=log, stderr=subprocess.STDOUT, cwd=folder)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(f"{address}/system", process)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(PATIENCE_S)
-
-
-def send(address: str, files: Iterable[Path]) -> None:
+def send(archive: Orthanc, files: Iterable[Path]) -> None:
     """Put DICOM files into the archive."""
     for file in files:
-        with urllib.request.urlopen(urllib.request.Request(f"{address}/instances", file.read_bytes())) as answer:
+        request = urllib.request.Request(f"http://127.0.0.1:{archive.http_port}/instances", file.read_bytes())
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             answer.read()
 
 
 @contextmanager
-def viewer(archive: str) -> Iterator[str]:
+def viewer(archive: Orthanc) -> Iterator[str]:
     """Serve OHIF and the archive's DICOMweb from one origin; gives its address."""
 
     class Handler(_Handler):
-        origin = archive
+        origin = f"http://127.0.0.1:{archive.http_port}"
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -163,25 +137,3 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
-
-
-def _plugin() -> Path | None:
-    return next((folder / PLUGIN for folder in PLUGINS if (folder / PLUGIN).exists()), None)
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-def _wait_for(address: str, process: subprocess.Popen) -> None:
-    until = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            with urllib.request.urlopen(address):
-                return
-        except OSError:
-            assert process.poll() is None, "Orthanc ended"
-            assert time.monotonic() < until, f"Orthanc did not answer within {PATIENCE_S} s"
-            time.sleep(0.1)

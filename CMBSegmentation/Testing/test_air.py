@@ -19,7 +19,7 @@ from pydicom.sr.codedict import codes
 from test_dicom_out import as_stored, findings, one
 
 from CMBCommand import cli
-from CMBSegmentationLib.dicom_out.codes import MRI_OF_BRAIN, SOURCE
+from CMBSegmentationLib.dicom_out.codes import MRI_OF_BRAIN
 
 
 @pytest.fixture(scope="module", params=["classic", "enhanced"])
@@ -232,7 +232,7 @@ def test_air_tracking_identifiers_tie_location_region_and_measurements_of_a_find
 def test_air_image_references_list_what_was_searched(report, study):
     (library,) = items(report, "Image Library")
     (group,) = items(library, "Image Library Group")
-    images = items(group, SOURCE.meaning)
+    images = items(group, "Source")
     listed = {(one.ReferencedSOPClassUID, one.ReferencedSOPInstanceUID) for i in images for one in i.ReferencedSOPSequence}
     assert listed == {(header.SOPClassUID, header.SOPInstanceUID) for header in headers(study)}
     order = [item.ConceptNameCodeSequence[0].CodeMeaning for item in report.ContentSequence]
