@@ -101,15 +101,15 @@ class Reader:
         """Have the list of findings in place of the list of segments."""
         self.page.locator("[data-cy=trackedMeasurements-btn]").first.click()
 
-    def painted(self) -> int:
-        """How many pixels have the reddish colour of unread lesions."""
+    def painted(self) -> NDArray[np.bool_]:
+        """Which pixels (row, column) have the reddish colour of unread lesions."""
         pixels = self.view()
-        return int(((pixels[..., 0] - pixels[..., 2] > 80) & (pixels[..., 0] - pixels[..., 1] > 60)).sum())
+        return (pixels[..., 0] - pixels[..., 2] > 80) & (pixels[..., 0] - pixels[..., 1] > 60)
 
-    def marked(self) -> int:
-        """How many pixels have the green of a finding's mark."""
+    def marked(self) -> NDArray[np.bool_]:
+        """Which pixels (row, column) have the green of a finding's mark."""
         pixels = self.view()
-        return int(((pixels[..., 1] - pixels[..., 0] > 60) & (pixels[..., 1] - pixels[..., 2] > 60)).sum())
+        return (pixels[..., 1] - pixels[..., 0] > 60) & (pixels[..., 1] - pixels[..., 2] > 60)
 
     def open_pdf(self) -> tuple[str, int]:
         """Open the report for reading; gives how it begins and its length in bytes."""

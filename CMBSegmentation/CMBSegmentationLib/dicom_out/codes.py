@@ -42,7 +42,9 @@ IMAGE_LIBRARY, IMAGE_LIBRARY_GROUP = codes.DCM.ImageLibrary, codes.DCM.ImageLibr
 FRAME_OF_REFERENCE = codes.DCM.FrameOfReferenceUID
 SOURCE = Code("260753009", "SCT", "Source")
 PROCESSING = codes.DCM.ProcessingEquipment  # CID 7005: what a contributing equipment did
-SEARCHED_FIELD = Code("SEARCHED_FIELD", "99CMB", "Middle slice of what was searched")  # CID 219 has centres and outlines
+SEARCHED_FIELD = Code(
+    "SEARCHED_FIELD", "99CMB", "Middle slice of what was searched"
+)  # CID 219 has centres and outlines
 READER_VERDICT = Code("VERDICT", "99CMB", "Reader's verdict")  # DICOM has no term for it
 VERDICTS = {"accepted": codes.SCT.Present, "uncertain": codes.SCT.Equivocal}
 

@@ -74,19 +74,14 @@ class Slices:
 def lesion_location(
     lesion: Lesion, slices: Slices, tracking_uid: str, site: hd.sr.FindingSite
 ) -> hd.sr.PlanarROIMeasurementsAndQualitativeEvaluations:
-    """Mark a lesion's centre on the slice next to it, in a group of its own (TID 1410).
+    """Mark a lesion's centre in a group of its own (TID 1410).
 
     The group of a lesion's measurements refers to its segment and to nothing else (TID 1411), which few viewers
-    follow. Both have the same tracking identifier. The point is one on an image, as a point in space (SCOORD3D) leads
-    OHIF to whatever series of the study has the same frame of reference.
+    follow. Both have the same tracking identifier.
     """
-    centre = np.array([-lesion.r_mm, -lesion.a_mm, lesion.s_mm])  # DICOM's patient frame is LPS
-    number = slices.nearest(centre)
     group = hd.sr.PlanarROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=hd.sr.TrackingIdentifier(uid=tracking_uid, identifier=f"CMB {lesion.id}"),
-        referenced_region=hd.sr.ImageRegion(
-            hd.sr.GraphicTypeValues.POINT, slices.pixel(number, centre)[np.newaxis], slices.image(number)
-        ),
+        referenced_region=_centre(lesion, slices),
         finding_type=codes.HEMORRHAGE,
         finding_sites=[site],
         geometric_purpose=codes.CENTRE,
@@ -97,10 +92,30 @@ def lesion_location(
     return group
 
 
+def _centre(lesion: Lesion, slices: Slices) -> hd.sr.ImageRegion | hd.sr.ImageRegion3D:
+    """Give a point on the slice next to a lesion's centre, or in space where pixels are not square.
+
+    A point in space leads OHIF to whatever series of the study has the same frame of reference. On an image
+    cornerstone, with which it draws, takes the spacing of columns for that of rows.
+    """
+    centre = np.array([-lesion.r_mm, -lesion.a_mm, lesion.s_mm])  # DICOM's patient frame is LPS
+    between_rows, between_columns = slices.frames[0].spacing or (1.0, 1.0)
+    if not np.isclose(between_rows, between_columns, rtol=1e-3):
+        where = slices.sources[0].FrameOfReferenceUID
+        return hd.sr.ImageRegion3D(hd.sr.GraphicTypeValues3D.POINT, centre[np.newaxis], where)
+    number = slices.nearest(centre)
+    pixel = slices.pixel(number, centre)[np.newaxis]
+    return hd.sr.ImageRegion(hd.sr.GraphicTypeValues.POINT, pixel, slices.image(number))
+
+
 def _in_a_line(lesion: Lesion) -> str:
     """Say what a list of findings shows; lists cut long lines, so that the place comes last."""
     place = " ".join(word for word in (lesion.side, lesion.region) if word)
-    said = [f"CMB {lesion.id}", f"{lesion.diameter_mm:.1f} mm", f"probability {rounded_down(lesion.probability, 2):.2f}"]
+    said = [
+        f"CMB {lesion.id}",
+        f"{lesion.diameter_mm:.1f} mm",
+        f"probability {rounded_down(lesion.probability, 2):.2f}",
+    ]
     return ", ".join([*said, place] if place else said)
 
 
