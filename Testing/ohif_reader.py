@@ -87,10 +87,10 @@ class Reader:
         """The list of findings."""
         return [str(text) for text in self.page.get_by_text(re.compile(r"^CMB \d+,")).all_inner_texts()]
 
-    def go_to(self, number: int, instance: int) -> None:
-        """Click a finding, and wait for its slice."""
+    def go_to(self, number: int, plane: float) -> None:
+        """Click a finding, and wait for a slice next to a plane, counted in slices from 0."""
         self.page.get_by_text(re.compile(f"^CMB {number},")).first.click()
-        wait_until(self.page, lambda: self.instance() == instance, lambda: f"but {self._corner()!r}")
+        wait_until(self.page, lambda: abs(self.instance() - 1 - plane) < 0.6, lambda: f"but {self._corner()!r}")
 
     def open_segmentation(self) -> None:
         """Have the segments drawn over the scan."""
@@ -104,7 +104,7 @@ class Reader:
     def painted(self) -> NDArray[np.bool_]:
         """Which pixels (row, column) have the reddish colour of unread lesions."""
         pixels = self.view()
-        return (pixels[..., 0] - pixels[..., 2] > 80) & (pixels[..., 0] - pixels[..., 1] > 60)
+        return (pixels[..., 0] - pixels[..., 2] > 25) & (pixels[..., 0] - pixels[..., 1] > 25)
 
     def marked(self) -> NDArray[np.bool_]:
         """Which pixels (row, column) have the green of a finding's mark."""

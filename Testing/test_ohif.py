@@ -38,7 +38,7 @@ def test_it_says_what_to_install_where_npm_or_the_archive_is_missing(monkeypatch
 @pytest.mark.skipif(bool(MISSING), reason=f"platform: {MISSING}")
 @pytest.mark.parametrize("spacing", [(1.2, 1.2, 2.0), (1.0, 1.2, 2.0)])
 def test_ohif_draws_the_segments_lists_the_findings_goes_to_each_and_opens_the_pdf(browser, tmp_path, spacing):
-    """A matrix whose frames end within a byte; where pixels are square, another series of the same frame of reference."""
+    """A matrix whose frames end within a byte; with square pixels, another series of the same frame of reference."""
     study, out = tmp_path / "study", tmp_path / "out"
     write_series(study, as_stored(ball_brain(spacing=spacing)[0]), number=2, SeriesDescription="SWI")
     if spacing[0] == spacing[1]:
@@ -68,8 +68,8 @@ def _look_at_everything(reader: Reader, out: Path) -> None:
     reader.open_segmentation()
     reader.list_findings()
     for row in rows:
-        at = labels.TransformPhysicalPointToIndex((-row["r_mm"], -row["a_mm"], row["s_mm"]))
-        reader.go_to(row["id"], at[2] + 1)
+        at = labels.TransformPhysicalPointToContinuousIndex((-row["r_mm"], -row["a_mm"], row["s_mm"]))
+        reader.go_to(row["id"], at[2])
         assert "SWI" in reader.series()
         wait_until(reader.page, lambda: reader.painted().sum() > 20 and reader.marked().sum() > 20)
         segment, mark = np.argwhere(reader.painted()), np.argwhere(reader.marked())
