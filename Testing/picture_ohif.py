@@ -1,4 +1,4 @@
-"""Take the picture of the sample's results in OHIF, a viewer of others: `make picture-ohif`.
+"""Take the picture of the sample's results in OHIF, a viewer of others: `make ohif`.
 
 The sample becomes a DICOM study, is searched, and goes with its results into an archive (Orthanc), over whose DICOMweb
 OHIF reads it in Chromium. Nothing of it leaves the machine, but for OHIF itself, which npm fetches the first time.

@@ -65,10 +65,9 @@ def report_object(
     state = "reviewed" if counts.is_read else "unreviewed"
     numbers = {ALL: counts.microbleeds} | ({NOT_READ: counts.not_read} if counts.is_read and counts.not_read else {})
     groups: list[Any] = [_count(name, number, frames, sources, software) for name, number in numbers.items()]
-    slices = Slices(frames, sources)
-    for group in groups:
-        group[0].ContentSequence.append(searched_field(slices))
     if segmentation is not None:
+        # places first: a viewer that puts together what has the same tracking identifier takes the first coordinates
+        slices = Slices(frames, sources)
         groups += [lesion_location(one, slices, tracking_uids[one.id], _site(one)) for one in lesions]
         groups += [_lesion(one, segmentation, software, tracking_uids[one.id]) for one in lesions]
     report = hd.sr.MeasurementReport(
@@ -78,7 +77,9 @@ def report_object(
         title=codes.REPORT_TITLE,
     )
     content = report[0].ContentSequence
-    content.insert(len(content) - 1, slices.library())  # before the measurements (TID 1500, whose order matters)
+    content.insert(
+        len(content) - 1, Slices(frames, sources).library()
+    )  # before the measurements (TID 1500, whose order matters)
     return hd.sr.Comprehensive3DSR(
         evidence=[*sources, *([segmentation] if segmentation is not None else [])],
         content=report[0],
@@ -113,7 +114,7 @@ def _count(
         )
         for one in sources
     ]
-    return hd.sr.MeasurementsAndQualitativeEvaluations(
+    group = hd.sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=hd.sr.TrackingIdentifier(uid=hd.UID(), identifier=name),
         finding_type=codes.HEMORRHAGE,
         finding_sites=[hd.sr.FindingSite(codes.BRAIN)],
@@ -121,6 +122,8 @@ def _count(
         measurements=[hd.sr.Measurement(codes.NUMBER_OF_LESIONS, number, codes.NO_UNIT)],
         source_images=searched,
     )
+    group[0].ContentSequence.append(searched_field(Slices(frames, sources)))
+    return group
 
 
 def _person(reader: str) -> hd.sr.ObserverContext:
