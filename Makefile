@@ -10,7 +10,7 @@ QT := libxkbcommon0 libdbus-1-3 libfontconfig1 libglib2.0-0
 TESTING := dicom3tools poppler-utils chromium libatomic1 procps iproute2
 SAMPLE := Resources/SampleData/cmb-sample_T2starw.nii.gz
 
-.PHONY: demo web test soak lint benchmark pictures ohif keys clean
+.PHONY: demo web test tests soak lint benchmark pictures ohif keys clean python-packages debian-packages
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.ready-demo
@@ -21,13 +21,18 @@ web: $(VENV)/.ready-web
 
 # Three processes with one thread each, as one of them mostly waits; they share the files, the longest first
 # (conftest.py). Qt's panels in processes of their own: the stand-ins for Slicer's modules must not meet the real
-# ones, and a fault of Qt's takes no other test with it.
+# ones, and a fault of Qt's takes no other test with it. Linters run beside the tests. What is compiled is kept, also
+# where PYTHONDONTWRITEBYTECODE is set: the tests start hundreds of processes.
 test: export OMP_NUM_THREADS := 1
 test: export OPENBLAS_NUM_THREADS := 1
 test: export TF_NUM_INTRAOP_THREADS := 1
 test: export TF_NUM_INTEROP_THREADS := 1
 test: export ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS := 1
-test: $(VENV)/.ready-test lint
+test: export PYTHONDONTWRITEBYTECODE :=
+test: $(VENV)/.ready-test
+	$(MAKE) --no-print-directory --jobs 2 tests lint
+
+tests: $(VENV)/.ready-test
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder --ignore-glob='*/test_panel_*.py'
 	$(BIN)/python -m pytest --numprocesses 2 --dist load Testing/test_panel_*.py
 
@@ -67,32 +72,39 @@ $(BIN)/python:
 	    { $$SUDO apt-get update -qq && $$SUDO apt-get install -qq -y python3-venv; } || \
 	    { echo "Please install the package python3-venv and call make again."; exit 2; }; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+
+# Set up Python packages of this project's extras, $(1), and packages of Debian or Ubuntu, $(2), side by side.
+define install
+	@$(MAKE) --no-print-directory --jobs 2 python-packages debian-packages EXTRAS='$(1)' DEBIAN='$(2)'
+endef
+
+# uv needs a third of pip's time; where it cannot be had, or reaches no index, pip does it.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+python-packages: | $(BIN)/python
+	@$(PIP) uv && $(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.$(EXTRAS)' || \
+	    { $(PIP) --upgrade pip && $(PIP) --editable '.$(EXTRAS)'; }
+
+# Where one is missing.
+debian-packages:
+	@[ -z "$(DEBIAN)" ] || dpkg -s $(DEBIAN) >/dev/null 2>&1 || { \
+	    echo "Installing $(DEBIAN)"; \
+	    SUDO=; [ "$$(id -u)" = 0 ] || SUDO="sudo -n"; \
+	    { $$SUDO apt-get update -qq; $$SUDO apt-get install -qq -y $(DEBIAN); } >/dev/null 2>&1 || \
+	    echo "Please install these packages: $(DEBIAN)"; }
 
 $(VENV)/.ready-demo: pyproject.toml | $(BIN)/python
 	@echo "Setting up Python packages in $(VENV) (once, about a minute)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(call install,,)
 	@touch $@
-
-# Packages of Debian or Ubuntu, $(1), where one is missing.
-define install_debian
-	@dpkg -s $(1) >/dev/null 2>&1 || { \
-	    echo "Installing $(1)"; \
-	    SUDO=; [ "$$(id -u)" = 0 ] || SUDO="sudo -n"; \
-	    { $$SUDO apt-get update -qq; $$SUDO apt-get install -qq -y $(1); } >/dev/null 2>&1 || \
-	    echo "Please install these packages: $(1)"; }
-endef
 
 $(VENV)/.ready-web: pyproject.toml | $(BIN)/python
 	@echo "Setting up Python packages for the page in $(VENV) (once, two minutes)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[web]'
-	$(call install_debian,$(DRAWING))
+	$(call install,[web],$(DRAWING))
 	@touch $@ $(VENV)/.ready-demo
 
 $(VENV)/.ready-test: pyproject.toml | $(BIN)/python
 	@echo "Setting up Python packages for tests in $(VENV) (once, a few minutes)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	$(call install_debian,$(DRAWING) $(QT) $(TESTING))
+	$(call install,[dev],$(DRAWING) $(QT) $(TESTING))
 	@touch $@ $(VENV)/.ready-demo $(VENV)/.ready-web
 
 clean:

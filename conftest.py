@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 
 import pytest
 
+HAS_BEGUN = pytest.StashKey[bool]()
+GIVES_WAY = 10  # niceness: as the detector behind the page, for which the group waits that should go first
 PLATFORM = "platform: "  # begins the only reasons for which a test may be skipped
 READ_APART = ("test_read_apart", "test_pointing", "test_real_worker", "test_web", "test_network", "test_panel")
 """Files whose tests read as users do, each scan in a process of its own."""
+LONGEST = "chromium"
 FIRST = (
-    "chromium", "dask", "test_bundled_detector", "test_network_silence", "test_run", "test_mimics_and_stages",
-    "test_fine_tuning", "test_public_api", "test_install",
+    LONGEST, "dask", "test_tasks", "test_run", "test_bundled_detector", "test_whose_results", "test_training",
+    "test_fine_tuning", "test_dicom_export_headers", "test_deidentify", "test_command", "test_network_silence",
+    "test_install", "test_dicom_out", "test_stages", "test_in_plane_network", "test_public_api",
 )  # fmt: skip
 """Groups that take longest: begun last, one would keep one process busy while the other has nothing left to do."""
 
@@ -30,10 +35,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=_rank)
 
 
-def _rank(item: pytest.Item) -> int:
+def _group_of(item: pytest.Item) -> str:
     mark = item.get_closest_marker("xdist_group")
-    group = mark.args[0] if mark and mark.args else ""
+    return str(mark.args[0]) if mark and mark.args else ""
+
+
+def _rank(item: pytest.Item) -> int:
+    group = _group_of(item)
     return FIRST.index(group) if group in FIRST else len(FIRST)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Of several processes, let the one with the longest group go first: the gate ends when that group ends."""
+    config = item.config
+    if hasattr(config, "workerinput") and HAS_BEGUN not in config.stash:
+        config.stash[HAS_BEGUN] = True
+        if _group_of(item) != LONGEST and hasattr(os, "nice"):
+            os.nice(GIVES_WAY)
 
 
 @pytest.hookimpl(wrapper=True)

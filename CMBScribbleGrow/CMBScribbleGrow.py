@@ -90,7 +90,8 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.removeObservers()
 
     def enter(self) -> None:
-        """Listen to the keyboard while the module is shown."""
+        """Listen to the keyboard while the module is shown, and take the name that the other panel was given."""
+        self.opening.reader.recall()
         self.keys.listen()
 
     def exit(self) -> None:
@@ -273,13 +274,11 @@ class CMBScribbleGrowLogic(ScriptedLoadableModuleLogic):
 
     def startPlacing(self, kind: str) -> None:
         """Have the next click in a view set a point: of "mimics" or "findings"."""
+        from CMBSegmentationWidgets.panel.placing import place_next
+
         study = self.session.study
         if study is not None:
-            points = getattr(study.nodes, kind)
-            selection = slicer.app.applicationLogic().GetSelectionNode()
-            selection.SetReferenceActivePlaceNodeClassName(points.GetClassName())
-            selection.SetActivePlaceNodeID(points.GetID())
-            slicer.app.applicationLogic().GetInteractionNode().SwitchToSinglePlaceMode()
+            place_next(getattr(study.nodes, kind))
 
 
 class CMBScribbleGrowTest(ScriptedLoadableModuleTest):

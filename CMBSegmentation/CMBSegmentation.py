@@ -142,6 +142,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def enter(self) -> None:
         """Listen to the keyboard, and show what changed while another module was open."""
         self.initializeParameterNode()
+        self.reading.reader.recall()
         self.keys.listen()
 
     def exit(self) -> None:
@@ -169,7 +170,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.phase = PhasePart(ui, session, edge)
         self.detection = DetectionPart(ui, self.logic, self.messages, self.phase)
         self.reading = ReadingPart(ui, session, edge)
-        self.review = ReviewPart(ui, session, edge)
+        self.review = ReviewPart(ui, session, self.messages, self.reading.reader)
         self.question = QuestionPart(ui, session, edge)
         self.exporting = ExportPart(ui, session, self.messages)
         self.about = AboutPart(ui, self.messages)
@@ -182,13 +183,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         edge = self.messages.edge
         actions = {name: edge.on(action) for part in (*parts, self.question) for name, action in part.actions.items()}
         tooltips = {name: widget for part in parts for name, widget in part.tooltips.items()}
-        self.keys = PanelKeys(
-            actions,
-            tooltips,
-            self.question.buttons,
-            self.ui.keyTable,
-            lambda why: self.messages.tell(why, is_problem=True),
-        )
+        self.keys = PanelKeys(actions, tooltips, self.question.buttons, self.ui.keyTable, self.messages.refuse)
         self.logic.session.deciding.question.changed.connect(self.keys.set_question_open)
         self.ui.resetKeysButton.connect("clicked()", edge.on(self.keys.reset))
 
@@ -235,6 +230,8 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if chosen is None:
             return
         scan, mask = chosen.inputVolume, chosen.brainMask
+        if session.detection.scan is not scan and not session.detection.is_running:
+            self.messages.tell("")  # it was about the former scan
         self.messages.edge.do(
             session.detection.set_parameters,
             scan_node_id=scan.GetID() if scan else None,
@@ -246,8 +243,6 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.detection.update_buttons()
         if scan is None:
             self.messages.tell(load_hint())
-        elif self.ui.statusLabel.text == load_hint():
-            self.messages.tell("")
 
     def onSceneStartClose(self, caller: Any = None, event: Any = None) -> None:
         """Let go of the scene that is closed; what was decided is saved first."""

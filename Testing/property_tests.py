@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 SOAK_FACTOR = 100
 
@@ -17,4 +17,6 @@ def examples(count: int) -> settings:
     count : int
         Examples in `make test`; where the environment variable ``CMB_SOAK`` is set, `SOAK_FACTOR` times as many.
     """
-    return settings(max_examples=count * (SOAK_FACTOR if os.environ.get("CMB_SOAK") else 1), deadline=None)
+    count *= SOAK_FACTOR if os.environ.get("CMB_SOAK") else 1
+    # how long an example takes says how busy the machine is
+    return settings(max_examples=count, deadline=None, suppress_health_check=[HealthCheck.too_slow])

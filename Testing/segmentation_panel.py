@@ -33,7 +33,9 @@ def a_searched_scan(a_scene, tmp_path):
 
 @pytest.fixture
 def a_panel(open_panel, a_searched_scan):
-    return open_panel("CMBSegmentation")
+    panel = open_panel("CMBSegmentation")
+    panel.type(panel.ui.readerEdit, "SI")
+    return panel
 
 
 def cells(panel, column):

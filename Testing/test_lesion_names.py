@@ -156,15 +156,26 @@ def test_a_lesion_accepted_as_a_scribble_keeps_its_place_side_and_cause_on_the_l
         assert kept.as_lesion() == said
 
 
-def test_an_answer_that_comes_later_reaches_the_list_when_the_lesion_is_accepted_again(a_desk):
+def test_an_answer_that_comes_after_accepting_reaches_the_list_by_itself(a_desk):
     a_desk.detect()
     number = a_desk.grow(SECOND)
     a_desk.accept()
     (record,) = a_desk.scribbles.annotation.microbleeds
-    a_desk.scribbles.answering.answer(record, location="internal and external capsule", cause="CAA")
-    a_desk.list.deciding.set_place("external capsule", "right", lesion_id=number)  # the list's reader says more
-    said = a_desk.accept().as_lesion()
-    assert (said.region, said.side, said.cause) == ("external capsule", "right", "CAA")
+
+    def said(**answers):
+        a_desk.scribbles.answering.answer(record, **answers)
+        a_desk.list.poll()
+        lesion = a_desk.list.review.find(number).as_lesion()
+        return lesion.region, lesion.side, lesion.cause
+
+    assert said(location="thalamus") == ("thalamus", "", "")
+    assert said(side="left", cause="CAA") == ("thalamus", "left", "CAA")
+    assert said(location="brainstem") == ("brainstem", "left", "CAA")
+    steps = a_desk.list.deciding.undo()
+    assert steps == f"place and cause of CMB {number} as annotated"
+    a_desk.list.deciding.set_place("external capsule", "right", lesion_id=number)  # the list's own reader
+    assert said(location="cerebellum", cause="trauma") == ("external capsule", "right", "trauma")
+    assert a_desk.accept().as_lesion().region == "external capsule"
 
 
 def test_a_scribble_on_a_lesion_of_the_list_is_described_as_the_list_does(a_desk):

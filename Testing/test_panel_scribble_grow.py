@@ -124,13 +124,31 @@ def test_the_slider_changes_the_mask_and_the_automatic_one_comes_back(a_panel):
 
 
 def test_a_mimic_is_placed_and_described(a_panel):
+    ui = a_panel.ui
     a_panel.key("M")
+    assert ui.statusLabel.text == "Click the mimic in a slice view."
     node = a_panel.widget.logic.session.study.nodes.mimics
+    selection = a_panel.frame.mrmlScene().GetFirstNodeByClass("vtkMRMLSelectionNode")
+    assert selection.GetActivePlaceNodeID() == node.GetID()
     node.AddControlPoint(*ras_of(SPOTS["B"]))
-    a_panel.wait_until(lambda: a_panel.ui.mimicList.count == 1, 10)
-    a_panel.ui.mimicList.setCurrentRow(0)
-    a_panel.choose(a_panel.ui.mimicTypeSelector, "vessel")
-    assert a_panel.ui.mimicList.item(0).text() == "Mimic 1 · vessel"
+    a_panel.wait_until(lambda: ui.mimicList.count == 1, 10)
+    assert not ui.mimicSection.collapsed
+    assert ui.statusLabel.text == "Mimic 1 placed."
+    a_panel.choose(ui.mimicTypeSelector, "vessel")  # it is chosen already
+    assert ui.mimicList.item(0).text() == "Mimic 1 · vessel"
+
+
+def test_a_study_is_not_marked_as_done_where_no_worklist_is_open(a_panel):
+    a_panel.key("Ctrl+D")
+    assert "No worklist is open" in a_panel.ui.statusLabel.text
+    assert a_panel.widget.logic.session.annotation.assessment is None
+
+
+def test_the_name_is_the_one_that_the_other_panel_was_given(a_panel):
+    a_panel.widget.exit()
+    a_panel.module.qt.QSettings().setValue("CMBSegmentation/Reader", "AB")
+    a_panel.widget.enter()
+    assert (a_panel.ui.readerEdit.text, a_panel.widget.logic.session.study.reader) == ("AB", "AB")
 
 
 def test_typing_an_answer_accepts_nothing(a_panel):

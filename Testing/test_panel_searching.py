@@ -68,7 +68,9 @@ def test_the_report_is_exported_as_pdf_too(a_panel, tmp_path):
     a_panel.click(a_panel.ui.exportButton)
     (page,) = (tmp_path / "out").glob("*_report.pdf")
     assert page.read_bytes().startswith(b"%PDF")
-    assert "Report written to" in a_panel.ui.statusLabel.text
+    said = a_panel.ui.statusLabel.text
+    assert "2 of the list have no verdict yet." in said
+    assert page.name in said
 
 
 def test_dicom_of_a_scan_that_came_from_a_file_is_refused(a_panel, tmp_path):
@@ -80,7 +82,7 @@ def test_dicom_of_a_scan_that_came_from_a_file_is_refused(a_panel, tmp_path):
 
 
 def test_a_case_is_compared_with_an_earlier_scan(a_panel, a_searched_scan, tmp_path):
-    a_panel.module.qt.QFileDialog.answers += [str(tmp_path / "nothing"), str(tmp_path / "out")]
+    a_panel.module.qt.QFileDialog.answers.append(str(tmp_path / "nothing"))
     a_panel.click(a_panel.ui.compareButton)
     assert "nothing" in a_panel.ui.statusLabel.text
     assert not list(tmp_path.glob("out/*"))
@@ -89,8 +91,9 @@ def test_a_case_is_compared_with_an_earlier_scan(a_panel, a_searched_scan, tmp_p
         voxels + np.random.default_rng(3).normal(0, 4, voxels.shape), ijkToRAS=oblique_ijk_to_ras(), name="before"
     )
     (tmp_path / "earlier").mkdir()
-    earlier = write_detection(export_scan(before, tmp_path / "earlier").path, tmp_path / "earlier" / "results")
-    a_panel.module.qt.QFileDialog.answers += [str(earlier), str(tmp_path / "out")]
+    file = export_scan(before, tmp_path / "earlier").path
+    earlier = write_detection(file, tmp_path / "results" / "earlier")  # not beside the scan, which is asked for
+    a_panel.module.qt.QFileDialog.answers += [str(earlier), str(file), str(tmp_path / "out")]
     a_panel.click(a_panel.ui.compareButton)
     (page,) = (tmp_path / "out").glob("*.html")
     assert page.read_text(encoding="utf-8").count("stable") >= 3
@@ -279,6 +282,9 @@ def test_several_scans_keep_their_own_reviews(a_panel, a_scene, a_searched_scan,
     load_results(write_detection(export_scan(other, tmp_path).path, tmp_path / "other"), other)
     a_panel.key("N")
     a_panel.key("A")
+    assert "CMB 1 accepted" in a_panel.ui.statusLabel.text
+    a_panel.ui.inputSelector.setCurrentNode(slicer.util.addVolumeFromArray(scan_voxels(), name="not searched"))
+    assert a_panel.ui.statusLabel.text == ""  # it was about the former scan
     a_panel.ui.inputSelector.setCurrentNode(other)
     assert verdicts(a_panel) == ["reviewed"] * 3
     a_panel.ui.inputSelector.setCurrentNode(a_searched_scan)

@@ -25,6 +25,7 @@ __all__ = ["a_panel", "a_scene", "a_searched_scan", "new_scene", "open_panel", "
 pytestmark = pytest.mark.xdist_group("qt")
 
 NOTE = 4  # the column with the mimic, or why it was dropped
+VOLUME = 11
 
 
 # the empty panel
@@ -74,8 +75,73 @@ def test_choosing_a_row_jumps_there_within_50_ms(a_panel):
     assert f"CMB {lesion.id}" in a_panel.ui.lesionLabel.text
 
 
+def test_the_first_verdict_asks_who_reads_and_no_other_does(open_panel, a_searched_scan):
+    panel = open_panel("CMBSegmentation")
+    qt, ui = panel.module.qt, panel.ui
+    panel.key("N")
+    for sign in (lambda: panel.key("R"), lambda: panel.key("I"), lambda: panel.click(ui.addButton)):
+        sign()
+        assert "needs a name or initials" in ui.statusLabel.text
+    panel.key("A")  # cancelled
+    assert set(verdicts(panel)) == {"reviewed"}
+    assert not ui.mimicPanel.visible
+    assert not ui.addButton.checked
+    asked = len(qt.QInputDialog.asked)
+    qt.QInputDialog.answers.append(" SI ")
+    panel.key("A")
+    panel.key("U")
+    assert len(qt.QInputDialog.asked) == asked + 1
+    assert verdicts(panel) == ["accepted", "uncertain", "reviewed"]
+    assert {panel.widget.logic.session.review.find(n).verdict.reader for n in (1, 2)} == {"SI"}
+    assert ui.readerEdit.text.strip() == "SI"
+    ui.readerEdit.setText("AB")  # typed, and the button does not take the focus, as on macOS
+    panel.click(ui.acceptButton)
+    assert panel.widget.logic.session.review.find(3).verdict.reader == "AB"
+    panel.widget.exit()
+    qt.QSettings().setValue("CMBSegmentation/Reader", "CD")  # typed in the other panel
+    panel.widget.enter()
+    assert (ui.readerEdit.text, panel.widget.logic.session.reading.reader) == ("CD", "CD")
+
+
+def test_numbers_of_a_column_have_the_same_decimals_and_sort_by_value(a_panel):
+    table = a_panel.ui.lesionTable
+    assert cells(a_panel, 3) == ["0.95", "0.85", "0.70"]
+    volumes = cells(a_panel, VOLUME)
+    assert all(text.partition(".")[2].isdigit() and len(text.partition(".")[2]) == 1 for text in volumes)
+    a_panel.widget.logic.session.editing.merge([1, 2])  # more than 100 mm³, beside one of less
+    table.horizontalHeader().setSortIndicator(VOLUME, a_panel.module.qt.Qt.DescendingOrder)  # as a click does
+    a_panel.settle()
+    volumes = [float(text) for text in cells(a_panel, VOLUME)]
+    assert volumes == sorted(volumes, reverse=True)
+    assert volumes != sorted(volumes, key=str, reverse=True)
+
+
+def test_undo_returns_to_the_lesion_that_it_was_about(a_panel):
+    a_panel.key("N")
+    a_panel.key("A")
+    session = a_panel.widget.logic.session
+    assert session.navigation.current.id == 2
+    for key, about in (("Ctrl+Z", 1), ("N", 2), ("Ctrl+Y", 1)):
+        a_panel.key(key)
+        assert session.navigation.current.id == about
+        assert {index.row() for index in a_panel.ui.lesionTable.selectedIndexes()} == {about - 1}
+    assert [a_panel.views[0].GetSliceToRAS().GetElement(axis, 3) for axis in range(3)] == pytest.approx(
+        [getattr(session.navigation.current.lesion, axis) for axis in ("r_mm", "a_mm", "s_mm")], abs=0.01
+    )
+
+
+def test_no_column_of_the_counts_is_cut_off(a_panel):
+    table, session = a_panel.ui.countTable, a_panel.widget.logic.session
+    session.deciding.decide("accepted", lesion_id=1)
+    session.deciding.set_place("deep and periventricular white matter", "left", lesion_id=1)
+    a_panel.settle()
+    assert sum(table.columnWidth(column) for column in range(table.columnCount)) <= table.viewport().width()
+    heights = sum(table.rowHeight(row) for row in range(table.rowCount))
+    assert heights <= table.viewport().height() <= heights + 4
+    assert "Class: 1 microbleed." in a_panel.ui.summaryLabel.text
+
+
 def test_keys_decide_and_undo_takes_back(a_panel):
-    a_panel.type(a_panel.ui.readerEdit, "SI")
     a_panel.key("N")
     a_panel.key("A")
     a_panel.key("R")
@@ -86,6 +152,11 @@ def test_keys_decide_and_undo_takes_back(a_panel):
     a_panel.key("U")
     assert verdicts(a_panel) == ["accepted", "rejected", "uncertain"]
     assert "vessel" in cells(a_panel, NOTE)[1]
+    narrow = a_panel.ui.lesionTable.columnWidth(NOTE)
+    a_panel.widget.logic.session.deciding.decide("rejected", "basal-ganglia calcification", lesion_id=2, advance=False)
+    assert a_panel.ui.lesionTable.columnWidth(NOTE) > narrow + 50  # "basal-…" says nothing
+    a_panel.key("Ctrl+Z")
+    a_panel.key("N")
     assert "1 definite, 1 possible, 1 rejected" in a_panel.ui.summaryLabel.text
     a_panel.key("Ctrl+Z")
     assert verdicts(a_panel) == ["accepted", "rejected", "reviewed"]
@@ -193,6 +264,7 @@ def test_a_key_is_changed_in_the_panel_and_kept(a_panel):
     assert "is taken" in a_panel.ui.statusLabel.text
     assert table.item(row, 0).text() == "A"
     table.item(row, 0).setText("k")
+    assert a_panel.ui.statusLabel.text == ""
     assert a_panel.ui.acceptButton.toolTip.endswith("(K)")
     a_panel.widget.exit()
     a_panel.widget.enter()  # as when the module is opened again
@@ -225,6 +297,7 @@ def test_every_button_does_what_its_key_does(a_panel):
     a_panel.click(ui.undoButton)
     a_panel.click(ui.previousButton)
     assert not ui.deleteButton.enabled  # the detector found it
+    assert "can only be rejected" in ui.deleteButton.toolTip
     assert cells(a_panel, 0) == ["1", "2", "3"]
 
 
@@ -282,6 +355,12 @@ def test_the_views_follow_their_switches(a_panel):
 
 
 def test_a_click_in_a_view_adds_a_missed_lesion(a_panel):
+    interaction = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLInteractionNode")
+    a_panel.click(a_panel.ui.addButton)
+    assert a_panel.ui.statusLabel.text == "Click the missed lesion in a slice view."
+    interaction.SwitchToViewTransformMode()  # Escape, or Slicer's own button
+    assert not a_panel.ui.addButton.checked
+    assert a_panel.ui.statusLabel.text == ""
     a_panel.click(a_panel.ui.addButton)
     node = slicer.util.getNode("Missed microbleed")
     k, j, i = (12, 34, 34)

@@ -9,6 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from web_browser import SAMPLE_NAME, go_to, wait_until
+from web_pictures import THREE_D, picture
 from web_review import rows_of, state_of, wait_for_state
 
 from CMBSegmentationLib.errors import InputError
@@ -57,6 +58,20 @@ def test_nothing_is_covered_or_cut_at_any_size(reading):
             page.get_by_role("tab", name=tab).click(timeout=5000)
     page.set_viewport_size({"width": 1280, "height": 800})
     assert not wrong
+
+
+def test_the_chosen_lesions_label_is_whole_in_a_narrow_3d_view(reading):
+    page = reading
+    page.locator("[data-lesion]").first.click()  # far to the left, at the view's right
+    page.set_viewport_size({"width": 900, "height": 700})
+
+    def orange():
+        pixels = picture(page, THREE_D)
+        return (pixels[..., 0] > 180) & (pixels[..., 0] - pixels[..., 2] > 120)
+
+    # the label's letters are there as large as ever, and end before the edge does
+    wait_until(page, lambda: orange().sum() > 250 and not orange()[:, -4:].any(), lambda: int(orange().sum()))
+    page.set_viewport_size({"width": 1280, "height": 800})
 
 
 def test_all_that_can_be_done_is_shown_whole_while_it_is_asked_what_a_lesion_is(reading):
@@ -265,6 +280,18 @@ def test_views_heading_and_title_have_the_names_of_what_they_show(reading):
         page.get_by_role("button", name=f"Show {view} alone, or all four").wait_for()
     expect(page.get_by_role("heading", level=1)).to_have_text(SAMPLE_NAME)
     expect(page).to_have_title(f"{SAMPLE_NAME} – CMB")
+
+
+def test_nothing_turns_where_less_motion_is_asked_for(first_page):
+    page, spinner = first_page, first_page.locator(".cmb-busy svg")
+    page.evaluate("() => window.trame.state.update({ busy: 'Reading …' })")
+    spinner.wait_for()
+    turns = {}
+    for wish in ("no-preference", "reduce"):
+        page.emulate_media(reduced_motion=wish)
+        turns[wish] = spinner.evaluate("one => getComputedStyle(one).animationName") != "none"
+    page.evaluate("() => window.trame.state.update({ busy: '' })")
+    assert turns == {"no-preference": True, "reduce": False}
 
 
 # the threshold

@@ -35,11 +35,15 @@ def test_the_zip_holds_the_decisions(reading, tmp_path):
     page.keyboard.press("r")
     page.keyboard.press("1")
     wait_for_state(page, ids[1], "rejected")
+    page.locator(f"[data-lesion='{ids[0]}']").click()
+    page.get_by_label("Suspected cause of the lesion").select_option("CAA")
+    page.get_by_text(f"CMB {ids[0]}: CAA.").wait_for()
     with zipfile.ZipFile(take(page, "Results").path()) as archive:
         archive.extractall(tmp_path)
     (table,), (labels,) = tmp_path.glob("*_lesions.csv"), tmp_path.glob("*_desc-cmb_dseg.nii.gz")
     rows = {int(row["id"]): row for row in csv.DictReader(io.StringIO(table.read_text()))}
     decided = [tuple(rows[one][name] for name in ("decision", "mimic", "status")) for one in ids[:3]]
+    assert [rows[one]["cause"] for one in ids[:2]] == ["CAA", ""]
     assert decided == [("accepted", "", "kept"), ("rejected", "vessel", "kept"), ("none", "", "kept")]
     assert len(list(tmp_path.glob("*_report.html"))) == 1
     labelled = set(np.unique(sitk.GetArrayFromImage(sitk.ReadImage(str(labels)))))

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from playwright.sync_api import expect
-from web_browser import go_to, wait_until, wait_until_told
+from web_browser import go_to, view_of, wait_until, wait_until_told
 from web_controls import assert_all_named, controls_of, place
 from web_pictures import AXIAL, bluish, brightness, colour
 from web_review import accepted_in, reject, rows_of, state_of, wait_for_state
@@ -45,9 +45,7 @@ def test_a_reader_goes_through_by_keys(reading):
     wait_for_state(page, ids[2], "uncertain")
     page.keyboard.press("Control+z")
     wait_for_state(page, ids[2], "not reviewed")
-    page.locator(f".cmb-current[data-lesion='{ids[3]}']").wait_for()
-    page.keyboard.press("p")
-    page.locator(f".cmb-current[data-lesion='{ids[2]}']").wait_for()
+    page.locator(f".cmb-current[data-lesion='{ids[2]}']").wait_for()  # back to what was undone
     page.keyboard.press("Control+y")
     wait_for_state(page, ids[2], "uncertain")
 
@@ -70,6 +68,13 @@ def test_a_number_answers_only_while_it_is_asked_for(reading):
     page.locator(f".cmb-current[data-lesion='{ids[1]}']").wait_for()
     page.keyboard.press("p")
     page.locator(".cmb-why", has_text="rejected by SI: cavernoma").wait_for()
+    row = page.locator(f"[data-lesion='{ids[0]}']")
+    expect(row.locator(".cmb-state")).to_have_text(re.compile("rejected.*cavernoma"))
+    expect(row.locator(".cmb-region")).to_have_text(
+        page.get_by_label("Side of the lesion").input_value()
+        + " "
+        + page.get_by_label("Region of the lesion").input_value()
+    )
     assert [state_of(page, one) for one in ids[1:]] == ["not reviewed"] * (len(ids) - 1)
 
 
@@ -79,6 +84,38 @@ def test_what_the_detector_found_is_not_deleted(reading):
     page.keyboard.press("Delete")
     wait_until_told(page, f"CMB {ids[0]} was found by the detector", "Reject it")
     assert rows_of(page) == ids
+
+
+def test_after_panning_a_missed_lesion_is_found_in_all_views_and_added_under_the_mouse(reading):
+    page, ids = reading, rows_of(reading)
+    page.locator(f"[data-lesion='{ids[-1]}']").click()
+    wait_until(page, lambda: shown_r_mm(page) is not None)
+    before, box = shown_r_mm(page), view_of(page, AXIAL)
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    sagittal = "() => window.trame.state.get('Sagittal__SliderState__value')"
+    wait_until(page, lambda: abs(page.evaluate(sagittal) + before) < 10.0)  # towards the left; the scan lies oblique
+    page.mouse.move(x, y)
+    page.mouse.down(button="middle")
+    page.mouse.move(x + 10, y, steps=3)
+    page.mouse.up(button="middle")
+    page.keyboard.down("Shift")
+    was = page.evaluate(sagittal)
+
+    def sagittal_follows():
+        page.mouse.move(x + 69, y)  # moved while Slicer was still at the panning, it says nothing
+        page.mouse.move(x + 70, y)
+        return page.evaluate(sagittal) - was > 10.0
+
+    wait_until(page, sagittal_follows)
+    page.keyboard.up("Shift")
+    page.keyboard.press("i")
+    wait_until(page, lambda: len(rows_of(page)) == len(ids) + 1)
+    wait_until(page, lambda: 12.0 < before - shown_r_mm(page) < 32.0, lambda: (before, shown_r_mm(page)))
+
+
+def shown_r_mm(page):
+    """Where the chosen lesion lies: mm to the right; None while none is chosen."""
+    return page.evaluate("() => window.trame.state.get('chosen').ras?.[0] ?? null")
 
 
 def test_a_chosen_region_is_not_changed_by_the_next_key(reading):
@@ -105,6 +142,8 @@ def test_a_list_gives_the_focus_back_after_a_choice_with_the_mouse(reading):
     region.focus()
     region.select_option("brainstem")
     expect(region).not_to_be_focused()
+    for one in page.locator(".cmb-panel select, .cmb-tools select").all():  # its arrow says that it is a list
+        expect(one).not_to_have_css("appearance", "none")
 
 
 def test_a_list_shows_what_is_true_when_the_choice_is_refused(reading):
@@ -196,6 +235,7 @@ def test_dropped_candidates_say_why(reading):
     reasons = [row.get_attribute("title") for row in dropped.all()]
     for why in reasons:
         assert REASON.search(why)
+    expect(page.locator(".cmb-reason")).to_have_text(reasons)
     dropped.first.click()
     expect(page.locator(".cmb-why")).to_have_text(reasons[0])
 

@@ -46,6 +46,7 @@ def test_after_a_crash_of_the_server_the_review_goes_on(browser, asked_hosts, re
         ended.get_by_role("button", name="Go on").click()
         page.get_by_role("button", name="Resume the review").click()
         wait_for_state(page, lesion, "rejected")
+        page.locator(f".cmb-current[data-lesion='{rows_of(page)[1]}']").wait_for()  # the next without a verdict
     finally:
         again.stop()
         page.context.close()

@@ -113,7 +113,7 @@ def rows_of(page: Page) -> list[int]:
 
 def state_of(page: Page, lesion: int) -> str:
     """Give the status that a lesion's row shows."""
-    return page.locator(f"[data-lesion='{lesion}'] .cmb-state").inner_text()
+    return page.locator(f"[data-lesion='{lesion}'] .cmb-state span").first.inner_text()
 
 
 def wait_for_state(page: Page, lesion: int, state: str) -> None:

@@ -16,7 +16,7 @@ import json
 import multiprocessing
 import os
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import SimpleITK as sitk
@@ -25,6 +25,7 @@ from rich.progress import track
 import synthesize
 from CMBSegmentationLib.files.atomic_file import replacing
 from CMBSegmentationLib.models.loaded_models import Stages, load_stages
+from cmbtraining.benchmark.backgrounds import BACKGROUNDS
 from cmbtraining.benchmark.phase_signs import ScanSigns, as_json, ask, scan_from_json, table_of
 from cmbtraining.benchmark.sets import LABEL_MAPS
 from cmbtraining.synthesis.acquisition import ALL_PROTOCOLS
@@ -42,7 +43,14 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--echoes", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument(
+        "--background",
+        choices=("", *BACKGROUNDS),
+        default="",
+        help="take the background off the whole image first, and ask the truth's places only: to compare",
+    )
     arguments = parser.parse_args()
+    figures = f"phase_figures_{arguments.background}.json" if arguments.background else FIGURES
     if arguments.label_maps is not None:
         every = sorted(arguments.label_maps.glob("*.nii*"))
         maps = [every[number - 1] for number in LABEL_MAPS]
@@ -50,30 +58,35 @@ def main() -> None:
         jobs = [replace(job, phase_echoes=arguments.echoes) for job in jobs]
     else:
         jobs = []
-    todo: list[synthesize.Job | Path] = [job for job in jobs if not (job.out / job.subject / FIGURES).exists()]
+    todo: list[synthesize.Job | Path] = [job for job in jobs if not (job.out / job.subject / figures).exists()]
     planned = {job.out / job.subject for job in jobs}
     there = {path.parent for path in arguments.out.glob("*/*_truth.json")}
-    todo += sorted(folder for folder in there - planned if not (folder / FIGURES).exists())
+    todo += sorted(folder for folder in there - planned if not (folder / figures).exists())
     if not jobs and not there:
         parser.error(f"no simulated scans in {arguments.out}")
     os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"  # of the processes that are begun now
     if todo:
         with multiprocessing.get_context("spawn").Pool(arguments.processes, initializer=_one_thread) as pool:
-            for _ in track(pool.imap_unordered(_measured, todo), "Measuring", total=len(todo)):
+            for _ in track(
+                pool.imap_unordered(partial(_measured, background=arguments.background, figures=figures), todo),
+                "Measuring",
+                total=len(todo),
+            ):
                 pass
-    scans = [scan_from_json(json.loads(path.read_text())) for path in sorted(arguments.out.glob(f"*/{FIGURES}"))]
-    (arguments.out / "figures.json").write_text(json.dumps(as_json(scans), indent=1))
+    scans = [scan_from_json(json.loads(path.read_text())) for path in sorted(arguments.out.glob(f"*/{figures}"))]
+    name = figures.removeprefix("phase_").removesuffix(".json")
+    (arguments.out / f"{name}.json").write_text(json.dumps(as_json(scans), indent=1))
     table = table_of(scans)
-    (arguments.out / "figures.md").write_text(table + "\n")
+    (arguments.out / f"{name}.md").write_text(table + "\n")
     print(table)
 
 
-def _measured(job: synthesize.Job | Path) -> None:
+def _measured(job: synthesize.Job | Path, background: str, figures: str) -> None:
     """Simulate a scan where it is not there, ask it, and keep its figures."""
     folder = job if isinstance(job, Path) else job.out / job.subject
     if isinstance(job, synthesize.Job) and not (folder / f"{job.subject}_truth.json").exists():
         synthesize.run(job)
-    _keep(ask(folder, _stages()), folder / FIGURES)
+    _keep(ask(folder, None if background else _stages(), background), folder / figures)
 
 
 def _keep(scan: ScanSigns, path: Path) -> None:

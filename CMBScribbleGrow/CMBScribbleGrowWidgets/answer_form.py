@@ -124,6 +124,11 @@ class RecordList:
         row = self._widget.currentRow
         return self._records[row] if 0 <= row < len(self._records) else None
 
+    @property
+    def ids(self) -> list[int]:
+        """Of the records that are listed."""
+        return [record.id for record in self._records]
+
     def show(self, records: Sequence[Any], current_id: int | None = None) -> None:
         """List records; the one chosen stays so unless another is named."""
         wanted = current_id if current_id is not None else getattr(self.current, "id", None)

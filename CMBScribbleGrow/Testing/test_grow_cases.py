@@ -86,6 +86,15 @@ def test_there_is_nothing_before_the_first_and_nothing_after_all_is_done(cases):
     assert "3 of 3 are done" in cases.session.status.message
 
 
+def test_a_list_of_which_all_is_done_is_shown_as_such(cases, a_scene, studies):
+    for _ in range(3):
+        cases.done_and_next()
+    again, shown = Cases(cases.session, load_volume), []
+    again.changed.connect(lambda told: shown.append(told.progress))
+    again.open_worklist(str(studies))
+    assert shown == [(3, 3)]
+
+
 def test_a_scan_that_cannot_be_loaded_is_said_and_can_be_passed_over(cases, studies):
     (studies / "sub-02_swi.nii.gz").write_bytes(b"damaged")
     with refused("sub-02_swi.nii.gz cannot be loaded"):

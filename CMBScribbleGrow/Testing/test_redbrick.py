@@ -313,7 +313,7 @@ def places_in(value, path=()):
     return [path] * bool(path) + [place for key, one in below for place in places_in(one, (*path, key))]
 
 
-@settings(examples(120), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(examples(120), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.data(), st.booleans(), st.sampled_from(WRONG))
 def test_an_export_with_any_wrong_value_is_imported_or_refused_in_words(folder, data, consensus, wrong):
     content = {**task(), "consensusTasks": [{**task(), "updatedBy": "TW"}]} if consensus else task()

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 HEADINGS = ("Region", "left", "right", "other", "< 5 mm", "5–10 mm", "all")
 ROW_HEIGHT = 22
+NARROWEST_PX = 30
 NOTHING = "–"
 
 
@@ -34,8 +35,12 @@ class CountTable:
         widget.setSelectionMode(qt.QAbstractItemView.NoSelection)
         widget.setFocusPolicy(qt.Qt.NoFocus)
         widget.verticalHeader().setVisible(False)
-        widget.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
-        widget.horizontalHeader().setStretchLastSection(True)
+        header = widget.horizontalHeader()
+        header.setFixedHeight(ROW_HEIGHT)
+        header.setMinimumSectionSize(NARROWEST_PX)
+        header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+        header.setSectionResizeMode(0, qt.QHeaderView.Stretch)  # a long name takes two lines: no column is cut off
+        header.sectionResized.connect(self._fit)
         widget.setVisible(False)
         caption.setVisible(False)
 
@@ -64,8 +69,14 @@ class CountTable:
                 item = qt.QTableWidgetItem(text)
                 item.setTextAlignment(int(qt.Qt.AlignVCenter) if column == 0 else int(qt.Qt.AlignCenter))
                 table.setItem(row, column, item)
-        table.resizeColumnsToContents()
-        table.setFixedHeight(ROW_HEIGHT * (len(lines) + 1) + 12)
+        self._fit()
+
+    def _fit(self, *_: Any) -> None:
+        """Give each region's name its lines, however wide the panel is made, and the table the height of its rows."""
+        table = self._widget
+        table.resizeRowsToContents()
+        heights = [table.rowHeight(row) for row in range(table.rowCount)]
+        table.setFixedHeight(ROW_HEIGHT + sum(heights) + 2 * table.frameWidth)
 
 
 def _pair(counts: Counts, sides: tuple[str, ...] = (), **where: Any) -> str:

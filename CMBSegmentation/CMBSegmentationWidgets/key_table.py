@@ -25,7 +25,7 @@ class KeyTable:
     changed : callable
         Called with the new `Keys` when the reader has typed another key.
     tell : callable
-        Called with why a key was refused.
+        Called with why a key was refused; with an empty text when one was taken.
     """
 
     def __init__(self, widget: Any, changed: Callable[[Keys], object], tell: Callable[[str], object]) -> None:
@@ -61,6 +61,7 @@ class KeyTable:
         action = self._keys.actions[row]
         try:
             self._changed(self._keys.with_key(action.name, self._widget.item(row, KEY_COLUMN).text()))
+            self._tell("")  # an earlier refusal is settled
         except InputError as error:
             self._tell(str(error))
             self.show(self._keys)

@@ -15,7 +15,7 @@ COLUMNS = (
     ("Verdict", "accepted, uncertain, rejected; not reviewed or dropped where there is none"),
     ("Ø mm", "Diameter of the sphere of equal volume"),
     ("Prob.", "What the threshold acts on: the last stage's probability"),
-    ("Note", "The mimic, or why it was dropped"),
+    ("Note", "The mimic, the suspected cause, or why it was dropped"),
     ("Phase", "What the phase image says: blood (paramagnetic), calcium, or unclear"),
     ("Det.", "The first stage's highest probability, where a second stage looked again"),
     ("Region", "Region of MARS"),
@@ -25,6 +25,7 @@ COLUMNS = (
     ("mm³", "Volume"),
 )
 NUMBER_COLUMN, NOTE_COLUMN = 0, 4
+DECIMALS = {2: 1, 3: 2, 6: 2, 9: 0, 10: 1, 11: 1}  # of a column's numbers, all the same: 0.70 beside 0.95
 OFTEN_EMPTY = (4, 5, 6, 7, 8)  # columns that are left out where no lesion has anything in them
 ROW_HEIGHT = 24
 SIGNS = {"accepted": "✓", "rejected": "✗", "uncertain": "?", "unreviewed": "•", "dropped": "–"}
@@ -61,33 +62,49 @@ class LesionTable:
         widget.verticalHeader().setVisible(False)
         widget.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
         widget.horizontalHeader().setStretchLastSection(True)
-        widget.setSortingEnabled(True)
-        widget.sortByColumn(NUMBER_COLUMN, qt.Qt.AscendingOrder)
+        header = widget.horizontalHeader()
+        header.setSectionsClickable(True)
+        header.setSortIndicatorShown(True)
+        header.setSortIndicator(NUMBER_COLUMN, qt.Qt.AscendingOrder)
         widget.connect("currentCellChanged(int,int,int,int)", self._on_cell)
         self._fitted: tuple[bool, ...] = ()  # which columns were left out when the widths were chosen
+        self._lesions: Sequence[ReviewedLesion] = ()
         self._order: list[int] = []
-        widget.horizontalHeader().sortIndicatorChanged.connect(self._on_sorted)
+        header.sortIndicatorChanged.connect(self._on_sorted)
 
     def show(self, lesions: Sequence[ReviewedLesion], current_id: int | None) -> None:
         """List lesions, in the order that the reader has sorted them."""
-        table = self._widget
+        table, self._lesions = self._widget, lesions
         was_blocked = table.blockSignals(True)
-        table.setSortingEnabled(False)
         table.setRowCount(len(lesions))
-        rows = [_cells(lesion) for lesion in lesions]
-        for row, lesion in enumerate(lesions):
-            for column, value in enumerate(rows[row]):
+        rows = self._sorted_rows(lesions)
+        for row, (cells, lesion) in enumerate(rows):
+            for column, value in enumerate(cells):
                 self._fill(row, column, value, lesion)
         for column in OFTEN_EMPTY:
-            table.setColumnHidden(column, not any(cells[column] != "" for cells in rows))
-        table.setSortingEnabled(True)
-        fitted = tuple(table.isColumnHidden(column) for column in OFTEN_EMPTY)
-        if lesions and fitted != self._fitted:
-            table.resizeColumnsToContents()
-            self._fitted = fitted
+            table.setColumnHidden(column, not any(cells[column] != "" for cells, _ in rows))
+        self._fit_columns()
         table.blockSignals(was_blocked)
         self.choose(current_id)
         self._tell_order()
+
+    def _sorted_rows(self, lesions: Sequence[ReviewedLesion]) -> list[tuple[list[Any], ReviewedLesion]]:
+        """Sort as the heading's arrow says: numbers by their values, not by their digits; what is empty at one end."""
+        header = self._widget.horizontalHeader()
+        column, is_down = header.sortIndicatorSection(), header.sortIndicatorOrder() == qt.Qt.DescendingOrder
+        rows = sorted(((_cells(one), one) for one in lesions), key=lambda row: row[1].id)
+        rows.sort(key=lambda row: (row[0][column] != "", row[0][column]), reverse=is_down)
+        return rows
+
+    def _fit_columns(self) -> None:
+        """Fit the widths where other columns are shown than before; that of the notes to whatever they say now."""
+        table = self._widget
+        fitted = tuple(table.isColumnHidden(column) for column in OFTEN_EMPTY)
+        if self._lesions and fitted != self._fitted:
+            table.resizeColumnsToContents()
+            self._fitted = fitted
+        elif self._lesions:
+            table.resizeColumnToContents(NOTE_COLUMN)
 
     def choose(self, lesion_id: int | None) -> None:
         """Mark a lesion's row, without telling."""
@@ -96,8 +113,8 @@ class LesionTable:
         if row == table.currentRow() and row >= 0 and table.item(row, 0).isSelected():
             return
         was_blocked = table.blockSignals(True)
+        table.clearSelection()  # else a key with Ctrl, such as undo, would choose one more row, as Ctrl and a click do
         if row < 0:
-            table.clearSelection()
             table.setCurrentCell(-1, -1)
         else:
             table.setCurrentCell(row, NUMBER_COLUMN)
@@ -116,7 +133,9 @@ class LesionTable:
         if item is None:
             item = qt.QTableWidgetItem()
             self._widget.setItem(row, column, item)
-        item.setData(qt.Qt.DisplayRole, value)
+        is_number = column in DECIMALS and value != ""
+        item.setText(f"{value:.{DECIMALS[column]}f}" if is_number else str(value))
+        item.setTextAlignment(int((qt.Qt.AlignRight if is_number else qt.Qt.AlignLeft) | qt.Qt.AlignVCenter))
         item.setToolTip(str(value) if column == NOTE_COLUMN else "")
         if column in COLOURED_COLUMNS:
             colour = REVIEW_COLOURS[lesion.state]
@@ -124,14 +143,16 @@ class LesionTable:
             item.setForeground(_brush(text_on(colour)))
 
     def _id(self, row: int) -> int:
-        return int(self._widget.item(row, NUMBER_COLUMN).data(qt.Qt.DisplayRole))
+        return int(self._widget.item(row, NUMBER_COLUMN).text())
 
     def _on_cell(self, row: int, column: int, former_row: int, former_column: int) -> None:
         if row >= 0 and row != former_row:
             self._chosen(self._id(row))
 
     def _on_sorted(self, *_: Any) -> None:
-        qt.QTimer.singleShot(0, self._tell_order)  # the rows follow the heading's arrow
+        """Have the rows follow the heading's arrow."""
+        row = self._widget.currentRow()
+        self.show(self._lesions, self._id(row) if row >= 0 else None)
 
     def _tell_order(self) -> None:
         order = [self._id(row) for row in range(self._widget.rowCount)]
@@ -149,7 +170,8 @@ def _cells(lesion: ReviewedLesion) -> list[Any]:
     from CMBSegmentationLib.vocabulary.verdicts import UNREVIEWED
 
     m = lesion.lesion
-    note = lesion.verdict.mimic if lesion.verdict and lesion.verdict.mimic else lesion.as_lesion().why_not_listed
+    verdict = lesion.verdict
+    note = (verdict.mimic or verdict.cause if verdict else "") or lesion.as_lesion().why_not_listed
     if not note and lesion.origin != "detected":
         note = lesion.origin
     return [

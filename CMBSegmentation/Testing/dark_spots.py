@@ -63,6 +63,7 @@ def only(model: Path) -> list[str]:
     return ["--model", str(model), "--regions", "none", "--verifier", "none", "--device", "cpu"]
 
 
+SIDE_MM = 80  # of the scan's box: what a brain mask needs around a ball of 70 mm, and no more: air is searched, too
 OBLIQUE = sitk.Euler3DTransform((0.0, 0.0, 0.0), 0.21, -0.13, 0.34).GetMatrix()
 
 
@@ -70,7 +71,7 @@ def ball_brain(
     spacing=(1.0, 1.0, 1.0), direction=None, origin=(-35.0, 20.0, 11.0), spots_mm=((12.0, 5.0, 3.0), (-14.0, -9.0, 8.0))
 ) -> tuple[sitk.Image, np.ndarray]:
     """A bright ball of 35 mm radius with dark 2 mm spots; returns the scan and the spots' RAS positions."""
-    size = [round(90 / s) for s in spacing]
+    size = [round(SIDE_MM / s) for s in spacing]
     image = sitk.Image(size, sitk.sitkFloat32)
     image.SetSpacing(spacing)
     image.SetOrigin(origin)

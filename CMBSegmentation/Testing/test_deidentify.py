@@ -21,6 +21,7 @@ from CMBSegmentationLib.results.deidentify import Pseudonyms, read_pseudonyms
 
 NAMES = ("Doe", "Jane", "id-4711", "19500102", "acc-99", "Kowalski", "Anna", "Station 9")
 PICTURE = re.compile(r"data:image/[^\"')]+")  # in it, letters come in any order
+VOXEL_MM = (2.0, 2.4, 3.0)
 SPOTS_MM = ((12.0, 5.0, 3.0), (-14.0, -9.0, 8.0), (0.0, 15.0, -9.0))
 
 
@@ -33,7 +34,9 @@ def model(tmp_path_factory):
 def study(tmp_path_factory):
     """Of Jane Doe, in a folder of her name, with a second series whose description is told in a note."""
     folder = tmp_path_factory.mktemp("study") / "Doe_Jane_19500102"
-    image = sitk.Cast(sitk.Clamp(ball_brain(spots_mm=SPOTS_MM)[0], sitk.sitkFloat32, 0, 4000), sitk.sitkUInt16)
+    image = sitk.Cast(
+        sitk.Clamp(ball_brain(VOXEL_MM, spots_mm=SPOTS_MM)[0], sitk.sitkFloat32, 0, 4000), sitk.sitkUInt16
+    )
     write_series(folder, image, SeriesDescription="SWI")
     write_series(folder, image, number=2, SeriesDescription="localizer Station 9 Doe")
     return folder
@@ -87,7 +90,7 @@ def test_no_result_of_a_search_names_the_patient(study, model, salt, tmp_path):
 
 def test_a_file_that_is_called_like_its_patient_loses_that_name(model, salt, tmp_path):
     path = tmp_path / "Kowalski_Anna_T2starw.nii.gz"
-    sitk.WriteImage(ball_brain()[0], str(path))
+    sitk.WriteImage(ball_brain(VOXEL_MM)[0], str(path))
     assert_nameless(detect(path, tmp_path / "out", model, "--deidentify", "--salt", str(salt)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import slicer
 from oblique_scan import LESION_PEAKS
@@ -51,7 +52,7 @@ def test_markers_have_the_colour_of_the_verdict(a_scene, a_session):
         colour = nodes(a_scene)[state].GetDisplayNode().GetSelectedColor()
         assert colour == pytest.approx(REVIEW_COLOURS[state])
     a_session.deciding.undo()
-    assert labels(a_scene) == {"accepted": ["CMB 1"], "unreviewed": ["CMB 2", "CMB 3"]}
+    assert labels(a_scene) == {"accepted": ["CMB 1"], CHOSEN: ["CMB 2"], "unreviewed": ["CMB 3"]}
 
 
 def test_the_chosen_one_is_larger_and_keeps_its_colour(a_scene, a_session):
@@ -66,6 +67,18 @@ def test_the_chosen_one_is_larger_and_keeps_its_colour(a_scene, a_session):
     assert chosen.GetSelectedColor() == pytest.approx(REVIEW_COLOURS["accepted"])
     a_session.navigation.select(3)
     assert labels(a_scene) == {CHOSEN: ["CMB 3"], "accepted": ["CMB 2"], "unreviewed": ["CMB 1"]}
+
+
+def test_what_is_added_or_joined_is_the_chosen_one(a_scene, a_session):
+    a_session.navigation.select(3)
+    added = a_session.editing.add_voxels(np.array([(3, 5, 5), (3, 5, 6)]))
+    assert labels(a_scene)[CHOSEN] == [f"CMB {added.id}"]
+    a_session.editing.merge([1, 2])
+    assert labels(a_scene)[CHOSEN] == ["CMB 1"]
+    a_session.editing.delete(added.id)
+    a_session.navigation.select(None)
+    a_session.deciding.undo()
+    assert labels(a_scene)[CHOSEN] == [f"CMB {added.id}"]
 
 
 def test_labels_stay_behind_the_brain_and_nothing_covers_a_lesion_in_the_slices(a_scene, a_session):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from dark_spots import OBLIQUE, ball_brain
+from dark_spots import OBLIQUE, SIDE_MM, ball_brain
 from hypothesis import given
 from hypothesis import strategies as st
 from property_tests import examples
@@ -76,13 +76,13 @@ def test_the_mask_covers_a_ball_and_not_the_air():
     mask = sitk.GetArrayFromImage(brain_mask(scan)) > 0
     bright = sitk.GetArrayFromImage(scan) > 500
     assert mask[bright].mean() > 0.97
-    assert mask[~bright].mean() < 0.15
+    assert mask[~bright].sum() < 0.45 * bright.sum()  # a margin of less than 5 mm
 
 
 def test_shading_by_a_surface_coil_does_not_hollow_the_mask():
     scan, _ = ball_brain(direction=np.eye(3).ravel().tolist())
     values = sitk.GetArrayFromImage(scan)
-    z, y, x = (np.indices(values.shape) - 44.5) / 35.0
+    z, y, x = (np.indices(values.shape) - (SIDE_MM - 1) / 2) / 35.0
     shaded = sitk.GetImageFromArray((values * (0.25 + 0.75 * np.minimum(1, x**2 + y**2 + z**2))).astype(np.float32))
     shaded.CopyInformation(scan)
     mask = sitk.GetArrayFromImage(brain_mask(shaded)) > 0

@@ -55,6 +55,37 @@ def test_undo_goes_back_and_redo_forward(a_session):
     assert states(a_session)[1] == "accepted"
 
 
+def test_undo_and_redo_look_at_the_lesion_they_change(a_session):
+    a_session.navigation.select(1)
+    a_session.deciding.decide("accepted")
+    a_session.deciding.decide("accepted")
+    assert a_session.navigation.current.id == 3
+    a_session.deciding.undo()
+    assert a_session.navigation.current.id == 2
+    a_session.deciding.undo()
+    assert a_session.navigation.current.id == 1
+    a_session.navigation.select(3)
+    a_session.deciding.redo()
+    assert a_session.navigation.current.id == 1
+
+
+def test_a_cause_is_said_of_what_counts_and_stays_with_the_next_verdict(a_session):
+    a_session.navigation.select(1)
+    with refused("verdict"):
+        a_session.deciding.set_cause("CAA")
+    a_session.deciding.decide("accepted", advance=False)
+    a_session.deciding.set_cause("CAA")
+    a_session.deciding.decide("uncertain", advance=False)
+    assert a_session.navigation.current.as_lesion().cause == "CAA"
+    with refused("cannot be the cause"):
+        a_session.deciding.set_cause("luck")
+    a_session.deciding.decide("rejected", "vessel", advance=False)
+    assert a_session.navigation.current.as_lesion().cause == ""
+    a_session.deciding.undo()
+    a_session.deciding.set_cause("")
+    assert a_session.navigation.current.as_lesion().cause == ""
+
+
 def test_a_verdict_stays_with_its_lesion_at_every_threshold(a_session):
     a_session.deciding.decide("accepted", lesion_id=3)
     a_session.deciding.decide("rejected", lesion_id=1)

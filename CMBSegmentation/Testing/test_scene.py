@@ -33,6 +33,7 @@ from CMBSegmentationLib.scene import (
     lesion_rows,
     list_of,
     load_results,
+    middle_of_views,
     remove_results,
 )
 from CMBSegmentationLib.scene.names import LIST_ATTRIBUTE
@@ -359,6 +360,24 @@ def test_the_views_jump_to_a_lesion(a_scene, a_scan, a_result_folder):
     jump_to(a_scene, position)
     centre = [slice_node.GetSliceToRAS().GetElement(axis, 3) for axis in range(3)]
     assert centre == pytest.approx(position)
+
+
+def test_oblique_slices_cross_where_they_are_seen_to(a_scene):
+    assert middle_of_views(a_scene) is None
+    turn = np.radians(20.0)
+    across = {  # normals of three slices at right angles, turned about the A axis
+        "Red": (np.sin(turn), 0.0, np.cos(turn)), "Yellow": (np.cos(turn), 0.0, -np.sin(turn)), "Green": (0.0, 1.0, 0.0)
+    }  # fmt: skip
+    crossing = np.array([12.0, -7.0, 40.0])
+    for number, (name, normal) in enumerate(across.items()):
+        view = slicer.vtkMRMLSliceNode()
+        view.SetLayoutName(name)
+        a_scene.AddNode(view)
+        within = list(across.values())[number - 1]  # any point of the plane will do
+        to_ras = np.eye(4)
+        to_ras[:3, 2], to_ras[:3, 3] = normal, crossing + 30.0 * np.array(within)
+        view.GetSliceToRAS().DeepCopy(slicer.util.vtkMatrixFromArray(to_ras))
+    assert middle_of_views(a_scene) == pytest.approx(crossing)
 
 
 def test_a_result_folder_of_two_scans_is_refused(a_scan, a_result_folder):

@@ -226,7 +226,7 @@ def places_in(value: object, path: tuple = ()) -> list[tuple]:
     return [path] * bool(path) + [place for key, one in below for place in places_in(one, (*path, key))]
 
 
-@settings(examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data(), wrong=WRONG)
 def test_a_list_with_any_wrong_value_is_read_or_refused_in_words(two_scans, tmp_path, data, wrong):
     _, _, ra, _ = two_scans

@@ -32,15 +32,17 @@ class PageKeys:
     def __init__(self, desk: PageSession) -> None:
         self._desk = desk
         self.state = live(desk.server.state, KeysState)
+        self._is_pointing = False
         anywhere = _anywhere(desk)
-        self._reading, self._scribbling = anywhere | _while_reading(desk), anywhere | _while_scribbling(desk)
+        self._reading = anywhere | _while_reading(desk) | {"add": self._add}
+        self._scribbling = anywhere | _while_scribbling(desk)
         self._take(Keys(PAGE))
         desk.server.trigger("key")(self.press)
         desk.server.trigger("keys_kept")(self.take_kept)
         desk.server.trigger("set_key")(self.change)
         desk.server.trigger("reset_keys")(self.reset)
 
-    def press(self, key: str, panel: str) -> None:
+    def press(self, key: str, panel: str, is_pointing: bool = False) -> None:
         """Do what a key stands for; behind a dialog nothing but the help's own key acts.
 
         Parameters
@@ -49,7 +51,10 @@ class PageKeys:
             In Qt's words.
         panel : str
             The tab that the browser showed when it was pressed: it is ahead of the state here.
+        is_pointing : bool
+            Whether the mouse was in a slice view.
         """
+        self._is_pointing = is_pointing
         is_scribbling = panel == SCRIBBLE_PANEL
         asks = self._desk.reviewing.session.deciding.question.is_open
         places = [SCRIBBLE] if is_scribbling else [QUESTION, READ] if asks else [READ]
@@ -63,6 +68,9 @@ class PageKeys:
             (self._scribbling if is_scribbling else self._reading)[action.name]()
         except Exception as error:
             self._desk.tell_error(error)
+
+    def _add(self) -> None:
+        self._desk.reviewing.add_pointed(is_pointing=self._is_pointing)
 
     def _is_behind_dialog(self) -> bool:
         page = self._desk.state
@@ -133,7 +141,6 @@ def _while_reading(desk: PageSession) -> dict[str, Callable[[], object]]:
         "accept": lambda: reviewing.decide(ACCEPTED),
         "uncertain": lambda: reviewing.decide(UNCERTAIN),
         "reject": reviewing.ask,
-        "add": reviewing.add_here,
         "zoom": reviewing.zoom,
         "field": desk.phase.toggle,
         **{mimic_action(number): answer(mimic) for number, mimic in enumerate(MIMICS, start=1)},

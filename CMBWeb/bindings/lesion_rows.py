@@ -22,6 +22,7 @@ def row_of(one: ReviewedLesion) -> dict[str, Any]:
         "id": one.id,
         "state": one.state,
         "mimic": lesion.mimic,
+        "cause": lesion.cause,
         "origin": one.origin,
         "diameter_mm": round(lesion.diameter_mm, 1),
         "volume_mm3": round(lesion.volume_mm3, 1),

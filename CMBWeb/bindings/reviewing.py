@@ -75,6 +75,13 @@ class Reviewing:
         state.detect_message, state.detect_fraction, state.detect_notes, state.notice = "", 0, [], ""
         state.filter, state.region_filter, state.sort_by, state.sort_down = LISTED, "", "id", False
 
+    def resume(self) -> None:
+        """Show what was found before; where verdicts were given, go on at the next lesion without one."""
+        session = self.session
+        session.reopen()
+        if session.review is not None and session.review.review.fixed and session.navigation.current is None:
+            session.navigation.advance(0)
+
     @edge
     def save(self) -> None:
         """Write what is unsaved now: another scan comes."""
@@ -152,6 +159,11 @@ class Reviewing:
         self.session.deciding.set_place(region, side)
 
     @edge
+    def set_cause(self, cause: str) -> None:
+        """Say what the lesion is suspected to come from."""
+        self._desk.reader.before(lambda: self.session.deciding.set_cause(cause))
+
+    @edge
     def undo(self) -> None:
         """Go back by one step."""
         self.session.deciding.undo()
@@ -186,8 +198,14 @@ class Reviewing:
 
     @edge
     def add_here(self) -> None:
-        """Add a lesion that was missed, grown from the middle of the views."""
+        """Add a lesion that was missed, grown from where the slices cross."""
         self._desk.reader.before(self.session.editing.add_at)
+
+    @edge
+    def add_pointed(self, *, is_pointing: bool) -> None:
+        """Add a lesion that was missed, grown from under the mouse where it is in a slice, else as `add_here`."""
+        position = self._desk.views.under_mouse() if is_pointing else None
+        self._desk.reader.before(lambda: self.session.editing.add_at(position))
 
     @edge
     def add_grown(self, lesion: LinkedLesion) -> None:

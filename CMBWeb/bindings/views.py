@@ -35,7 +35,10 @@ from ..state.typed import live, on_change
 
 FOUR_UP = "four-up"
 VIEW_FROM = (-0.49, 0.73, 0.47)  # R, A, S; of length 1
-CLOSER = 1.6  # than the whole scan, which has air around the head
+SEEN_DEGREES, FRAMED_DEGREES = 18.75, 30.0  # of the 3D view: less than what frames the scan, with air around the head
+HALF_BRAIN = 0.45  # of the 3D view's height, across
+LABEL_PIXELS = 56  # beside a lesion at the brain's edge
+SMALLEST_BRAIN = 0.4
 NEARLY = 1.05
 MAGNIFIED = ("Axial", "Coronal", "Sagittal")
 VIEW_COLOURS = {"Axial": "#e0604f", "Coronal": "#6fae4c", "Sagittal": "#d8c14a"}
@@ -44,6 +47,7 @@ SLICE_RATES = (30.0, 15.0)  # pictures a second at most, under the mouse and els
 THREE_D_RATES = (20.0, 4.0)  # its picture costs as much as those of all slices
 JPEG_QUALITY = 90  # while one scrolls, too: it is drawing that takes time, and nothing is drawn twice
 BEHIND_S = 0.03
+AFTER_SLICER = -1.0  # priority of an observer: its own have 0
 SCROLLED_S, OLDEST_S = 0.2, 1.0  # 3D waits so long after a slice; so old its picture may get meanwhile
 
 
@@ -108,7 +112,8 @@ class Views:
     def frame_head(self) -> None:
         """Have the 3D view look at the brain, where it is known, else at the whole scan."""
         for view in self._app.view_manager.get_threed_views():
-            _look_from_front(view, _brain_bounds(self._scan) if self._scan is not None else None)
+            if isinstance(view, ThreeDAfterSlices):
+                _look_from_front(view, _brain_bounds(self._scan) if self._scan is not None else None)
 
     def reset_window(self) -> None:
         """Go back to the window that was found for the scan."""
@@ -133,6 +138,11 @@ class Views:
         """Centre all slice views on a position (world RAS, mm)."""
         jump_to(self._app.scene, ras_mm)
         self.mark(ras_mm)
+
+    def under_mouse(self) -> list[float] | None:
+        """Give where the mouse was last in a slice view (world RAS, mm)."""
+        crosshair, position = self._crosshair(), [0.0, 0.0, 0.0]
+        return position if crosshair is not None and crosshair.GetCursorPositionRAS(position) else None
 
     def mark(self, ras_mm: Sequence[float]) -> None:
         """Move the crosshair to a position (world RAS, mm)."""
@@ -189,6 +199,16 @@ class NotedSlice(SliceView):
 
     asked_at_s = -math.inf
 
+    def __init__(self, *about: Any, **more: Any) -> None:
+        super().__init__(*about, **more)
+        for released in ("MiddleButtonReleaseEvent", "RightButtonReleaseEvent"):
+            self.interactor().AddObserver(released, self._end_drag, AFTER_SLICER)
+
+    def _end_drag(self, *_: Any) -> None:
+        """End what Slicer takes to go on after panning or zooming: no Shift with the mouse would be heard any more."""
+        for event in ("LeaveEvent", "EnterEvent"):
+            self.interactor().InvokeEvent(event)
+
     def schedule_render(self, *_: Any) -> None:
         """Have it drawn."""
         NotedSlice.asked_at_s = time.monotonic()
@@ -203,6 +223,20 @@ class ThreeDAfterSlices(ThreeDView):
 
     _is_due = False
     _drawn_at_s = -math.inf
+
+    def __init__(self, *about: Any, **more: Any) -> None:
+        super().__init__(*about, **more)
+        self.interactor().AddObserver("WindowResizeEvent", lambda *_: self.fit_width())
+
+    def fit_width(self) -> None:
+        """See as much as leaves place for the labels beside the brain in a narrow view, too."""
+        width, height = self.render_window().GetSize()
+        share = (width / 2 - LABEL_PIXELS) / (HALF_BRAIN * max(height, 1))
+        smaller = min(max(share, SMALLEST_BRAIN), 1.0)
+        half = math.tan(math.radians(SEEN_DEGREES / 2)) / smaller
+        self.renderer().GetActiveCamera().SetViewAngle(2 * math.degrees(math.atan(half)))
+        self.renderer().ResetCameraClippingRange()
+        self.schedule_render()
 
     def schedule_render(self, *_: Any) -> None:
         """Have it drawn soon."""
@@ -245,9 +279,10 @@ def _brain_bounds(scan: slicer.vtkMRMLScalarVolumeNode) -> tuple[float, ...] | N
     return tuple(bounds)
 
 
-def _look_from_front(view: ThreeDView, bounds_mm: Sequence[float] | None) -> None:
+def _look_from_front(view: ThreeDAfterSlices, bounds_mm: Sequence[float] | None) -> None:
     """Look from the front, left and above at a box (r, r, a, a, s, s in RAS mm), or at all that is shown."""
     camera = view.renderer().GetActiveCamera()
+    camera.SetViewAngle(FRAMED_DEGREES)
     if bounds_mm is not None:
         camera.SetFocalPoint(*((low + high) / 2 for low, high in zip(bounds_mm[::2], bounds_mm[1::2], strict=True)))
     focus, distance = camera.GetFocalPoint(), camera.GetDistance()
@@ -257,9 +292,7 @@ def _look_from_front(view: ThreeDView, bounds_mm: Sequence[float] | None) -> Non
         view.reset_camera()
     else:
         view.renderer().ResetCamera(bounds_mm)
-    camera.Zoom(CLOSER)
-    view.renderer().ResetCameraClippingRange()
-    view.schedule_render()
+    view.fit_width()
 
 
 def _layouts() -> dict[str, Layout]:

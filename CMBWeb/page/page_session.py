@@ -242,7 +242,7 @@ class PageSession:
         if found is not None:
             with self.server.state:
                 load_results(found, node)
-                self.reviewing.session.reopen()
+                self.reviewing.resume()
 
     def _take(self, scan: OpenedScan) -> None:
         """Have views and sessions work on a scan that is in the scene."""

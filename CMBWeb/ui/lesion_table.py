@@ -38,39 +38,42 @@ def build_lesion_table(bound: Reviewing) -> None:
                             click=(bound.sort, f"['{column}']"),
                             title=what,
                         )
-            with html.Tbody():
-                with html.Tr(
-                    v_for=f"row in {review.rows}",
-                    key="row.id",
-                    click=(bound.select, "[row.id]"),
-                    classes=("['cmb-state-' + row.state, row.id === current ? 'cmb-current' : '']",),
-                    title=("row.why",),
-                    raw_attrs=['tabindex="-1"', ':aria-selected="row.id === current"', ':data-lesion="row.id"'],
-                ):
-                    with html.Td():
-                        html.Input(
-                            type="checkbox",
-                            raw_attrs=[
-                                ':checked="merging.includes(row.id)"',
-                                "@click.stop=\"trigger('mark_to_merge', [row.id])\"",
-                                ":aria-label=\"'Merge CMB ' + row.id\"",
-                            ],
-                        )
-                    html.Td("{{ row.id }}", classes="cmb-number")
-                    html.Td("{{ row.state === 'unreviewed' ? 'not reviewed' : row.state }}", classes="cmb-state")
-                    html.Td("{{ row.diameter_mm.toFixed(1) }}", classes="cmb-number")
-                    html.Td("{{ row.contrast.toFixed(2) }}", classes="cmb-number")
-                    html.Td("{{ row.probability.toFixed(2) }}", classes="cmb-number")
-                    html.Td("{{ row.phase }}", v_if=review.has_substances)
-                    html.Td(
-                        "{{ row.mimic || (row.state === 'dropped' ? row.why : (row.side + ' ' + row.region)) }}",
-                        classes="cmb-region",
-                    )
+            with html.Tbody(), html.Template(v_for=f"row in {review.rows}", key="row.id"):
+                _row(bound)
+                with html.Tr(v_if="row.state === 'dropped'", click=(bound.select, "[row.id]"), classes="cmb-reason"):
+                    html.Td("{{ row.why }}", raw_attrs=[f':colspan="{len(COLUMNS)} + {review.has_substances}"'])
         html.P(
             "Nothing here. Lower the threshold, or look at Dropped: each candidate says why.",
             v_if=f"!{review.rows}.length",
             classes="cmb-quiet cmb-none",
         )
+
+
+def _row(bound: Reviewing) -> None:
+    with html.Tr(
+        click=(bound.select, "[row.id]"),
+        classes=("['cmb-state-' + row.state, row.id === current ? 'cmb-current' : '']",),
+        title=("row.why",),
+        raw_attrs=['tabindex="-1"', ':aria-selected="row.id === current"', ':data-lesion="row.id"'],
+    ):
+        with html.Td():
+            html.Input(
+                type="checkbox",
+                raw_attrs=[
+                    ':checked="merging.includes(row.id)"',
+                    "@click.stop=\"trigger('mark_to_merge', [row.id])\"",
+                    ":aria-label=\"'Merge CMB ' + row.id\"",
+                ],
+            )
+        html.Td("{{ row.id }}", classes="cmb-number")
+        with html.Td(classes="cmb-state"):
+            html.Span("{{ row.state === 'unreviewed' ? 'not reviewed' : row.state }}")
+            html.Span("{{ row.mimic }}", v_if="row.mimic", classes="cmb-mimic")
+        html.Td("{{ row.diameter_mm.toFixed(1) }}", classes="cmb-number")
+        html.Td("{{ row.contrast.toFixed(2) }}", classes="cmb-number")
+        html.Td("{{ row.probability.toFixed(2) }}", classes="cmb-number")
+        html.Td("{{ row.phase }}", v_if=review.has_substances)
+        html.Td("{{ row.side }} {{ row.region }}", classes="cmb-region")
 
 
 def _sorted_by(column: str, down: str, up: str, otherwise: str) -> str:

@@ -9,7 +9,7 @@ from CMBSegmentationLib.review import ACCEPTED, MIMICS, REJECTED, UNCERTAIN
 from CMBSegmentationLib.vocabulary.actions import mimic_action
 from CMBSegmentationLib.vocabulary.operating_points import CUSTOM, LARGEST, SMALLEST
 from CMBSegmentationLib.vocabulary.regions import REGIONS, SIDES
-from CMBSegmentationLib.vocabulary.verdicts import BELOW, UNREVIEWED
+from CMBSegmentationLib.vocabulary.verdicts import BELOW, CAUSES, UNREVIEWED
 
 from ..bindings.lesion_rows import ALL, LISTED
 from ..bindings.reviewing import Reviewing
@@ -37,6 +37,7 @@ VERDICTS = (
 )
 
 NONE_CHOSEN = f"{review.current} === null"
+COUNTS = f"['{ACCEPTED}', '{UNCERTAIN}'].includes({review.chosen}.state)"
 
 
 def build_review_panel(desk: PageSession) -> None:
@@ -219,29 +220,42 @@ def _verdict(bound: Reviewing) -> None:
                     **named(label, aria_pressed=f"{review.chosen}.state === '{decision}'"),
                 )
         _question(bound)
-        with html.Div(classes="cmb-chosen-facts", v_if="current !== null && !asking"):
-            html.Div(
-                "CMB {{ chosen.id }} · Ø {{ chosen.diameter_mm }} mm · {{ chosen.volume_mm3 }} mm³ · "
-                "elongation {{ chosen.elongation }}",
-                classes="cmb-number",
-            )
-            html.Div(
-                "R {{ chosen.ras[0] }}  A {{ chosen.ras[1] }}  S {{ chosen.ras[2] }} mm",
-                classes="cmb-number cmb-quiet",
-                title="Centre, patient RAS",
-            )
-            html.Div(shown(f"{review.chosen}.why"), v_if=f"{review.chosen}.why", classes="cmb-why")
-            html.Div("phase: " + shown(f"{review.chosen}.phase"), v_if=f"{review.chosen}.phase")
-            with html.Div(classes="cmb-row cmb-tight"):
-                for field, label, words, args in (
-                    ("region", "Region of the lesion", REGIONS, "[$event.target.value, chosen.side]"),
-                    ("side", "Side of the lesion", SIDES, "[chosen.region, $event.target.value]"),
-                ):
-                    with html.Select(change=(bound.set_place, args), **named(label, value=f"{review.chosen}.{field}")):
-                        html.Option(f"{field} …", value="")
-                        for word in words:
-                            html.Option(word, value=word)
+        _facts(bound)
         _change(bound)
+
+
+def _facts(bound: Reviewing) -> None:
+    """Build what is known of the chosen lesion, and what a reader says of it besides the verdict."""
+    with html.Div(classes="cmb-chosen-facts", v_if="current !== null && !asking"):
+        html.Div(
+            "CMB {{ chosen.id }} · Ø {{ chosen.diameter_mm.toFixed(1) }} mm · "
+            "{{ chosen.volume_mm3.toFixed(1) }} mm³ · elongation {{ chosen.elongation.toFixed(1) }}",
+            classes="cmb-number",
+        )
+        html.Div(
+            "{{ ['R', 'A', 'S'].map((axis, n) => axis + ' ' + chosen.ras[n].toFixed(1)).join('  ') }} mm",
+            classes="cmb-number cmb-quiet",
+            title="Centre, patient RAS; the views lie along the scan's own axes",
+        )
+        html.Div(shown(f"{review.chosen}.why"), v_if=f"{review.chosen}.why", classes="cmb-why")
+        html.Div("phase: " + shown(f"{review.chosen}.phase"), v_if=f"{review.chosen}.phase")
+        with html.Div(classes="cmb-row cmb-tight"):
+            for field, label, words, click, args, asked in (
+                (
+                    "region",
+                    "Region of the lesion",
+                    REGIONS,
+                    bound.set_place,
+                    "[$event.target.value, chosen.side]",
+                    "true",
+                ),
+                ("side", "Side of the lesion", SIDES, bound.set_place, "[chosen.region, $event.target.value]", "true"),
+                ("cause", "Suspected cause of the lesion", CAUSES, bound.set_cause, "[$event.target.value]", COUNTS),
+            ):
+                with html.Select(v_if=asked, change=(click, args), **named(label, value=f"{review.chosen}.{field}")):
+                    html.Option(f"{field} …", value="")
+                    for word in words:
+                        html.Option(word, value=word)
 
 
 def _question(bound: Reviewing) -> None:
@@ -266,7 +280,10 @@ def _change(bound: Reviewing) -> None:
         for label, title, click, disabled in (
             (
                 "Add lesion at centre",
-                titled("Add a missed lesion, grown from the centre of the views", "add"),
+                titled(
+                    "Add a missed lesion where the slices cross; the key adds the one under the mouse",
+                    "add",
+                ),
                 bound.add_here,
                 "false",
             ),

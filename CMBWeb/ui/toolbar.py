@@ -47,7 +47,11 @@ def build_bar(desk: PageSession) -> None:
             title="Open the bundled simulated scan",
         )
         with v3.VBtn(
-            "Export", prepend_icon="mdi-download", variant="tonal", disabled=("!has_scan || detecting",), classes="mx-2"
+            "Export",
+            prepend_icon="mdi-download",
+            variant="tonal",
+            disabled=("!has_scan || detecting || !!busy",),
+            classes="mx-2",
         ):
             with (
                 v3.VMenu(activator="parent", location="bottom end", **role("region", "Export")),

@@ -13,6 +13,7 @@ from trame_slicer.views import SliceView
 
 from .aria import named
 
+TOWARDS = {"Axial": "S", "Coronal": "A", "Sagittal": "L"}  # where a slice's position grows
 EDGES = {  # left, right, top, bottom of the picture: Slicer shows the patient's right on the left
     "Axial": "RLAP",
     "Coronal": "RLSI",
@@ -36,7 +37,7 @@ def view_corner(show_alone: Callable[[str], None]) -> Callable[[Server, str, Any
             html.Span(shown, classes=f"view-name view-{name}")
             if isinstance(view, SliceView):
                 slider = connect_slice_view_slider_to_state(server, view)
-                html.Span(f"{{{{ ({slider.name.value}).toFixed(1) }}}} mm", classes="view-offset")
+                html.Span(f"{TOWARDS[name]} {{{{ ({slider.name.value}).toFixed(1) }}}} mm", classes="view-offset")
         with html.Div(classes="view-buttons"):
             _button("mdi-fit-to-page-outline", f"Fit the {shown} view to the scan", view.reset_view)
             _button("mdi-arrow-expand-all", f"Show {shown} alone, or all four", lambda: show_alone(name))

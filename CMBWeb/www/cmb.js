@@ -88,6 +88,7 @@ window.cmb = (() => {
   /* Keys: the server knows what they do. None acts while one types, nor behind a dialog or a menu, but for "?". */
   const TYPING = "input:not([type=range]):not([type=checkbox]), textarea, [contenteditable]";
   const OVERLAY = ".v-overlay--active.v-dialog, .v-overlay--active.v-menu, .cmb-ended";
+  const SLICE_UNDER_MOUSE = ".layout-grid-item:has(.view-slider) .remote-controlled-area:hover";
   const QT_NAMES = {
     Delete: "Del", Enter: "Return", Escape: "Esc", PageUp: "PgUp", PageDown: "PgDown", Insert: "Ins", " ": "Space",
     ArrowUp: "Up", ArrowDown: "Down", ArrowLeft: "Left", ArrowRight: "Right",
@@ -108,7 +109,7 @@ window.cmb = (() => {
     if (event.target.matches?.("select") && (isOpen(event.target) || event.key.length > 1)) return;
     if (document.querySelector(OVERLAY) && key !== "?") return;
     event.preventDefault();
-    window.trame.trigger("key", [key, window.trame.state.get("panel")]);
+    window.trame.trigger("key", [key, window.trame.state.get("panel"), !!document.querySelector(SLICE_UNDER_MOUSE)]);
   };
   document.addEventListener("keydown", press);
 

@@ -33,7 +33,7 @@
   }
 
   function inGrid(grid, from, key) {
-    const rows = [...grid.querySelectorAll("tr")].map((row) => (row.matches(CONTROLS) ? [row] : []).concat(controlsOf(row)));
+    const rows = [...grid.querySelectorAll("tr")].map((row) => (row.matches(CONTROLS) ? [row] : []).concat(controlsOf(row))).filter((row) => row.length);
     const start = from.matches("tr") ? chosenIn(grid) || from : from;
     const at = rows.findIndex((row) => row.includes(start));
     if (key in STEPS) return rows[at][rows[at].indexOf(start) + STEPS[key]];

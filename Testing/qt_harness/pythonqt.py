@@ -185,6 +185,18 @@ class _FileDialog:
     getExistingDirectory = getOpenFileName = getSaveFileName = _next  # noqa: N815
 
 
+class _InputDialog:
+    """PythonQt's static functions give the text, empty where it was cancelled; PySide6's a pair."""
+
+    answers: list[str] = []  # noqa: RUF012 - what the tests' user types next
+    asked: list[str] = []  # noqa: RUF012
+
+    @classmethod
+    def getText(cls, parent: Any, title: str, label: str) -> str:  # noqa: N802
+        cls.asked.append(label)
+        return cls.answers.pop(0) if cls.answers else ""
+
+
 class UiLoader(QtUiTools.QUiLoader):
     """Makes every widget of a .ui file in the style of PythonQt; a class that nobody offers is an error."""
 
@@ -257,7 +269,9 @@ class _Settings:
         return key in self.values
 
 
-EXCEPTIONS: dict[str, Any] = {"QFileDialog": _FileDialog, "QSettings": _Settings, "QUiLoader": UiLoader}
+EXCEPTIONS: dict[str, Any] = {
+    "QFileDialog": _FileDialog, "QInputDialog": _InputDialog, "QSettings": _Settings, "QUiLoader": UiLoader,
+}  # fmt: skip
 
 
 def qt_module() -> types.ModuleType:
@@ -271,4 +285,6 @@ def forget() -> None:
     """Begin anew: settings and answers of a former test are gone."""
     _Settings.values.clear()
     _FileDialog.answers.clear()
+    _InputDialog.answers.clear()
+    _InputDialog.asked.clear()
     UiLoader.made.clear()

@@ -79,18 +79,17 @@ class Cases:
 
     def next(self) -> WorkItem | None:
         """Open the next study that is to do."""
-        if self._worklist is None:
-            raise InputError("No worklist is open.", "Open a folder of scans or a CSV file.")
-        item = next_item(self._worklist, self._item.study if self._item else "")
+        item = next_item(self._open_list(), self._item.study if self._item else "")
         if item is None:
             done, count = self.progress
             self.session.tell(Status(State.READY, f"There is no other study to do: {done} of {count} are done."))
+            self.changed(self)
             return None
         return self.open(item)
 
     def previous(self) -> WorkItem:
         """Open the study before the present one, done or not."""
-        items = [item for item in self._worklist.items if not item.problem] if self._worklist else []
+        items = [item for item in self._open_list().items if not item.problem]
         names = [item.study for item in items]
         place = names.index(self._item.study) if self._item and self._item.study in names else 0
         if place == 0:
@@ -99,6 +98,7 @@ class Cases:
 
     def done_and_next(self) -> WorkItem | None:
         """Mark the present study as done, save it, and open the next."""
+        self._open_list()
         self.session.answering.mark_done()
         notes = self.session.status.notes
         self._refresh()
@@ -132,6 +132,11 @@ class Cases:
         finally:
             self._refresh()
         return item
+
+    def _open_list(self) -> Worklist:
+        if self._worklist is None:
+            raise InputError("No worklist is open.", "Open a folder of scans or a CSV file.")
+        return self._worklist
 
     def _refresh(self) -> None:
         if self._worklist is not None:

@@ -10,11 +10,10 @@ import slicer
 from slicer.i18n import tr as _
 
 from CMBSegmentationWidgets.panel.signals import Edge, unheard
+from CMBSegmentationWidgets.reader_name import ReaderName
 
 if TYPE_CHECKING:
     from CMBScribbleGrowLib.study.state import GrowParameters
-
-READER_SETTING = "CMBScribbleGrow/Reader"
 
 
 class OpeningPart:
@@ -26,14 +25,17 @@ class OpeningPart:
         The panel's widgets by name.
     logic : CMBScribbleGrowLogic
     edge : Edge
+
+    Attributes
+    ----------
+    reader : ReaderName
+        Whose annotation it is.
     """
 
     def __init__(self, ui: Any, logic: Any, edge: Edge) -> None:
         self.ui, self._logic, self._session, self._edge = ui, logic, logic.session, edge
-        ui.readerEdit.setText(qt.QSettings().value(READER_SETTING, "") or "")
-        self._session.opening.set_parameters(reader=ui.readerEdit.text)
+        self.reader = ReaderName(ui.readerEdit, lambda name: edge.do(self._session.opening.set_parameters, reader=name))
         ui.scanSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.open_scan)
-        ui.readerEdit.connect("editingFinished()", self._on_reader_named)
         ui.folderButton.connect("clicked()", edge.on(self.choose_folder))
         self._session.parameters_changed.connect(self.show)
 
@@ -67,8 +69,3 @@ class OpeningPart:
             ui.scanSelector.setCurrentNodeID(parameters.scan_node_id or "")
         ui.folderButton.setText(Path(parameters.folder).name if parameters.folder else _("Beside the scan"))
         ui.folderButton.setToolTip(parameters.folder or _("Choose where the annotation is saved"))
-
-    def _on_reader_named(self) -> None:
-        """Open the reader's own annotation, and remember the name for the next start."""
-        if self._edge.do(self._session.opening.set_parameters, reader=self.ui.readerEdit.text):
-            qt.QSettings().setValue(READER_SETTING, self.ui.readerEdit.text)

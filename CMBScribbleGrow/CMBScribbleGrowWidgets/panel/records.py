@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from slicer.i18n import tr as _
+
 from CMBScribbleGrowLib.annotation import words as vocabulary
 from CMBSegmentationWidgets.panel.signals import Edge
 
@@ -32,13 +34,14 @@ class RecordsPart:
 
     def __init__(self, ui: Any, logic: Any, edge: Edge) -> None:
         self.ui, self._logic, self._session, self._edge = ui, logic, logic.session, edge
+        self._awaited = ""  # the list that the next point comes into
         self._set_up_lesions()
         self._set_up_landmarks()
         self._set_up_study()
         buttons = {
             "delete": (ui.removeLesionButton, lambda: logic.remove(self._lesions.current)),
-            "mark_mimic": (ui.placeMimicButton, lambda: logic.startPlacing("mimics")),
-            "mark_finding": (ui.placeFindingButton, lambda: logic.startPlacing("findings")),
+            "mark_mimic": (ui.placeMimicButton, lambda: self._place("mimics")),
+            "mark_finding": (ui.placeFindingButton, lambda: self._place("findings")),
         }
         self.tooltips = {name: button for name, (button, action) in buttons.items()}
         self.actions: dict[str, Callable[[], object]] = {name: action for name, (button, action) in buttons.items()}
@@ -55,8 +58,8 @@ class RecordsPart:
         """List the records, and show the chosen ones."""
         current = self._session.current
         self._lesions.show(annotation.microbleeds if annotation else (), current.id if current else None)
-        self._mimics.show(annotation.mimics if annotation else ())
-        self._findings.show(annotation.findings if annotation else ())
+        self._list_landmarks(self._mimics, "mimics", annotation)
+        self._list_landmarks(self._findings, "findings", annotation)
         self._lesion_form.show(self._lesions.current)
         self._show_landmarks()
         self._study_form.show(self._logic.assessment())
@@ -125,6 +128,28 @@ class RecordsPart:
         """Show a point in the slice views."""
         self._logic.jumpTo(record)
         self._show_landmarks()
+
+    def _place(self, kind: str) -> None:
+        """Have the next click in a slice view set a point, and open the section that asks about it."""
+        ui = self.ui
+        self._logic.startPlacing(kind)
+        if self._session.study is not None:
+            self._awaited = kind
+            section, what = {
+                "mimics": (ui.mimicSection, _("Click the mimic in a slice view.")),
+                "findings": (ui.findingSection, _("Click the finding in a slice view.")),
+            }[kind]
+            section.collapsed = False
+            ui.statusLabel.setText(what)
+
+    def _list_landmarks(self, shown: RecordList, kind: str, annotation: Annotation | None) -> None:
+        """List points; the one that was just set is chosen, so that it can be described."""
+        records = getattr(annotation, kind) if annotation else ()
+        new = [one for one in records if one.id not in shown.ids] if kind == self._awaited else []
+        shown.show(records, new[-1].id if new else None)
+        if new:
+            self._awaited = ""
+            self.ui.statusLabel.setText(_("{record} placed.").format(record=self._logic.describe(new[-1])))
 
     def _show_landmarks(self) -> None:
         self._mimic_form.show(self._mimics.current)

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from ..reading.dicom.headers import Frame
 
 
+class ScanNotFoundError(InputError):
+    """The scan of stored results lies neither with them nor beside them."""
+
+
 @dataclass(frozen=True)
 class StoredDetection:
     """What a result folder holds, complete again.
@@ -126,7 +130,9 @@ def find_scan(folder: Path) -> Path:
     Raises
     ------
     InputError
-        The folder cannot be read, or the scan is in neither place.
+        The folder cannot be read.
+    ScanNotFoundError
+        The scan is in neither place.
     """
     found = read_result_folder(folder)
     wanted = {found.stem, scan_stem(Path(found.stored.search.scan.file or found.stem))}
@@ -135,7 +141,7 @@ def find_scan(folder: Path) -> Path:
     for path in scans:
         if path.name.lower().endswith(FILE_SUFFIXES) or (path.is_dir() and path.resolve() != folder.resolve()):
             return path
-    raise InputError(
+    raise ScanNotFoundError(
         f"The scan of the results in {folder} ({found.stem}) is neither there nor beside it.",
         "Put it there, or say where it is.",
     )

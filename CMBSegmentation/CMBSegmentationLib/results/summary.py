@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..vocabulary.numbers import counted
+from ..vocabulary.numbers import counted, counted_class
 from ..vocabulary.regions import SIDES
 from ..vocabulary.verdicts import DEFINITE, POSSIBLE
 from .counts import LARGE, LARGER, SIZES, SMALL, UNKNOWN_REGION, Counts
@@ -78,7 +78,7 @@ def text_of(counts: Counts) -> str:
     if counts.is_read and counts.microbleeds:
         lines.append(f"Size (definite/possible): {', '.join(_pairs_by_size(counts))}.")
         lines.append(f"Region (definite/possible): {', '.join(_pairs_by_region(counts))}.")
-    lines.append(f"Class: {counts.count_class}.")
+    lines.append(f"Class: {counted_class(counts.count_class, 'microbleed')}.")
     if counts.pattern_meaning:
         lines.append(f"Pattern: {counts.pattern} ({counts.pattern_meaning}).")
     lines.append("Found with research software (slicer-cmb), not a medical device.")

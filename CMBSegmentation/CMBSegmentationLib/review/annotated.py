@@ -65,7 +65,9 @@ class Annotated:
     mimics: tuple[AnnotatedMimic, ...] = ()
 
 
-def as_annotated(review: Review, lesion: ReviewedLesion, said: AnnotatedLesion | None) -> Review:
+def as_annotated(
+    review: Review, lesion: ReviewedLesion, said: AnnotatedLesion | None, before: AnnotatedLesion | None = None
+) -> Review:
     """Give a lesion on the list the place and the cause that its annotation names.
 
     A place that the list's own reader has given stays.
@@ -76,12 +78,24 @@ def as_annotated(review: Review, lesion: ReviewedLesion, said: AnnotatedLesion |
     lesion : ReviewedLesion
         With its verdict.
     said : AnnotatedLesion or None
+    before : AnnotatedLesion, optional
+        What it said before: a place that the list has from there is not its own reader's.
     """
     if said is None or lesion.verdict is None or lesion.verdict.decision == REJECTED:
         return review
     verdict: Verdict = replace(lesion.verdict, cause=said.cause or lesion.verdict.cause)
     lesion = replace(lesion, verdict=verdict)
-    if lesion.id not in review.places and (said.location or said.side):
-        region, side = region_in(said.location, lesion.lesion.region), said.side or lesion.lesion.side
+    own = review.places.get(lesion.id)
+    is_own = own is not None and (before is None or not _names_place(before) or own != _place_of(before, lesion))
+    if _names_place(said) and not is_own:
+        region, side = _place_of(said, lesion)
         review, lesion = review.with_place(lesion.id, region, side), lesion.at_place(region, side)
     return review.with_lesion(lesion)
+
+
+def _names_place(said: AnnotatedLesion) -> bool:
+    return bool(said.location or said.side)
+
+
+def _place_of(said: AnnotatedLesion, lesion: ReviewedLesion) -> tuple[str, str]:
+    return region_in(said.location, lesion.lesion.region), said.side or lesion.lesion.side

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 MOST_UNDONE = 200
@@ -21,12 +21,15 @@ class Step:
         Worded for the reader: "Undone: <what>".
     key : hashable or None
         Steps in a row with the same key are one: typing a word is not four steps.
+    about : int or None
+        Number of the lesion that it was done to.
     """
 
     before: Any
     after: Any
     what: str
     key: Hashable = None
+    about: int | None = field(default=None, kw_only=True)
 
 
 S = TypeVar("S", bound=Step)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..errors import InputError
-from ..review import REJECTED, ReviewedLesion, Verdict, as_annotated, utc_now
+from ..review import REJECTED, ReviewedLesion, Step, Verdict, as_annotated, utc_now
 from ..review.edits import with_place, with_verdict
 from ..signal import Signal
 from ..vocabulary.regions import REGIONS, SIDES
@@ -52,7 +52,7 @@ class Question:
 
 
 class Deciding:
-    """Verdicts and places, each a step that can be undone.
+    """Verdicts, places and causes, each a step that can be undone.
 
     Parameters
     ----------
@@ -104,11 +104,12 @@ class Deciding:
         review, lesion = self._chosen.ready(), self._chosen.lesion(lesion_id)
         if decision == REJECTED:
             mimic = mimic or review.annotated_mimic(lesion)
-        verdict = Verdict(decision, mimic, self._reading.reader, utc_now())
+        cause = lesion.verdict.cause if lesion.verdict and decision != REJECTED else ""
+        verdict = Verdict(decision, mimic, self._reading.reader, utc_now(), cause)
         said = f"CMB {lesion.id} {decision}{f' ({mimic})' if mimic else ''}"
         decided = with_verdict(review.review, lesion, verdict)
         about = review.annotated.lesions.get(lesion.id)
-        review.do(as_annotated(decided, replace(lesion, verdict=verdict), about), said)
+        review.do(as_annotated(decided, replace(lesion, verdict=verdict), about), said, lesion.id)
         self._chosen.after(said)
         if self._reading.parameters.advance if advance is None else advance:
             self._navigation.advance(lesion.id)
@@ -147,18 +148,42 @@ class Deciding:
         if side and side not in SIDES:
             raise InputError(f"There is no side {side!r}.", f"Sides are {', '.join(SIDES)}.")
         review, lesion = self._chosen.ready(), self._chosen.lesion(lesion_id)
-        review.do(with_place(review.review, lesion, region, side), f"place of CMB {lesion.id}")
+        review.do(with_place(review.review, lesion, region, side), f"place of CMB {lesion.id}", lesion.id)
         self._chosen.after(f"CMB {lesion.id}: {' '.join(filter(None, (side, region))) or 'no region'}")
         return review.find(lesion.id)
 
+    def set_cause(self, cause: str) -> ReviewedLesion | None:
+        """Say what the current lesion is suspected to come from; it keeps its verdict.
+
+        Parameters
+        ----------
+        cause : str
+            One of `vocabulary.verdicts.CAUSES`, or empty.
+        """
+        review, lesion = self._chosen.ready(), self._chosen.lesion(None)
+        if lesion.verdict is None:
+            raise InputError(f"CMB {lesion.id} has no verdict yet.", "Accept it, or mark it as uncertain, first.")
+        verdict = replace(lesion.verdict, cause=cause, reader=self._reading.reader, time=utc_now())
+        review.do(with_verdict(review.review, lesion, verdict), f"cause of CMB {lesion.id}", lesion.id)
+        self._chosen.after(f"CMB {lesion.id}: {cause or 'no cause'}")
+        return review.find(lesion.id)
+
     def undo(self) -> str | None:
-        """Go back by one step; the threshold stays as it is."""
-        what = self._chosen.ready().undo()
-        self._chosen.after(f"Undone: {what}" if what else "Nothing to undo")
-        return what
+        """Go back by one step, and to the lesion that it was done to; the threshold stays as it is."""
+        step = self._chosen.ready().undo()
+        self._chosen.after(f"Undone: {step.what}" if step else "Nothing to undo")
+        return self._return_to(step)
 
     def redo(self) -> str | None:
-        """Go forward by one step that was undone."""
-        what = self._chosen.ready().redo()
-        self._chosen.after(f"Done again: {what}" if what else "Nothing to do again")
-        return what
+        """Go forward by one step that was undone, and to its lesion."""
+        step = self._chosen.ready().redo()
+        self._chosen.after(f"Done again: {step.what}" if step else "Nothing to do again")
+        return self._return_to(step)
+
+    def _return_to(self, step: Step | None) -> str | None:
+        """Look at the lesion of a step where it is listed: the next key is meant for it."""
+        if step is None:
+            return None
+        if any(one.id == step.about for one in self._navigation.lesions):
+            self._navigation.select(step.about)
+        return step.what

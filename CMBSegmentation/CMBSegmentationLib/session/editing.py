@@ -73,8 +73,8 @@ class Editing:
         review = self._chosen.ready()
         parts = [self._chosen.lesion(number) for number in ids]
         after, lesion = merged(review.review, review.candidates, parts)
-        review.do(after, f"CMB {', '.join(str(one.id) for one in parts)} merged")
         review.current = lesion.id
+        review.do(after, f"CMB {', '.join(str(one.id) for one in parts)} merged", lesion.id)
         self._chosen.after(f"CMB {lesion.id} is made of {len(parts)} lesions")
         return lesion
 
@@ -82,7 +82,7 @@ class Editing:
         """Part a lesion; the first part has its number."""
         review, lesion = self._chosen.ready(), self._chosen.lesion(lesion_id)
         after, parts = split(review.review, review.candidates, review.numbers, lesion)
-        review.do(after, f"CMB {lesion.id} split")
+        review.do(after, f"CMB {lesion.id} split", lesion.id)
         self._chosen.after(f"CMB {lesion.id} split into {', '.join(str(one.id) for one in parts)}")
         return parts
 
@@ -93,12 +93,28 @@ class Editing:
             how = {MERGED: "merged", SPLIT: "split"}.get(lesion.origin, "found by the detector")
             raise InputError(f"CMB {lesion.id} was {how}: it stays on the list.", "Reject it, and say what it is.")
         before = [one.id for one in self._navigation.lesions]
-        review.do(deleted(review.review, lesion), f"CMB {lesion.id} deleted")
         if review.current == lesion.id:
             after = before[before.index(lesion.id) + 1 :] if lesion.id in before else []
             review.current = after[0] if after else None
+        review.do(deleted(review.review, lesion), f"CMB {lesion.id} deleted", lesion.id)
         self._chosen.after(f"CMB {lesion.id} deleted")
         return lesion
+
+    def follow_annotation(self) -> None:
+        """Give lesions that count the place and the cause that their annotation has named meanwhile."""
+        review = self._chosen.review
+        if review is None or not review.is_there:
+            return
+        for number, before in review.newly_annotated().items():
+            review.learn_annotated()
+            lesion, said = review.find(number), review.annotated.lesions.get(number)
+            if lesion is None:
+                continue
+            after = as_annotated(review.review, lesion, said, before)
+            changed = after.find(number)
+            if changed is not None and changed.as_lesion() != lesion.as_lesion():
+                review.do(after, f"place and cause of CMB {number} as annotated", number)
+                self._chosen.after(f"CMB {number}: place and cause as annotated")
 
     def _accepted_again(self, review: OpenReview, lesion: ReviewedLesion, voxels: NDArray[np.int64]) -> ReviewedLesion:
         """Accept a lesion of the list that was grown as a scribble, too; one that was added gets the new mask."""
@@ -107,7 +123,7 @@ class Editing:
         if lesion.origin == ADDED:
             after, changed = regrown(review.review, review.candidates, lesion, voxels)
             after = as_annotated(after, changed, review.annotated.lesions.get(lesion.id))
-            review.do(after, f"mask of CMB {lesion.id} changed")
+            review.do(after, f"mask of CMB {lesion.id} changed", lesion.id)
             self._chosen.after(f"CMB {lesion.id} changed, {changed.lesion.diameter_mm:.1f} mm")
             return review.find(lesion.id) or changed
         if lesion.verdict is None or self._says_more(review, lesion):
@@ -124,8 +140,8 @@ class Editing:
         verdict = Verdict(ACCEPTED, "", self._reading.reader, utc_now())
         after, lesion = added(review.review, review.candidates, review.numbers, voxels, verdict, number)
         after = as_annotated(after, lesion, review.annotated.lesions.get(lesion.id))
-        review.do(after, f"CMB {lesion.id} added")
         review.current = lesion.id
+        review.do(after, f"CMB {lesion.id} added", lesion.id)
         self._chosen.after(f"CMB {lesion.id} added, {lesion.lesion.diameter_mm:.1f} mm")
         return review.find(lesion.id) or lesion
 

@@ -16,6 +16,7 @@ from ..files.atomic_file import DamagedFileError
 from ..results.stored_list import StoredList
 from ..review import (
     Annotated,
+    AnnotatedLesion,
     Grower,
     GrowsFrom,
     History,
@@ -98,6 +99,7 @@ class OpenReview:
         self.candidates = candidates_of(nodes)
         self.notes: list[str] = []
         self.annotated = Annotated()
+        self._followed = read_annotated(nodes.scan)
         self._clock = clock
         self._shown = ShownReview(nodes)
         self._history: History[Step] = History()
@@ -137,21 +139,25 @@ class OpenReview:
         """Find a lesion of the list."""
         return next((one for one in self.lesions if one.id == lesion_id), None)
 
-    def do(self, after: Review, what: str) -> None:
-        """Take a step: show it, save it, remember it for undo."""
-        self._history.add(Step(self.review, after, what))
+    def do(self, after: Review, what: str, about: int) -> None:
+        """Take a step, done to the lesion with the number `about`: show it, save it, remember it for undo."""
+        self._history.add(Step(self.review, after, what, about=about))
         self.review = after
         self.show()
 
-    def undo(self) -> str | None:
-        """Go back by one step, at the present threshold; give what was undone."""
+    def undo(self) -> Step | None:
+        """Go back by one step, at the present threshold; give the step."""
         step = self._history.undo()
-        return None if step is None else self._go_to(step.before, step.what)
+        if step is not None:
+            self._go_to(step.before)
+        return step
 
-    def redo(self) -> str | None:
-        """Go forward by one step that was undone."""
+    def redo(self) -> Step | None:
+        """Go forward by one step that was undone; give the step."""
         step = self._history.redo()
-        return None if step is None else self._go_to(step.after, step.what)
+        if step is not None:
+            self._go_to(step.after)
+        return step
 
     @property
     def can_undo(self) -> bool:
@@ -244,6 +250,12 @@ class OpenReview:
                 places[number] = self.flat_index(one.at)
         self.numbers.reserved = places
 
+    def newly_annotated(self) -> dict[int, AnnotatedLesion | None]:
+        """Give the lesions of which the annotation has said more since this was last asked, and what it said before."""
+        before, self._followed = self._followed, read_annotated(self.nodes.scan)
+        now = self._followed.lesions
+        return {one: before.lesions.get(one) for one in now if now[one] != before.lesions.get(one)}
+
     def annotated_mimic(self, lesion: ReviewedLesion) -> str:
         """Give what the annotation says that a lesion is instead of a microbleed; empty if it says nothing."""
         for mimic in self.annotated.mimics:
@@ -333,10 +345,9 @@ class OpenReview:
             return None
         return on_grid(saved, self.candidates.grid)
 
-    def _go_to(self, review: Review, what: str) -> str:
+    def _go_to(self, review: Review) -> None:
         self.review = replace(review, threshold=self.review.threshold)
         self.show()
-        return what
 
 
 def _last_verdict(review: Review) -> str:

@@ -59,7 +59,7 @@ ACTIONS = (
     Action("accept", "accept: a definite microbleed", "A", (READ,)),
     Action("uncertain", "uncertain: a possible microbleed", "U", (READ,)),
     Action("reject", "reject: asks “What is it?”", "R", (READ,)),
-    Action("add", "add a missed lesion: under the mouse in Slicer, at the centre in the page", "I", (READ,)),
+    Action("add", "add a missed lesion: under the mouse, or where the slices cross", "I", (READ,)),
     Action("merge", "merge the selected rows", "Ctrl+M", (READ,), (DESKTOP,)),
     Action("split", "split the lesion", "Ctrl+T", (READ,), (DESKTOP,)),
     Action("zoom", "zoom in on the lesion, or out again", "Z", (READ,), (PAGE,)),

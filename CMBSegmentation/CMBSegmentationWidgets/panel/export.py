@@ -74,19 +74,21 @@ class ExportPart:
         files = session.exporting.export(folder, overwrite=overwrite, dicom_folder=source)
         left = session.listing.counts.not_read
         more = " " + _("{left} of the list have no verdict yet.").format(left=left) if left else ""
-        self._messages.tell(_("Exported to {folder}.").format(folder=folder) + more)
+        done = _("Exported to {folder}.").format(folder=folder) + more
+        self._messages.tell(done)
         if self.ui.pdfCheck.checked:
             page = session.exporting.export_pdf(files["report"].with_suffix(".pdf"), overwrite=overwrite)
-            self._messages.tell(_("Report written to {file}.").format(file=page))
+            self._messages.tell(done + " " + _("Report as PDF: {name}.").format(name=page.name))
 
     def compare(self) -> None:
         """Ask for the results of an earlier scan and for a folder, and write what changed."""
         earlier = _folder(_("Results of the earlier scan"))
-        out = _folder(_("Folder for the comparison")) if earlier else ""
+        scan = _scan_of(earlier) if earlier else None
+        out = _folder(_("Folder for the comparison")) if scan else ""
         if out:
             self._messages.tell(_("Aligning both scans takes some ten seconds."))
             slicer.app.processEvents()
-            files = self._session.exporting.compare_with(earlier, out)
+            files = self._session.exporting.compare_with(earlier, out, earlier_scan=scan)
             self._messages.tell(_("Compared: {file}.").format(file=files["page"]))
 
     def choose_folder(self) -> None:
@@ -114,6 +116,18 @@ def dicom_folder(scan: Any) -> str | None:
     if not instances or database is None:
         return None
     return str(Path(database.fileForInstance(instances[0])).parent)
+
+
+def _scan_of(results: str) -> Path | None:
+    """Find the scan of a result folder, in it or beside it, or ask for its file; None if none was chosen."""
+    from CMBSegmentationLib.results.as_detection import ScanNotFoundError, find_scan
+
+    try:
+        return find_scan(Path(results))
+    except ScanNotFoundError:
+        title = _("The earlier scan itself, which is not beside its results")
+        file = qt.QFileDialog.getOpenFileName(slicer.util.mainWindow(), title, results)
+        return Path(file) if file else None
 
 
 def _folder(title: str) -> str:

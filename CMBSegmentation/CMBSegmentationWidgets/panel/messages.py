@@ -53,7 +53,7 @@ class Messages:
     def __init__(self, ui: Any, session: ReviewSession) -> None:
         self.ui, self._session = ui, session
         self._log = PanelLog(ui.logText)
-        self.edge = Edge(lambda why: self.tell(why, is_problem=True))
+        self.edge = Edge(self.refuse)
         session.detection.status_changed.connect(self.show_status)
         session.noticed.connect(self._on_noticed)
 
@@ -63,6 +63,10 @@ class Messages:
         if not self._session.detection.is_running or is_problem:  # how far a search is changes all the time
             self._log.write(message, is_problem=is_problem)
         self.ui.statusLabel.setStyleSheet(PROBLEM_STYLE if is_problem else "")
+
+    def refuse(self, why: str) -> None:
+        """Tell why something was refused."""
+        self.tell(why, is_problem=True)
 
     def show_status(self, status: Status) -> None:
         """Tell how far the detection is, or how it ended."""

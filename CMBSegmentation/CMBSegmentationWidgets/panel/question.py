@@ -35,14 +35,15 @@ class QuestionPart:
 
     def __init__(self, ui: Any, session: ReviewSession, edge: Edge) -> None:
         self.ui, self._edge = ui, edge
-        answers = {mimic_action(number): (mimic, mimic) for number, mimic in enumerate(MIMICS, start=1)}
-        answers["no_mimic"] = (_("not said"), "")
+        tip = _("Reject as {answer}")
+        answers = {mimic_action(n): (mimic, tip.format(answer=mimic), mimic) for n, mimic in enumerate(MIMICS, start=1)}
+        answers["no_mimic"] = (_("not said"), _("Reject without saying what it is"), "")
         grid = qt.QGridLayout()
         ui.mimicPanel.layout().addLayout(grid)
         self.buttons: dict[str, Any] = {}
         self.actions: dict[str, Callable[[], object]] = {}
-        for name, (text, mimic) in answers.items():
-            self._add(grid, name, text, _("Reject as {answer}").format(answer=text), _answering(session, mimic))
+        for name, (text, says, mimic) in answers.items():
+            self._add(grid, name, text, says, _answering(session, mimic))
         self._add(grid, "close_question", _("Back"), _("No verdict yet"), session.deciding.question.close)
         ui.mimicPanel.setVisible(False)
         session.deciding.question.changed.connect(lambda is_open: ui.mimicPanel.setVisible(is_open))

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import qt
-
+from ..reader_name import ReaderName
 from .signals import Edge, unheard
 
 if TYPE_CHECKING:
     from CMBSegmentationLib.session import ReviewParameters, ReviewSession
 
-READER_SETTING = "CMBSegmentation/Reader"
 SLAB_MM = 10.0
 
 
@@ -28,17 +26,16 @@ class ReadingPart:
 
     Attributes
     ----------
+    reader : ReaderName
     actions, tooltips : dict
         By the name of the action in `vocabulary.actions`: what to call, and whose tooltip names the key.
     """
 
     def __init__(self, ui: Any, session: ReviewSession, edge: Edge) -> None:
         self.ui, self._session, self._edge = ui, session, edge
-        ui.readerEdit.setText(qt.QSettings().value(READER_SETTING, "") or "")
         ui.fieldOfViewSpin.setValue(session.reading.parameters.field_of_view_mm)
         ui.slabSpin.setValue(SLAB_MM)
-        self._set(reader=ui.readerEdit.text)
-        ui.readerEdit.connect("editingFinished()", self._on_reader_named)
+        self.reader = ReaderName(ui.readerEdit, lambda name: self._set(reader=name))
         ui.fieldOfViewSpin.connect("valueChanged(double)", lambda mm: self._set(field_of_view_mm=mm))
         ui.slabCheck.connect("toggled(bool)", self._on_slab)
         ui.slabSpin.connect("valueChanged(double)", self._on_slab)
@@ -68,15 +65,12 @@ class ReadingPart:
         for widget in (self.ui.overviewCheck, self.ui.threeDCheck):
             widget.setEnabled(self._session.review is not None)
 
-    def _set(self, **changes: Any) -> None:
-        """Read so from now on; what is refused is taken out of the widgets again."""
-        if not self._edge.do(self._session.reading.set, **changes):
+    def _set(self, **changes: Any) -> bool:
+        """Read so from now on, if it is not refused; what is refused is taken out of the widgets again."""
+        taken = self._edge.do(self._session.reading.set, **changes)
+        if not taken:
             self.show(self._session.reading.parameters)
-
-    def _on_reader_named(self) -> None:
-        """Take the reader's name, and remember it for the next start."""
-        self._set(reader=self.ui.readerEdit.text)
-        qt.QSettings().setValue(READER_SETTING, self.ui.readerEdit.text)
+        return taken
 
     def _on_slab(self, value: Any = None) -> None:
         """Show slabs or slices."""

@@ -11,8 +11,10 @@ from CMBSegmentationLib.vocabulary.regions import REGIONS, SIDES
 
 from ..count_table import CountTable
 from ..lesion_table import LesionTable
+from ..reader_name import ReaderName
+from .messages import Messages
 from .placing import Placing, position_under_mouse
-from .signals import Edge, unheard
+from .signals import unheard
 from .words import describe, summary_line
 
 if TYPE_CHECKING:
@@ -28,7 +30,9 @@ class ReviewPart:
     ui : object
         The panel's widgets by name.
     session : ReviewSession
-    edge : Edge
+    messages : Messages
+    reader : ReaderName
+        Asked for before a verdict.
 
     Attributes
     ----------
@@ -36,8 +40,10 @@ class ReviewPart:
         By the name of the action in `vocabulary.actions`: what to call, and whose tooltip names the key.
     """
 
-    def __init__(self, ui: Any, session: ReviewSession, edge: Edge) -> None:
-        self.ui, self._session, self._edge, self._placing = ui, session, edge, Placing()
+    def __init__(self, ui: Any, session: ReviewSession, messages: Messages, reader: ReaderName) -> None:
+        self.ui, self._session, self._messages, self._reader = ui, session, messages, reader
+        self._edge = edge = messages.edge
+        self._placing = Placing(self._on_given_up)
         deciding, editing, navigation = session.deciding, session.editing, session.navigation
         ui.sideSelector.addItems(["", *SIDES])
         ui.regionSelector.addItems(["", *REGIONS])
@@ -47,9 +53,10 @@ class ReviewPart:
         self._counts = CountTable(ui.countTable, ui.countLabel)
         self._connect()
         buttons = {
-            "accept": (ui.acceptButton, lambda: deciding.decide("accepted")),
-            "uncertain": (ui.uncertainButton, lambda: deciding.decide("uncertain")),
-            "reject": (ui.rejectButton, deciding.ask), "previous": (ui.previousButton, navigation.previous),
+            "accept": (ui.acceptButton, self._signed(lambda: deciding.decide("accepted"))),
+            "uncertain": (ui.uncertainButton, self._signed(lambda: deciding.decide("uncertain"))),
+            "reject": (ui.rejectButton, self._signed(deciding.ask)),
+            "previous": (ui.previousButton, navigation.previous),
             "next": (ui.nextButton, navigation.next), "undo": (ui.undoButton, deciding.undo),
             "redo": (ui.redoButton, deciding.redo), "delete": (ui.deleteButton, editing.delete),
             "merge": (ui.mergeButton, self.merge), "split": (ui.splitButton, editing.split),
@@ -57,9 +64,19 @@ class ReviewPart:
         for button, action in buttons.values():
             button.connect("clicked()", edge.on(action))
         self.actions: dict[str, Callable[[], object]] = {name: action for name, (button, action) in buttons.items()}
-        self.actions |= {"add": self.add_under_mouse, "dropped": ui.droppedCheck.toggle}
+        self.actions |= {"add": self._signed(self.add_under_mouse), "dropped": ui.droppedCheck.toggle}
         self.tooltips = {name: button for name, (button, action) in buttons.items()}
         self.tooltips |= {"add": ui.addButton, "dropped": ui.droppedCheck}
+
+    def _signed(self, action: Callable[[], object]) -> Callable[[], object]:
+        """Have an action ask who reads first, where that is not known and there is a list to decide on."""
+
+        def act() -> object:
+            if self._session.review is not None:
+                self._reader.need()
+            return action()
+
+        return act
 
     def merge(self) -> None:
         """Make one lesion of the chosen rows."""
@@ -156,10 +173,18 @@ class ReviewPart:
 
     def _on_add_toggled(self, is_on: bool) -> None:
         """Have the next click in a slice view add a lesion, or not."""
-        if is_on:
-            self._placing.start(self._on_placed)
-        else:
+        if not is_on:
             self._placing.stop()
+        elif self._edge.do(self._reader.need):
+            self._placing.start(self._on_placed)
+            self._messages.tell(_("Click the missed lesion in a slice view."))
+        else:
+            self.ui.addButton.setChecked(False)
+
+    def _on_given_up(self) -> None:
+        """Ask for no click any more: Slicer's mouse does something else now."""
+        self.ui.addButton.setChecked(False)
+        self._messages.tell("")
 
     def _on_placed(self, position: Sequence[float]) -> None:
         """Add the lesion that was clicked."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from slicer.i18n import tr as _
 
-from CMBSegmentationLib.vocabulary.numbers import threshold_text
+from CMBSegmentationLib.vocabulary.numbers import counted_class, threshold_text
 
 if TYPE_CHECKING:
     from CMBSegmentationLib.review import ReviewedLesion
@@ -26,6 +26,7 @@ def describe(lesion: ReviewedLesion | None) -> str:
     said = lesion.as_lesion().why_not_listed
     if lesion.verdict is not None and not said:
         said = lesion.verdict.decision + (f" by {lesion.verdict.reader}" if lesion.verdict.reader else "")
+        said += f": {lesion.verdict.cause}" if lesion.verdict.cause else ""
     return " · ".join(words) + (f"\n{said}" if said else "")
 
 
@@ -48,7 +49,7 @@ def summary_line(session: ReviewSession) -> str:
         rejected=counts.rejected,
         left=counts.not_read,
     )
-    line += " " + _("Class {count}.").format(count=counts.count_class)
+    line += " " + _("Class: {count}.").format(count=counted_class(counts.count_class, _("microbleed")))
     if counts.pattern:
         line += " " + _("Pattern: {pattern}.").format(pattern=counts.pattern)
     if not session.navigation.lesions:

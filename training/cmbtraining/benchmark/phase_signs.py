@@ -21,6 +21,7 @@ from CMBSegmentationLib.vocabulary.numbers import counted
 from CMBSegmentationLib.vocabulary.reasons import BLOOD, CALCIUM, UNCLEAR
 
 from ..synthesis.mimics import CALCIFICATION, KINDS
+from .backgrounds import without_background
 
 LARGE_MM = 2.5  # calcifications above it are to be told
 MICROBLEED = "microbleed"
@@ -149,7 +150,7 @@ def opened(folder: Path) -> Opened:
     return Opened(subject, truth["simulation"], image, tuple(phases), bodies, places)
 
 
-def ask(folder: Path, stages: Stages | None = None) -> ScanSigns:
+def ask(folder: Path, stages: Stages | None = None, background: str = "") -> ScanSigns:
     """Ask the phase of a scan about every body in it, and the detector for its list with and without phase.
 
     Parameters
@@ -158,12 +159,17 @@ def ask(folder: Path, stages: Stages | None = None) -> ScanSigns:
         As for `opened`.
     stages : Stages, optional
         The detector and what goes with it; without it only the truth's places are asked.
+    background : str, optional
+        One of `backgrounds.BACKGROUNDS`, which is taken off the whole phase image first.
 
     Returns
     -------
     ScanSigns
     """
     scan = opened(folder)
+    if background:
+        brain = brain_mask(scan.image)
+        scan = replace(scan, phases=tuple(without_background(one, brain, background) for one in scan.phases))
     settings = scan.settings
     detection = None
     if stages is not None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import slicer
+import slicer.util
 
 if TYPE_CHECKING:
     from ..results import ResultNodes
@@ -46,19 +48,20 @@ def jump_to(
 
 
 def middle_of_views(scene: slicer.vtkMRMLScene) -> tuple[float, float, float] | None:
-    """Give the point (world RAS mm) in the middle of the slice views, where they all cross; None without views."""
-    offsets: dict[int, float] = {}
-    centre = None
-    for node in slice_nodes(scene):
-        to_ras = node.GetSliceToRAS()
-        centre = centre or [to_ras.GetElement(axis, 3) for axis in range(3)]
-        normal = [abs(to_ras.GetElement(axis, 2)) for axis in range(3)]
-        axis = normal.index(max(normal))
-        offsets[axis] = to_ras.GetElement(axis, 3)
-    if centre is None:
+    """Give the point (world RAS mm) where the slices cross, oblique ones too; None without views.
+
+    Where no view shows the slices of a direction, that coordinate is of the first view's middle.
+    """
+    planes = [slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS()) for node in slice_nodes(scene)]
+    if not planes:
         return None
-    r, a, s = (offsets.get(axis, centre[axis]) for axis in range(3))
-    return r, a, s
+    normals, offsets = np.eye(3), planes[0][:3, 3].copy()  # of the plane across each axis
+    for to_ras in planes:
+        normal = to_ras[:3, 2]
+        axis = int(np.argmax(np.abs(normal)))
+        normals[axis], offsets[axis] = normal, normal @ to_ras[:3, 3]
+    r, a, s = np.linalg.lstsq(normals, offsets, rcond=None)[0]
+    return float(r), float(a), float(s)
 
 
 def show_overview(results: ResultNodes, shown: bool) -> None:
