@@ -204,7 +204,9 @@ def test_air_locations_of_a_count_are_the_middle_slice(content, study):
     reference = image.ReferencedSOPSequence[0]
     assert outline.GraphicData[4:6] == [files[0].Columns, files[0].Rows]
     if len(files) == 1:
-        assert reference.ReferencedFrameNumber == files[0].NumberOfFrames // 2
+        assert (
+            reference.ReferencedFrameNumber == files[0].NumberOfFrames - files[0].NumberOfFrames // 2
+        )  # back to front
     else:
         (middle,) = [one for one in files if one.SOPInstanceUID == reference.ReferencedSOPInstanceUID]
         assert middle.InstanceNumber == len(files) // 2 + 1
@@ -246,3 +248,20 @@ def test_air_image_references_list_what_was_searched(report, study):
     assert listed == {(header.SOPClassUID, header.SOPInstanceUID) for header in headers(study)}
     order = [item.ConceptNameCodeSequence[0].CodeMeaning for item in report.ContentSequence]
     assert order.index("Image Library") < order.index("Imaging Measurements")
+
+
+def test_air_regions_fill_an_even_number_of_bytes_with_frames_that_may_be_empty(segmentation):
+    """OHIF refuses a value whose last byte is padding."""
+    stored = segmentation
+    bits = stored.Rows * stored.Columns * stored.NumberOfFrames
+    assert stored.Rows * stored.Columns % 16 != 0
+    assert -(-bits // 8) == len(stored.PixelData)
+    groups = stored.PerFrameFunctionalGroupsSequence
+    assert len(groups) == stored.NumberOfFrames > np.count_nonzero(stored.pixel_array.any(axis=(1, 2))) > 0
+    places = [
+        (group.SegmentIdentificationSequence[0].ReferencedSegmentNumber, *map(float, position))
+        for group in groups
+        for position in [group.PlanePositionSequence[0].ImagePositionPatient]
+    ]
+    assert len(set(places)) == len(places)
+    assert len({tuple(group.FrameContentSequence[0].DimensionIndexValues) for group in groups}) == len(groups)

@@ -246,20 +246,3 @@ def test_what_a_library_has_to_say_of_the_scans_headers_does_not_reach_the_user(
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert write_objects(make, tmp_path, "scan") == {}
-
-
-def test_a_segmentation_fills_an_even_number_of_bytes_with_frames_that_may_be_empty(results):
-    """OHIF refuses a value whose last byte is padding."""
-    stored = pydicom.dcmread(one(results, "_seg.dcm"))
-    bits = stored.Rows * stored.Columns * stored.NumberOfFrames
-    assert stored.Rows * stored.Columns % 16 != 0
-    assert -(-bits // 8) == len(stored.PixelData)
-    groups = stored.PerFrameFunctionalGroupsSequence
-    assert len(groups) == stored.NumberOfFrames > np.count_nonzero(stored.pixel_array.any(axis=(1, 2))) > 0
-    places = [
-        (group.SegmentIdentificationSequence[0].ReferencedSegmentNumber, *map(float, position))
-        for group in groups
-        for position in [group.PlanePositionSequence[0].ImagePositionPatient]
-    ]
-    assert len(set(places)) == len(places)
-    assert len({tuple(group.FrameContentSequence[0].DimensionIndexValues) for group in groups}) == len(groups)

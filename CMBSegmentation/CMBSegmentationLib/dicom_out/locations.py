@@ -34,7 +34,7 @@ class Slices:
     def image(self, number: int) -> hd.sr.SourceImageForRegion:
         """Refer to the image of a slice."""
         source, frame = self.reference(number)
-        return hd.sr.SourceImageForRegion(source.SOPClassUID, source.SOPInstanceUID, frame and [frame])
+        return hd.sr.SourceImageForRegion(source.SOPClassUID, source.SOPInstanceUID, None if frame is None else [frame])
 
     def reference(self, number: int) -> tuple[Dataset, int | None]:
         """Give the file of a slice, and its number in it, from 1; None where each slice has a file of its own."""
@@ -60,13 +60,17 @@ class Slices:
 
     def nearest(self, point: NDArray) -> int:
         """Give the slice whose plane is nearest to a point (3,), mm, LPS."""
-        row, column = np.reshape(self.frames[0].orientation, (2, 3))
-        positions = np.array([frame.position for frame in self.frames])
-        return int(np.abs((positions - point) @ np.cross(row, column)).argmin())
+        assert self.frames[0].orientation is not None  # or `read_dicom` would have refused it
+        cosines = np.array(self.frames[0].orientation, float)
+        positions = np.array([frame.position for frame in self.frames], float)
+        return int(np.abs((positions - point) @ np.cross(cosines[:3], cosines[3:])).argmin())
 
     def pixel(self, number: int, point: NDArray) -> NDArray:
         """Give column and row of a point (3,), mm, LPS, on a slice: 0.5, 0.5 in the middle of the first pixel."""
         frame = self.frames[number]
+        assert frame.position is not None
+        assert frame.orientation is not None
+        assert frame.spacing is not None
         to_image = hd.spatial.ReferenceToImageTransformer(frame.position, frame.orientation, frame.spacing)
         return to_image(point[np.newaxis])[0, :2]
 
@@ -133,5 +137,5 @@ def searched_field(slices: Slices) -> hd.sr.ScoordContentItem:
         graphic_data=np.array([[0, 0], [columns, 0], [columns, rows], [0, rows], [0, 0]], float),
         relationship_type=hd.sr.RelationshipTypeValues.CONTAINS,
     )
-    outline.ContentSequence = [slices.image(number)]
+    outline.ContentSequence = hd.sr.ContentSequence([slices.image(number)])
     return outline
