@@ -59,10 +59,10 @@ class Reader:
         shot = self.page.locator("[data-cy=viewport-pane]").first.screenshot()
         return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).astype(np.int64)
 
-    def instance(self) -> int:
-        """Instance Number of the slice that is shown."""
-        found = re.search(r"I:\s*(\d+)", self._corner())
-        return int(found[1]) if found else 0
+    def plane(self) -> int:
+        """Which slice is shown, from 0 at the feet; OHIF counts from the head, and says so in every kind of view."""
+        found = re.search(r"\((\d+)/(\d+)\)", self._corner())
+        return int(found[2]) - int(found[1]) if found else -1
 
     def series(self) -> str:
         """Which series is shown."""
@@ -90,7 +90,7 @@ class Reader:
     def go_to(self, number: int, plane: float) -> None:
         """Click a finding, and wait for a slice next to a plane, counted in slices from 0."""
         self.page.get_by_text(re.compile(f"^CMB {number},")).first.click()
-        wait_until(self.page, lambda: abs(self.instance() - 1 - plane) < 0.6, lambda: f"but {self._corner()!r}")
+        wait_until(self.page, lambda: abs(self.plane() - plane) < 0.6, lambda: f"but {self._corner()!r}")
 
     def open_segmentation(self) -> None:
         """Have the segments drawn over the scan."""
