@@ -16,7 +16,7 @@ from ..reading.dicom.headers import Frame
 from ..vocabulary.looks import LESION_COLOUR, REVIEW_COLOURS
 from ..vocabulary.verdicts import UNDECIDED, UNREVIEWED
 from . import codes
-from .even_frames import fill_even_bytes
+from .frame_padding import add_empty_frames
 from .locations import Slices
 from .software import Software
 from .source import decimals
@@ -104,7 +104,7 @@ def segmentation_object(
     _name_segment_per_frame(segmentation)
     if len(sources) < len(frames):
         _name_source_frames(segmentation, frames)
-    fill_even_bytes(segmentation, Slices(frames, sources))
+    add_empty_frames(segmentation, Slices(frames, sources))
     return segmentation
 
 

@@ -1,4 +1,4 @@
-"""Segmentations whose bits fill an even number of bytes, as DICOM's values have one and readers forget the padding."""
+"""Empty frames at the end of a segmentation, for a reader that mistakes bits which do not fill whole bytes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from .locations import Slices
 BITS = 8
 
 
-def fill_even_bytes(segmentation: Dataset, slices: Slices) -> None:
-    """Add empty frames until the bits of all frames end within the last byte of an even number of bytes.
+def add_empty_frames(segmentation: Dataset, slices: Slices) -> None:
+    """Have OHIF draw a segmentation where it belongs, or not at all.
 
     Frames of one bit a voxel follow each other without a gap, and a byte is added where their number is odd (PS3.5,
-    8.1.1 and 8.2). dcmjs, with which OHIF reads, compares the length with and without that byte, and refuses the whole
-    object. An empty frame says no more than a frame that is left out.
+    8.1.1 and 8.2). dcmjs, with which OHIF 3.13 reads, refuses an object with such a byte. And where frames end within
+    a byte, it takes the bits of a byte from the wrong end (`readUncompressedBitFrame`): lesions would be shown beside
+    where they are. So frames of whole bytes are made to fill an even number of bytes, and others an odd number, which
+    is refused. An empty frame says no more than a frame that is left out.
 
     Parameters
     ----------
@@ -27,7 +29,8 @@ def fill_even_bytes(segmentation: Dataset, slices: Slices) -> None:
         Of the source.
     """
     bits, before = segmentation.Rows * segmentation.Columns, int(segmentation.NumberOfFrames)
-    after = next(number for number in range(before, before + 2 * BITS) if _bytes(bits * number) % 2 == 0)
+    remainder = 1 if bits % BITS else 0
+    after = next(number for number in range(before, before + 2 * BITS) if _bytes(bits * number) % 2 == remainder)
     groups = segmentation.PerFrameFunctionalGroupsSequence
     free = _slices_without_a_frame(groups, slices)[: after - before]
     if len(free) < after - before:
@@ -35,7 +38,7 @@ def fill_even_bytes(segmentation: Dataset, slices: Slices) -> None:
     for number in free:
         groups.append(_frame(groups, slices, number))
     used = segmentation.PixelData[: _bytes(bits * before)]
-    segmentation.PixelData = used.ljust(_bytes(bits * after), b"\0")
+    segmentation.PixelData = used.ljust(_bytes(bits * after) + remainder, b"\0")
     segmentation.NumberOfFrames = after
 
 
