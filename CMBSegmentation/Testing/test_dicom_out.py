@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -176,7 +177,8 @@ def test_nothing_of_the_patient_is_in_the_other_results(results):
     assert others == {".dcm", ".gz"}
     for text in texts:
         assert text
-        assert not [word for word in PATIENT if word in text]
+        said = re.sub(r"base64,[\w+/=]+", "", text)  # pictures, in which any three letters follow each other somewhere
+        assert not [word for word in PATIENT if word in said]
 
 
 def test_a_deidentified_export_has_nothing_of_the_patient_and_is_valid(a_study, tmp_path):
