@@ -18,6 +18,7 @@ from CMBSegmentationLib.batch.bids import BidsScan, dataset_name, find_scans, le
 from CMBSegmentationLib.batch.cluster import run_jobs, workers
 from CMBSegmentationLib.batch.cohort import write_lesions, write_page, write_table
 from CMBSegmentationLib.batch.jobs import Job, Row, earlier_row
+from CMBSegmentationLib.batch.parcellations import check_pattern
 from CMBSegmentationLib.detecting.detect import Settings
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.files.atomic_file import replacing
@@ -27,6 +28,7 @@ from CMBSegmentationLib.files.paths import printable
 from CMBSegmentationLib.models.hardware import DEVICES, usable_cores
 from CMBSegmentationLib.models.loaded_models import StageChoice, Stages, load_stages
 from CMBSegmentationLib.results.folder import check_output_folder
+from CMBSegmentationLib.running.options import stages_from
 from CMBSegmentationLib.vocabulary.numbers import counted
 
 from .printing import time_left
@@ -47,6 +49,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help=f"{', '.join(DEVICES)} (default: auto)")
     parser.add_argument("--regions", metavar="MODEL", default=StageChoice.regions, help="as of cmb detect")
     parser.add_argument("--verifier", metavar="MODEL", default=StageChoice.verifier, help="as of cmb detect")
+    parser.add_argument(
+        "--parcellation",
+        metavar="PATTERN",
+        help="path of each scan's parcellation, in the dataset, with {subject}, {session}, {scan} or {folder}: "
+        "derivatives/freesurfer/sub-{subject}/aparc+aseg.nii.gz; in place of --regions",
+    )
     parser.add_argument("--overwrite", action="store_true", help="search again what was searched before")
 
 
@@ -70,16 +78,21 @@ def run(arguments: argparse.Namespace, screen: Console) -> int:
             f"{out} is the dataset itself.", "Give a folder of its own: derivatives/slicer-cmb in it, say."
         )
     settings = Settings(threshold=arguments.threshold)
-    choice = StageChoice(_path_or_name(arguments.regions), _path_or_name(arguments.verifier))
+    chosen = stages_from(arguments)
+    choice = StageChoice(_path_or_name(chosen.regions), _path_or_name(chosen.verifier))
+    pattern = check_pattern(arguments.parcellation) if arguments.parcellation else ""
     check_output_folder(out, (), overwrite=True)
     stages = load_stages(arguments.model, arguments.device, choice)  # a wrong model is told once, not for every scan
-    _check_settings(out, _wanted(stages, settings), arguments.overwrite)
+    _check_settings(out, _wanted(stages, settings, pattern), arguments.overwrite)
     write_dataset_description(out)
 
     number = min(arguments.workers or usable_cores(), len(scans))
     threads = 1 if arguments.scheduler else max(1, usable_cores() // number)
     model = None if arguments.model is None else _path_or_name(arguments.model)
-    jobs = [Job(scan, out, model, arguments.device, choice, settings, threads, arguments.overwrite) for scan in scans]
+    jobs = [
+        Job(scan, out, model, arguments.device, choice, settings, threads, arguments.overwrite, pattern)
+        for scan in scans
+    ]
     rows = _search(jobs, arguments.scheduler, number, screen)
     table, lesions = write_table(rows, out), write_lesions(rows, out)
     page = write_page(rows, out, printable(dataset_name(dataset)), _about(stages, settings))
@@ -172,14 +185,14 @@ def _about(stages: Stages, settings: Settings) -> str:
     return f"Searched by {' and '.join(names)} at threshold {threshold:g}, as of {day}."
 
 
-def _wanted(stages: Stages, settings: Settings) -> dict[str, Any]:
-    """What all results of a cohort have in common: models by name and content, settings."""
+def _wanted(stages: Stages, settings: Settings, parcellation: str) -> dict[str, Any]:
+    """What all results of a cohort have in common: models by name and content, settings, where regions come from."""
     models = {"model": stages.detector, "regions": stages.regions, "verifier": stages.verifier}
     told = {
         kind: one and {"name": one.manifest.name, "version": one.manifest.version, "sha256": one.sha256}
         for kind, one in models.items()
     }
-    return {**told, "settings": asdict(settings)}
+    return {**told, "settings": asdict(settings), **({"parcellation": parcellation} if parcellation else {})}
 
 
 def _check_settings(out: Path, wanted: dict[str, Any], overwrite: bool) -> None:
@@ -193,7 +206,7 @@ def _check_settings(out: Path, wanted: dict[str, Any], overwrite: bool) -> None:
             raise InputError(f"{path} cannot be read ({error}).", hint) from error
         if begun != wanted:
             raise InputError(
-                f"{out} was started with another model or threshold (see {SETTINGS}).",
+                f"{out} was started with another model, threshold or parcellation (see {SETTINGS}).",
                 "Give the same ones, another folder, or --overwrite to search everything again.",
             )
     with replacing(path) as draft:

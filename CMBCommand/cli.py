@@ -53,6 +53,12 @@ COMMANDS = (
         "cmb report results/ --scan sub-01_T2starw.nii.gz --pdf",
     ),
     Command(
+        "methods",
+        "word how the scans were searched for a paper, with references",
+        "Print a methods paragraph made of what was really run, and its references as BibTeX.",
+        "cmb methods results/",
+    ),
+    Command(
         "compare",
         "compare two scans of a patient: what is new, gone or stable",
         "Align two scans of a patient and call each microbleed new, gone, stable, there but not detected, or not seen.",

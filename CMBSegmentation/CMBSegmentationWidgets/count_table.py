@@ -47,13 +47,13 @@ class CountTable:
     def show(self, counts: Counts) -> None:
         """Show a review's counts; hidden where there is none yet."""
         from CMBSegmentationLib.results.counts import LARGE, SMALL, UNKNOWN_REGION
-        from CMBSegmentationLib.vocabulary.regions import REGIONS
+        from CMBSegmentationLib.vocabulary.regions import ASSIGNABLE
 
         def sizes(**where: Any) -> list[str]:
             return [_pair(counts, size=size, **where) for size in (SMALL, LARGE, "")]
 
         lines = []
-        for name in (*REGIONS, UNKNOWN_REGION):
+        for name in (*ASSIGNABLE, UNKNOWN_REGION):
             here = {"regions": (name,)}
             if _pair(counts, **here) != NOTHING:
                 sides = [_pair(counts, side=side, **here) for side in ("left", "right")]

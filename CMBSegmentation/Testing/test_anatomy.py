@@ -1,6 +1,6 @@
 import pytest
 
-from CMBSegmentationLib.vocabulary.regions import GROUPS, PATTERNS, REGIONS, group_of, pattern_of
+from CMBSegmentationLib.vocabulary.regions import GROUPS, LOBE_UNKNOWN, PATTERNS, REGIONS, group_of, pattern_of
 
 
 def test_every_region_is_in_one_group():
@@ -22,6 +22,8 @@ def test_every_region_is_in_one_group():
         (["brainstem"], "deep"),
         (["corpus callosum", "cerebellum"], "deep"),
         (["cerebellum"], "cerebellar only"),
+        ([LOBE_UNKNOWN], "lobar"),
+        ([LOBE_UNKNOWN, "thalamus"], "mixed"),
     ],
 )
 def test_the_pattern_follows_the_boston_criteria(regions, pattern):

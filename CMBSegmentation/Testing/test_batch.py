@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import SimpleITK as sitk
 from batches import (
     RESULT,
     batch,
@@ -23,6 +24,7 @@ from batches import (
     results,
 )
 from dark_spots import only
+from made_up_parcellation import made_up_parcellation, middle_of
 from waiting import wait_until
 
 from CMBCommand import cli
@@ -136,6 +138,21 @@ def test_the_cohort_names_the_dataset_and_the_threshold_that_was_used(tmp_path):
     assert "at threshold 0.4," in _about(stages, Settings(threshold=0.4))
 
 
+def test_each_scan_of_a_batch_has_the_regions_of_its_own_parcellation(batch_on_cluster, tmp_path, a_small_head):
+    dataset, folder = make_dataset(tmp_path / "data", a_small_head, 2), tmp_path / "data" / "derivatives" / "fs"
+    folder.mkdir()
+    labels = made_up_parcellation(middle_of(sitk.ReadImage(str(a_small_head))), lobes=False)
+    sitk.WriteImage(labels, str(folder / "sub-001.nii.gz"))
+    code, _, said = batch_on_cluster(dataset, "--parcellation", "derivatives/fs/sub-{subject}.nii.gz")
+    assert code == 2
+    assert "There is no parcellation" in said
+    with (tmp_path / "out" / "cohort.csv").open(encoding="utf-8-sig", newline="") as stream:
+        done, failed = csv.DictReader(stream)
+    assert int(done["lobar"]) + int(done["deep"]) + int(done["infratentorial"]) == int(done["microbleeds"]) == 2
+    assert (done["cromis_2"], failed["cromis_2"]) == ("2-4", "")
+    assert "sub-002.nii.gz" in failed["error"]
+
+
 def test_started_again_it_does_only_what_was_left(batch_on_cluster, tmp_path, a_small_head):
     dataset = make_dataset(tmp_path / "data", a_small_head, 2)
     assert batch_on_cluster(dataset)[0] == 0
@@ -175,7 +192,7 @@ def test_results_of_another_threshold_are_not_mixed_in(batch_on_cluster, tmp_pat
     assert batch_on_cluster(dataset)[0] == 0
     code, _, said = batch_on_cluster(dataset, "--threshold", "0.9")
     assert code == 2
-    assert "another model or threshold" in said
+    assert "another model, threshold or parcellation" in said
     assert batch_on_cluster(dataset, "--threshold", "0.9", "--overwrite")[0] == 0
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 import warnings
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from CMBCommand import cli
 from CMBSegmentationLib.dicom_out import write_objects
 from CMBSegmentationLib.dicom_out.codes import finding_site
 from CMBSegmentationLib.reading.scan import read_scan
+from CMBSegmentationLib.vocabulary.looks import LESION_COLOUR
 
 DATA = Path(os.environ.get("CMB_SHARED_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 PATIENT = ("id-4711", "Doe", "Jane", "19500102", "20260102", "101112", "acc-99", "Who")
@@ -131,6 +133,48 @@ def test_highdicom_reads_the_same_voxels_from_the_source_frames(a_study, results
             [f.SOPInstanceUID for f in files], combine_segments=True, assert_missing_frames_are_empty=True
         )
     np.testing.assert_array_equal(read, values)
+
+
+def dcmqi(program: str, *arguments: str | Path) -> str:
+    """Call a program of dcmqi, which shares no code with what wrote the files; gives what it said."""
+    command = Path(sysconfig.get_path("scripts")) / program
+    said = subprocess.run([command, *arguments], capture_output=True, text=True)
+    assert said.returncode == 0, said.stdout + said.stderr
+    return said.stdout + said.stderr
+
+
+def test_dcmqi_reads_every_segment_with_its_colour_and_voxels(results, tmp_path):
+    said = dcmqi("segimage2itkimage", "--inputDICOM", one(results, "_seg.dcm"), "--outputDirectory", tmp_path)
+    assert "absent" not in said
+    told = json.loads(one(tmp_path, ".json").read_text())["segmentAttributes"]
+    values = sitk.ReadImage(str(one(results, "_dseg.nii.gz")))
+    assert len(told) == len(findings(results)) == 2
+    for (segment,) in told:
+        number = segment["labelID"]
+        assert segment["SegmentLabel"] == f"CMB {number}"
+        assert segment["recommendedDisplayRGBValue"] == pytest.approx([255 * c for c in LESION_COLOUR], abs=1)
+        read = sitk.ReadImage(str(tmp_path / f"{number}.nrrd"))
+        voxels = np.argwhere(sitk.GetArrayViewFromImage(read))
+        places = [read.TransformIndexToPhysicalPoint([int(i) for i in at[::-1]]) for at in voxels]
+        assert {values[values.TransformPhysicalPointToIndex(place)] for place in places} == {number}
+        assert len(places) == np.count_nonzero(sitk.GetArrayViewFromImage(values) == number)
+
+
+def test_dcmqi_reads_every_measurement_and_the_classes_of_the_count(results, tmp_path):
+    dcmqi("tid1500reader", "--inputDICOM", one(results, "_sr.dcm"), "--outputMetadata", tmp_path / "sr.json")
+    count, *groups = json.loads((tmp_path / "sr.json").read_text())["Measurements"]
+    assert float(count["measurementItems"][0]["value"]) == 2
+    told = {one["conceptCode"]["CodeMeaning"]: one["conceptValue"] for one in count["qualitativeEvaluations"]}
+    aria = told["Total microhemorrhages"]
+    assert (aria["CodeValue"], aria["CodingSchemeDesignator"]) == ("RDE2008.1", "RADELEMENT")
+    assert told["Microbleeds, class of CROMIS-2"]["CodeMeaning"] == "2–4 (any)"
+    assert told["Microbleeds, class of ESO thrombolysis"]["CodeMeaning"] == "1–10 (low to moderate)"
+    assert told["Superficial siderosis"]["CodeMeaning"] == "Not assessed"
+    for row, group in zip(findings(results), groups, strict=True):
+        read = {item["quantity"]["CodeMeaning"]: float(item["value"]) for item in group["measurementItems"]}
+        wanted = {"Volume": row["volume_mm3"], "Diameter": row["diameter_mm"], "Probability": row["probability"]}
+        assert read == pytest.approx(wanted)
+        assert (group["TrackingIdentifier"], group["ReferencedSegment"]) == (f"CMB {row['id']}", row["id"])
 
 
 def test_the_report_has_every_measurement(results):

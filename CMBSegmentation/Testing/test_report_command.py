@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 import shutil
 
@@ -151,7 +152,10 @@ def test_two_scans_are_compared_with_a_table_and_pictures_of_both(scan, results,
     content = json.loads(one(tmp_path / "changes", "_changes.json").read_text())
     assert content["counts"]["gone"] == 1
     assert 5 < content["movement"]["translation_mm"] < 9  # 4 mm along three axes
+    assert (content["aria_h"]["new"], content["aria_h"]["grade"]) == (0, "absent")
+    assert content["scales"]["cromis_2"] == {"first": "2-4", "second": "1"}
     page = one(tmp_path / "changes", "_changes.html").read_text()
+    assert content["aria_h"]["sentence"] in html.unescape(page)
     assert page.count('<figure class="crop">') == 6 * len(rows)
     assert "<script" not in page
     assert "1 gone" in capsys.readouterr().out

@@ -25,8 +25,7 @@ from CMBSegmentationLib.dicom_out.software import software_from
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.reading.scan import read_scan
 from CMBSegmentationLib.reading.scan_identity import ScanIdentity, doubts, identity_by_name, voxels_sha256
-from CMBSegmentationLib.report.content import methods_of
-from CMBSegmentationLib.results.counts import counts_of
+from CMBSegmentationLib.report.methods import paragraph, way_of
 from CMBSegmentationLib.results.provenance import provenance_of
 from CMBSegmentationLib.results.read_back import read_result_folder
 from CMBSegmentationLib.results.stored_list import to_json
@@ -248,7 +247,7 @@ def test_a_list_with_any_wrong_value_is_read_or_refused_in_words(two_scans, tmp_
     lesions, image = list(stored.lesions), sitk.Cast(labels, sitk.sitkFloat32)
     candidates = stored.candidates or Candidates(grid_of(labels))
     detection = Detection(lesions, labels, image, labels, image, stored.rules, stored.search, candidates)
-    assert methods_of(detection, counts_of(lesions))
+    assert paragraph(way_of(detection.search, detection.rules, lesions))
     assert software_from(stored.search, stored.rules).name
     json.dumps([to_json(stored), provenance_of(detection)], ensure_ascii=False).encode()
     assert len(candidates.at(stored.rules)) == len(candidates.every)

@@ -7,7 +7,7 @@ from typing import Any
 from CMBSegmentationLib.results.counts import SIZES, UNKNOWN_REGION, Counts
 from CMBSegmentationLib.review import DECISIONS, ReviewedLesion
 from CMBSegmentationLib.vocabulary.numbers import rounded_down
-from CMBSegmentationLib.vocabulary.regions import REGIONS, group_of
+from CMBSegmentationLib.vocabulary.regions import ASSIGNABLE, group_of
 from CMBSegmentationLib.vocabulary.verdicts import BELOW, DEFINITE, POSSIBLE, UNREVIEWED
 
 ALL, LISTED = "all", "listed"
@@ -47,7 +47,7 @@ def passes(one: ReviewedLesion, wanted: str) -> bool:
 
 def region_order(region: str) -> int:
     """Give a region's place in MARS; an unknown one comes last."""
-    return REGIONS.index(region) if region in REGIONS else len(REGIONS)
+    return ASSIGNABLE.index(region) if region in ASSIGNABLE else len(ASSIGNABLE)
 
 
 def sort_rows(rows: list[dict[str, Any]], by: str, *, down: bool) -> None:
@@ -63,7 +63,7 @@ def counts_shown(counts: Counts) -> dict[str, Any]:
         return {kind: counts.number((kind,), **where) for kind in (DEFINITE, POSSIBLE)}
 
     regions = [
-        {"region": name, "group": group_of(name), **pair(regions=(name,))} for name in (*REGIONS, UNKNOWN_REGION)
+        {"region": name, "group": group_of(name), **pair(regions=(name,))} for name in (*ASSIGNABLE, UNKNOWN_REGION)
     ]
     return {
         "definite": counts.definite,

@@ -8,7 +8,7 @@ from trame.widgets import vuetify3 as v3
 from CMBSegmentationLib.review import ACCEPTED, MIMICS, REJECTED, UNCERTAIN
 from CMBSegmentationLib.vocabulary.actions import mimic_action
 from CMBSegmentationLib.vocabulary.operating_points import CUSTOM, LARGEST, SMALLEST
-from CMBSegmentationLib.vocabulary.regions import REGIONS, SIDES
+from CMBSegmentationLib.vocabulary.regions import ASSIGNABLE, SIDES
 from CMBSegmentationLib.vocabulary.verdicts import BELOW, CAUSES, UNREVIEWED
 
 from ..bindings.lesion_rows import ALL, LISTED
@@ -244,7 +244,7 @@ def _facts(bound: Reviewing) -> None:
                 (
                     "region",
                     "Region of the lesion",
-                    REGIONS,
+                    ASSIGNABLE,
                     bound.set_place,
                     "[$event.target.value, chosen.side]",
                     "true",

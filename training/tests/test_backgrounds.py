@@ -6,7 +6,7 @@ import SimpleITK as sitk
 
 from CMBSegmentationLib.detecting.phase.radians import scale_of
 from CMBSegmentationLib.reading.phase.image import PhaseImage
-from cmbtraining.benchmark.backgrounds import BACKGROUNDS, without_background
+from cmbtraining.benchmark.backgrounds import without_background
 
 SHAPE = (40, 48, 48)
 

@@ -26,15 +26,17 @@ from ..results.summary import summary_of
 from ..running.run import Request, run
 from ..vocabulary.columns import COLUMNS as OF_LESIONS
 from ..vocabulary.columns import REVIEW_COLUMNS
+from ..vocabulary.published.scales import SCALES
 from ..vocabulary.regions import GROUPS
 from .bids import BidsScan
+from .parcellations import parcellation_of
 from .result_record import ENDING, is_whole, write_record
 from .thumbnail import write_thumbnail
 
 THUMBNAIL = "_desc-cmb_thumbnail.png"
 COLUMNS = (
     "subject", "session", "scan", "microbleeds", "class", "below_5_mm", "from_5_to_10_mm", "lobar", "deep",
-    "infratentorial", "definite", "possible", "dropped", "seconds", "error", "hint",
+    "infratentorial", "definite", "possible", "dropped", *(scale.key for scale in SCALES), "seconds", "error", "hint",
 )  # fmt: skip
 """Of the table of scans, from `results.summary.summary_of` each."""
 LESION_COLUMNS = ("subject", "session", "scan", *OF_LESIONS, *REVIEW_COLUMNS)
@@ -58,6 +60,8 @@ class Job:
         That the network may use.
     overwrite : bool
         Search again where there are results.
+    parcellation : str
+        Pattern of the path of the scan's parcellation, as `batch.parcellations.parcellation_of` takes it; empty: none.
     """
 
     scan: BidsScan
@@ -68,6 +72,7 @@ class Job:
     settings: Settings = field(default_factory=Settings)
     threads: int = 1
     overwrite: bool = False
+    parcellation: str = ""
 
     @property
     def folder(self) -> Path:
@@ -123,12 +128,13 @@ class Row:
         """Values by `COLUMNS`; empty where there are none."""
         searched = self.lesions is not None
         summary = summary_of(self.counts) if searched else {}
-        groups = summary.pop("by_group", {})
+        groups, scales = summary.pop("by_group", {}), summary.pop("scales", {})
         return {
             **{key: "" for key in COLUMNS},
             **self._named(),
             **{key: value for key, value in summary.items() if key in COLUMNS},
             **{group: groups.get(group, "") for group in GROUPS},
+            **scales,
             "seconds": round(self.seconds, 1) if searched else "",
             "error": self.error,
             "hint": self.hint,
@@ -167,7 +173,14 @@ def do_scan(job: Job, progress: Progress = no_progress) -> Row:
         check_present(job.scan.path)
         thumbnail, record = job.scan.stem + THUMBNAIL, job.scan.stem + ENDING
         check_output_folder(job.folder, {*all_names(job.scan.stem), thumbnail, record}, overwrite=True)
-        request = Request(job.scan.path, job.folder, device=job.device, settings=job.settings, overwrite=True)
+        request = Request(
+            job.scan.path,
+            job.folder,
+            device=job.device,
+            settings=job.settings,
+            parcellation=parcellation_of(job.scan, job.parcellation) if job.parcellation else None,
+            overwrite=True,
+        )
         outcome = run(request, progress, loaded=stages)
         with replacing(job.folder / thumbnail) as draft:
             write_thumbnail(outcome.detection, draft)

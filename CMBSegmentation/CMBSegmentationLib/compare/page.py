@@ -21,8 +21,10 @@ from ..files.draft_folder import drafts, move_in
 from ..reading.scan_identity import ScanIdentity, doubts
 from ..report.crops import FIELD_MM, Crop, Window, display_window, lesion_crops
 from ..vocabulary.notice import NOTICE
+from ..vocabulary.published.scales import ARIA_H
 from ..vocabulary.verdicts import KEPT, UNDECIDED
 from .align import STATUSES, Change, Visit, compare, register
+from .clinical import clinical_change
 
 COLUMNS = (
     "status", "first_id", "second_id", "first_r_mm", "first_a_mm", "first_s_mm", "second_r_mm", "second_a_mm",
@@ -83,6 +85,7 @@ def write_comparison(first: Study, second: Study, out: Path) -> dict[str, Path]:
     changes = sorted(compare(first.visit, second.visit, transform), key=lambda one: STATUSES.index(one.status))
     counts = {status: Counter(one.status for one in changes)[status] for status in STATUSES}
     rows = [row_of(one) for one in changes]
+    clinical = clinical_change(first.detection.lesions, second.detection.lesions, changes)
     content = {
         "schema_version": 1,
         "notice": NOTICE,
@@ -93,11 +96,14 @@ def write_comparison(first: Study, second: Study, out: Path) -> dict[str, Path]:
         "warnings": list(doubts(first.identity, second.identity)),
         "counts": counts,
         "sentence": sentence_of(counts, _readers(first, second)),
+        **clinical.to_json(),
         "movement": _movement(transform),
         "changes": rows,
     }
     page = _template().render(
         **content,
+        clinical=clinical,
+        grades=ARIA_H,
         pairs=_pairs(first, second, changes[:MOST_PICTURED], transform),
         all=changes,
         field_mm=FIELD_MM,

@@ -21,9 +21,11 @@ from .candidates.masks import masks_on_scan
 from .candidates.measuring import Measuring
 from .lesions import Lesion, LesionRules, listed
 from .model_grid import prepare
+from .parcellation.given import Parcellation
+from .parcellation.mapping import map_parcellation
 from .phase.told import told_by_phase
 from .regions import find_regions, placing
-from .search import Search, used
+from .search import Search, UsedParcellation, used
 from .sliding_window import BLENDINGS, WindowSettings, predict
 from .tissue_shares import tissue_for
 from .verifier import MOST_VERIFIED, Verdict, verify
@@ -122,6 +124,7 @@ def detect(
     mask: sitk.Image | None = None,
     regions: Model | None = None,
     verifier: Model | None = None,
+    parcellation: Parcellation | None = None,
     phases: Sequence[PhaseImage] = (),
 ) -> Detection:
     """Find the microbleeds of a scan.
@@ -142,6 +145,8 @@ def detect(
         regions are not assessed.
     verifier : Model, optional
         Of the task ``"verify"``: judges each candidate once more. The threshold then acts on its probability.
+    parcellation : Parcellation, optional
+        In the scan's own frame, in place of `regions`.
     phases : sequence of PhaseImage, optional
         On the scan's grid, the searched echo's last: tell blood from calcium.
 
@@ -160,10 +165,13 @@ def detect(
     clock = Clock()
 
     progress(0.0, "Finding the brain")
-    mapped = None if regions is None else find_regions(image, regions)
+    mapped = None if regions is None or parcellation is not None else find_regions(image, regions)
     clock.lap("regions")
     prepared = prepare(image, manifest.input_spec, mask)
     clock.lap("preprocess")
+    if parcellation is not None:
+        mapped = map_parcellation(parcellation, image, prepared.scan_brain)
+        clock.lap("parcellation")
     on_model_grid = predict(
         prepared.voxels, prepared.brain, model.logits, window, part_of(progress, 0.1, 0.9, "Searching, ")
     )
@@ -196,7 +204,10 @@ def detect(
     search = Search(
         detector=used(model),
         verifier=None if verifier is None else used(verifier),
-        regions=None if regions is None else used(regions),
+        regions=None if regions is None or parcellation is not None else used(regions),
+        parcellation=None
+        if parcellation is None
+        else UsedParcellation(parcellation.name, parcellation.sha256, parcellation.has_lobes),
         midplane=midplane,
         operating_points=operating_points(own.metrics.get("operating_points"), threshold),
         overlap=overlap,

@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 
 from ..errors import ModelError
 from ..models.model_file import Model
-from ..vocabulary.regions import REGIONS
+from ..vocabulary.regions import ASSIGNABLE, REGIONS
 from .lesions import LARGEST_DIAMETER_MM, Lesion
 from .region_input import region_input
 
 CLASSES = ("background", "CSF", *REGIONS)
 FLUID, FIRST_TISSUE = 1, 2  # classes from here on are brain tissue
+NAMES = (*ASSIGNABLE, "")
+"""Of the classes of tissue, from `FIRST_TISSUE` on. The last two are of parcellations only: lobar tissue in an unknown
+lobe, and tissue to which MARS gives no region."""
 TISSUE_MARGIN_MM = 2.0  # a voxel of the map: at the border, and for a dark lesion there, it may be wrong by that
 LARGEST_HOLE_MM3 = 4 / 3 * np.pi * (LARGEST_DIAMETER_MM / 2) ** 3
 SMALLEST_BRAIN_MM3 = 2e5  # less than this is no brain, and no map is better than a wrong one
@@ -35,7 +38,7 @@ class Regions:
     Attributes
     ----------
     tissue : SimpleITK.Image
-        UInt8 on the scan's grid: 0 outside brain tissue, k + 1 region k (``REGIONS[k - 1]``); each
+        UInt8 on the scan's grid: 0 outside brain tissue, else ``FIRST_TISSUE + k`` for ``NAMES[k]``; each
         region reaches 2 mm into what is around it.
     midplane : tuple of 4 floats
         Unit normal (R, A, S), pointing right, and offset d: ``normal . point - d`` is the distance in
@@ -84,7 +87,7 @@ def find_regions(scan: sitk.Image, model: Model) -> Regions | None:
         return None
     shares = scipy.special.softmax(logits, axis=-1)
     return Regions(
-        tissue=sitk.Resample(_roomy(coarse), scan, sitk.Transform(), sitk.sitkNearestNeighbor, 0),
+        tissue=sitk.Resample(roomy(coarse), scan, sitk.Transform(), sitk.sitkNearestNeighbor, 0),
         midplane=_midplane(coarse),
         fluid=given.image_of(shares[..., FLUID]),
         parenchyma=given.image_of(shares[..., FIRST_TISSUE:].sum(axis=-1)),
@@ -93,7 +96,7 @@ def find_regions(scan: sitk.Image, model: Model) -> Regions | None:
 
 def region_name(tissue_value: int) -> str:
     """Name the region of a voxel of `Regions.tissue`; empty outside."""
-    return REGIONS[tissue_value - FIRST_TISSUE] if tissue_value >= FIRST_TISSUE else ""
+    return NAMES[tissue_value - FIRST_TISSUE] if tissue_value >= FIRST_TISSUE else ""
 
 
 def side_of(position_ras_mm: tuple[float, float, float], region: str, midplane: tuple[float, ...]) -> str:
@@ -151,7 +154,7 @@ def _largest_tissue(classes: sitk.Image) -> sitk.Image:
     return classes * sitk.Cast(sitk.Or(largest, fluid), sitk.sitkUInt8)
 
 
-def _roomy(classes: sitk.Image) -> sitk.Image:
+def roomy(classes: sitk.Image) -> sitk.Image:
     """Let each region reach a little further, and into holes no larger than a microbleed, which may be one."""
     tissue = sitk.BinaryThreshold(classes, FIRST_TISSUE, 255, 1, 0)
     smallest = round(LARGEST_HOLE_MM3 / float(np.prod(classes.GetSpacing())))

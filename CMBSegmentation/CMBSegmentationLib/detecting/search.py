@@ -53,6 +53,23 @@ class UsedModel:
 
 
 @dataclass(frozen=True)
+class UsedParcellation:
+    """A parcellation that took the place of the map of regions.
+
+    Attributes
+    ----------
+    file, sha256 : str
+        Of the file; the hash is empty where it came from memory.
+    has_lobes : bool
+        Whether it tells the cortex apart by lobe.
+    """
+
+    file: str = ""
+    sha256: str = ""
+    has_lobes: bool = False
+
+
+@dataclass(frozen=True)
 class Search:
     """How a scan was searched.
 
@@ -60,6 +77,8 @@ class Search:
     ----------
     detector, verifier, regions : UsedModel or None
         None where there was none.
+    parcellation : UsedParcellation or None
+        In place of `regions`.
     midplane : tuple of 4 float, or None
         As `detecting.regions.Regions.midplane`; None where regions were not mapped.
     operating_points : mapping
@@ -87,6 +106,7 @@ class Search:
     detector: UsedModel | None = None
     verifier: UsedModel | None = None
     regions: UsedModel | None = None
+    parcellation: UsedParcellation | None = None
     midplane: tuple[float, float, float, float] | None = None
     operating_points: Mapping[str, float] = field(default_factory=dict)
     overlap: float | None = None

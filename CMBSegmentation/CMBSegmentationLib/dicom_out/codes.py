@@ -10,6 +10,8 @@ from __future__ import annotations
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
+from ..vocabulary.published.scales import Scale, Step
+
 ABNORMALITY = codes.SCT.MorphologicallyAbnormalStructure  # CID 7150, segmentation property category
 HEMORRHAGE = codes.SCT.Hemorrhage  # CID 7159
 BRAIN = codes.SCT.Brain  # CID 7153
@@ -45,6 +47,19 @@ REGIONS = {  # the regions of MARS that have a code of their own; the rest are i
     "insula": codes.SCT.Insula,
 }
 
+SCALES = {"aria_baseline": Code("RDE2008", "RADELEMENT", "Total microhemorrhages")}
+SCALE_VALUES = {
+    "aria_baseline": {
+        "0": Code("RDE2008.0", "RADELEMENT", "absent"),
+        "1-4": Code("RDE2008.1", "RADELEMENT", "1-4"),
+        ">4": Code("RDE2008.2", "RADELEMENT", "greater than 4"),
+    }
+}
+"""By scale and class (`vocabulary.published.scales`): RadElement, a coding scheme of PS3.16, has ARIA's baseline in its
+set RDES289. It has none for CROMIS-2 and ESO, so that theirs are private."""
+SUPERFICIAL_SIDEROSIS = Code("RDE2010", "RADELEMENT", "Superficial siderosis")
+NOT_ASSESSED = Code("NOT_ASSESSED", "99CMB", "Not assessed")  # RadElement has absent, present and indeterminate only
+SCALE_NOTE = Code("SCALE_NOTE", "99CMB", "Note on the classes")
 READER_VERDICT = Code("VERDICT", "99CMB", "Reader's verdict")  # DICOM has no term for it
 VERDICTS = {"accepted": codes.SCT.Present, "uncertain": codes.SCT.Equivocal}
 
@@ -54,6 +69,13 @@ SUBSTANCES = {
     "calcium": Code("DIAMAGNETIC", "99CMB", "Diamagnetic, as calcium is"),
     "unclear": codes.SCT.Equivocal,
 }
+
+
+def on_scale(scale: Scale, step: Step) -> tuple[Code, Code]:
+    """Give the codes of a scale and of the class on it: published ones where there are some, else private ones."""
+    name = SCALES.get(scale.key) or Code(scale.key.upper(), "99CMB", f"Microbleeds, class of {scale.name}")
+    private = Code(f"{scale.key.upper()[:9]}_{step.lowest}", "99CMB", step.text)
+    return name, SCALE_VALUES.get(scale.key, {}).get(step.name, private)
 
 
 def finding_site(region: str) -> Code:

@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from ..detecting.lesions import Lesion
 from ..reading.dicom.headers import Frame
 from ..results.counts import Counts
+from ..vocabulary.published.scales import NOT_A_DIAGNOSIS, SIDEROSIS
 from . import codes
 from .locations import Slices, lesion_location, searched_field
 from .segmentation import SERIES_OFFSET
@@ -65,6 +66,7 @@ def report_object(
     state = "reviewed" if counts.is_read else "unreviewed"
     numbers = {ALL: counts.microbleeds} | ({NOT_READ: counts.not_read} if counts.is_read and counts.not_read else {})
     groups: list[Any] = [_count(name, number, frames, sources, software) for name, number in numbers.items()]
+    _add_classes(groups[0], counts)
     if segmentation is not None:
         # places first: a viewer that puts together what has the same tracking identifier takes the first coordinates
         slices = Slices(frames, sources)
@@ -124,6 +126,15 @@ def _count(
     )
     group[0].ContentSequence.append(searched_field(Slices(frames, sources)))
     return group
+
+
+def _add_classes(count: hd.sr.MeasurementsAndQualitativeEvaluations, counts: Counts) -> None:
+    """Say the class of a count on each scale, and what these are not (TID 1501, qualitative evaluations)."""
+    said = [hd.sr.QualitativeEvaluation(*codes.on_scale(scale, step))[0] for scale, step in counts.on_scales]
+    said.append(hd.sr.QualitativeEvaluation(codes.SUPERFICIAL_SIDEROSIS, codes.NOT_ASSESSED)[0])
+    note = f"{NOT_A_DIAGNOSIS} {SIDEROSIS}"
+    said.append(hd.sr.TextContentItem(codes.SCALE_NOTE, note, hd.sr.RelationshipTypeValues.CONTAINS))
+    count[0].ContentSequence.extend(said)
 
 
 def _person(reader: str) -> hd.sr.ObserverContext:

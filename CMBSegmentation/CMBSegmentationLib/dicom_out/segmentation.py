@@ -101,6 +101,7 @@ def segmentation_object(
         plane_positions=[hd.PlanePositionSequence("PATIENT", decimals(frame.position or ())) for frame in frames],
         series_description=f"Cerebral microbleeds (research, {state})",
     )
+    segmentation.ContentCreatorName = ""  # type 2 (PS3.3, 10.9): highdicom leaves it out where there is none
     _name_segment_per_frame(segmentation)
     if len(sources) < len(frames):
         _name_source_frames(segmentation, frames)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..detecting.candidates.hills import MASK_SHARE
-from ..detecting.lesions import SURROUND_MM, Lesion
+from ..detecting.lesions import Lesion
 from ..reading.scan_identity import NAMING
 from ..results.counts import Counts, counts_of
 from ..results.provenance import provenance_of
 from ..results.summary import sentence_of
-from ..vocabulary.numbers import threshold_text
 from ..vocabulary.verdicts import DEFINITE, POSSIBLE
 from .crops import Crop, Locator, Overview, Window, display_window, field_crop, lesion_crops, tilt_degrees
 from .glass_brain import Projection, glass_brain
+from .methods import COMMANDS, Way, bibtex_of, paragraph, unnamed_way, way_of
 from .tables import CountTable, count_tables
-from .words import METHODS, SAY
+from .words import SAY
 
 if TYPE_CHECKING:
     from ..detecting.detect import Detection
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
 
 MOST_PICTURED = 60  # lesions of the list with pictures: about 3 MB of report
 MOST_DROPPED_PICTURED = 10
-COMMANDS = re.compile(r" \([^()]*--[^()]*\)")  # which made the training data: for the provenance, not for a reader
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,10 @@ class ReportContent:
     listed, dropped : list of Lesion
         Dropped are those that the program dropped or a reader rejected.
     listed_cards, dropped_cards : list of Card
+    way : Way
+        How it was searched; `methods` tells it.
     methods : list of str
+    bibtex : str
     provenance : dict
     window : Window
     tilt : float
@@ -107,7 +107,9 @@ class ReportContent:
     dropped: list[Lesion]
     listed_cards: list[Card]
     dropped_cards: list[Card]
+    way: Way
     methods: list[str]
+    bibtex: str
     provenance: dict[str, Any]
     window: Window
     tilt: float
@@ -137,6 +139,7 @@ def content_of(detection: Detection, *, scan_name: str, notes: Sequence[str] = (
     window = display_window(detection.image, detection.brain)
     overview = Overview(detection.image, detection.brain, window)
     counts = counts_of(detection.lesions)
+    way = way_of(detection.search, detection.rules, detection.lesions)
 
     def cards(lesions: Sequence[Lesion]) -> list[Card]:
         return [
@@ -163,7 +166,9 @@ def content_of(detection: Detection, *, scan_name: str, notes: Sequence[str] = (
         dropped=dropped,
         listed_cards=cards(listed[:MOST_PICTURED]),
         dropped_cards=cards(dropped[:MOST_DROPPED_PICTURED]),
-        methods=methods_of(detection, counts),
+        way=way,
+        methods=paragraph(way),
+        bibtex=bibtex_of(detection.search),
         provenance=provenance_of(detection),
         window=window,
         tilt=tilt_degrees(detection.image),
@@ -179,7 +184,10 @@ def without_names(content: ReportContent) -> ReportContent:
     given = content.provenance.get("input")
     if isinstance(given, Mapping):
         kept["input"] = {key: value for key, value in given.items() if key not in NAMING}
-    readers, counts = content.counts.readers, replace(content.counts, readers=())
+    parcellation = content.provenance.get("parcellation")
+    if isinstance(parcellation, Mapping):
+        kept["parcellation"] = {key: value for key, value in parcellation.items() if key != "file"}
+    counts = replace(content.counts, readers=())
 
     def unnamed(lesions: Sequence[Lesion]) -> list[Lesion]:
         return [replace(lesion, reader="") for lesion in lesions]
@@ -194,41 +202,12 @@ def without_names(content: ReportContent) -> ReportContent:
         sentence=sentence_of(counts),
         provenance=kept,
         counts=counts,
-        methods=[words for words in content.methods if words != METHODS["read"].format(readers=", ".join(readers))],
+        methods=paragraph(unnamed_way(content.way)),
         listed=unnamed(content.listed),
         dropped=unnamed(content.dropped),
         listed_cards=unnamed_cards(content.listed_cards),
         dropped_cards=unnamed_cards(content.dropped_cards),
     )
-
-
-def methods_of(detection: Detection, counts: Counts) -> list[str]:
-    """Tell in sentences how the lesions were found."""
-    search, rules = detection.search, detection.rules
-    said = []
-    if search.detector is not None:
-        mm = search.detector.spacing_mm
-        spacing = f"{' × '.join(f'{s:g}' for s in mm)} mm" if mm else "its own voxel size"
-        told = {"model": search.detector.title, "spacing": spacing, "share": MASK_SHARE}
-        said.append(METHODS["detector"].format(threshold=threshold_text(rules.threshold), **told))
-    said.append(METHODS["smallest"].format(volume=rules.min_volume_mm3, diameter=rules.max_diameter_mm))
-    if search.verifier is not None:
-        said.append(METHODS["verifier"].format(model=search.verifier.title))
-    if search.regions is None:
-        said.append(METHODS["no_regions"])
-    else:
-        words = METHODS["regions"]
-        said.append(words.format(model=search.regions.title, statement=search.regions.statement).strip())
-    if any(one.phase for one in detection.lesions):
-        said.append(METHODS["phase"])
-    if search.brain_mask:
-        said.append(METHODS["brain_given" if search.brain_mask == "given" else "brain_found"])
-    said.append(METHODS["measures"].format(shell=SURROUND_MM))
-    if counts.readers:
-        said.append(METHODS["read"].format(readers=", ".join(counts.readers)))
-    elif not counts.is_read:
-        said.append(METHODS["unread"])
-    return said
 
 
 def _scan_facts(detection: Detection) -> str:

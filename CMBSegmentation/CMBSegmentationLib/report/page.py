@@ -12,13 +12,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from ..detecting.lesions import CANDIDATE_PROBABILITY, LARGEST_DIAMETER_MM, MOST_CANDIDATES, Lesion, is_read
 from ..results.counts import CLASSES, SIZES, SMALL_BELOW_MM, Counts
+from ..results.summary import without_larger
 from ..vocabulary.columns import COLUMNS
 from ..vocabulary.numbers import class_text, counted, counted_class, rounded_down, threshold_text
+from ..vocabulary.published.scales import NOT_A_DIAGNOSIS, SIDEROSIS
 from ..vocabulary.verdicts import REJECTED, UNDECIDED
 from .content import ReportContent, content_of
 from .crops import FIELD_MM
 from .glass_brain import SMALLEST_CIRCLE_MM
-from .words import SAY
+from .words import METHODS, SAY, SCALES_COLUMNS
 
 if TYPE_CHECKING:
     from ..detecting.detect import Detection
@@ -138,6 +140,12 @@ def title_of_dropped(counts: Counts) -> str:
     return " and ".join(counted(number, noun) for noun, number in numbers.items() if number)
 
 
+def scales_note(counts: Counts) -> str:
+    """Say which microbleeds the clinical classes count."""
+    words = SAY["scales_note_read" if counts.is_read else "scales_note_unread"]
+    return words.format(without_larger=without_larger(counts))
+
+
 def grouped_reasons(dropped: Sequence[Lesion]) -> list[tuple[int, str]]:
     """Count the reasons that differ in more than their numbers, the most frequent first.
 
@@ -170,6 +178,9 @@ def _template() -> Template:
         isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value)
     )
     environment.globals.update(shown=SHOWN, say=SAY, cell=cell)
+    environment.globals.update(scales_note=scales_note, scales_columns=SCALES_COLUMNS)
+    environment.globals.update(paste_methods=METHODS["paste"], bibtex_heading=METHODS["bibtex"])
+    environment.globals.update(not_a_diagnosis=NOT_A_DIAGNOSIS, siderosis=SIDEROSIS)
     environment.globals.update(
         class_text=class_text, counted=counted, counted_class=counted_class, threshold_text=threshold_text
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..results.counts import LARGER, SIZES, UNKNOWN_REGION, Counts
-from ..vocabulary.regions import DEEP, GROUPS, INFRATENTORIAL, LOBAR
+from ..vocabulary.regions import DEEP, INFRATENTORIAL, LOBAR, LOBE_UNKNOWN, counted_in
 from ..vocabulary.verdicts import CERTAINTIES, DETECTED
 
 UNKNOWN_SIDE = "side not known"
@@ -68,8 +68,9 @@ def _mars(counts: Counts) -> CountTable:
     """MARS: every region by side, each group with its sum."""
     rows = []
     for group in (INFRATENTORIAL, DEEP, LOBAR):
-        rows += [Row(name, _cells(counts, (name,))) for name in GROUPS[group]]
-        rows.append(Row(group, _cells(counts, GROUPS[group]), True))
+        named = [name for name in counted_in(group) if name != LOBE_UNKNOWN or any(_cells(counts, (name,)))]
+        rows += [Row(name, _cells(counts, (name,))) for name in named]
+        rows.append(Row(group, _cells(counts, counted_in(group)), True))
     if any(cell.region == UNKNOWN_REGION for cell in counts.cells):
         rows.append(Row(UNKNOWN_REGION, _cells(counts, (UNKNOWN_REGION,))))
     return _table("MARS", counts, rows)
@@ -77,7 +78,7 @@ def _mars(counts: Counts) -> CountTable:
 
 def _bombs(counts: Counts) -> CountTable:
     """BOMBS: its three places, each by size, and side."""
-    places = {place: GROUPS[place] for place in (LOBAR, DEEP, INFRATENTORIAL)}
+    places = {place: counted_in(place) for place in (LOBAR, DEEP, INFRATENTORIAL)}
     if any(cell.region == UNKNOWN_REGION for cell in counts.cells):
         places[UNKNOWN_REGION] = (UNKNOWN_REGION,)
     rows = [

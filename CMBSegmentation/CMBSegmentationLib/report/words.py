@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..vocabulary.published.references import BOMBS, BOSTON, GREENBERG, MARS
+
 SAY = {
     "language": "en",
     "without_name": "name removed",
@@ -52,9 +54,13 @@ SAY = {
     "class_words": "{counted} ({certainty})",
     "literature": "In the literature: {meaning}. A description of the pattern, not a diagnosis of this patient.",
     "references": (
-        "MARS: Gregoire et al., Neurology 73:1759, 2009. BOMBS: Cordonnier et al., Stroke 40:94, 2009. "
-        "Patterns: Greenberg "
-        "et al., Lancet Neurol 8:165, 2009; Charidimou et al., Lancet Neurol 21:714, 2022 (Boston criteria 2.0)."
+        f"MARS: {MARS.short}. BOMBS: {BOMBS.short}. Patterns: {GREENBERG.short}; {BOSTON.short} (Boston criteria 2.0)."
+    ),
+    "scales": "The count in clinical classes",
+    "scales_note_read": "Definite and possible microbleeds{without_larger}.",
+    "scales_note_unread": "Detected by the program{without_larger}, not confirmed by a reader.",
+    "scales_aria": (
+        "A grade of ARIA-H counts microbleeds that are new since an earlier scan: cmb compare gives it for two scans."
     ),
     "map": "Map of all lesions",
     "map_note": (
@@ -111,26 +117,49 @@ SAY = {
     "page_of": "{page} / {pages}",
 }
 
+SCALES_COLUMNS = ("Scale", "Class", "Made for", "Source")
+
 METHODS = {
+    "software": (
+        "Cerebral microbleeds were searched for in {scans} with slicer-cmb{version}, research software, not a medical "
+        "device, that builds on {thesis}."
+    ),
+    "detector": (
+        "The network {model} gave each voxel of the brain a probability at {spacing}. Each peak that stands apart was "
+        "one candidate; its mask is what reaches {share:.0%} of the peak, whatever the threshold. Candidates with a "
+        "probability of {threshold} or more counted as microbleeds."
+    ),
+    "at_point": " This is the operating point “{point}”.",
+    "smallest": "What was smaller than {volume:g} mm³ or larger than {diameter:g} mm across was left out.",
+    "verifier": "A second network, {model}, looked at each candidate once more; the probability is its.",
+    "regions": "Regions and sides, those of MARS ({mars}), come from the network {model}. {statement}",
+    "no_regions": "Regions were not mapped.",
+    "parcellation": (
+        "Regions, sides and fluid come from {which}, with FreeSurfer's labels ({freesurfer}), resampled by the nearest "
+        "voxel and named as in MARS ({mars}); white matter within {reach:g} mm of the cortex counted to its lobe."
+    ),
+    "parcellation_file": "the parcellation {file}",
+    "parcellation_each": "each scan's own parcellation",
+    "no_lobes": "It does not tell lobes apart.",
     "phase": (
         "A dipole was fitted to the local phase at each of the most probable candidates; its sign tells blood from "
         "calcium. Veins and iron look like blood."
     ),
-    "detector": (
-        "The network {model} gave each voxel of the brain a probability at {spacing}. Each peak that stands apart is "
-        "one candidate; its mask is what reaches {share:.0%} of the peak, whatever the threshold. Candidates with a "
-        "probability of {threshold} or more are lesions."
-    ),
-    "smallest": "Smaller than {volume:g} mm³ or larger than {diameter:g} mm across is dropped.",
-    "verifier": "A second network, {model}, looked at each candidate once more; the probability is its.",
-    "regions": "Regions and sides come from the network {model}. {statement}",
-    "no_regions": "Regions were not mapped.",
     "brain_given": "The brain mask was given.",
     "brain_found": "The brain was found by the program.",
     "measures": (
         "Volume counts voxels; diameter is that of the sphere of equal volume; signal loss compares with a shell of "
         "{shell:g} mm around."
     ),
+    "trained": "{model}{hash} was trained on {data}.",
+    "hash": " (SHA-256 {start}…)",
+    "tested": "At this operating point it had {figures} ({rule}) when it was tested on {data}.",
+    "untested": "No figure of its accuracy at this threshold is known.",
+    "figures": "recall {TPR}, precision {PPV}, F1 {F1} and {FPavg} false a scan",
     "read": "Verdicts are those of {readers}.",
+    "read_unnamed": "A reader decided on the findings.",
+    "read_some": "In {read} of them a reader decided on the findings.",
     "unread": "No reader has confirmed the findings.",
+    "paste": "To paste into a paper (one click selects it); references as BibTeX below.",
+    "bibtex": "References as BibTeX",
 }

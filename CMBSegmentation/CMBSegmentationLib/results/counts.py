@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..detecting.lesions import LARGEST_DIAMETER_MM, Lesion, is_read
-from ..vocabulary.regions import GROUPS, PATTERNS, REGIONS, SIDES, pattern_of
+from ..vocabulary.published.scales import SCALES, Scale, Step
+from ..vocabulary.regions import ASSIGNABLE, GROUPS, PATTERNS, SIDES, counted_in, pattern_of
 from ..vocabulary.verdicts import DEFINITE, DETECTED, DROPPED, POSSIBLE, REJECTED, UNDECIDED
 
 CLASSES = ("0", "1", "2-4", "5-10", ">10")
@@ -27,7 +28,7 @@ class Cell(NamedTuple):
     certainty : str
         One of `vocabulary.verdicts.CERTAINTIES`.
     region : str
-        One of `vocabulary.regions.REGIONS`, or `UNKNOWN_REGION`.
+        One of `vocabulary.regions.ASSIGNABLE`, or `UNKNOWN_REGION`.
     side : str
         One of `vocabulary.regions.SIDES`; empty where it is not known.
     size : str
@@ -93,6 +94,17 @@ class Counts:
         return count_class(self.microbleeds)
 
     @property
+    def on_scales(self) -> tuple[tuple[Scale, Step], ...]:
+        """The class of the headline on each of the published scales; these count what is 10 mm across at most."""
+        number = self.microbleeds - self.larger
+        return tuple((scale, scale.step_of(number)) for scale in SCALES)
+
+    @property
+    def larger(self) -> int:
+        """Those of the headline that are larger than 10 mm across."""
+        return self.number(self.counted, size=LARGER)
+
+    @property
     def definite(self) -> int:
         """Those that a reader accepted."""
         return self.number((DEFINITE,))
@@ -110,7 +122,7 @@ class Counts:
     @property
     def by_region(self) -> dict[str, int]:
         """The headline by region, the most frequent first; empty where none is known."""
-        found = {name: self.number(self.counted, regions=(name,)) for name in (*REGIONS, UNKNOWN_REGION)}
+        found = {name: self.number(self.counted, regions=(name,)) for name in (*ASSIGNABLE, UNKNOWN_REGION)}
         if found[UNKNOWN_REGION] == self.microbleeds:
             return {}
         return dict(sorted(((name, n) for name, n in found.items() if n), key=lambda row: -row[1]))
@@ -120,7 +132,7 @@ class Counts:
         """The headline by lobar, deep and infratentorial; empty where there are lesions and no region is known."""
         if self.microbleeds and not self.by_region:
             return {}
-        return {group: self.number(self.counted, regions=regions) for group, regions in GROUPS.items()}
+        return {group: self.number(self.counted, regions=counted_in(group)) for group in GROUPS}
 
     @property
     def pattern(self) -> str:
@@ -181,7 +193,7 @@ def size_class(diameter_mm: float) -> str:
 def _cell(lesion: Lesion) -> Cell:
     return Cell(
         lesion.certainty,
-        lesion.region if lesion.region in REGIONS else UNKNOWN_REGION,
+        lesion.region if lesion.region in ASSIGNABLE else UNKNOWN_REGION,
         lesion.side if lesion.side in SIDES else "",
         size_class(lesion.diameter_mm),
     )

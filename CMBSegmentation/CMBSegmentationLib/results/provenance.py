@@ -8,7 +8,7 @@ from typing import Any
 import SimpleITK as sitk
 
 from ..detecting.detect import Detection
-from ..detecting.search import UsedModel
+from ..detecting.search import Search, UsedModel
 
 
 def provenance_of(detection: Detection) -> dict[str, Any]:
@@ -28,6 +28,7 @@ def provenance_of(detection: Detection) -> dict[str, Any]:
         "input": {**_image(detection.image), **{key: name for key, name in asdict(search.scan).items() if name}},
         "timings_s": dict(search.seconds),
         "regions": _model(search.regions) | {"midplane_ras": search.midplane} if search.regions else None,
+        "parcellation": _parcellation(search),
         "verifier": _model(search.verifier),
         "phase": list(search.phase) or None,
         "date": search.date,
@@ -42,6 +43,13 @@ def _model(model: UsedModel | None) -> dict[str, Any]:
     about = asdict(model)
     del about["spacing_mm"]
     return {key: value for key, value in about.items() if value not in ("", {})}
+
+
+def _parcellation(search: Search) -> dict[str, Any] | None:
+    """Name the file in place of the map of regions, and its hash."""
+    if search.parcellation is None:
+        return None
+    return {**asdict(search.parcellation), "midplane_ras": search.midplane}
 
 
 def _image(image: sitk.Image) -> dict[str, Any]:

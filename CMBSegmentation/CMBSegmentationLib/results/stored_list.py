@@ -12,7 +12,7 @@ import numpy as np
 from ..detecting.candidates.grid import Flat, Grid, flat_of, runs_of
 from ..detecting.candidates.listing import Candidate, Candidates
 from ..detecting.lesions import Lesion, LesionRules, columns_of
-from ..detecting.search import Search, UsedModel, used_as_stored
+from ..detecting.search import Search, UsedModel, UsedParcellation, used_as_stored
 from ..files.fields import Fields, WrongValueError
 from ..reading.image_size import check_voxels
 from ..reading.scan_identity import NAMING, ScanName
@@ -181,6 +181,7 @@ def _search(about: Fields, rules: LesionRules) -> Search:
         detector=_model(about, "detector"),
         verifier=_model(about, "verifier"),
         regions=_model(about, "regions"),
+        parcellation=_parcellation(about),
         midplane=midplane,
         operating_points=operating_points(_numbers(points, above=0, below=1), rules.threshold),
         overlap=about.number("overlap", default=None),
@@ -198,6 +199,15 @@ def _model(about: Fields, kind: str) -> UsedModel | None:
         return None
     model = about.fields(kind)
     return used_as_stored(model, model.numbers("spacing_mm", default=()))
+
+
+def _parcellation(about: Fields) -> UsedParcellation | None:
+    if about.plain.get("parcellation") is None:
+        return None
+    one = about.fields("parcellation")
+    return UsedParcellation(
+        one.text("file", default=""), one.text("sha256", default=""), one.plain.get("has_lobes") is True
+    )
 
 
 def _numbers(about: Fields, **limits: float) -> dict[str, float]:

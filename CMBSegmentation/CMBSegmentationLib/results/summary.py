@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..vocabulary.numbers import counted, counted_class
+from ..vocabulary.published.scales import NOT_A_DIAGNOSIS, NOT_ASSESSED, SIDEROSIS
 from ..vocabulary.regions import SIDES
 from ..vocabulary.verdicts import DEFINITE, POSSIBLE
 from .counts import LARGE, LARGER, SIZES, SMALL, UNKNOWN_REGION, Counts
@@ -24,8 +25,9 @@ def summary_of(counts: Counts) -> dict[str, Any]:
     dict
         JSON-ready: ``is_read``, ``readers``; ``microbleeds``, definite and possible ones once a reader has begun, else
         what the program detected; of the same ones ``class``, ``below_5_mm``, ``from_5_to_10_mm``, ``above_10_mm``,
-        ``by_region``, ``by_group``; ``definite``, ``possible`` and ``rejected`` (None where nobody has read);
-        ``not_read`` (detected, without a decision), ``dropped``, ``pattern`` and ``sentence``.
+        ``by_region``, ``by_group``; ``scales``, its class on each of `vocabulary.published.scales.SCALES`, by key;
+        ``superficial_siderosis``, not assessed; ``definite``, ``possible`` and ``rejected`` (None where nobody has
+        read); ``not_read`` (detected, without a decision), ``dropped``, ``pattern`` and ``sentence``.
     """
     sizes = {size: counts.number(counts.counted, size=size) for size in SIZES}
     read = counts.is_read
@@ -40,6 +42,8 @@ def summary_of(counts: Counts) -> dict[str, Any]:
         "by_region": counts.by_region,
         "by_group": counts.by_group,
         "pattern": counts.pattern,
+        "scales": {scale.key: step.name for scale, step in counts.on_scales},
+        "superficial_siderosis": NOT_ASSESSED,
         "definite": counts.definite if read else None,
         "possible": counts.possible if read else None,
         "rejected": counts.rejected if read else None,
@@ -81,8 +85,20 @@ def text_of(counts: Counts) -> str:
     lines.append(f"Class: {counted_class(counts.count_class, 'microbleed')}.")
     if counts.pattern_meaning:
         lines.append(f"Pattern: {counts.pattern} ({counts.pattern_meaning}).")
+    lines.append(f"{scales_text(counts)} {NOT_A_DIAGNOSIS} {SIDEROSIS}")
     lines.append("Found with research software (slicer-cmb), not a medical device.")
     return "\n".join(lines)
+
+
+def scales_text(counts: Counts) -> str:
+    """Word the class on each scale: ``ARIA baseline 1–4; CROMIS-2 2–4 (any); …``."""
+    classes = "; ".join(f"{scale.name} {step.text}" for scale, step in counts.on_scales)
+    return f"{classes}{without_larger(counts)}."
+
+
+def without_larger(counts: Counts) -> str:
+    """Say that the scales leave out what is larger than 10 mm; empty where nothing is."""
+    return f" (without {counts.larger} larger than 10 mm)" if counts.larger else ""
 
 
 def _sizes_and_regions(counts: Counts) -> str:

@@ -17,7 +17,7 @@ from ..files.atomic_file import DamagedFileError
 from ..files.fields import Fields, read_json
 from ..reading.image_size import check_voxels
 from ..results.lesion_rows import checked_lesion, row_of
-from ..vocabulary.regions import REGIONS, SIDES
+from ..vocabulary.regions import ASSIGNABLE, SIDES
 from ..vocabulary.verdicts import Verdict
 from .kept_in import kept_in
 from .lesion_list import ORIGINS, Numbering, Review, ReviewedLesion
@@ -175,7 +175,7 @@ def _lesion_from_json(data: Mapping[str, Any], voxels: int) -> ReviewedLesion:
 
 
 def _place(region: str, side: str) -> tuple[str, str]:
-    if region not in ("", *REGIONS) or side not in ("", *SIDES):
+    if region not in ("", *ASSIGNABLE) or side not in ("", *SIDES):
         raise ValueError(f"place {region!r}, {side!r}")
     return region, side
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from ..detecting.detect import Detection, Settings, detect
-from ..models.loaded_models import AUTO, StageChoice, Stages, load_stages
+from ..detecting.parcellation.given import Parcellation, checked_parcellation, read_parcellation
+from ..models.loaded_models import AUTO, NONE, StageChoice, Stages, load_stages
 from ..progress import Progress, no_progress
 from ..reading.scan import Scan, checked_scan, read_scan
 
@@ -21,6 +22,7 @@ def find_microbleeds(
     regions: str = AUTO,
     verifier: str = AUTO,
     mask: sitk.Image | None = None,
+    parcellation: Path | str | sitk.Image | None = None,
     progress: Progress = no_progress,
     loaded: Stages | None = None,
 ) -> Detection:
@@ -39,6 +41,9 @@ def find_microbleeds(
         Path or bundled name of the later stages' models, ``auto`` for the bundled ones, ``none`` to do without.
     mask : SimpleITK.Image, optional
         Brain mask on the scan's grid, in place of the one that is found.
+    parcellation : Path, str or SimpleITK.Image, optional
+        FreeSurfer's aseg or aparc+aseg, or SynthSeg's output, in the scan's own frame and on any grid: regions, sides
+        and fluid come from it, in place of the map of regions.
     progress : callable, optional
         Called with the fraction that is done and with what is being done; it may raise `Cancelled`.
     loaded : Stages, optional
@@ -65,7 +70,8 @@ def find_microbleeds(
     ...     print(f"{lesion.diameter_mm:.1f} mm, {lesion.side} {lesion.region}, {lesion.probability:.2f}")
     """
     settings = Settings(threshold=threshold)
-    stages = loaded or load_stages(model, device, StageChoice(regions, verifier))
+    given = None if parcellation is None else _parcellation(parcellation)
+    stages = loaded or load_stages(model, device, StageChoice(regions if given is None else NONE, verifier))
     if isinstance(scan, (str, Path)):
         scan = read_scan(Path(scan))
     elif isinstance(scan, sitk.Image):
@@ -78,4 +84,11 @@ def find_microbleeds(
         mask=mask,
         regions=stages.regions,
         verifier=stages.verifier,
+        parcellation=given,
     )
+
+
+def _parcellation(given: Path | str | sitk.Image) -> Parcellation:
+    if isinstance(given, sitk.Image):
+        return checked_parcellation(given, "The parcellation")
+    return read_parcellation(Path(given))

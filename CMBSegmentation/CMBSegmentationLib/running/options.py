@@ -9,7 +9,7 @@ from ..detecting.detect import Settings
 from ..dicom_out import DicomExport
 from ..errors import InputError
 from ..models.hardware import DEVICES
-from ..models.loaded_models import StageChoice
+from ..models.loaded_models import AUTO, NONE, StageChoice
 from ..results.deidentify import Pseudonyms, read_pseudonyms
 from .run import Request
 
@@ -48,6 +48,13 @@ def add_detect_options(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         default=StageChoice.verifier,
         help="model that judges candidates, or none (default: the bundled)",
+    )
+    parser.add_argument(
+        "--parcellation",
+        metavar="FILE",
+        type=Path,
+        help="FreeSurfer's aseg or aparc+aseg, or SynthSeg's output, in the scan's space and on any grid: regions, "
+        "sides and fluid come from it, in place of --regions",
     )
     parser.add_argument("--mask", metavar="FILE", type=Path, help="brain mask on the scan's grid (default: found)")
     parser.add_argument(
@@ -91,6 +98,15 @@ def pseudonyms_from(arguments: argparse.Namespace) -> Pseudonyms | None:
     return read_pseudonyms(arguments.salt) if arguments.deidentify else None
 
 
+def stages_from(arguments: argparse.Namespace) -> StageChoice:
+    """Give the later stages: no map of regions where a parcellation takes its place; `InputError` for both."""
+    if arguments.parcellation is None:
+        return StageChoice(arguments.regions, arguments.verifier)
+    if arguments.regions not in (AUTO, NONE):
+        raise InputError("--parcellation takes the place of --regions.", "Give one of the two.")
+    return StageChoice(NONE, arguments.verifier)
+
+
 def request_from(arguments: argparse.Namespace) -> Request:
     """Build the request; `InputError` where a value is out of range."""
     pseudonyms = pseudonyms_from(arguments)
@@ -100,9 +116,10 @@ def request_from(arguments: argparse.Namespace) -> Request:
         series=arguments.series,
         model=arguments.model,
         device=arguments.device,
-        stages=StageChoice(arguments.regions, arguments.verifier),
+        stages=stages_from(arguments),
         settings=Settings(threshold=arguments.threshold, overlap=arguments.overlap, blending=arguments.blending),
         mask=arguments.mask,
+        parcellation=arguments.parcellation,
         phase=tuple(arguments.phase),
         save_probability=arguments.save_probability,
         overwrite=arguments.overwrite,

@@ -8,12 +8,13 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from ..detecting.detect import Detection, Settings, detect
+from ..detecting.parcellation.given import read_parcellation
 from ..dicom_out import DicomExport, dicom_objects, prepare_export, write_objects
 from ..errors import MachineError
 from ..files.present import check_present
 from ..models.loaded_models import StageChoice, Stages, load_stages
 from ..progress import Clock, Progress, no_progress, part_of
-from ..reading.apart import read_label_image_apart, read_phases_apart, read_scan_apart
+from ..reading.apart import apart, read_label_image_apart, read_phases_apart, read_scan_apart
 from ..reading.scan import scan_stem
 from ..reading.scan_identity import ScanName, identity_of, scan_name_of
 from ..results.deidentify import NOTE, Pseudonyms
@@ -43,6 +44,8 @@ class Request:
     settings : Settings
     mask : Path or None
         Brain mask on the scan's grid.
+    parcellation : Path or None
+        Label image with FreeSurfer's numbers, in place of the map of regions.
     phase : tuple of Path
         Phase images of the scan: files or DICOM folders, its own echo's last; none looks for them.
     save_probability, overwrite : bool
@@ -60,6 +63,7 @@ class Request:
     stages: StageChoice = field(default_factory=StageChoice)
     settings: Settings = field(default_factory=Settings)
     mask: Path | None = None
+    parcellation: Path | None = None
     phase: tuple[Path, ...] = ()
     save_probability: bool = False
     overwrite: bool = False
@@ -100,6 +104,9 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
     pseudonyms = request.pseudonyms  # files are named by them once the scan is read
     check_output_folder(request.out, () if pseudonyms else all_names(stem), request.overwrite)
     clock = Clock()
+    parcellation = None
+    if request.parcellation is not None:  # what is wrong with it is told before any other work
+        parcellation = apart(read_parcellation, request.parcellation, name=request.parcellation.name)
     progress(0.0, "Loading the models")
     stages = loaded or load_stages(request.model, request.device, request.stages)
     clock.lap("model")
@@ -112,6 +119,8 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
         notes = (NOTE, *stages.notes)
         check_output_folder(request.out, all_names(stem), request.overwrite)
     mask = None if request.mask is None else read_label_image_apart(request.mask)
+    if parcellation is not None:
+        notes = (*notes, *(() if pseudonyms else parcellation.notes))
     phases, paired = read_phases_apart(scan, request.phase)
     identity = identity_of(scan)
     clock.lap("read")
@@ -124,6 +133,7 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
             mask=mask,
             regions=stages.regions,
             verifier=stages.verifier,
+            parcellation=parcellation,
             phases=phases,
         )
         clock.lap("detect")
@@ -134,6 +144,8 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
         said = () if pseudonyms else (*paired, *detection.search.phase)  # they name files and series
         notes = (*notes, *said)
         search = replace(detection.search, scan=known, date=utc_now(), seconds=seconds, phase=said)
+        if pseudonyms is not None and search.parcellation is not None:
+            search = replace(search, parcellation=replace(search.parcellation, file=""))
         detection = replace(detection, search=search)
         files = write_results(
             detection,

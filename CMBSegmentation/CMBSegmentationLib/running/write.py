@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..detecting.detect import Detection
 from ..detecting.lesions import columns_of
-from ..detecting.regions import FIRST_TISSUE
+from ..detecting.regions import FIRST_TISSUE, NAMES
 from ..files.csv_table import write_table
 from ..files.draft_folder import drafts, move_in
 from ..report.page import report_html
@@ -20,7 +20,8 @@ from ..results.provenance import provenance_of
 from ..results.stored_list import StoredList, to_json
 from ..results.summary import summary_of
 from ..vocabulary.notice import NOTICE
-from ..vocabulary.regions import REGIONS
+
+NO_REGION = "tissue without a region"
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header
@@ -92,7 +93,7 @@ def write_results(
             write_image(detection.probability, draft / names["probability"], header)
             write_image(detection.brain, draft / names["brain"], header)
         if "region_names" in names:
-            rows_of_regions = [f"{k}\t{name}\n" for k, name in enumerate(REGIONS, FIRST_TISSUE)]
+            rows_of_regions = [f"{k}\t{name or NO_REGION}\n" for k, name in enumerate(NAMES, FIRST_TISSUE)]
             (draft / names["region_names"]).write_text("".join(["index\tname\n", *rows_of_regions]), encoding="utf-8")
         # the list last: where it is, all is there
         move_in(draft, out, sorted(names.values(), key=lambda name: name == names["json"]))

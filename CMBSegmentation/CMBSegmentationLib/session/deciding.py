@@ -8,7 +8,7 @@ from ..errors import InputError
 from ..review import REJECTED, ReviewedLesion, Step, Verdict, as_annotated, utc_now
 from ..review.edits import with_place, with_verdict
 from ..signal import Signal
-from ..vocabulary.regions import REGIONS, SIDES
+from ..vocabulary.regions import ASSIGNABLE, SIDES
 from .chosen_review import ChosenReview
 from .navigation import Navigation
 from .reading import Reading
@@ -137,14 +137,14 @@ class Deciding:
         Parameters
         ----------
         region : str
-            One of `vocabulary.regions.REGIONS`, or empty.
+            One of `vocabulary.regions.ASSIGNABLE`, or empty.
         side : str
             One of `vocabulary.regions.SIDES`, or empty.
         lesion_id : int, optional
             The current one if not given.
         """
-        if region and region not in REGIONS:
-            raise InputError(f"There is no region {region!r}.", f"Regions are {', '.join(REGIONS)}.")
+        if region and region not in ASSIGNABLE:
+            raise InputError(f"There is no region {region!r}.", f"Regions are {', '.join(ASSIGNABLE)}.")
         if side and side not in SIDES:
             raise InputError(f"There is no side {side!r}.", f"Sides are {', '.join(SIDES)}.")
         review, lesion = self._chosen.ready(), self._chosen.lesion(lesion_id)

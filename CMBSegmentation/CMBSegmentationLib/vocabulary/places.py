@@ -7,11 +7,11 @@ Cordonnier et al., Stroke 40:94, 2009 (BOMBS). Gregoire et al., Neurology 73:175
 
 from __future__ import annotations
 
-from .regions import GROUPS, LOBAR
+from .regions import LOBAR, counted_in
 
 REGIONS_OF = {
-    "cortex / grey-white junction": GROUPS[LOBAR],
-    "subcortical white matter": GROUPS[LOBAR],
+    "cortex / grey-white junction": counted_in(LOBAR),
+    "subcortical white matter": counted_in(LOBAR),
     "basal ganglia grey matter": ("basal ganglia",),
     "internal and external capsule": ("internal capsule", "external capsule"),
     "thalamus": ("thalamus",),
@@ -37,7 +37,7 @@ def region_in(location: str, region: str = "") -> str:
     location : str
         One of `LOCATIONS`, or empty: nothing is said.
     region : str
-        What is known so far, one of `vocabulary.regions.REGIONS` or empty.
+        What is known so far, one of `vocabulary.regions.ASSIGNABLE` or empty.
 
     Returns
     -------

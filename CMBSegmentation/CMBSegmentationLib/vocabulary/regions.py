@@ -19,6 +19,10 @@ GROUPS = {
 }
 """The groups that BOMBS and MARS count apart, each with its regions."""
 
+LOBE_UNKNOWN = "lobar, lobe unknown"
+ASSIGNABLE = (*REGIONS, LOBE_UNKNOWN)
+"""What a lesion's region can be: a parcellation without lobes tells lobar from deep, and no more."""
+
 SIDES = ("left", "right", "midline")
 
 BRAINSTEM, CEREBELLUM = REGIONS[:2]
@@ -35,7 +39,12 @@ PATTERNS = {
 
 def group_of(region: str) -> str:
     """Name the group of a region: lobar, deep or infratentorial; empty where the region is unknown."""
-    return next((group for group, regions in GROUPS.items() if region in regions), "")
+    return next((group for group in GROUPS if region in counted_in(group)), "")
+
+
+def counted_in(group: str) -> tuple[str, ...]:
+    """List what counts to a group: its regions, and to the lobar one what lies in an unknown lobe."""
+    return (*GROUPS[group], LOBE_UNKNOWN) if group == LOBAR else GROUPS[group]
 
 
 def pattern_of(regions: Iterable[str]) -> str:
@@ -44,7 +53,7 @@ def pattern_of(regions: Iterable[str]) -> str:
     Parameters
     ----------
     regions : iterable of str
-        One of `REGIONS` for each lesion that counts; unknown ones are left out.
+        One of `ASSIGNABLE` for each lesion that counts; unknown ones are left out.
 
     References
     ----------

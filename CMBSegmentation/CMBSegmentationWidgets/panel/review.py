@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from slicer.i18n import tr as _
 
-from CMBSegmentationLib.vocabulary.regions import REGIONS, SIDES
+from CMBSegmentationLib.vocabulary.regions import ASSIGNABLE, SIDES
 
 from ..count_table import CountTable
 from ..lesion_table import LesionTable
@@ -46,7 +46,7 @@ class ReviewPart:
         self._placing = Placing(self._on_given_up)
         deciding, editing, navigation = session.deciding, session.editing, session.navigation
         ui.sideSelector.addItems(["", *SIDES])
-        ui.regionSelector.addItems(["", *REGIONS])
+        ui.regionSelector.addItems(["", *ASSIGNABLE])
         self._table = LesionTable(
             ui.lesionTable, lambda number: edge.do(navigation.select, number), navigation.set_order
         )

@@ -7,12 +7,13 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from ...vocabulary.numbers import counted, counted_class, threshold_text
+from ...vocabulary.published.scales import NOT_A_DIAGNOSIS, SIDEROSIS
 from ..content import Card, ReportContent
 from ..crops import FIELD_MM
 from ..glass_brain import SMALLEST_CIRCLE_MM, Projection
-from ..page import SHOWN, cell, columns_of, grouped_reasons, label, plain, title_of_dropped
+from ..page import SHOWN, cell, columns_of, grouped_reasons, label, plain, scales_note, title_of_dropped
 from ..tables import CountTable
-from ..words import SAY
+from ..words import SAY, SCALES_COLUMNS
 from .drawings import (
     ACCENT,
     QUIET,
@@ -153,6 +154,7 @@ class Layout:
                 ]
             )
         )
+        parts += self._scales()
         parts.append(
             KeepTogether(
                 [
@@ -187,7 +189,21 @@ class Layout:
             parts += self._reasons()
         else:
             parts.append(self.text(SAY["no_candidate"].format(probability=CANDIDATE_PROBABILITY)))
-        return [*parts, self.text(SAY["not_excluded"], "quiet")]
+        return [*parts, self.text(SAY["not_excluded"], "quiet"), *self._scales()]
+
+    def _scales(self) -> list[Any]:
+        """The count in clinical classes, with their sources."""
+        from reportlab.platypus import KeepTogether
+
+        counts = self.content.counts
+        rows = [[self.text(heading, "column") for heading in SCALES_COLUMNS]]
+        for scale, step in counts.on_scales:
+            sources = "; ".join(reference.short for reference in scale.references)
+            rows.append([self.text(words, "cell") for words in (scale.name, step.text, scale.use, sources)])
+        widths = [self.width * share for share in (0.15, 0.19, 0.3, 0.36)]
+        title = [self.text(SAY["scales"], "heading"), self.text(scales_note(counts), "quiet")]
+        said = [self.text(f"{NOT_A_DIAGNOSIS} {SIDEROSIS}"), self.text(SAY["scales_aria"], "quiet")]
+        return [KeepTogether([*title, self._table(rows, 1, [], widths), *said])]
 
     def _reasons(self) -> list[Any]:
         return [

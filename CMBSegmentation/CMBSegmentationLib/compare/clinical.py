@@ -1,0 +1,101 @@
+"""What two scans say together in the words of trials: the grade of new microbleeds, and each scale before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..detecting.lesions import LARGEST_DIAMETER_MM, Lesion
+from ..results.counts import Counts, counts_of
+from ..vocabulary.numbers import counted
+from ..vocabulary.published.scales import ARIA_H, NOT_A_DIAGNOSIS, NOT_ASSESSED, SIDEROSIS, Scale, Step
+from .align import NEW, NOT_SEEN, Change
+
+
+@dataclass(frozen=True)
+class ClinicalChange:
+    """Two visits in classes of counts.
+
+    Attributes
+    ----------
+    new : int
+        Microbleeds of the second scan that the first shows not to have been there; 10 mm across at most, of those that
+        the second scan's headline counts.
+    unknown : int
+        Such ones whose place the first scan does not show: they may be new, too.
+    before, after : Counts
+        Of each scan.
+    """
+
+    new: int
+    unknown: int
+    before: Counts
+    after: Counts
+
+    @property
+    def grade(self) -> Step:
+        """Of ARIA-H, by microbleeds alone."""
+        return ARIA_H.step_of(self.new)
+
+    @property
+    def highest_grade(self) -> Step:
+        """The grade if all are new of which it is not known."""
+        return ARIA_H.step_of(self.new + self.unknown)
+
+    @property
+    def scales(self) -> tuple[tuple[Scale, Step, Step], ...]:
+        """Each scale of one scan with the class of the first and of the second."""
+        pairs = zip(self.before.on_scales, self.after.on_scales, strict=True)
+        return tuple((scale, before, after) for (scale, before), (_, after) in pairs)
+
+    @property
+    def sentence(self) -> str:
+        """The grade in words that stay true where they are pasted."""
+        found = counted(self.new, "new microbleed")
+        more = ""
+        if self.unknown:
+            grade = f"{self.highest_grade.words} if {'it was' if self.unknown == 1 else 'all were'} new"
+            more = f"; the first scan does not show the place of {self.unknown} more: {grade}"
+        checked = "" if self.after.is_read else ", not confirmed by a reader"
+        return (
+            f"ARIA-H grade by microhaemorrhages, if treated with an anti-amyloid antibody between the scans: "
+            f"{self.grade.words} ({found}{checked}){more}. {NOT_A_DIAGNOSIS} {SIDEROSIS}"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as the JSON of a comparison has it."""
+        return {
+            "aria_h": {
+                "new": self.new,
+                "unknown": self.unknown,
+                "class": self.grade.name,
+                "grade": self.grade.words,
+                "highest_grade": self.highest_grade.words,
+                "sentence": self.sentence,
+            },
+            "scales": {scale.key: {"first": first.name, "second": second.name} for scale, first, second in self.scales},
+            "superficial_siderosis": NOT_ASSESSED,
+        }
+
+
+def clinical_change(first: Sequence[Lesion], second: Sequence[Lesion], changes: Sequence[Change]) -> ClinicalChange:
+    """Count what is new, and class both scans.
+
+    Parameters
+    ----------
+    first, second : sequence of Lesion
+        All of each list.
+    changes : sequence of Change
+        As `compare.align.compare` gives them.
+    """
+    before, after = counts_of(first), counts_of(second)
+
+    def number(status: str) -> int:
+        found = [one.second for one in changes if one.status == status and one.first is None]
+        return sum(
+            lesion is not None and lesion.certainty in after.counted and lesion.diameter_mm <= LARGEST_DIAMETER_MM
+            for lesion in found
+        )
+
+    return ClinicalChange(number(NEW), number(NOT_SEEN), before, after)

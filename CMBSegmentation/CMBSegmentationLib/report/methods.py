@@ -1,0 +1,226 @@
+"""How lesions were found, as a paragraph to paste into a paper, with its references: of what was really run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..detecting.candidates.hills import MASK_SHARE
+from ..detecting.lesions import SURROUND_MM, Lesion, LesionRules
+from ..detecting.parcellation.mapping import SUBCORTICAL_MM
+from ..detecting.search import Search, UsedModel
+from ..results.counts import counts_of
+from ..results.stored_list import StoredList
+from ..vocabulary.numbers import counted, threshold_text
+from ..vocabulary.operating_points import CUSTOM, point_at
+from ..vocabulary.published.references import (
+    BOMBS,
+    DESIKAN_KILLIANY,
+    FREESURFER,
+    MARS,
+    SYNTHSEG,
+    THESIS,
+    Reference,
+)
+from ..vocabulary.published.scales import SCALES
+from .words import METHODS
+
+COMMANDS = re.compile(r" \([^()]*--[^()]*\)")  # which made the training data: for the provenance, not for a reader
+ALLOWED = re.compile(r" \(allowed: [^()]*\)")
+HASH_LETTERS = 12
+
+
+@dataclass(frozen=True)
+class Way:
+    """Scans that were searched in one way.
+
+    Attributes
+    ----------
+    search : Search
+        Of one of them.
+    rules : LesionRules
+    scans, read : int
+        How many there are, and in how many a reader has decided on a lesion.
+    readers : tuple of str
+        Their names, where they may be told.
+    phase : bool
+        Whether the phase image was asked.
+    """
+
+    search: Search
+    rules: LesionRules
+    scans: int = 1
+    read: int = 0
+    readers: tuple[str, ...] = ()
+    phase: bool = False
+
+
+def way_of(search: Search, rules: LesionRules, lesions: Sequence[Lesion]) -> Way:
+    """Say how one scan was searched."""
+    counts = counts_of(lesions)
+    return Way(search, rules, 1, int(counts.is_read), counts.readers, any(one.phase for one in lesions))
+
+
+def ways_of(lists: Sequence[StoredList]) -> list[Way]:
+    """Join scans that were searched in the same way; the most frequent way first, no reader and no file named.
+
+    Parameters
+    ----------
+    lists : sequence of StoredList
+
+    Returns
+    -------
+    list of Way
+    """
+    found: dict[tuple[Any, ...], Way] = {}
+    for one in lists:
+        way = way_of(one.search, one.rules, one.lesions)
+        key = (*_what_matters(way.search), way.rules, way.phase)
+        before = found.get(key)
+        more = way if before is None else replace(before, scans=before.scans + 1, read=before.read + way.read)
+        found[key] = unnamed_way(more)
+    return sorted(found.values(), key=lambda way: -way.scans)
+
+
+def unnamed_way(way: Way) -> Way:
+    """Leave out what may name the patient or the reader."""
+    given = way.search.parcellation
+    search = replace(way.search, parcellation=None if given is None else replace(given, file=""))
+    return replace(way, search=search, readers=())
+
+
+def paragraph(way: Way) -> list[str]:
+    """Tell in sentences how lesions were found.
+
+    Returns
+    -------
+    list of str
+        To be joined by spaces.
+    """
+    search, rules = way.search, way.rules
+    version = f" {search.software}" if search.software else ""
+    scans = counted(way.scans, "T2*-weighted or susceptibility-weighted scan")
+    said = [METHODS["software"].format(scans=scans, version=version, thesis=THESIS.short)]
+    if search.detector is not None:
+        mm = search.detector.spacing_mm
+        spacing = f"{' × '.join(f'{s:g}' for s in mm)} mm" if mm else "its own voxel size"
+        told = {"model": search.detector.title, "spacing": spacing, "share": MASK_SHARE}
+        sentence = METHODS["detector"].format(threshold=threshold_text(rules.threshold), **told)
+        point = _point(way)
+        said.append(sentence + (METHODS["at_point"].format(point=point) if point else ""))
+    said.append(METHODS["smallest"].format(volume=rules.min_volume_mm3, diameter=rules.max_diameter_mm))
+    if search.verifier is not None:
+        said.append(METHODS["verifier"].format(model=search.verifier.title))
+    said += _places(way)
+    if way.phase:
+        said.append(METHODS["phase"])
+    if search.brain_mask:
+        said.append(METHODS["brain_given" if search.brain_mask == "given" else "brain_found"])
+    said.append(METHODS["measures"].format(shell=SURROUND_MM))
+    said += _training(way)
+    return [*said, _readers(way)]
+
+
+def bibtex_of(search: Search) -> str:
+    """Give the references of the paragraph as BibTeX, with those of the clinical classes after them."""
+    return "\n\n".join(
+        [
+            _software(search),
+            *(one.bibtex for one in _references(search)),
+            "% of the clinical classes, where a paper gives them",
+            *dict.fromkeys(one.bibtex for scale in SCALES for one in scale.references),
+        ]
+    )
+
+
+def _references(search: Search) -> list[Reference]:
+    found = [THESIS]
+    if search.regions is not None or search.parcellation is not None:
+        found += [MARS, BOMBS]
+    if search.parcellation is not None:
+        found += [FREESURFER, *([DESIKAN_KILLIANY] if search.parcellation.has_lobes else []), SYNTHSEG]
+    return found
+
+
+def _software(search: Search) -> str:
+    fields = (("author", "{The slicer-cmb contributors}"), ("title", "slicer-cmb: cerebral microbleeds in 3D Slicer"))
+    more = (("version", search.software),) if search.software else ()
+    day = (("year", search.date[:4]),) if search.date else ()
+    return Reference("slicercmb", "slicer-cmb", "software", (*fields, *more, *day)).bibtex
+
+
+def _places(way: Way) -> list[str]:
+    search = way.search
+    if search.parcellation is not None:
+        name = search.parcellation.file if way.scans == 1 else ""
+        which = METHODS["parcellation_file"].format(file=name) if name else METHODS["parcellation_each"]
+        told = {"freesurfer": FREESURFER.short, "mars": MARS.short, "reach": SUBCORTICAL_MM}
+        sentence = METHODS["parcellation"].format(which=which, **told)
+        return [sentence] if search.parcellation.has_lobes else [sentence, METHODS["no_lobes"]]
+    if search.regions is None:
+        return [METHODS["no_regions"]]
+    words = {"model": search.regions.title, "statement": search.regions.statement, "mars": MARS.short}
+    return [METHODS["regions"].format(**words).strip()]
+
+
+def _training(way: Way) -> list[str]:
+    """What each model was trained on, and how good the one was whose probability counts."""
+    search = way.search
+    said = []
+    for model in filter(None, (search.detector, search.verifier, search.regions)):
+        if model.trained_on:
+            start = METHODS["hash"].format(start=model.sha256[:HASH_LETTERS]) if model.sha256 else ""
+            data = COMMANDS.sub("", model.trained_on).rstrip(".")
+            said.append(METHODS["trained"].format(model=model.title, hash=start, data=data))
+        if model is (search.verifier or search.detector):
+            said.append(_tested(model, _point(way)))
+    return [one for one in said if one]
+
+
+def _tested(model: UsedModel, point: str) -> str:
+    data, rule = (_text(model.metrics.get(key)) for key in ("data", "rule"))
+    figures = _figures(model.metrics, point) if point else ""
+    if not (data and figures):
+        return METHODS["untested"]
+    return METHODS["tested"].format(data=data.rstrip("."), figures=figures, rule=rule or "rule not recorded")
+
+
+def _figures(metrics: Mapping[str, Any], point: str) -> str:
+    numbers, counts = metrics.get("figures"), metrics.get("validation")
+    names = ("TPR", "PPV", "F1", "FPavg")
+    if point == metrics.get("default_point") and isinstance(numbers, Mapping) and all(n in numbers for n in names):
+        return METHODS["figures"].format(**{name: _text(numbers[name]) for name in names})
+    return ALLOWED.sub("", _text(counts.get(point))) if isinstance(counts, Mapping) else ""
+
+
+def _text(value: Any) -> str:
+    """Word a value of a manifest, which may be of any kind."""
+    return str(value) if isinstance(value, str | int | float) else ""
+
+
+def _point(way: Way) -> str:
+    """Name the operating point of the model that the threshold acts on; empty where it has none, or another."""
+    judge = way.search.verifier or way.search.detector
+    told = judge.metrics.get("operating_points") if judge else None
+    if not isinstance(told, Mapping) or not told:
+        return ""
+    point = point_at(way.search.operating_points, way.rules.threshold)
+    return "" if point == CUSTOM or point not in told else point
+
+
+def _readers(way: Way) -> str:
+    if way.readers:
+        return METHODS["read"].format(readers=", ".join(way.readers))
+    if not way.read:
+        return METHODS["unread"]
+    return METHODS["read_unnamed"] if way.read == way.scans else METHODS["read_some"].format(read=way.read)
+
+
+def _what_matters(search: Search) -> tuple[Any, ...]:
+    """What makes two searches the same for a paper, hashable."""
+    models = (search.detector, search.verifier, search.regions)
+    named = tuple((one.title, one.sha256) if one else None for one in models)
+    lobes = search.parcellation.has_lobes if search.parcellation else None
+    return (search.software, *named, lobes, search.overlap, search.blending, search.brain_mask)
