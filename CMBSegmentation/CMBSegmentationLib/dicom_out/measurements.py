@@ -64,12 +64,12 @@ def report_object(
     observer = hd.sr.ObserverContext(codes.DEVICE, device)
     person = _person(counts.readers[0]) if named and len(counts.readers) == 1 else None
     state = "reviewed" if counts.is_read else "unreviewed"
+    slices = Slices(frames, sources)
     numbers = {ALL: counts.microbleeds} | ({NOT_READ: counts.not_read} if counts.is_read and counts.not_read else {})
     groups: list[Any] = [_count(name, number, frames, sources, software) for name, number in numbers.items()]
     _add_classes(groups[0], counts)
     if segmentation is not None:
         # places first: a viewer that puts together what has the same tracking identifier takes the first coordinates
-        slices = Slices(frames, sources)
         groups += [lesion_location(one, slices, tracking_uids[one.id], _site(one)) for one in lesions]
         groups += [_lesion(one, segmentation, software, tracking_uids[one.id]) for one in lesions]
     report = hd.sr.MeasurementReport(
@@ -79,9 +79,7 @@ def report_object(
         title=codes.REPORT_TITLE,
     )
     content = report[0].ContentSequence
-    content.insert(
-        len(content) - 1, Slices(frames, sources).library()
-    )  # before the measurements (TID 1500, whose order matters)
+    content.insert(len(content) - 1, slices.library())  # before the measurements: the order matters (TID 1500)
     return hd.sr.Comprehensive3DSR(
         evidence=[*sources, *([segmentation] if segmentation is not None else [])],
         content=report[0],
