@@ -77,4 +77,5 @@ def _look_at_everything(reader: Reader, out: Path) -> None:
         apart = np.linalg.norm(segment[:, np.newaxis] - mark[np.newaxis], axis=-1).min()
         assert apart < 10, f"the mark is {apart:.0f} pixels beside the segment"
     begin, length = reader.open_pdf()
-    assert (begin, length) == ("%PDF-", one(out, "_report.pdf").stat().st_size)
+    size = one(out, "_report.pdf").stat().st_size
+    assert (begin, length) == ("%PDF-", size + size % 2)  # DICOM's values have an even length
