@@ -11,7 +11,7 @@ QT := libxkbcommon0 libdbus-1-3 libfontconfig1 libglib2.0-0
 TESTING := dicom3tools orthanc orthanc-dicomweb dcmtk openssl poppler-utils chromium libatomic1 procps iproute2
 SAMPLE := Resources/SampleData/cmb-sample_T2starw.nii.gz
 
-.PHONY: demo web test tests soak lint benchmark pictures keys lock clean python-packages debian-packages
+.PHONY: demo web test tests soak lint benchmark pictures ohif keys lock clean python-packages debian-packages
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.ready-demo
@@ -54,6 +54,10 @@ benchmark: $(VENV)/.ready-test
 # The page and the report of the sample, as the README and Docs/ show them.
 pictures: $(VENV)/.ready-test
 	$(BIN)/python Testing/pictures.py
+
+# The sample's results in OHIF, a viewer of others: needs Orthanc and npm, and says so.
+ohif: $(VENV)/.ready-test
+	$(BIN)/python Testing/picture_ohif.py
 
 # The table of keys in Docs/, from the one that page and panels use.
 keys: $(VENV)/.ready-demo

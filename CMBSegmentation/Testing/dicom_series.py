@@ -59,7 +59,7 @@ def write_series(
             _set_pixels(one, values[k] + 100 * e)
             for keyword, value in attributes.items():
                 setattr(one, keyword, value)
-            one.save_as(folder / f"series{number}-{e}-{(k * 7) % len(values):03d}.dcm", enforce_file_format=True)
+            one.save_as(folder / f"series{number}-{e}-{(k * 7919) % len(values):03d}.dcm", enforce_file_format=True)
     return values
 
 

@@ -170,7 +170,10 @@ def test_dcmqi_reads_every_measurement_and_the_classes_of_the_count(results, tmp
     assert told["Microbleeds, class of CROMIS-2"]["CodeMeaning"] == "2–4 (any)"
     assert told["Microbleeds, class of ESO thrombolysis"]["CodeMeaning"] == "1–10 (low to moderate)"
     assert told["Superficial siderosis"]["CodeMeaning"] == "Not assessed"
-    for row, group in zip(findings(results), groups, strict=True):
+    regions = [group for group in groups if "ReferencedSegment" in group]
+    places = [group["TrackingUniqueIdentifier"] for group in groups if group not in regions]
+    assert places == [group["TrackingUniqueIdentifier"] for group in regions]
+    for row, group in zip(findings(results), regions, strict=True):
         read = {item["quantity"]["CodeMeaning"]: float(item["value"]) for item in group["measurementItems"]}
         wanted = {"Volume": row["volume_mm3"], "Diameter": row["diameter_mm"], "Probability": row["probability"]}
         assert read == pytest.approx(wanted)

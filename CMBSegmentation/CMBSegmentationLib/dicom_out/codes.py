@@ -23,6 +23,14 @@ NUMBER_OF_LESIONS = Code("246206008", "SCT", "Number of lesions")
 MRI_OF_BRAIN = codes.LN.BrainMRI
 ARTIFICIAL_INTELLIGENCE = codes.DCM.ArtificialIntelligence  # CID 7162, algorithm family
 DEVICE, PERSON = codes.DCM.Device, codes.DCM.Person  # CID 270, observer type
+COMMENT = codes.DCM.Comment
+IMAGE_LIBRARY, IMAGE_LIBRARY_GROUP = codes.DCM.ImageLibrary, codes.DCM.ImageLibraryGroup
+FRAME_OF_REFERENCE = codes.DCM.FrameOfReferenceUID
+SOURCE = Code("260753009", "SCT", "Source")
+PROCESSING = codes.DCM.ProcessingEquipment  # CID 7005: what a contributing equipment did
+SEARCHED_FIELD = Code(
+    "SEARCHED_FIELD", "99CMB", "Middle slice of what was searched"
+)  # CID 219 has centres and outlines
 REPORT_TITLE = codes.DCM.ImagingMeasurementReport  # CID 7021
 SIDES = {"left": codes.SCT.Left, "right": codes.SCT.Right}  # CID 244
 REGIONS = {  # the regions of MARS that have a code of their own; the rest are in the brain

@@ -174,6 +174,7 @@ def _objects(
     from .measurements import report_object
     from .segmentation import segmentation_object
     from .single_frames import name_own_classes
+    from .software import name_equipment
     from .source import mark_deidentified
 
     frames, headers = source.frames, list(source.headers)
@@ -194,8 +195,9 @@ def _objects(
         named=not source.export.deidentified,
     )
     name_own_classes(objects.values(), source.classes)
-    if source.export.deidentified:
-        for one in objects.values():
+    for one in objects.values():
+        name_equipment(one, software)
+        if source.export.deidentified:
             mark_deidentified(one)
     return objects
 

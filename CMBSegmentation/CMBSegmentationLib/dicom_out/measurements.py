@@ -14,6 +14,7 @@ from ..reading.dicom.headers import Frame
 from ..results.counts import Counts
 from ..vocabulary.published.scales import NOT_A_DIAGNOSIS, SIDEROSIS
 from . import codes
+from .locations import Slices, lesion_location, searched_field
 from .segmentation import SERIES_OFFSET
 from .software import Software
 
@@ -57,16 +58,19 @@ def report_object(
         A Comprehensive 3D SR, partial and unverified: whoever reads did so in a program, nobody signed it.
     """
     device = hd.sr.DeviceObserverIdentifyingAttributes(
-        uid=hd.UID(), name="slicer-cmb", manufacturer_name="slicer-cmb", model_name=software.name,
+        uid=software.networks[0].uid, name="slicer-cmb", manufacturer_name="slicer-cmb", model_name=software.name,
         serial_number=software.serial,
     )  # fmt: skip
     observer = hd.sr.ObserverContext(codes.DEVICE, device)
     person = _person(counts.readers[0]) if named and len(counts.readers) == 1 else None
     state = "reviewed" if counts.is_read else "unreviewed"
+    slices = Slices(frames, sources)
     numbers = {ALL: counts.microbleeds} | ({NOT_READ: counts.not_read} if counts.is_read and counts.not_read else {})
     groups: list[Any] = [_count(name, number, frames, sources, software) for name, number in numbers.items()]
     _add_classes(groups[0], counts)
     if segmentation is not None:
+        # places first: a viewer that puts together what has the same tracking identifier takes the first coordinates
+        groups += [lesion_location(one, slices, tracking_uids[one.id], _site(one)) for one in lesions]
         groups += [_lesion(one, segmentation, software, tracking_uids[one.id]) for one in lesions]
     report = hd.sr.MeasurementReport(
         observation_context=hd.sr.ObservationContext(observer_person_context=person, observer_device_context=observer),
@@ -74,6 +78,8 @@ def report_object(
         imaging_measurements=groups,
         title=codes.REPORT_TITLE,
     )
+    content = report[0].ContentSequence
+    content.insert(len(content) - 1, slices.library())  # before the measurements: the order matters (TID 1500)
     return hd.sr.Comprehensive3DSR(
         evidence=[*sources, *([segmentation] if segmentation is not None else [])],
         content=report[0],
@@ -108,7 +114,7 @@ def _count(
         )
         for one in sources
     ]
-    return hd.sr.MeasurementsAndQualitativeEvaluations(
+    group = hd.sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=hd.sr.TrackingIdentifier(uid=hd.UID(), identifier=name),
         finding_type=codes.HEMORRHAGE,
         finding_sites=[hd.sr.FindingSite(codes.BRAIN)],
@@ -116,6 +122,8 @@ def _count(
         measurements=[hd.sr.Measurement(codes.NUMBER_OF_LESIONS, number, codes.NO_UNIT)],
         source_images=searched,
     )
+    group[0].ContentSequence.append(searched_field(Slices(frames, sources)))
+    return group
 
 
 def _add_classes(count: hd.sr.MeasurementsAndQualitativeEvaluations, counts: Counts) -> None:
@@ -139,16 +147,15 @@ def _lesion(
     centre = hd.sr.Scoord3DContentItem(
         name=codes.CENTRE,
         graphic_type=hd.sr.GraphicTypeValues3D.POINT,
-        graphic_data=np.array([[-lesion.r_mm, -lesion.a_mm, lesion.s_mm]]),  # DICOM's patient frame is LPS
+        graphic_data=np.array([[-lesion.r_mm, -lesion.a_mm, lesion.s_mm]]),
         frame_of_reference_uid=segmentation.FrameOfReferenceUID,
         relationship_type=hd.sr.RelationshipTypeValues.CONTAINS,
     )
-    site = hd.sr.FindingSite(codes.finding_site(lesion.region), laterality=codes.SIDES.get(lesion.side.lower()))
     group = hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=hd.sr.TrackingIdentifier(uid=tracking_uid, identifier=f"CMB {lesion.id}"),
         referenced_segment=hd.sr.ReferencedSegment.from_segmentation(segmentation, lesion.id),
         finding_type=codes.HEMORRHAGE,
-        finding_sites=[site],
+        finding_sites=[_site(lesion)],
         algorithm_id=_algorithm(software),
         measurements=[
             hd.sr.Measurement(codes.VOLUME, lesion.volume_mm3, codes.CUBIC_MM),
@@ -164,3 +171,7 @@ def _lesion(
         group[0].ContentSequence.append(hd.sr.QualitativeEvaluation(codes.PHASE, substance)[0])
     group[0].ContentSequence.append(centre)  # TID 1411 is extensible; its own coordinates are those of the region
     return group
+
+
+def _site(lesion: Lesion) -> hd.sr.FindingSite:
+    return hd.sr.FindingSite(codes.finding_site(lesion.region), laterality=codes.SIDES.get(lesion.side.lower()))

@@ -16,6 +16,8 @@ from ..reading.dicom.headers import Frame
 from ..vocabulary.looks import LESION_COLOUR, REVIEW_COLOURS
 from ..vocabulary.verdicts import UNDECIDED, UNREVIEWED
 from . import codes
+from .frame_padding import add_empty_frames
+from .locations import Slices
 from .software import Software
 from .source import decimals
 
@@ -103,6 +105,7 @@ def segmentation_object(
     _name_segment_per_frame(segmentation)
     if len(sources) < len(frames):
         _name_source_frames(segmentation, frames)
+    add_empty_frames(segmentation, Slices(frames, sources))
     return segmentation
 
 
