@@ -6,8 +6,9 @@ BIN := $(VENV)/bin
 DRAWING := libegl1 libgl1 libgl1-mesa-dri libxrender1 libxext6 libsm6 libxt6 fontconfig
 # what Qt links to
 QT := libxkbcommon0 libdbus-1-3 libfontconfig1 libglib2.0-0
-# a validator of DICOM, a reader of PDF, a browser and what the program that drives it links to, hosts of our own
-TESTING := dicom3tools poppler-utils chromium libatomic1 procps iproute2
+# a validator of DICOM, an archive and programs that send to it, a reader of PDF, a browser and what the program that
+# drives it links to, hosts of our own
+TESTING := dicom3tools orthanc orthanc-dicomweb dcmtk openssl poppler-utils chromium libatomic1 procps iproute2
 SAMPLE := Resources/SampleData/cmb-sample_T2starw.nii.gz
 
 .PHONY: demo web test tests soak lint benchmark pictures ohif keys lock clean python-packages debian-packages

@@ -53,6 +53,12 @@ COMMANDS = (
         "cmb bids dataset/ dataset/derivatives/slicer-cmb participant --participant-label 01 02",
     ),
     Command(
+        "node",
+        "take studies from a DICOM archive, search them and send the results back",
+        "Serve as a DICOM node: search each study that is sent, send SEG, SR and PDF back. Needs the extra node.",
+        "cmb node /var/lib/cmb-node --send-to ARCHIVE@127.0.0.1:4242",
+    ),
+    Command(
         "report",
         "make the report of earlier results anew, also as PDF and for the DICOM archive",
         "Make the report of a result folder anew, with the reader's verdicts where there are some.",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+from node_picture import with_studies
 from PIL import Image
 from web_browser import Server, chromium, new_page
 from web_search import search_sample
@@ -25,11 +26,12 @@ SETTLED_MS = 2500  # the views draw what the last key asked for
 
 
 def main() -> None:
-    """Search the sample twice, in the page and in the shell, and a brain with phase, and photograph all of them."""
+    """Search the sample twice, in the page and in the shell, and a brain with phase; photograph them, and a node."""
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         _page(browser, Path(folder) / "state")
         _report(browser, Path(folder) / "results")
         _phase(browser, Path(folder))
+        _node(browser, Path(folder))
 
 
 def _page(browser, state: Path) -> None:
@@ -79,6 +81,17 @@ def _phase(browser, folder: Path) -> None:
     for number, card in enumerate(cards):
         both.paste(card, (0, sum(one.height for one in cards[:number])))
     both.save(PICTURES / "phase.png", optimize=True)
+
+
+def _node(browser, folder: Path) -> None:
+    """The status page of a node, with studies in every state."""
+    scene, _ = with_studies(folder)
+    try:
+        page = new_page(browser, set(), (1280, 1000))
+        page.goto(f"http://127.0.0.1:{scene.node.status.port}/")
+        page.screenshot(path=PICTURES / "node.png", full_page=True)
+    finally:
+        scene.stop()
 
 
 if __name__ == "__main__":

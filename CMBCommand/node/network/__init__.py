@@ -1,0 +1,1 @@
+"""DICOM and DICOMweb: taking images, answering commitments, sending results, asking an archive."""

@@ -1,0 +1,1 @@
+"""Searching a study: what a worker does with it, and the processes that do it."""

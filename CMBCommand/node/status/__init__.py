@@ -1,0 +1,1 @@
+"""What a node tells of itself: a page for people, numbers for Prometheus."""

@@ -1,0 +1,355 @@
+"""A DICOM node: what is sent to it is searched once, and its results arrive once, whatever happens in between."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from dark_spots import write_dark_voxel_model
+from nodes import (
+    COMMITMENT,
+    COMMITMENT_INSTANCE,
+    FAILURE_SR,
+    MR,
+    PDF,
+    SEG,
+    SR,
+    Archive,
+    Scene,
+    association,
+    pretended,
+    settings_for,
+    write_few,
+    write_study,
+)
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pynetdicom import evt
+from test_dicom_out import assert_valid
+from waiting import wait_until
+
+from CMBCommand.node import service
+from CMBCommand.node.jobs import DONE, FAILED, RECEIVING, SEARCHING, SENDING, pause_after, study_id
+from CMBCommand.node.searching.study import Outcome, search_study
+from CMBCommand.node.settings import Peer
+
+ALL = sorted((SEG, SR, PDF))
+
+
+@pytest.fixture(autouse=True)
+def looks_often(monkeypatch):
+    monkeypatch.setattr(service, "LOOK_S", 0.02)
+
+
+@pytest.fixture
+def archive():
+    archive = Archive()
+    yield archive
+    archive.stop()
+
+
+@pytest.fixture
+def scene(archive, tmp_path):
+    """A node whose searches are pretended."""
+    scene = Scene(settings_for(tmp_path / "node", archive), archive, pretended)
+    yield scene
+    scene.stop()
+
+
+@pytest.fixture
+def few(tmp_path):
+    return write_few(tmp_path / "few")
+
+
+def test_it_says_that_it_is_there(scene):
+    with association(scene.node, classes=["1.2.840.10008.1.1"]) as assoc:
+        assert assoc.send_c_echo().Status == 0
+
+
+def test_a_study_is_searched_when_no_more_images_come(scene, few):
+    assert scene.send(few[:2]) == [0, 0]
+    scene.clock.pass_(scene.settings.quiet_s - 1)
+    assert scene.send(few[2:]) == [0]
+    scene.clock.pass_(scene.settings.quiet_s - 1)
+    assert scene.node.jobs.begin_searches(scene.settings.quiet_s, 1) == []
+    scene.complete()
+    assert scene.archive.classes() == ALL
+    (job,) = scene.searchers.searched
+    assert sorted(dcmread(path).SOPInstanceUID for path in job.images.iterdir()) == sorted(
+        dcmread(path).SOPInstanceUID for path in few
+    )
+
+
+def test_a_study_sent_again_is_not_searched_again(scene, few):
+    assert scene.send([*few, *few]) == [0] * 6
+    scene.complete()
+    assert scene.send(few) == [0] * 3
+    scene.clock.pass_(scene.settings.quiet_s + 1)
+    assert scene.node.jobs.begin_searches(0, 9) == []
+    assert len(scene.searchers.searched) == 1
+    assert len(scene.archive.arrived) == 3
+
+
+def test_images_that_come_during_the_search_have_it_done_again(scene, few):
+    scene.searchers.may_begin.clear()
+    scene.send(few[:2])
+    scene.complete(SEARCHING)
+    scene.send(few[2:])
+    scene.searchers.may_begin.set()
+    wait_until(lambda: scene.has(RECEIVING))
+    scene.complete()
+    assert len(scene.searchers.searched) == 2
+    assert len(scene.archive.arrived) == 3
+    results = scene.settings.folder / "results"
+    assert len(list(results.iterdir())) == 1  # those of the first search are gone
+
+
+def test_images_that_come_after_the_results_are_told_of(scene, few):
+    scene.send(few[:2])
+    scene.complete()
+    assert scene.send(few[2:]) == [0]
+    assert "1 image came later and was not searched" in scene.get()[1]
+    assert scene.has(DONE)
+
+
+def test_two_studies_that_come_at_once_are_two(scene, tmp_path, few):
+    others = write_few(tmp_path / "others", 2)
+    scene.send([*few, *others])
+    scene.complete(DONE, 2)
+    assert scene.archive.classes() == sorted(ALL * 2)
+    assert len({one.StudyInstanceUID for one in scene.archive.kept.values()}) == 2
+
+
+def test_our_own_results_are_not_searched(scene, few):
+    scene.send(few)
+    scene.complete()
+    for one in scene.archive.kept.values():
+        refused = pytest.raises(ValueError, match="No presentation context")
+        with association(scene.node, classes=[MR, one.SOPClassUID]) as assoc, refused:
+            assoc.send_c_store(one)
+    assert scene.node.jobs.counts()[DONE] == 1
+    assert scene.node.jobs.studies()[0].late == 0
+
+
+# sending results
+
+
+def test_an_archive_that_is_down_gets_each_result_once_when_it_is_up(scene, few):
+    scene.archive.stop()
+    scene.send(few)
+    scene.complete(SENDING)
+    wait_until(lambda: scene.node.jobs.studies()[0].error)
+    assert "does not answer" in scene.get()[1]
+    scene.archive.start()
+    scene.complete()
+    assert sorted(scene.archive.arrived) == sorted(scene.archive.kept)
+    assert scene.archive.classes() == ALL
+
+
+def test_an_archive_that_refuses_is_asked_again(scene, few):
+    scene.archive.status = 0xA700
+    scene.send(few)
+    scene.complete(SENDING)
+    wait_until(lambda: scene.node.jobs.studies()[0].error)
+    assert "0xA700" in scene.node.jobs.studies()[0].error
+    scene.archive.status = 0
+    scene.complete()
+    assert len(scene.archive.arrived) == 3
+
+
+def test_the_pause_grows_up_to_an_hour():
+    assert [pause_after(tries, 10) for tries in (1, 2, 3, 4)] == [10, 20, 40, 80]
+    assert pause_after(10, 10) == pause_after(10_000, 10) == 3600
+
+
+def test_a_result_that_arrived_before_a_crash_is_known_by_its_uid(scene, few, monkeypatch):
+    jobs = type(scene.node.jobs)
+    monkeypatch.setattr(jobs, "record_sent", lambda self, one: (_ for _ in ()).throw(OSError("crashed")))
+    scene.send(few)
+    scene.complete(SENDING)
+    wait_until(lambda: scene.archive.arrived)
+    scene.stop()
+    monkeypatch.undo()
+    monkeypatch.setattr(service, "LOOK_S", 0.02)
+    scene.start()
+    wait_until(lambda: scene.has(DONE))
+    assert len(scene.archive.arrived) > 3
+    assert scene.archive.classes() == ALL
+
+
+def test_a_node_that_is_started_again_goes_on(scene, tmp_path, few):
+    scene.archive.stop()
+    scene.send(few)
+    scene.complete(SENDING)
+    scene.stop()
+    scene.start()
+    scene.searchers.may_begin.clear()
+    scene.send(write_few(tmp_path / "others", 2))
+    scene.complete(SEARCHING)
+    scene.stop()  # its search is lost
+    scene.start()
+    scene.archive.start()
+    scene.complete(DONE, 2)
+    assert scene.archive.classes() == sorted(ALL * 2)
+    assert len(scene.archive.arrived) == 6
+
+
+def test_results_for_a_destination_that_was_taken_away_are_told_of(scene, few):
+    scene.archive.stop()
+    scene.send(few)
+    scene.complete(SENDING)
+    gone = str(scene.archive.peer)
+    scene.stop()
+    scene.settings = replace(scene.settings, send_to=(Peer("OTHER", "127.0.0.1", 1),))
+    scene.start()
+    assert f"{gone}: it is no longer among --send-to and --stow" in scene.get()[1]
+
+
+def test_files_are_removed_when_they_were_kept_long_enough(scene, few):
+    scene.send(few)
+    scene.complete()
+    scene.clock.pass_(8 * 86400)
+    scene.node._tidy()
+    images, results = scene.settings.folder / "images", scene.settings.folder / "results"
+    assert [list(images.glob("study*")), list(results.iterdir())] == [[], []]
+    assert "removed" in scene.get()[1]
+    scene.send(few)  # still known
+    assert [list(images.glob("study*")), scene.has(DONE)] == [[], True]
+
+
+# storage commitment
+
+
+def ask_commitment(assoc, files, missing=()):
+    asked = Dataset()
+    asked.TransactionUID = "1.2.3.4"
+    asked.ReferencedSOPSequence = []
+    for uid in [*(dcmread(file).SOPInstanceUID for file in files), *missing]:
+        item = Dataset()
+        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = MR, uid
+        asked.ReferencedSOPSequence.append(item)
+    status, _ = assoc.send_n_action(asked, 1, COMMITMENT, COMMITMENT_INSTANCE)
+    return status.Status
+
+
+def test_a_sender_that_waits_is_told_that_its_images_are_here(scene, few):
+    told = []
+
+    def take(event):
+        told.append((event.event_type, event.event_information))
+        return 0, None
+
+    scene.send(few[:2])
+    sent: list[object] = []
+    handlers = [(evt.EVT_N_EVENT_REPORT, take), (evt.EVT_DIMSE_SENT, sent.append)]
+    with association(scene.node, classes=[COMMITMENT], evt_handlers=handlers) as assoc:
+        assert ask_commitment(assoc, few) == 0
+        wait_until(lambda: told and len(sent) == 2)  # the question, and that the answer was heard
+    kind, report = told[0]
+    assert (kind, report.TransactionUID) == (2, "1.2.3.4")
+    here = [item.ReferencedSOPInstanceUID for item in report.ReferencedSOPSequence]
+    assert here == [dcmread(file).SOPInstanceUID for file in few[:2]]
+    (missing,) = report.FailedSOPSequence
+    assert (missing.ReferencedSOPInstanceUID, missing.FailureReason) == (dcmread(few[2]).SOPInstanceUID, 0x0112)
+
+
+def test_a_sender_with_an_address_is_told_there_even_after_a_restart(archive, scene, few):
+    scene.send(few)
+    archive.stop()
+    with association(scene.node, title="ARCHIVE", classes=[COMMITMENT]) as assoc:
+        assert ask_commitment(assoc, few) == 0
+    scene.stop()
+    scene.start()
+    archive.start()
+    wait_until(lambda: scene.clock.pass_(1) or archive.committed)
+    kind, report = archive.committed[0]
+    assert (kind, len(report.ReferencedSOPSequence), "FailedSOPSequence" in report) == (1, 3, False)
+    wait_until(lambda: not scene.node.jobs.due_commitments())
+
+
+# what cannot be searched
+
+
+def test_half_a_study_is_told_of_and_searched_when_the_rest_has_come(archive, tmp_path):
+    model = write_dark_voxel_model(tmp_path / "dark.onnx")
+    settings = settings_for(tmp_path / "node", archive, model, tells_failures=True)
+    files = write_study(tmp_path / "study", OperatorsName="Secret^Name")
+    half = [one for one in files if dcmread(one).InstanceNumber not in range(8, 20)]
+    scene = Scene(
+        settings,
+        archive,
+        lambda job: search_study(job) if len(list(job.images.iterdir())) < len(files) else pretended(job),
+    )
+    try:
+        scene.send(half)
+        scene.complete(FAILED)
+        (study,) = scene.node.jobs.studies()
+        assert "some are missing or double" in study.note
+        assert "some are missing or double" in scene.get()[1]
+        wait_until(lambda: archive.classes() == [FAILURE_SR])
+        (report,) = archive.kept.values()
+        assert report.StudyInstanceUID == dcmread(files[0]).StudyInstanceUID
+        text = report.ContentSequence[-1].ContentSequence[0].TextValue
+        assert "Not searched for cerebral microbleeds" in text
+        assert "some are missing or double" in text
+        report.save_as(tmp_path / "failure.dcm", enforce_file_format=True)
+        assert_valid(tmp_path / "failure.dcm")
+        scene.send([one for one in files if one not in half])
+        scene.complete()
+        assert archive.classes() == sorted([*ALL, FAILURE_SR])
+    finally:
+        scene.stop()
+
+
+def test_images_of_two_patients_in_one_study_are_not_searched(archive, tmp_path):
+    model = write_dark_voxel_model(tmp_path / "dark.onnx")
+    scene = Scene(settings_for(tmp_path / "node", archive, model, tells_failures=True), archive, search_study)
+    try:
+        scene.send(write_study(tmp_path / "one"))
+        study = dcmread(next((tmp_path / "one").iterdir())).StudyInstanceUID
+        scene.send(write_few(tmp_path / "two", 2, study=study, PatientID="another", PatientName="Else^Someone"))
+        scene.complete(FAILED)
+        (failed,) = scene.node.jobs.studies()
+        assert "2 patients" in failed.note
+        assert not any(word in failed.note + failed.hint for word in ("another", "Else", "4711", "Doe"))
+        assert scene.node.jobs.due_sendings(scene.node._senders[0].destination.name) == []  # whose report would it be?
+    finally:
+        scene.stop()
+
+
+def test_what_the_machine_let_down_is_tried_again(archive, tmp_path, few):
+    left = [1, 2]
+
+    def search(job):
+        if left:
+            left.pop()
+            return Outcome(error="The disk is full.", hint="Free some space.", may_go_next_time=True)
+        return pretended(job)
+
+    scene = Scene(settings_for(tmp_path / "node", archive), archive, search)
+    try:
+        scene.send(few)
+        scene.clock.pass_(scene.settings.quiet_s + 1)
+        for pause in (10, 20):
+            wait_until(lambda: scene.node.jobs.studies()[0].note)
+            study = scene.node.jobs.studies()[0]
+            assert (study.state, study.due - scene.clock()) == (RECEIVING, pause)
+            assert "The disk is full" in scene.get()[1]
+            scene.clock.pass_(pause + 1)
+            wait_until(lambda tries=study.tries: scene.node.jobs.studies()[0].tries != tries)
+        wait_until(lambda: scene.has(DONE))
+        assert archive.classes() == ALL
+    finally:
+        scene.stop()
+
+
+def test_an_address_is_known_by_its_title(tmp_path, archive):
+    settings = settings_for(tmp_path, archive, peers=(Peer("PACS", "10.0.0.1", 104),))
+    assert settings.known_peer("PACS") == Peer("PACS", "10.0.0.1", 104)
+    assert settings.known_peer("ARCHIVE") == archive.peer
+    assert settings.known_peer("OTHER") is None
+
+
+def test_a_study_is_named_by_a_hash():
+    assert study_id("1.2.3") == study_id("1.2.3") != study_id("1.2.4")
+    assert study_id("1.2.3").startswith("study-")
