@@ -8,7 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 from dark_spots import OBLIQUE, ball_brain
 
-BLOOD_MM, CALCIUM_MM = (12.0, 5.0, 3.0), (-14.0, -9.0, 8.0)
+BLOOD_MM, CALCIUM_MM = (12.0, 5.0, 4.1), (-14.0, -9.0, 8.0)
 SPACING = (1.2, 1.2, 2.2)
 MOMENT = 14.0  # rad mm3, of either spot
 VEINS, VEIN_RAD = 70, 5.0

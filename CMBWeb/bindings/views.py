@@ -47,7 +47,7 @@ SLICE_RATES = (30.0, 15.0)  # pictures a second at most, under the mouse and els
 THREE_D_RATES = (20.0, 4.0)  # its picture costs as much as those of all slices
 JPEG_QUALITY = 90  # while one scrolls, too: it is drawing that takes time, and nothing is drawn twice
 BEHIND_S = 0.03
-AFTER_SLICER = -1.0  # priority of an observer: its own have 0
+BEFORE_SLICER = 1.0  # priority of an observer: its own have 0, and keep an event to themselves
 SCROLLED_S, OLDEST_S = 0.2, 1.0  # 3D waits so long after a slice; so old its picture may get meanwhile
 
 
@@ -202,9 +202,13 @@ class NotedSlice(SliceView):
     def __init__(self, *about: Any, **more: Any) -> None:
         super().__init__(*about, **more)
         for released in ("MiddleButtonReleaseEvent", "RightButtonReleaseEvent"):
-            self.interactor().AddObserver(released, self._end_drag, AFTER_SLICER)
+            self.interactor().AddObserver(released, self._end_drag_soon, BEFORE_SLICER)
 
-    def _end_drag(self, *_: Any) -> None:
+    def _end_drag_soon(self, *_: Any) -> None:
+        """Wait until Slicer has taken the event in, of which it tells nobody else."""
+        asyncio.get_running_loop().call_soon(self._end_drag)
+
+    def _end_drag(self) -> None:
         """End what Slicer takes to go on after panning or zooming: no Shift with the mouse would be heard any more."""
         for event in ("LeaveEvent", "EnterEvent"):
             self.interactor().InvokeEvent(event)
