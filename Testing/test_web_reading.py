@@ -102,8 +102,8 @@ def test_after_panning_a_missed_lesion_is_found_in_all_views_and_added_under_the
     was = page.evaluate(sagittal)
 
     def sagittal_follows():
-        page.mouse.move(x + 69, y)  # moved while Slicer was still at the panning, it says nothing
-        page.mouse.move(x + 70, y)
+        page.mouse.move(x + 139, y)  # moved while Slicer was still at the panning, it says nothing
+        page.mouse.move(x + 140, y)
         return page.evaluate(sagittal) - was > 10.0
 
     wait_until(page, sagittal_follows)
