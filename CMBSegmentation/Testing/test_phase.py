@@ -131,7 +131,7 @@ def test_without_veins_the_manufacturer_tells_the_sign_or_nobody_and_nothing_is_
 
 def test_where_there_is_nothing_nothing_is_told(signs_of_made):
     places = made()[2]
-    empty = [Place(places[0][0] + 14.0, places[0][1] + 6, places[0][2], 3.0)]
+    empty = [Place(*(places[0] + (-4.5, -16.6, 1.0)), 3.0)]  # 7 mm from any vein
     assert [one.name for one in signs_of_made.substances(empty)] == ["unclear"]
 
 
@@ -292,3 +292,10 @@ def test_deep_grey_matter_tells_the_sign_where_there_are_no_veins():
     assert signs.convention.by.endswith("deep grey matter")
     assert signs_of(magnitude, phase, places).convention.sign == 0  # without the map
     assert [one.name for one in signs.substances(spots(places))] == ["blood", "calcium"]
+
+
+@pytest.mark.parametrize("off_mm", [(2.5, 0.0, 0.0), (0.0, -2.5, 0.0), (1.5, 1.5, -1.5)])
+def test_a_body_that_was_outlined_in_part_is_asked_at_its_middle(signs_of_made, off_mm):
+    _, _, places = made()
+    parts = [Place(*(place + off_mm), diameter_mm=1.5) for place in places]
+    assert [one.name for one in signs_of_made.substances(parts)] == ["blood", "calcium"]

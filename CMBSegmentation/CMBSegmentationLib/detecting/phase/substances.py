@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import SimpleITK as sitk
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ...reading.phase.image import PhaseImage
 from ...vocabulary.reasons import BLOOD, CALCIUM, UNCLEAR
+from ..candidates.void import middle_of_void
 from .box import PhaseBox, without_background, wrapped
 from .convention import Convention, sign_of
 from .fit import DipoleFit, fitted_dipole
@@ -27,6 +28,7 @@ TAPER_MM = 3.0  # how far from the candidate phase counts, and at least its diam
 LEAST_HALF_MM, LARGEST_HALF_MM = 7.0, 18.0
 SLICES = 1.5  # a box reaches at least so many slices up and down
 PER_DIAMETER = 1.2
+NEAR_MM = 0.5  # from a candidate's centre to the middle of what is dark, below which it is asked once
 MOST_ASSESSED = 60  # candidates, the most probable first
 THREADS = 2
 
@@ -107,11 +109,26 @@ class PhaseSigns:
     notes: tuple[str, ...]
 
     def substance(self, place: Place) -> Substance:
-        """Say what one candidate is."""
-        index, spacing, b0 = self._index(place), _spacing(self.image), _b0(self.image)
+        """Say what one candidate is.
+
+        It is asked twice, at its own centre and at the middle of what is dark around it: a detector may outline a part
+        of a body. The surer answer counts; where the two are sure of opposites, it is unclear.
+        """
+        given, spacing = self._index(place), np.array(_spacing(self.image))
+        magnitude = sitk.GetArrayViewFromImage(self.image)
+        middle = middle_of_void(magnitude, given, spacing, place.diameter_mm)
+        answers = [self._asked(given, place.diameter_mm)]
+        if np.linalg.norm((middle - given) * spacing) > NEAR_MM:
+            answers.append(self._asked(middle, place.diameter_mm))
+        said = {one.name for one in answers} - {UNCLEAR}
+        surest = max(answers, key=lambda one: one.certainty)
+        return replace(surest, name=UNCLEAR) if len(said) > 1 else surest
+
+    def _asked(self, index: NDArray[np.float64], diameter_mm: float) -> Substance:
+        spacing, b0 = _spacing(self.image), _b0(self.image)
         fits: list[DipoleFit] = []
         for echo in self.echoes:
-            box, centre = self._box(echo, index, place.diameter_mm, tapered=True)
+            box, centre = self._box(echo, index, diameter_mm, tapered=True)
             fits.append(fitted_dipole(box, centre, spacing, b0))
         moment, certainty = _together(fits, [echo.te_ms for echo in self.echoes])
         sign, seen = self.convention.sign, self.convention.is_seen
