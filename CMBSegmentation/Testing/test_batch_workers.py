@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
@@ -50,13 +51,13 @@ pytestmark = pytest.mark.xdist_group("dask")
 def test_the_workers_share_the_cores(batch, tmp_path, a_small_head, monkeypatch, number, threads):
     given: list[Job] = []
 
-    def search(jobs: list[Job], scheduler: str | None, workers: int, _: object) -> list[Row]:
-        assert (scheduler, workers) == (None, number or 4)  # one a core
+    def search(jobs: list[Job], arguments: argparse.Namespace, _: object) -> list[Row]:
+        assert (arguments.scheduler, arguments.workers) == (None, number)
         given.extend(jobs)
         return [Row(job.scan) for job in jobs]
 
     monkeypatch.setattr("CMBCommand.batch.usable_cores", lambda: 4)
-    monkeypatch.setattr("CMBCommand.batch._search", search)
+    monkeypatch.setattr("CMBCommand.batch.search", search)
     options = ("--workers", str(number)) if number else ()
     assert batch(make_dataset(tmp_path / "data", a_small_head, 5), *options)[0] == 0
     assert {job.threads for job in given} == {threads}
@@ -118,7 +119,8 @@ def test_a_worker_that_is_killed_half_way_costs_nothing(tmp_path, dark_model, a_
 def test_the_bar_moves_while_a_scan_is_searched(a_cluster, tmp_path, dark_model, last_takes_long):
     (job, *_) = jobs_of(last_takes_long[0], tmp_path / "out", dark_model)
     bar, seen = Progress(console=Console(quiet=True)), []
-    shown = ScansDone(bar, bar.add_task("", total=5, completed=2), 2)
+    shown = ScansDone(bar)
+    shown.begin(5, 2, waiting=False)
 
     def move(job: Job, share: float) -> None:
         shown.move(job, share)

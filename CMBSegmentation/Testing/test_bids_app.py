@@ -175,7 +175,12 @@ def test_phase_is_used_and_what_is_not_searched_is_said_with_its_reason(derivati
         ("participant", ("--participant-label", "01", "07"), 18, "participant 07 can"),
         ("participant", ("--participant-label", "02", "--session-label", "2"), 18, "these sessions"),
         ("participant", ("--workers", "0"), 64, "--workers must be 1 or more"),
-        ("participant", ("--skip-bids-validation", "--threshold", "0.9"), 64, "another model or threshold"),
+        (
+            "participant",
+            ("--skip-bids-validation", "--threshold", "0.9"),
+            64,
+            "another model, threshold or parcellation",
+        ),
     ],
 )
 def test_a_wrong_call_ends_with_the_code_of_bids_apps(app, derivatives, capsys, level, options, code, said):

@@ -17,7 +17,9 @@ from CMBCommand import cli
 from CMBSegmentationLib.detecting.lesions import COLUMNS
 
 __all__ = ["cmb"]
-COMMANDS = ("detect", "batch", "bids", "report", "compare", "grow", "annotate-import", "web", "models")
+COMMANDS = (
+    "detect", "batch", "bids", "node", "report", "methods", "compare", "grow", "annotate-import", "web", "models",
+)  # fmt: skip
 
 
 # What it does

@@ -165,8 +165,7 @@ def test_dcmqi_reads_every_measurement_and_the_classes_of_the_count(results, tmp
     count, *groups = json.loads((tmp_path / "sr.json").read_text())["Measurements"]
     assert float(count["measurementItems"][0]["value"]) == 2
     told = {one["conceptCode"]["CodeMeaning"]: one["conceptValue"] for one in count["qualitativeEvaluations"]}
-    aria = told["Total microhemorrhages"]
-    assert (aria["CodeValue"], aria["CodingSchemeDesignator"]) == ("RDE2008.1", "RADELEMENT")
+    assert told["Microbleeds, class of ARIA baseline"]["CodeMeaning"] == "1–4"
     assert told["Microbleeds, class of CROMIS-2"]["CodeMeaning"] == "2–4 (any)"
     assert told["Microbleeds, class of ESO thrombolysis"]["CodeMeaning"] == "1–10 (low to moderate)"
     assert told["Superficial siderosis"]["CodeMeaning"] == "Not assessed"

@@ -31,7 +31,7 @@ PLACES = {  # R, A, S mm from the middle: region and side
     (14.0, -26.0, 3.0): ("occipital", "right"),
     (20.0, 0.0, 22.0): ("parietal", "right"),
     (-28.0, 0.0, -10.0): ("temporal", "left"),
-    (-16.0, 15.0, 8.0): ("frontal", "left"),  # white matter, 4 mm below the cortex
+    (-16.5, 16.0, 9.0): ("frontal", "left"),  # white matter, 3 mm below the cortex
     (13.0, -4.0, 12.0): ("deep and periventricular white matter", "right"),
     (9.0, 3.0, 4.0): ("thalamus", "right"),
     (-14.0, -4.0, -24.0): ("cerebellum", "left"),
@@ -178,7 +178,7 @@ def detect(folder: Path, out: Path, *options: str, parcellation: str = "aparc+as
 
 
 def test_lesions_of_a_search_have_the_parcellations_regions_and_it_is_recorded(searched):
-    out, stem = searched / "out", "sub-1_T2starw_desc-"
+    out, stem = searched / "out", "sub-1_space-T2starw_desc-"
     content = json.loads((out / f"{stem}cmb_lesions.json").read_text())
     kept = {(row["region"], row["side"]) for row in content["lesions"] if row["status"] == "kept"}
     assert kept == {("frontal", "left"), ("frontal", "right")} or len(kept) == 2
@@ -203,7 +203,7 @@ def test_the_same_comes_of_the_python_call_and_no_file_is_named_without_names(se
         mask=sitk.ReadImage(str(searched / "mask.nii.gz")),
         parcellation=sitk.ReadImage(str(searched / "aparc+aseg.nii.gz")),
     )
-    stored = read_list(searched / "out" / "sub-1_T2starw_desc-cmb_lesions.json")
+    stored = read_list(searched / "out" / "sub-1_space-T2starw_desc-cmb_lesions.json")
     assert [(one.region, one.side) for one in found.listed] == [
         (one.region, one.side) for one in stored.lesions if one.status == "kept"
     ]

@@ -215,7 +215,7 @@ def test_a_candidate_at_the_images_border_is_asked_like_any_other():
         for one in fine:
             one.SetSpacing((0.5, 0.5, 0.5))  # where the centre may stray by several voxels
         at = fine[0].TransformIndexToPhysicalPoint([i - s for i, s in zip(index, start, strict=True)])
-        signs = PhaseSigns(signs_of_image(fine[1]), 1000.0, fine[0], settled(()), ())
+        signs = PhaseSigns(signs_of_image(fine[1]), 1000.0, fine[0], brain_of(fine[0]), settled(()), ())
         assert signs.substance(Place(-at[0], -at[1], at[2], 4.0)).name == "unclear"
 
 

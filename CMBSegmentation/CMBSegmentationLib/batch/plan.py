@@ -44,7 +44,8 @@ def keep_common(out: Path, common: dict[str, Any], overwrite: bool) -> None:
     path = out / SETTINGS
     if path.exists() and not overwrite and _read(path) != common:
         raise InputError(
-            f"{out} was started with another model or threshold, or by an earlier version (see {SETTINGS}).",
+            f"{out} was started with another model, threshold or parcellation, or by an earlier version (see "
+            f"{SETTINGS}).",
             "Give the same ones, another folder, or --overwrite to search everything again.",
         )
     with replacing(path) as draft:

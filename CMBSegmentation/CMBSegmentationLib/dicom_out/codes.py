@@ -47,18 +47,8 @@ REGIONS = {  # the regions of MARS that have a code of their own; the rest are i
     "insula": codes.SCT.Insula,
 }
 
-SCALES = {"aria_baseline": Code("RDE2008", "RADELEMENT", "Total microhemorrhages")}
-SCALE_VALUES = {
-    "aria_baseline": {
-        "0": Code("RDE2008.0", "RADELEMENT", "absent"),
-        "1-4": Code("RDE2008.1", "RADELEMENT", "1-4"),
-        ">4": Code("RDE2008.2", "RADELEMENT", "greater than 4"),
-    }
-}
-"""By scale and class (`vocabulary.published.scales`): RadElement, a coding scheme of PS3.16, has ARIA's baseline in its
-set RDES289. It has none for CROMIS-2 and ESO, so that theirs are private."""
-SUPERFICIAL_SIDEROSIS = Code("RDE2010", "RADELEMENT", "Superficial siderosis")
-NOT_ASSESSED = Code("NOT_ASSESSED", "99CMB", "Not assessed")  # RadElement has absent, present and indeterminate only
+SUPERFICIAL_SIDEROSIS = Code("SIDEROSIS", "99CMB", "Superficial siderosis")
+NOT_ASSESSED = Code("NOT_ASSESSED", "99CMB", "Not assessed")
 SCALE_NOTE = Code("SCALE_NOTE", "99CMB", "Note on the classes")
 READER_VERDICT = Code("VERDICT", "99CMB", "Reader's verdict")  # DICOM has no term for it
 VERDICTS = {"accepted": codes.SCT.Present, "uncertain": codes.SCT.Equivocal}
@@ -72,10 +62,14 @@ SUBSTANCES = {
 
 
 def on_scale(scale: Scale, step: Step) -> tuple[Code, Code]:
-    """Give the codes of a scale and of the class on it: published ones where there are some, else private ones."""
-    name = SCALES.get(scale.key) or Code(scale.key.upper(), "99CMB", f"Microbleeds, class of {scale.name}")
-    private = Code(f"{scale.key.upper()[:9]}_{step.lowest}", "99CMB", step.text)
-    return name, SCALE_VALUES.get(scale.key, {}).get(step.name, private)
+    """Give the codes of a scale and of the class on it.
+
+    They are private: the elements of RadElement's set RDES289 (ARIA baseline) could not be looked up, and a wrong code
+    in an archive is worse than a private one.
+    """
+    key = scale.key.upper()
+    name = Code(key, "99CMB", f"Microbleeds, class of {scale.name}")
+    return name, Code(f"{key[:9]}_{step.lowest}", "99CMB", step.text)
 
 
 def finding_site(region: str) -> Code:

@@ -10,6 +10,8 @@ from ..detecting.detect import Detection, Settings, detect
 from ..detecting.parcellation.given import Parcellation, checked_parcellation, read_parcellation
 from ..models.loaded_models import AUTO, NONE, StageChoice, Stages, load_stages
 from ..progress import Progress, no_progress
+from ..reading.phase.image import PhaseImage
+from ..reading.phase.pairing import read_phases
 from ..reading.scan import Scan, checked_scan, read_scan
 
 
@@ -31,7 +33,8 @@ def find_microbleeds(
     Parameters
     ----------
     scan : Path, str, Scan or SimpleITK.Image
-        A file or DICOM folder; or what `read_scan` gave; or a T2*-weighted or SWI volume of any geometry.
+        A file or DICOM folder, or what `read_scan` gave: its phase is used where it is found. Or a T2*-weighted or SWI
+        volume of any geometry, without phase.
     model : str, optional
         The detector: path or bundled name; None takes the default.
     device : {"auto", "cuda", "openvino", "coreml", "cpu"}
@@ -72,10 +75,12 @@ def find_microbleeds(
     settings = Settings(threshold=threshold)
     given = None if parcellation is None else _parcellation(parcellation)
     stages = loaded or load_stages(model, device, StageChoice(regions if given is None else NONE, verifier))
-    if isinstance(scan, (str, Path)):
-        scan = read_scan(Path(scan))
-    elif isinstance(scan, sitk.Image):
+    phases: tuple[PhaseImage, ...] = ()
+    if isinstance(scan, sitk.Image):
         scan = checked_scan(scan, Path("scan"))
+    else:
+        scan = scan if isinstance(scan, Scan) else read_scan(Path(scan))
+        phases, _ = read_phases(scan)
     return detect(
         scan.image,
         model=stages.detector,
@@ -85,6 +90,7 @@ def find_microbleeds(
         regions=stages.regions,
         verifier=stages.verifier,
         parcellation=given,
+        phases=phases,
     )
 
 

@@ -20,12 +20,15 @@ FARTHEST_MM = 3.0  # more than that, it is another body
 Vector = NDArray[np.float64]
 
 
-def middle_of_void(magnitude: NDArray[Any], index: Vector, spacing_mm: Vector, diameter_mm: float) -> Vector:
+def middle_of_void(
+    magnitude: NDArray[Any], inside: NDArray[Any], index: Vector, spacing_mm: Vector, diameter_mm: float
+) -> Vector:
     """Move a candidate's centre to the middle of what is dark around it.
 
     Parameters
     ----------
-    magnitude : array (z, y, x)
+    magnitude, inside : array (z, y, x)
+        The scan, and above 0 in its brain: bone, air and sinuses are dark, too.
     index : array (3,)
         Of the candidate's centre: x, y, z.
     spacing_mm : array (3,)
@@ -44,9 +47,12 @@ def middle_of_void(magnitude: NDArray[Any], index: Vector, spacing_mm: Vector, d
     high = np.minimum(np.floor(index + reach / spacing_mm) + 1, magnitude.shape[::-1]).astype(int)
     if np.any(high - low < 1):
         return index
-    values = magnitude[tuple(slice(low[k], high[k]) for k in (2, 1, 0))].astype(np.float32)
-    around = max(float(np.median(values)), 1e-6)
-    dark = np.clip(1 - values / around - DARK_FROM, 0, 1)
+    where = tuple(slice(low[k], high[k]) for k in (2, 1, 0))
+    values, own = magnitude[where].astype(np.float32), inside[where] > 0
+    if not own.any():
+        return index
+    around = max(float(np.median(values[own])), 1e-6)
+    dark = np.clip(1 - values / around - DARK_FROM, 0, 1) * own
     axes = [np.arange(low[k], high[k], dtype=float) for k in range(3)]
     at = index
     for _ in range(ROUNDS):

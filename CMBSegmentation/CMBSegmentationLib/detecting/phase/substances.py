@@ -28,6 +28,7 @@ TAPER_MM = 3.0  # how far from the candidate phase counts, and at least its diam
 LEAST_HALF_MM, LARGEST_HALF_MM = 7.0, 18.0
 SLICES = 1.5  # a box reaches at least so many slices up and down
 PER_DIAMETER = 1.2
+AGAINST_FROM = 2.5  # certainty from which an answer of the other sign makes it unclear
 NEAR_MM = 0.5  # from a candidate's centre to the middle of what is dark, below which it is asked once
 MOST_ASSESSED = 60  # candidates, the most probable first
 THREADS = 2
@@ -95,8 +96,8 @@ class PhaseSigns:
         The searched one last.
     level : float
         Signal of the brain.
-    image : SimpleITK.Image
-        The scan.
+    image, brain : SimpleITK.Image
+        The scan, and above 0 in its brain.
     convention : Convention
     notes : tuple of str
         Of scale, sign and filter, worded for the user.
@@ -105,6 +106,7 @@ class PhaseSigns:
     echoes: tuple[Echo, ...]
     level: float
     image: sitk.Image
+    brain: sitk.Image
     convention: Convention
     notes: tuple[str, ...]
 
@@ -112,17 +114,19 @@ class PhaseSigns:
         """Say what one candidate is.
 
         It is asked twice, at its own centre and at the middle of what is dark around it: a detector may outline a part
-        of a body. The surer answer counts; where the two are sure of opposites, it is unclear.
+        of a body. The surer answer counts; where the two contradict each other, it is unclear.
         """
         given, spacing = self._index(place), np.array(_spacing(self.image))
-        magnitude = sitk.GetArrayViewFromImage(self.image)
-        middle = middle_of_void(magnitude, given, spacing, place.diameter_mm)
+        magnitude, inside = sitk.GetArrayViewFromImage(self.image), sitk.GetArrayViewFromImage(self.brain)
+        middle = middle_of_void(magnitude, inside, given, spacing, place.diameter_mm)
         answers = [self._asked(given, place.diameter_mm)]
         if np.linalg.norm((middle - given) * spacing) > NEAR_MM:
             answers.append(self._asked(middle, place.diameter_mm))
-        said = {one.name for one in answers} - {UNCLEAR}
         surest = max(answers, key=lambda one: one.certainty)
-        return replace(surest, name=UNCLEAR) if len(said) > 1 else surest
+        against = any(
+            one.moment_rad_mm3 * surest.moment_rad_mm3 < 0 and one.certainty >= AGAINST_FROM for one in answers
+        )
+        return replace(surest, name=UNCLEAR) if against else surest
 
     def _asked(self, index: NDArray[np.float64], diameter_mm: float) -> Substance:
         spacing, b0 = _spacing(self.image), _b0(self.image)
@@ -233,12 +237,12 @@ def read_signs(
     sample = magnitude[tuple(slice(None, None, max(1, n // 64)) for n in magnitude.shape)]
     own = inside[tuple(slice(None, None, max(1, n // 64)) for n in magnitude.shape)] > 0
     level = float(np.median(sample[own])) if own.any() else float(np.percentile(sample, 90))
-    signs = PhaseSigns(tuple(echoes), max(level, 1e-6), image, Convention(0, "", ""), ())
+    signs = PhaseSigns(tuple(echoes), max(level, 1e-6), image, brain, Convention(0, "", ""), ())
     at = np.array([signs._index(spot) for spot in spots]).reshape(-1, 3)
     geometry = Geometry(_spacing(image), _b0(image))
     convention = sign_of(echoes[-1].radians, magnitude, inside, mapped, geometry, at, phases[-1].manufacturer)
     notes.append(f"Phase: {convention.said}.")
-    return PhaseSigns(signs.echoes, signs.level, image, convention, tuple(notes))
+    return PhaseSigns(signs.echoes, signs.level, image, brain, convention, tuple(notes))
 
 
 def _together(fits: Sequence[DipoleFit], te_ms: Sequence[float]) -> tuple[float, float]:

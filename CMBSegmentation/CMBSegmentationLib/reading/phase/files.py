@@ -47,7 +47,9 @@ def phase_files_of(path: Path) -> tuple[list[PhaseFile], tuple[str, ...]]:
     notes: tuple[str, ...] = ()
     beside = [one for one in sorted(path.parent.iterdir()) if one != path and _is_image(one)]
     own = sidecar_of(path)
-    found = [(one, "its BIDS name (part-phase)") for one in beside if _is_bids_phase(path, one)]
+    fitting = [one for one in beside if _is_bids_phase(path, one)]
+    own_kind = [one for one in fitting if _entities(one)[1] == _entities(path)[1]]
+    found = [(one, "its BIDS name (part-phase)") for one in own_kind or fitting]
     if not found:
         stem = scan_stem(path)
         stems = {stem, *(stem.removesuffix(ending) for ending in MAGNITUDES)}
