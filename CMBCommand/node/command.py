@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from .settings import (
 )
 
 WAIT_S = 3600.0
+LAST_PORT = 65535
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -154,8 +156,8 @@ def settings_from(arguments: argparse.Namespace) -> NodeSettings:
         status_host=host,
         status_port=port,
         allowed=tuple(title_from(one) for one in arguments.allow),
-        send_to=tuple(peer_from(one) for one in arguments.send_to),
-        stow=tuple(url_from(one) for one in arguments.stow),
+        send_to=tuple(dict.fromkeys(peer_from(one) for one in arguments.send_to)),
+        stow=tuple(dict.fromkeys(url_from(one) for one in arguments.stow)),
         peers=tuple(peer_from(one) for one in arguments.peer),
         watch=None if arguments.watch is None else url_from(arguments.watch),
         watch_days=arguments.watch_days,
@@ -223,9 +225,12 @@ def _check_numbers(arguments: argparse.Namespace) -> None:
         "watch_days": 0, "quiet": 0, "watch_every": 1, "port": 0,
     }  # fmt: skip
     for name, least in smallest.items():
-        if getattr(arguments, name) < least:
+        value = getattr(arguments, name)
+        if not (math.isfinite(value) and value >= least):
             option = f"--{name.replace('_', '-')}"
-            raise InputError(f"{option} must be {least} or more, not {getattr(arguments, name)}.", "See --help.")
+            raise InputError(f"{option} must be {least} or more, not {value}.", "See --help.")
+    if arguments.port > LAST_PORT:
+        raise InputError(f"--port must be {LAST_PORT} or less, not {arguments.port}.", "See --help.")
 
 
 def _tls(arguments: argparse.Namespace) -> Tls | None:

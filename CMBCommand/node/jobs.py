@@ -80,7 +80,8 @@ class Jobs:
         self.path = path
         with self._db.change() as db:  # what was being done when the last process ended is done again, now
             db.execute("UPDATE studies SET state=? WHERE state=?", (RECEIVING, SEARCHING))
-            db.execute("UPDATE studies SET due=0 WHERE state=?", (RECEIVING,))
+            # while we were away nothing could come: what was half sent has its quiet time anew
+            db.execute("UPDATE studies SET due=0, heard=max(heard, ?) WHERE state=?", (self._now(), RECEIVING))
             db.execute("UPDATE sendings SET due=0 WHERE sent IS NULL")
             db.execute("UPDATE commitments SET due=0")
 

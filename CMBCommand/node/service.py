@@ -202,7 +202,7 @@ SAID = {
 def _hold(folder: Path) -> int:
     """Make the node's folder, and keep other nodes out of it until this process ends."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # patients' images
         handle = os.open(folder / ".cmb-node", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise InputError(

@@ -29,7 +29,7 @@ from test_dicom_out import assert_valid
 from waiting import wait_until
 
 from CMBCommand.node import service
-from CMBCommand.node.jobs import DONE, FAILED, RECEIVING, SEARCHING, SENDING, pause_after, study_id
+from CMBCommand.node.jobs import DONE, FAILED, RECEIVING, SEARCHING, SENDING, Jobs, pause_after, study_id
 from CMBCommand.node.searching.study import Outcome, search_study
 from CMBCommand.node.settings import Peer
 
@@ -353,3 +353,16 @@ def test_an_address_is_known_by_its_title(tmp_path, archive):
 def test_a_study_is_named_by_a_hash():
     assert study_id("1.2.3") == study_id("1.2.3") != study_id("1.2.4")
     assert study_id("1.2.3").startswith("study-")
+
+
+def test_what_was_half_sent_when_the_node_ended_has_its_quiet_time_anew(tmp_path):
+    now = [0.0]
+    jobs = Jobs(tmp_path / "jobs.sqlite", lambda: now[0])
+    jobs.add_image("1.2", "1.2.3", "1.2.840.10008.5.1.4.1.1.4")
+    jobs.close()
+    now[0] = 1000.0
+    jobs = Jobs(tmp_path / "jobs.sqlite", lambda: now[0])
+    assert not jobs.begin_searches(60, 1)
+    now[0] = 1061.0
+    assert len(jobs.begin_searches(60, 1)) == 1
+    jobs.close()

@@ -33,20 +33,17 @@ class Commitments:
 
     def __init__(self, settings: NodeSettings, jobs: Jobs) -> None:
         self._settings, self._jobs = settings, jobs
-        self.asked = threading.Event()
 
     def ask(self, transaction: str, peer: str, images: Sequence[tuple[str, str]], assoc: Any) -> None:
         """Take a question down; the answer comes after this question's own response."""
         if self._settings.known_peer(peer) is not None:
             self._jobs.ask_commitment(transaction, peer, json.dumps(list(images)))
-            self.asked.set()
         else:
             report = _report(transaction, images, self._jobs.has_all(images))
             threading.Thread(target=_tell_over, args=(assoc, report), daemon=True).start()
 
     def answer_due(self) -> None:
         """Answer what is due; what does not get through is tried again later."""
-        self.asked.clear()
         for row in self._jobs.due_commitments():
             peer = self._settings.known_peer(row["peer"])
             if peer is None or row["tries"] >= MOST_TRIES:
@@ -57,8 +54,8 @@ class Commitments:
                 images = [(str(sop_class), str(uid)) for sop_class, uid in json.loads(row["asked"])]
                 self._tell(peer, _report(row["uid"], images, self._jobs.has_all(images)))
                 self._jobs.record_committed(row["uid"])
-            except OSError as error:
-                LOG.warning("commitment for %s not told: %s", peer, error)
+            except (OSError, RuntimeError, ValueError) as error:  # pynetdicom's of a peer that refuses or goes
+                LOG.warning("commitment for %s not told: %s", peer, type(error).__name__)
                 self._postpone(row)
 
     def _postpone(self, row: sqlite3.Row) -> None:

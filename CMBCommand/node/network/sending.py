@@ -163,7 +163,7 @@ class Sender:
         while not is_stopped() and (those := self._jobs.due_sendings(self.destination.name)):
             left = list(those)
             try:
-                objects = [dcmread(Path(one.file)) for one in those]
+                objects = [_read(Path(one.file)) for one in those]
                 for _ in self.destination.send(objects):
                     self._jobs.record_sent(left[0])
                     self._metrics.sent(self.destination.name)
@@ -176,3 +176,11 @@ class Sender:
                 LOG.warning(
                     "%s: not sent to %s, next try in %.0f s: %s", those[0].study, self.destination.name, pause, error
                 )
+
+
+def _read(path: Path) -> Dataset:
+    """Read a result; one that cannot be read keeps no other from being sent."""
+    try:
+        return dcmread(path)
+    except Exception as error:  # pydicom's are of many kinds
+        raise NotSentError(f"the result cannot be read ({type(error).__name__})") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import shutil
 import socket
@@ -129,6 +130,15 @@ class _OverIPv6(ThreadingHTTPServer):
     address_family = socket.AF_INET6
 
 
+def _is_address(host: str) -> bool:
+    """Tell an IP address, which no other site can have pointed at us."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 class _Handler(BaseHTTPRequestHandler):
     status: StatusServer
     timeout = REQUEST_S
@@ -137,18 +147,21 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer a request of this machine, or of whoever may reach another address."""
         if not self._names_us():
-            self._send(403, PLAIN, b"This address is for this machine only.\n")
+            self._send(403, PLAIN, b"Open this page by the IP address of this machine.\n")
             return
         self._send(*self.status.answer(self.path.partition("?")[0]))
 
     def _names_us(self) -> bool:
         """Tell a request of our own from one that another site has a browser make under its own name."""
-        if self.status.settings.status_host not in LOOPBACK:
-            return True
         try:
-            return urlsplit(f"//{self.headers.get('Host', '')}").hostname in LOOPBACK
+            host = urlsplit(f"//{self.headers.get('Host', '')}").hostname or ""
         except ValueError:
             return False
+        if host in LOOPBACK:
+            return True
+        if self.status.settings.status_host in LOOPBACK:
+            return False
+        return host == self.status.settings.status_host or _is_address(host)
 
     def _send(self, status: int, kind: str, content: bytes) -> None:
         self.send_response(status)
