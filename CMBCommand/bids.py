@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from CMBSegmentationLib.batch.bids import BidsScan, find_scans, left_out, with_l
 from CMBSegmentationLib.batch.jobs import Job, Row, earlier_row
 from CMBSegmentationLib.batch.plan import about, namesakes
 from CMBSegmentationLib.batch.validation import PROGRAM, errors_of, validator
-from CMBSegmentationLib.errors import CMBError, InputError
+from CMBSegmentationLib.errors import InputError, told
 from CMBSegmentationLib.results.folder import check_output_folder
 from CMBSegmentationLib.vocabulary.numbers import counted
 
@@ -176,8 +177,8 @@ def _logged(out: Path, level: str, screen: Console) -> Iterator[None]:
     """Log to the screen and to a file of this run, UTC; an error that ends the run is in the file, too."""
     folder = out / LOGS
     folder.mkdir(exist_ok=True)
-    moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S")
-    path = folder / f"cmb-bids_{level}_{moment}.log"
+    moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S-%f")
+    path = folder / f"cmb-bids_{level}_{moment}_{secrets.token_hex(3)}.log"  # jobs of an array start at once
     on_screen, in_file = logging.StreamHandler(screen.file), logging.FileHandler(path, encoding="utf-8")
     handlers: tuple[logging.Handler, ...] = (on_screen, in_file)
     form = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
@@ -189,9 +190,9 @@ def _logged(out: Path, level: str, screen: Console) -> Iterator[None]:
         log.addHandler(handler)
     try:
         yield
-    except CMBError as error:
+    except Exception as error:
         log.removeHandler(on_screen)  # there, the command says it
-        log.critical("%s", error)
+        log.critical("%s", told(error))
         raise
     finally:
         for handler in handlers:

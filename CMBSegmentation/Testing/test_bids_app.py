@@ -14,12 +14,14 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from dark_spots import MANIFEST, only, write_dark_voxel_model
+from rich.console import Console
 from tsv_table import rows_of
 
-from CMBCommand import cli
+from CMBCommand import bids, cli
 from CMBSegmentationLib.batch.derivatives import IGNORED
 from CMBSegmentationLib.batch.validation import errors_of, validator
 from CMBSegmentationLib.vocabulary.columns import COLUMNS, MEANINGS, REVIEW_COLUMNS
+from CMBSegmentationLib.vocabulary.regions import ASSIGNABLE, LOBE_UNKNOWN
 
 pytestmark = pytest.mark.xdist_group("dask")
 
@@ -216,3 +218,17 @@ def test_a_dataset_with_errors_is_refused_unless_validation_is_skipped_and_a_bro
 def test_every_column_of_every_table_is_explained():
     assert {*COLUMNS, *REVIEW_COLUMNS} <= set(MEANINGS)
     assert all(meaning["Description"] for meaning in MEANINGS.values())
+
+
+def test_runs_that_start_at_once_log_apart_and_any_error_that_ends_one_is_in_its_log(tmp_path):
+    for number in (1, 2):
+        with pytest.raises(ZeroDivisionError), bids._logged(tmp_path, "participant", Console(stderr=True)):
+            raise ZeroDivisionError(f"run {number}")
+    texts = [path.read_text(encoding="utf-8") for path in sorted((tmp_path / "logs").iterdir())]
+    ended = [re.findall("CRITICAL Unexpected: ZeroDivisionError: (run .)", text) for text in texts]
+    assert ended == [["run 1"], ["run 2"]], texts
+
+
+def test_every_region_that_a_lesion_can_have_is_explained():
+    assert set(MEANINGS["region"]["Levels"]) == set(ASSIGNABLE)
+    assert LOBE_UNKNOWN in MEANINGS["lobar"]["Description"]

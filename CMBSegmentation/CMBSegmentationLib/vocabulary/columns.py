@@ -6,7 +6,7 @@ from typing import Any
 
 from .published.scales import SCALES
 from .reasons import SUBSTANCES
-from .regions import GROUPS, REGIONS, SIDES
+from .regions import ASSIGNABLE, GROUPS, SIDES, counted_in
 from .verdicts import CAUSES, DECISIONS, DROPPED, KEPT, MIMICS, UNDECIDED
 
 COLUMNS = (
@@ -34,7 +34,8 @@ _DECISIONS = dict(zip((*DECISIONS, UNDECIDED), ("definite", "no microbleed", "po
 MEANINGS: dict[str, Meaning] = {
     "id": _meaning("Number of the lesion in its scan"),
     "status": _one_of(
-        "What the program says of the candidate; no reader changes it", **{KEPT: "a microbleed", DROPPED: "none"}
+        "What the program says of the candidate; no reader changes it",
+        **{KEPT: "a microbleed", DROPPED: "no microbleed"},
     ),
     "decision": _one_of("What the reader says", **_DECISIONS),
     "r_mm": _meaning("Centre of mass, patient coordinates, towards the right", "mm"),
@@ -47,7 +48,7 @@ MEANINGS: dict[str, Meaning] = {
     "probability": _meaning("Score, 0 to 1, which alone the threshold acts on"),
     "detector": _meaning("The detector's highest probability in the lesion, 0 to 1"),
     "phase": _one_of("What the scan's phase image says of the lesion", *SUBSTANCES),
-    "region": _one_of("Region of the Microbleed Anatomical Rating Scale (MARS)", *REGIONS),
+    "region": _one_of("Region of the Microbleed Anatomical Rating Scale (MARS)", *ASSIGNABLE),
     "side": _one_of("Side of the brain", *SIDES),
     "dropped_because": _meaning("Why the program dropped the candidate"),
     "mimic": _one_of("What a rejected lesion is instead", *MIMICS),
@@ -62,7 +63,7 @@ MEANINGS: dict[str, Meaning] = {
     "class": _meaning("Class of that number: 0, 1, 2-4, 5-10, >10"),
     "below_5_mm": _meaning("Of these, smaller than 5 mm"),
     "from_5_to_10_mm": _meaning("Of these, from 5 to 10 mm"),
-    **{group: _meaning(f"Of these, in {group} regions: {', '.join(GROUPS[group])}") for group in GROUPS},
+    **{group: _meaning(f"Of these, in {group} regions: {'; '.join(counted_in(group))}") for group in GROUPS},
     "definite": _meaning("Accepted by the reader"),
     "possible": _meaning("Uncertain to the reader"),
     "dropped": _meaning("Candidates that the program dropped and nobody has decided on"),
