@@ -128,15 +128,20 @@ def tell_left_out(found: Mapping[str, Sequence[Path]], say: Callable[[str], None
         say(f"Not searched: {counted(len(paths), 'image')} ({kind}): {shown}{more}.")
 
 
-def planned(arguments: argparse.Namespace, dataset: Path, out: Path, scans: Sequence[BidsScan]) -> list[Job]:
-    """Check folder, models and settings before any work, describe the derivatives, and give a job for each scan."""
+def planned(
+    arguments: argparse.Namespace, dataset: Path, out: Path, scans: Sequence[BidsScan], *, are_all: bool = True
+) -> list[Job]:
+    """Check folder, models and settings before any work, describe the derivatives, and give a job for each scan.
+
+    Where these are not all scans of the dataset, the others' results stay: no other model or threshold may come in.
+    """
     settings = Settings(threshold=arguments.threshold)
     chosen = stages_from(arguments)
     choice = StageChoice(_path_or_name(chosen.regions), _path_or_name(chosen.verifier))
     pattern = check_pattern(arguments.parcellation) if arguments.parcellation else ""
     check_output_folder(out, (), overwrite=True)
     stages = load_stages(arguments.model, arguments.device, choice)  # a wrong model is told once, not for every scan
-    keep_common(out, common_of(stages, settings, pattern), arguments.overwrite)
+    keep_common(out, common_of(stages, settings, pattern), arguments.overwrite and are_all)
     write_descriptions(out, dataset)
     threads = 1 if arguments.scheduler else max(1, usable_cores() // _number(arguments, len(scans)))
     model = None if arguments.model is None else _path_or_name(arguments.model)

@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace, screen: Console) -> int:
                 _validate(dataset)
             batch.tell_left_out(_of_sessions(left_out(dataset, scans), chosen), log.info)
             with _exits_with(USAGE):
-                jobs = batch.planned(arguments, dataset, out, chosen)
+                jobs = batch.planned(arguments, dataset, out, chosen, are_all=len(chosen) == len(scans))
             rows = batch.search(jobs, arguments, _Log())
         return _told(rows)
 

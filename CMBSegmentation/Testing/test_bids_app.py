@@ -183,6 +183,12 @@ def test_phase_is_used_and_what_is_not_searched_is_said_with_its_reason(derivati
             64,
             "another model, threshold or parcellation",
         ),
+        (
+            "participant",
+            ("--skip-bids-validation", "--threshold", "0.9", "--overwrite", "--participant-label", "01"),
+            64,
+            "--overwrite with all scans",
+        ),
     ],
 )
 def test_a_wrong_call_ends_with_the_code_of_bids_apps(app, derivatives, capsys, level, options, code, said):

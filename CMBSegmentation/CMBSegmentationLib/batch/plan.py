@@ -46,7 +46,7 @@ def keep_common(out: Path, common: dict[str, Any], overwrite: bool) -> None:
         raise InputError(
             f"{out} was started with another model, threshold or parcellation, or by an earlier version (see "
             f"{SETTINGS}).",
-            "Give the same ones, another folder, or --overwrite to search everything again.",
+            "Give the same ones, another folder, or --overwrite with all scans to search everything again.",
         )
     with replacing(path) as draft:
         draft.write_text(json.dumps(common, indent=1), encoding="utf-8")
