@@ -71,7 +71,8 @@ def test_the_text_names_what_was_found_and_leaves_out_what_was_not(lesions):
         "Class: 2–4 microbleeds.",
         "Pattern: mixed (lobar together with deep or brainstem: described with hypertensive arteriopathy, "
         "alone or with the other).",
-        "ARIA baseline 1–4; CROMIS-2 2–4 (any); ESO thrombolysis 1–10 (low to moderate). Classes of the count, not a "
+        "ARIA baseline 1–4; CROMIS-2 2–4 (any); ESO thrombolysis 1–10 (low to moderate) (without 1 not "
+        "reviewed yet). Classes of the count, not a "
         "diagnosis and no advice on treatment. Superficial siderosis was not assessed: this program looks for "
         "microbleeds only.",
         "Found with research software (slicer-cmb), not a medical device.",

@@ -92,6 +92,15 @@ def test_a_parcellation_of_another_head_or_space_is_refused(a_head, shift_mm, sa
     assert "must be registered first" in told.value.hint
 
 
+def test_a_mirrored_parcellation_is_refused(a_head):
+    scan, brain = a_head
+    labels = made_up_parcellation(middle_of(scan))
+    image = sitk.GetImageFromArray(sitk.GetArrayViewFromImage(labels)[..., ::-1])
+    image.CopyInformation(labels)
+    with pytest.raises(InputError, match="left labels do not lie on the patient's left"):
+        map_parcellation(checked_parcellation(image, "aseg.nii.gz"), scan, brain)
+
+
 def changed(values: np.ndarray, how: str) -> np.ndarray:
     if how == "empty":
         return values * 0
@@ -107,6 +116,10 @@ def changed(values: np.ndarray, how: str) -> np.ndarray:
         return np.where(values > 1000, values + 500000, values)
     if how == "one side":
         return np.where(np.isin(values, (2, 4, 8, 10, 16)) | ((values > 1000) & (values < 2000)), values, 0)
+    if how == "a stray of the other side":
+        one = changed(values, "one side")
+        one.flat[np.flatnonzero(values == 49)[:1]] = 49
+        return one
     return np.where(values == 10, 10, np.where(values == 49, 49, 0))  # too little
 
 
@@ -120,6 +133,7 @@ def changed(values: np.ndarray, how: str) -> np.ndarray:
         ("Destrieux", "Destrieux's atlas"),
         ("far numbers", "none of FreeSurfer's"),
         ("one side", "labels of left structures only"),
+        ("a stray of the other side", "labels of left structures only"),
         ("too little", "too little to be a parcellation"),
     ],
 )

@@ -10,6 +10,7 @@ from ..detecting.lesions import LARGEST_DIAMETER_MM, Lesion
 from ..results.counts import Counts, counts_of
 from ..vocabulary.numbers import counted
 from ..vocabulary.published.scales import ARIA_H, NOT_A_DIAGNOSIS, NOT_ASSESSED, SIDEROSIS, Scale, Step
+from ..vocabulary.verdicts import DETECTED
 from .align import NEW, NOT_SEEN, Change
 
 
@@ -23,13 +24,16 @@ class ClinicalChange:
         Microbleeds of the second scan that the first shows not to have been there; 10 mm across at most, of those that
         the second scan's headline counts.
     unknown : int
-        Such ones whose place the first scan does not show: they may be new, too.
+        Such ones of which the first scan does not tell whether they were there: they may be new, too.
+    unread : int
+        New ones that no reader has decided on, in a scan where others were: they do not count yet.
     before, after : Counts
         Of each scan.
     """
 
     new: int
     unknown: int
+    unread: int
     before: Counts
     after: Counts
 
@@ -40,8 +44,8 @@ class ClinicalChange:
 
     @property
     def highest_grade(self) -> Step:
-        """The grade if all are new of which it is not known."""
-        return ARIA_H.step_of(self.new + self.unknown)
+        """The grade if all are new microbleeds of which it is not known."""
+        return ARIA_H.step_of(self.new + self.unknown + self.unread)
 
     @property
     def scales(self) -> tuple[tuple[Scale, Step, Step], ...]:
@@ -55,8 +59,11 @@ class ClinicalChange:
         found = counted(self.new, "new microbleed")
         more = ""
         if self.unknown:
-            grade = f"{self.highest_grade.words} if {'it was' if self.unknown == 1 else 'all were'} new"
-            more = f"; the first scan does not show the place of {self.unknown} more: {grade}"
+            more += f"; the first scan does not tell whether {self.unknown} more were there"
+        if self.unread:
+            more += f"; {self.unread} more not reviewed yet"
+        if more:
+            more += f": {self.highest_grade.words} if all count"
         checked = "" if self.after.is_read else ", not confirmed by a reader"
         return (
             f"ARIA-H grade by microhaemorrhages, if treated with an anti-amyloid antibody between the scans: "
@@ -69,6 +76,7 @@ class ClinicalChange:
             "aria_h": {
                 "new": self.new,
                 "unknown": self.unknown,
+                "not_reviewed": self.unread,
                 "class": self.grade.name,
                 "grade": self.grade.words,
                 "highest_grade": self.highest_grade.words,
@@ -91,11 +99,12 @@ def clinical_change(first: Sequence[Lesion], second: Sequence[Lesion], changes: 
     """
     before, after = counts_of(first), counts_of(second)
 
-    def number(status: str) -> int:
+    def number(status: str, certainties: Sequence[str]) -> int:
         found = [one.second for one in changes if one.status == status and one.first is None]
         return sum(
-            lesion is not None and lesion.certainty in after.counted and lesion.diameter_mm <= LARGEST_DIAMETER_MM
+            lesion is not None and lesion.certainty in certainties and lesion.diameter_mm <= LARGEST_DIAMETER_MM
             for lesion in found
         )
 
-    return ClinicalChange(number(NEW), number(NOT_SEEN), before, after)
+    unread = number(NEW, (DETECTED,)) if after.is_read else 0
+    return ClinicalChange(number(NEW, after.counted), number(NOT_SEEN, after.counted), unread, before, after)

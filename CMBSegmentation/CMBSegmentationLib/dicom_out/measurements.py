@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from ..detecting.lesions import Lesion
 from ..reading.dicom.headers import Frame
 from ..results.counts import Counts
+from ..results.summary import left_out_of
 from ..vocabulary.published.scales import NOT_A_DIAGNOSIS, SIDEROSIS
 from . import codes
 from .locations import Slices, lesion_location, searched_field
@@ -130,7 +131,8 @@ def _add_classes(count: hd.sr.MeasurementsAndQualitativeEvaluations, counts: Cou
     """Say the class of a count on each scale, and what these are not (TID 1501, qualitative evaluations)."""
     said = [hd.sr.QualitativeEvaluation(*codes.on_scale(scale, step))[0] for scale, step in counts.on_scales]
     said.append(hd.sr.QualitativeEvaluation(codes.SUPERFICIAL_SIDEROSIS, codes.NOT_ASSESSED)[0])
-    note = f"{NOT_A_DIAGNOSIS} {SIDEROSIS}"
+    left_out = f" Classes are of the count{left_out_of(counts)}." if left_out_of(counts) else ""
+    note = f"{NOT_A_DIAGNOSIS} {SIDEROSIS}{left_out}"
     said.append(hd.sr.TextContentItem(codes.SCALE_NOTE, note, hd.sr.RelationshipTypeValues.CONTAINS))
     count[0].ContentSequence.extend(said)
 

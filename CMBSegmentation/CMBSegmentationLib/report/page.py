@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from ..detecting.lesions import CANDIDATE_PROBABILITY, LARGEST_DIAMETER_MM, MOST_CANDIDATES, Lesion, is_read
 from ..results.counts import CLASSES, SIZES, SMALL_BELOW_MM, Counts
-from ..results.summary import without_larger
+from ..results.summary import left_out_of
 from ..vocabulary.columns import COLUMNS
 from ..vocabulary.numbers import class_text, counted, counted_class, rounded_down, threshold_text
 from ..vocabulary.published.scales import NOT_A_DIAGNOSIS, SIDEROSIS
@@ -143,7 +143,7 @@ def title_of_dropped(counts: Counts) -> str:
 def scales_note(counts: Counts) -> str:
     """Say which microbleeds the clinical classes count."""
     words = SAY["scales_note_read" if counts.is_read else "scales_note_unread"]
-    return words.format(without_larger=without_larger(counts))
+    return words.format(left_out_of=left_out_of(counts))
 
 
 def grouped_reasons(dropped: Sequence[Lesion]) -> list[tuple[int, str]]:

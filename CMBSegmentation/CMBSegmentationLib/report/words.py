@@ -57,8 +57,8 @@ SAY = {
         f"MARS: {MARS.short}. BOMBS: {BOMBS.short}. Patterns: {GREENBERG.short}; {BOSTON.short} (Boston criteria 2.0)."
     ),
     "scales": "The count in clinical classes",
-    "scales_note_read": "Definite and possible microbleeds{without_larger}.",
-    "scales_note_unread": "Detected by the program{without_larger}, not confirmed by a reader.",
+    "scales_note_read": "Definite and possible microbleeds{left_out_of}.",
+    "scales_note_unread": "Detected by the program{left_out_of}, not confirmed by a reader.",
     "scales_aria": (
         "A grade of ARIA-H counts microbleeds that are new since an earlier scan: cmb compare gives it for two scans."
     ),

@@ -93,12 +93,14 @@ def text_of(counts: Counts) -> str:
 def scales_text(counts: Counts) -> str:
     """Word the class on each scale: ``ARIA baseline 1–4; CROMIS-2 2–4 (any); …``."""
     classes = "; ".join(f"{scale.name} {step.text}" for scale, step in counts.on_scales)
-    return f"{classes}{without_larger(counts)}."
+    return f"{classes}{left_out_of(counts)}."
 
 
-def without_larger(counts: Counts) -> str:
-    """Say that the scales leave out what is larger than 10 mm; empty where nothing is."""
-    return f" (without {counts.larger} larger than 10 mm)" if counts.larger else ""
+def left_out_of(counts: Counts) -> str:
+    """Say what the scales leave out: larger than 10 mm, or not reviewed yet; empty where nothing is."""
+    larger = [f"{counts.larger} larger than 10 mm"] if counts.larger else []
+    unread = [f"{counts.not_read} not reviewed yet"] if counts.is_read and counts.not_read else []
+    return f" (without {' and '.join(larger + unread)})" if larger or unread else ""
 
 
 def _sizes_and_regions(counts: Counts) -> str:

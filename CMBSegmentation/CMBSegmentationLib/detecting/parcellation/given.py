@@ -16,6 +16,7 @@ from ...vocabulary.published.freesurfer import CORTEX, DESTRIEUX, FLUID, LEFT, R
 from ...vocabulary.regions import LOBE_UNKNOWN
 
 SMALLEST_BRAIN_MM3 = 1e5  # 100 mL: less than a newborn's
+LEAST_OF_A_SIDE = 0.1  # of all labels that have a side: less is a stray
 MOST_UNKNOWN = 0.01  # of all labelled voxels: a few odd ones are left out, more mean another atlas
 HINT = (
     "Give FreeSurfer's aseg or aparc+aseg, or SynthSeg's output, as NIfTI "
@@ -99,7 +100,7 @@ def checked_parcellation(image: sitk.Image, name: str, sha256: str = "") -> Parc
         values = np.where(np.isin(values, present[strange]), 0, values)
         notes.append(f"{name}: labels that are not known were left out ({named}; {share:.1%} of its voxels).")
     known = present[~strange]
-    _check_sides(name, known)
+    _check_sides(name, known, voxels[~strange])
     tissue = voxels[~strange][[REGION_OF[int(label)] != FLUID for label in known]].sum()
     volume = tissue * float(np.prod(image.GetSpacing()))
     if volume < SMALLEST_BRAIN_MM3:
@@ -144,8 +145,12 @@ def _refuse_other_atlas(name: str, present: NDArray[np.int32], share: float, nam
     raise InputError(f"{name} has labels that are none of FreeSurfer's ({named}; {share:.0%} of its voxels).", HINT)
 
 
-def _check_sides(name: str, known: NDArray[np.int32]) -> None:
-    sides = {SIDE_OF[int(label)] for label in known}
+def _check_sides(name: str, known: NDArray[np.int32], voxels: NDArray[np.intp]) -> None:
+    number = {
+        side: sum(n for label, n in zip(known, voxels, strict=True) if SIDE_OF[int(label)] == side)
+        for side in (LEFT, RIGHT)
+    }
+    sides = {side for side in (LEFT, RIGHT) if number[side] > LEAST_OF_A_SIDE * sum(number.values())}
     if not {LEFT, RIGHT} <= sides:
         which = "left" if LEFT in sides else "right" if RIGHT in sides else "midline"
         raise InputError(

@@ -23,6 +23,7 @@ from ..regions import FIRST_TISSUE, NAMES, Regions, roomy
 from ..regions import FLUID as FLUID_CLASS
 from .given import Parcellation
 
+LEAST_RIGHTWARD = 0.5  # cosine: a head is turned by less than 60 degrees
 FINEST_MM = 1.0  # finer parcellations are thinned out: lesions and regions are larger
 SHARES_MM = 2.0  # voxels of the shares of fluid and tissue: those of the map of regions
 SUBCORTICAL_MM = 5.0  # as far from the cortex as wmparc counts white matter to a lobe (mri_aparc2aseg --labelwm)
@@ -62,7 +63,7 @@ def map_parcellation(given: Parcellation, scan: sitk.Image, brain: sitk.Image) -
     _check_place(given.name, tissue, scan, brain)
     return Regions(
         tissue=sitk.Resample(roomy(classes), scan, sitk.Transform(), sitk.sitkNearestNeighbor, 0),
-        midplane=_midplane(labels),
+        midplane=_midplane(labels, given.name),
         fluid=_shares(classes == FLUID_CLASS),
         parenchyma=_shares(tissue),
     )
@@ -125,7 +126,7 @@ def _middle(mask: sitk.Image) -> tuple[float, ...]:
     return mask.TransformContinuousIndexToPhysicalPoint(index.tolist())
 
 
-def _midplane(labels: sitk.Image) -> tuple[float, float, float, float]:
+def _midplane(labels: sitk.Image, name: str) -> tuple[float, float, float, float]:
     """Find the plane that parts left labels from right ones best: Fisher's discriminant of their voxels."""
     values = sitk.GetArrayViewFromImage(labels)
     groups = []
@@ -137,6 +138,11 @@ def _midplane(labels: sitk.Image) -> tuple[float, float, float, float]:
     within = sum(np.cov(group.T) for group in groups)
     normal = np.linalg.solve(within, right - left)
     normal /= np.linalg.norm(normal)
+    if not normal[0] > LEAST_RIGHTWARD:
+        raise InputError(
+            f"{name}: its left labels do not lie on the patient's left.",
+            "Its orientation is wrong, or its labels were mirrored: make it anew from the scan in its own frame.",
+        )
     offset = float(normal @ (left + right) / 2)
     return (*(round(float(n), 5) for n in normal), round(offset, 2))  # type: ignore[return-value]
 
