@@ -80,6 +80,7 @@ def test_the_verifier_learns_a_plain_difference_in_one_folder_and_one_curve(plac
 
 
 @untraced()
+@pytest.mark.soak  # that a stopped run goes on is tested of the detector each time
 def test_a_verifier_stopped_between_rounds_and_within_one_goes_on_to_the_same_weights(place, whole, monkeypatch):
     saved = Checkpoints.on_epoch_end
     for stop_after in (EPOCHS - 1, EPOCHS):  # the first round's last epoch, and the second one's first
