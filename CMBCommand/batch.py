@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
@@ -24,7 +23,7 @@ from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.files.draft_folder import remove_forgotten_drafts
 from CMBSegmentationLib.files.paths import printable
 from CMBSegmentationLib.models.hardware import DEVICES, usable_cores
-from CMBSegmentationLib.models.loaded_models import StageChoice, load_stages
+from CMBSegmentationLib.models.loaded_models import StageChoice, from_any_folder, load_stages
 from CMBSegmentationLib.results.folder import check_output_folder
 from CMBSegmentationLib.running.options import stages_from
 from CMBSegmentationLib.vocabulary.numbers import counted
@@ -137,14 +136,14 @@ def planned(
     """
     settings = Settings(threshold=arguments.threshold)
     chosen = stages_from(arguments)
-    choice = StageChoice(_path_or_name(chosen.regions), _path_or_name(chosen.verifier))
+    choice = StageChoice(from_any_folder(chosen.regions), from_any_folder(chosen.verifier))
     pattern = check_pattern(arguments.parcellation) if arguments.parcellation else ""
     check_output_folder(out, (), overwrite=True)
     stages = load_stages(arguments.model, arguments.device, choice)  # a wrong model is told once, not for every scan
     keep_common(out, common_of(stages, settings, pattern), arguments.overwrite and are_all)
     write_descriptions(out, dataset)
     threads = 1 if arguments.scheduler else max(1, usable_cores() // _number(arguments, len(scans)))
-    model = None if arguments.model is None else _path_or_name(arguments.model)
+    model = None if arguments.model is None else from_any_folder(arguments.model)
     return [
         Job(scan, out, model, arguments.device, choice, settings, threads, arguments.overwrite, pattern)
         for scan in scans
@@ -218,8 +217,3 @@ class ScansDone:
 
 def _number(arguments: argparse.Namespace, scans: int) -> int:
     return min(arguments.workers or usable_cores(), scans)
-
-
-def _path_or_name(model: str) -> str:
-    """Make a model's path good for workers that start in another folder."""
-    return str(Path(model).resolve()) if os.path.exists(model) else model

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 from pathlib import Path
 
 from rich.console import Console
 
 from CMBSegmentationLib.detecting.detect import Settings
 from CMBSegmentationLib.errors import Cancelled, InputError, MachineError
-from CMBSegmentationLib.models.hardware import DEVICES, usable_cores
-from CMBSegmentationLib.models.loaded_models import StageChoice
+from CMBSegmentationLib.models.hardware import DEVICES
+from CMBSegmentationLib.models.loaded_models import StageChoice, from_any_folder
 from CMBSegmentationLib.report.pdf import check_can_write_pdf
 
 from .settings import (
@@ -56,7 +55,11 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     network.add_argument("--stow", metavar="URL", action="append", default=[], help="send by STOW-RS; repeatable")
     network.add_argument("--watch", metavar="URL", help="ask this DICOMweb archive for new studies")
     network.add_argument(
-        "--watch-every", metavar="S", type=float, default=30.0, help="seconds between questions (default: 30)"
+        "--watch-every",
+        metavar="S",
+        type=float,
+        default=known.watch_s,
+        help=f"seconds between questions (default: {known.watch_s:g})",
     )
     network.add_argument(
         "--watch-days", metavar="N", type=int, default=known.watch_days, help="days back, besides today (default: 1)"
@@ -175,9 +178,9 @@ def settings_from(arguments: argparse.Namespace) -> NodeSettings:
             arguments.keep_free_mb * MEGABYTE,
         ),
         search=Search(
-            model=None if arguments.model is None else _path_or_name(arguments.model),
+            model=None if arguments.model is None else from_any_folder(arguments.model),
             device=arguments.device,
-            stages=StageChoice(_path_or_name(arguments.regions), _path_or_name(arguments.verifier)),
+            stages=StageChoice(from_any_folder(arguments.regions), from_any_folder(arguments.verifier)),
             settings=Settings(threshold=arguments.threshold),
         ),
     )
@@ -196,10 +199,9 @@ def run(arguments: argparse.Namespace, screen: Console) -> int:
             f"cmb node needs {error.name}, which is not installed.", "Install what it needs: pip install '.[node]'."
         ) from error
     log_to_screen()
-    threads = max(1, usable_cores() // settings.workers) if settings.scheduler is None else 1
     workers = Workers(settings.scheduler, settings.workers)
     try:
-        workers.check_models(settings.search, threads)
+        workers.check_models(settings.search, settings.threads)
         node = Node(settings, workers)
         node.start()
         print(
@@ -240,8 +242,3 @@ def _tls(arguments: argparse.Namespace) -> Tls | None:
     if any((*given, arguments.tls_ca)):
         raise InputError("TLS needs a certificate and its key.", "Give --tls-cert and --tls-key.")
     return None
-
-
-def _path_or_name(model: str) -> str:
-    """Make a model's path good for workers that start in another folder."""
-    return str(Path(model).resolve()) if os.path.exists(model) else model

@@ -22,6 +22,7 @@ CREATE TABLE studies (
   due REAL NOT NULL DEFAULT 0,      -- not searched before
   tries INTEGER NOT NULL DEFAULT 0,
   searched INTEGER NOT NULL DEFAULT 0,  -- images that the search in hand has seen
+  without INTEGER NOT NULL DEFAULT 0,   -- images of it that could not be taken when the search began
   late INTEGER NOT NULL DEFAULT 0,  -- images that came when results were made
   ended REAL,
   folder TEXT NOT NULL DEFAULT '',  -- of the results
@@ -38,6 +39,11 @@ CREATE TABLE images (
   is_kept INTEGER NOT NULL DEFAULT 1
 ) WITHOUT ROWID;
 CREATE INDEX images_of ON images(study);
+CREATE TABLE missing (              -- images that could not be taken
+  uid TEXT PRIMARY KEY,
+  study TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX missing_of ON missing(study);
 CREATE TABLE sendings (
   study TEXT NOT NULL REFERENCES studies(id),
   kind TEXT NOT NULL,               -- dicom_seg, dicom_sr, dicom_pdf, dicom_failure

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import os
 import re
 import shutil
 import sqlite3
+import threading
 from io import BytesIO
 from pathlib import Path
 
@@ -64,6 +66,8 @@ class Inbox:
     def __init__(self, folder: Path, jobs: Jobs, limits: Limits, metrics: Metrics) -> None:
         self._folder, self._jobs, self._limits, self._metrics = folder, jobs, limits, metrics
         self._drafts, self._number = folder / ".drafts", itertools.count()
+        self._lock = threading.Lock()  # between an image that comes and its study's removal
+        self._missing: set[tuple[str, str]] = set()  # not recorded yet: the disk may have been full
         shutil.rmtree(self._drafts, ignore_errors=True)  # of a process that was killed; nobody was told of them
         self._drafts.mkdir(parents=True)
 
@@ -101,26 +105,52 @@ class Inbox:
             draft.unlink(missing_ok=True)
 
     def _take(self, encoded: bytes, draft: Path, said: tuple[str | None, str | None]) -> str:
-        if len(encoded) > self._limits.image_bytes:
-            raise RefusedError(OUT_OF_RESOURCES, f"larger than {self._limits.image_bytes >> 20} MB")
-        if shutil.disk_usage(self._folder).free - len(encoded) < self._limits.free_bytes:
-            raise RefusedError(OUT_OF_RESOURCES, f"less than {self._limits.free_bytes >> 20} MB would stay free")
-        draft.write_bytes(encoded)
-        header = _header(encoded, draft)
+        header = _header(encoded)
         study, image = str(header.StudyInstanceUID), str(header.SOPInstanceUID)
         for claimed, found in zip(said, (header.SOPClassUID, image), strict=True):
             if claimed not in (None, found):
                 raise RefusedError(NO_MATCH, "not the object that its sender says it is")
         if self._jobs.study_of(image) not in (None, study_id(study)):
             raise RefusedError(NO_MATCH, "its UID is that of an image in another study")
-        is_kept = self._jobs.is_wanted(image)
-        if is_kept:
-            if self._jobs.number_of_images(study) >= self._limits.images:
-                raise RefusedError(OUT_OF_RESOURCES, f"more than {self._limits.images} images in a study")
-            self._put(draft, self.folder_of(study_id(study)) / file_name(image))
-            self._metrics.received(len(encoded))
-        self._jobs.add_image(study, image, str(header.SOPClassUID), is_kept=is_kept)
+        try:
+            with self._lock:
+                is_kept = self._jobs.is_wanted(image)
+                if is_kept:
+                    self._check_room(len(encoded), study)
+                    draft.write_bytes(encoded)
+                    self._put(draft, self.folder_of(study_id(study)) / file_name(image))
+                    self._metrics.received(len(encoded))
+                self._jobs.add_image(study, image, str(header.SOPClassUID), is_kept=is_kept)
+        except (RefusedError, OSError, sqlite3.Error):
+            self.add_missing(study, image)
+            raise
         return study_id(study)
+
+    def _check_room(self, size: int, study: str) -> None:
+        if size > self._limits.image_bytes:
+            raise RefusedError(OUT_OF_RESOURCES, f"larger than {self._limits.image_bytes >> 20} MB")
+        if shutil.disk_usage(self._folder).free - size < self._limits.free_bytes:
+            raise RefusedError(OUT_OF_RESOURCES, f"less than {self._limits.free_bytes >> 20} MB would stay free")
+        if self._jobs.number_of_images(study) >= self._limits.images:
+            raise RefusedError(OUT_OF_RESOURCES, f"more than {self._limits.images} images in a study")
+
+    def add_missing(self, study: str, image: str) -> None:
+        """Note that an image could not be taken: its study must not be searched as if it were whole.
+
+        Parameters
+        ----------
+        study, image : str
+            Study and SOP Instance UID; the study's for both where it is not known which.
+        """
+        self._missing.add((study, image))
+        with contextlib.suppress(sqlite3.Error):  # of the same full disk: tried again before a search begins
+            self.record_missing()
+
+    def record_missing(self) -> None:
+        """Record what was noted; no search may begin before."""
+        for one in list(self._missing):
+            self._jobs.add_missing(*one)
+            self._missing.discard(one)
 
     def _put(self, draft: Path, path: Path) -> None:
         sync_file(draft)
@@ -134,9 +164,13 @@ class Inbox:
         """Where a study's images are."""
         return self._folder / study
 
-    def remove(self, study: Study) -> None:
-        """Remove a study's images."""
-        shutil.rmtree(self.folder_of(study.id), ignore_errors=True)
+    def expire(self, study: Study) -> bool:
+        """Remove a study's images, unless it has been taken up again; tell whether it was done."""
+        with self._lock:
+            if not self._jobs.forget_files(study):
+                return False
+            shutil.rmtree(self.folder_of(study.id), ignore_errors=True)
+        return True
 
 
 def file_name(image: str) -> str:
@@ -144,10 +178,10 @@ def file_name(image: str) -> str:
     return f"{hashlib.sha256(image.encode()).hexdigest()[:32]}.dcm"
 
 
-def _header(encoded: bytes, draft: Path) -> Dataset:
+def _header(encoded: bytes) -> Dataset:
     """Read what an object is, and refuse what is none that is searched."""
     try:
-        check_deflated([draft])
+        check_deflated([encoded])
         header = dcmread(BytesIO(encoded), stop_before_pixels=True, specific_tags=list(NEEDED))
         values = {keyword: str(header.get(keyword) or "") for keyword in NEEDED}
     except InputError as error:

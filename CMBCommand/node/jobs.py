@@ -31,6 +31,7 @@ class Study:
     due: float
     tries: int
     searched: int
+    without: int
     late: int
     ended: float | None
     folder: str
@@ -39,6 +40,7 @@ class Study:
     note: str
     hint: str
     images: int = 0
+    missing: int = 0
     unsent: int = 0
     error: str = ""
 
@@ -122,14 +124,34 @@ class Jobs:
             new = db.execute(
                 "INSERT OR IGNORE INTO images (uid, class, study) VALUES (?, ?, ?)", (image, sop_class, own)
             ).rowcount
+            db.execute("DELETE FROM missing WHERE uid=?", (image,))
             if is_kept:
                 db.execute("UPDATE images SET is_kept=1 WHERE uid=?", (image,))
             db.execute(
-                "UPDATE studies SET state=?, heard=?, due=0, tries=0 WHERE id=? AND state=?",
+                "UPDATE studies SET state=?, heard=?, due=0, tries=0, note='', hint='' WHERE id=? AND state=?",
                 (RECEIVING, now, own, FAILED),
             )
             if new:
                 db.execute("UPDATE studies SET late=late+1 WHERE id=? AND state IN (?, ?)", (own, SENDING, DONE))
+
+    def add_missing(self, study_uid: str, image: str) -> None:
+        """Record that an image was there and could not be taken: without it, its study is not searched."""
+        own = study_id(study_uid)
+        with self._db.change() as db:
+            db.execute("INSERT OR IGNORE INTO missing (uid, study) VALUES (?, ?)", (image, own))
+            db.execute(
+                "UPDATE studies SET heard=? WHERE id=? AND state IN (?, ?)", (self._now(), own, RECEIVING, SEARCHING)
+            )
+
+    def found_whole(self, study_uid: str) -> None:
+        """Record that all of a study was taken of which `add_missing` said, by the study's own UID, that it was not."""
+        own = study_id(study_uid)
+        with self._db.change() as db:
+            if db.execute("DELETE FROM missing WHERE uid=?", (study_uid,)).rowcount:
+                db.execute(
+                    "UPDATE studies SET state=?, heard=?, due=0, tries=0, note='', hint='' WHERE id=? AND state=?",
+                    (RECEIVING, self._now(), own, FAILED),
+                )
 
     def has_all(self, images: Sequence[tuple[str, str]]) -> list[bool]:
         """Tell of each image, by class and UID, whether its file is here."""
@@ -148,11 +170,19 @@ class Jobs:
             ).fetchall()
             for row in rows:
                 db.execute(
-                    "UPDATE studies SET state=?, searched=(SELECT count(*) FROM images WHERE study=? AND is_kept) "
-                    "WHERE id=?",
-                    (SEARCHING, row["id"], row["id"]),
+                    "UPDATE studies SET state=?, searched=(SELECT count(*) FROM images WHERE study=? AND is_kept), "
+                    "without=? WHERE id=?",
+                    (SEARCHING, row["id"], row["missing"], row["id"]),
                 )
         return [Study(**dict(row)) for row in rows]
+
+    def return_lost(self, running: Sequence[str]) -> None:
+        """Have those searched again that are noted as being searched and are not."""
+        marks = ", ".join("?" * len(running))
+        with self._db.change() as db:
+            db.execute(
+                f"UPDATE studies SET state=? WHERE state=? AND id NOT IN ({marks})", (RECEIVING, SEARCHING, *running)
+            )
 
     def record_found(
         self, study: str, folder: str, found: str, report: str, files: Mapping[str, str], destinations: Sequence[str]
@@ -276,11 +306,16 @@ class Jobs:
         )
         return [Study(**dict(row)) for row in self._db.ask(question, DONE, FAILED, self._now() - keep_s)]
 
-    def forget_files(self, study: Study) -> None:
-        """Record that a study's files are removed."""
+    def forget_files(self, study: Study) -> bool:
+        """Record that a study's files are removed; False where it has been taken up again."""
         with self._db.change() as db:
-            db.execute("UPDATE images SET is_kept=0 WHERE study=?", (study.id,))
-            db.execute("UPDATE studies SET folder='', report='' WHERE id=?", (study.id,))
+            forgotten = db.execute(
+                "UPDATE studies SET folder='', report='' WHERE id=? AND state IN (?, ?)", (study.id, DONE, FAILED)
+            ).rowcount
+            if forgotten:
+                db.execute("UPDATE images SET is_kept=0 WHERE study=?", (study.id,))
+                db.execute("DELETE FROM missing WHERE study=?", (study.id,))
+        return bool(forgotten)
 
     # storage commitment
 
@@ -306,6 +341,7 @@ class Jobs:
 
 STUDIES = (
     "SELECT * FROM (SELECT studies.*, (SELECT count(*) FROM images WHERE study=studies.id) AS images, "
+    "(SELECT count(*) FROM missing WHERE study=studies.id) AS missing, "
     "(SELECT count(*) FROM sendings WHERE study=studies.id AND sent IS NULL) AS unsent, coalesce("
     "(SELECT destination || ': ' || error FROM sendings WHERE study=studies.id AND error!='' LIMIT 1), '') AS error "
     "FROM studies) AS studies"
@@ -314,11 +350,11 @@ STUDIES = (
 
 def _is_as_searched(db: sqlite3.Connection, study: str) -> bool:
     row = db.execute(
-        "SELECT searched, (SELECT count(*) FROM images WHERE study=studies.id AND is_kept) AS n "
-        "FROM studies WHERE id=?",
+        "SELECT searched, without, (SELECT count(*) FROM images WHERE study=studies.id AND is_kept) AS n, "
+        "(SELECT count(*) FROM missing WHERE study=studies.id) AS missing FROM studies WHERE id=?",
         (study,),
     ).fetchone()
-    return bool(row) and row["searched"] == row["n"]
+    return bool(row) and (row["searched"], row["without"]) == (row["n"], row["missing"])
 
 
 def _add_sendings(db: sqlite3.Connection, study: str, files: Mapping[str, str], destinations: Sequence[str]) -> None:

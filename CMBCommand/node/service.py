@@ -14,7 +14,6 @@ from pathlib import Path
 
 from CMBSegmentationLib.errors import CMBError, InputError, MachineError, told
 from CMBSegmentationLib.files import lock
-from CMBSegmentationLib.models.hardware import usable_cores
 
 from .database import damaged
 from .inbox import Inbox
@@ -32,7 +31,7 @@ from .status.page import StatusServer
 
 LOOK_S = 0.25  # for studies that are complete, searches that ended, results that are due
 TIDY_S = 60.0
-MOST_TRIES = 8  # of a search that the machine let down: with growing pauses half an hour and more
+MOST_TRIES = 32  # of a search that the machine let down: with growing pauses a day
 DAY_S = 86400.0
 FORGOTTEN_S = 3600.0  # results of a search whose node was killed
 
@@ -129,6 +128,8 @@ class Node:
     def _step(self) -> None:
         for own in [own for own, (_, _, running) in self._running.items() if running.done()]:
             self._take(own)
+        self.jobs.return_lost(list(self._running))
+        self._inbox.record_missing()
         free = self.settings.workers - len(self._running)
         if free > 0:
             for study in self.jobs.begin_searches(self.settings.quiet_s, free):
@@ -141,8 +142,14 @@ class Node:
         """Hand a study out; its results get a folder of this try's own, whatever a killed one left."""
         settings = self.settings
         out = self._results / f"{study.id}-{time.time_ns():x}"
-        threads = max(1, usable_cores() // settings.workers) if settings.scheduler is None else 1
-        job = StudySearch(self._inbox.folder_of(study.id), out, settings.search, threads, settings.tells_failures)
+        job = StudySearch(
+            self._inbox.folder_of(study.id),
+            out,
+            settings.search,
+            settings.threads,
+            tells_failure=settings.tells_failures,
+            missing=study.missing,
+        )
         try:
             self._running[study.id] = study, job, self._searchers.begin(job)
         except Exception as caught:  # Dask's, too
@@ -180,9 +187,7 @@ class Node:
     def _tidy(self) -> None:
         """Remove images and results that need not be kept longer, and folders of tries that nobody waits for."""
         for study in self.jobs.expired(self.settings.keep_days * DAY_S):
-            self.jobs.forget_files(study)
-            self._inbox.remove(study)
-            if study.folder:
+            if self._inbox.expire(study) and study.folder:
                 shutil.rmtree(study.folder, ignore_errors=True)
         kept = {*self.jobs.result_folders(), *(job.out.name for _, job, _ in self._running.values())}
         for path in self._results.iterdir():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from CMBSegmentationLib.detecting.detect import Settings
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.models.hardware import usable_cores
 from CMBSegmentationLib.models.loaded_models import StageChoice
 
 AE_TITLE = re.compile(r"[\x21-\x5b\x5d-\x7e](?:[\x20-\x5b\x5d-\x7e]{0,14}[\x21-\x5b\x5d-\x7e])?")  # AE, PS3.5, 6.2
@@ -124,7 +125,7 @@ class NodeSettings:
     peers: tuple[Peer, ...] = ()
     watch: str | None = None
     watch_days: int = 1
-    watch_s: float = 60.0
+    watch_s: float = 30.0
     quiet_s: float = 60.0
     keep_days: float = 7.0
     pause_s: float = 10.0
@@ -134,6 +135,11 @@ class NodeSettings:
     tls: Tls | None = None
     limits: Limits = field(default_factory=Limits)
     search: Search = field(default_factory=Search)
+
+    @property
+    def threads(self) -> int:
+        """Threads of one worker's networks: the cores of this machine are shared, those of a cluster are not ours."""
+        return max(1, usable_cores() // self.workers) if self.scheduler is None else 1
 
     def known_peer(self, title: str) -> Peer | None:
         """Give the address of an AE title; None where nobody said it."""

@@ -30,8 +30,8 @@ from waiting import wait_until
 
 from CMBCommand.node import service
 from CMBCommand.node.jobs import DONE, FAILED, RECEIVING, SEARCHING, SENDING, Jobs, pause_after, study_id
-from CMBCommand.node.searching.study import Outcome, search_study
-from CMBCommand.node.settings import Peer
+from CMBCommand.node.searching.study import Outcome, StudySearch, search_study
+from CMBCommand.node.settings import Limits, Peer, Search
 
 ALL = sorted((SEG, SR, PDF))
 
@@ -301,6 +301,37 @@ def test_half_a_study_is_told_of_and_searched_when_the_rest_has_come(archive, tm
         scene.stop()
 
 
+def test_a_study_of_which_an_image_was_refused_is_not_searched_until_it_is_here(archive, tmp_path, few):
+    settings = settings_for(tmp_path / "node", archive, limits=Limits(images=2, free_bytes=0))
+
+    def search(job):
+        return search_study(job) if job.missing else pretended(job)
+
+    scene = Scene(settings, archive, search)
+    try:
+        assert scene.send(few) == [0, 0, 0xA700]
+        scene.complete(FAILED)
+        assert "At least 1 image of this study could not be taken" in scene.get()[1]
+        scene.stop()
+        scene.settings = replace(settings, limits=Limits(free_bytes=0))
+        scene.start()
+        assert scene.send(few[2:]) == [0]
+        assert not scene.node.jobs.studies()[0].note
+        scene.complete()
+        assert archive.classes() == ALL
+    finally:
+        scene.stop()
+
+
+def test_what_is_unforeseen_is_named_without_its_text(tmp_path, monkeypatch):
+    def quote(*_):
+        raise ValueError("invalid value 'Doe^Jane'")
+
+    monkeypatch.setattr("CMBCommand.node.searching.study.loaded_stages", quote)
+    outcome = search_study(StudySearch(tmp_path, tmp_path / "out", Search()))
+    assert outcome.error == "Unexpected: ValueError."
+
+
 def test_images_of_two_patients_in_one_study_are_not_searched(archive, tmp_path):
     model = write_dark_voxel_model(tmp_path / "dark.onnx")
     scene = Scene(settings_for(tmp_path / "node", archive, model, tells_failures=True), archive, search_study)
@@ -365,4 +396,27 @@ def test_what_was_half_sent_when_the_node_ended_has_its_quiet_time_anew(tmp_path
     assert not jobs.begin_searches(60, 1)
     now[0] = 1061.0
     assert len(jobs.begin_searches(60, 1)) == 1
+    jobs.close()
+
+
+def test_files_of_a_study_that_was_taken_up_again_are_not_forgotten(tmp_path):
+    jobs = Jobs(tmp_path / "jobs.sqlite", lambda: 0.0)
+    jobs.add_image("1.2", "1.2.3", MR)
+    (study,) = jobs.begin_searches(0, 1)
+    assert jobs.record_failed(study.id, "", "no", "", {}, [])
+    (failed,) = jobs.expired(0)
+    jobs.add_image("1.2", "1.2.4", MR)
+    assert not jobs.forget_files(failed)
+    assert not jobs.is_wanted("1.2.3")
+    jobs.close()
+
+
+def test_a_search_that_nobody_does_is_done_again(tmp_path):
+    jobs = Jobs(tmp_path / "jobs.sqlite", lambda: 0.0)
+    for number in "12":
+        jobs.add_image(f"1.2.{number}", f"1.2.{number}.3", MR)
+    first, _ = jobs.begin_searches(0, 2)
+    jobs.return_lost([first.id])
+    assert {one.id: one.state for one in jobs.studies()}[first.id] == SEARCHING
+    assert jobs.counts()[RECEIVING] == 1
     jobs.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from io import BytesIO
@@ -42,16 +43,30 @@ class Watcher:
         today = date.today()
         dates = f"{today - timedelta(days=self._days):%Y%m%d}-{today:%Y%m%d}"
         wanted = {"ModalitiesInStudy": "MR", "StudyDate": dates}
+        failure = ""
         try:
             for row in _pages(client.search_for_studies, STUDY_UID, search_filters=wanted):
                 study, number = _value(row, STUDY_UID), _value(row, NUMBER_OF_IMAGES)
                 if is_stopped():
                     return
                 is_as_before = bool(number) and self._seen.get(study) == number
-                if not is_as_before and self._take_study(client, study, is_stopped):
-                    self._seen[study] = number
+                if is_as_before:
+                    continue
+                try:
+                    if self._take_study(client, study, is_stopped):
+                        self._seen[study] = number
+                        self._jobs.found_whole(study)
+                except sqlite3.Error:
+                    raise
+                except Exception as error:  # of requests and pydicom; others can be taken all the same
+                    self._inbox.add_missing(study, study)  # whatever it is that did not come
+                    failure = why_web_failed(error)
+        except sqlite3.Error:
+            raise
         except Exception as error:  # of requests and json, of any kind
             raise NotSentError(why_web_failed(error)) from error
+        if failure:
+            raise NotSentError(failure)
 
     def _take_study(self, client: Any, study: str, is_stopped: Callable[[], bool]) -> bool:
         """Take the images of a study that are not here; tell whether all are."""

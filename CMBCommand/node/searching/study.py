@@ -12,7 +12,7 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from CMBSegmentationLib.dicom_out import DicomExport, prepare_export, write_objects
-from CMBSegmentationLib.errors import CMBError, MachineError, told
+from CMBSegmentationLib.errors import CMBError, InputError, MachineError, told
 from CMBSegmentationLib.models.loaded_models import StageChoice, Stages, load_stages
 from CMBSegmentationLib.reading.dicom.series import SeriesChoiceError
 from CMBSegmentationLib.report.content import content_of
@@ -21,6 +21,7 @@ from CMBSegmentationLib.results.as_detection import read_detection
 from CMBSegmentationLib.results.counts import counts_of
 from CMBSegmentationLib.results.summary import sentence_of
 from CMBSegmentationLib.running.run import Request, run
+from CMBSegmentationLib.vocabulary.numbers import counted
 
 from ..logs import silence_libraries
 from ..settings import Search
@@ -44,6 +45,8 @@ class StudySearch:
         That the networks may use.
     tells_failure : bool
         Make a structured report if it cannot be searched.
+    missing : int
+        Images of it that could not be taken.
     """
 
     images: Path
@@ -51,6 +54,7 @@ class StudySearch:
     search: Search
     threads: int = 1
     tells_failure: bool = False
+    missing: int = 0
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ def search_study(job: StudySearch) -> Outcome:
         try:
             return _searched(job, started)
         except Exception as caught:
-            error = _for_the_node(told(caught))
+            error = _for_the_node(told(caught), type(caught).__name__)
         files: dict[str, str] = {}
         is_machines = isinstance(error, MachineError) and not error.unforeseen
         if job.tells_failure and not is_machines:
@@ -106,14 +110,22 @@ def search_study(job: StudySearch) -> Outcome:
     return Outcome(files, "", "", time.perf_counter() - started, error.message, error.hint, is_machines)
 
 
-def _for_the_node(error: CMBError) -> CMBError:
-    """Give a hint that can be followed here, where nobody gives options with a study."""
+def _for_the_node(error: CMBError, kind: str) -> CMBError:
+    """Give a hint that can be followed here, where nobody gives options with a study, and nothing of a header."""
+    if error.unforeseen:  # its text is a library's, which may quote a patient's name
+        error.message = f"Unexpected: {kind}."
     if isinstance(error, SeriesChoiceError):
         error.hint = "Search the right one by hand: cmb detect FOLDER --series NUMBER --dicom."
     return error
 
 
 def _searched(job: StudySearch, started: float) -> Outcome:
+    if job.missing:
+        raise InputError(
+            f"At least {counted(job.missing, 'image')} of this study could not be taken: there was no room, or the "
+            "archive failed.",
+            "See to it that there is room, and send the study again.",
+        )
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(job.threads)
     wanted = job.search
     stages = loaded_stages(wanted.model, wanted.device, wanted.stages, job.threads)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..errors import InputError, ModelError
 from ..files.bundled import resource_folder
@@ -47,6 +49,11 @@ class Stages:
     def judge(self) -> Model:
         """The model whose score the threshold acts on: the last one that judges candidates."""
         return self.verifier or self.detector
+
+
+def from_any_folder(model: str) -> str:
+    """Make a model's path good for workers that start in another folder; a name stays."""
+    return str(Path(model).resolve()) if os.path.exists(model) else model
 
 
 def load_stages(

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 from pydicom.filereader import _read_file_meta_info
 from pydicom.uid import DeflatedExplicitVRLittleEndian
@@ -20,13 +22,13 @@ LARGEST_VOXEL_BYTES = 2  # of MR
 HEADER_BYTES = 1 << 24
 
 
-def check_deflated(paths: Iterable[Path]) -> None:
+def check_deflated(files: Iterable[Path | bytes]) -> None:
     """Refuse deflated DICOM files that together unpack to more than the voxels that are read take.
 
     Parameters
     ----------
-    paths : iterable of Path
-        Files of any kind; others are passed over.
+    files : iterable of Path or bytes
+        Files of any kind, or their content; others are passed over.
 
     Raises
     ------
@@ -38,16 +40,20 @@ def check_deflated(paths: Iterable[Path]) -> None:
     DICOM PS3.5, A.5.
     """
     length = 0
-    for path in paths:
-        begin = _deflated_from(path)
+    for file in files:
+        begin = _deflated_from(file)
         if begin is not None:
-            length = _checked_length(path, begin, length)
+            length = _checked_length(file, begin, length)
 
 
-def _deflated_from(path: Path) -> int | None:
+def _opened(file: Path | bytes) -> BinaryIO:
+    return BytesIO(file) if isinstance(file, bytes) else file.open("rb")
+
+
+def _deflated_from(file: Path | bytes) -> int | None:
     """Where the deflated data set begins, as pydicom finds it: a file may say otherwise. None where there is none."""
     try:
-        with path.open("rb") as stream:
+        with _opened(file) as stream:
             if stream.read(132)[128:] != b"DICM":
                 return None
             meta = _read_file_meta_info(stream)
@@ -57,19 +63,20 @@ def _deflated_from(path: Path) -> int | None:
         return None
 
 
-def _checked_length(path: Path, begin: int, length: int) -> int:
+def _checked_length(file: Path | bytes, begin: int, length: int) -> int:
     """Add what a file unpacks to, to the length of those before it."""
     most = limit(MOST_VOXELS) * LARGEST_VOXEL_BYTES + HEADER_BYTES
     inflating = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        with path.open("rb") as stream:
+        with _opened(file) as stream:
             stream.seek(begin)
             packed = stream.read(PIECE_BYTES)
             while packed and not inflating.eof:
                 length += len(inflating.decompress(packed, PIECE_BYTES))
                 if length > most:
+                    name = file.name if isinstance(file, Path) else "A file"
                     raise InputError(
-                        f"{path.name} unpacks to more than {most >> 20} MB, with the files before it.",
+                        f"{name} unpacks to more than {most >> 20} MB, with the files before it.",
                         how_to_raise(MOST_VOXELS, 2 * limit(MOST_VOXELS)),
                     )
                 packed = inflating.unconsumed_tail or stream.read(PIECE_BYTES)
