@@ -30,11 +30,10 @@ def run(arguments: argparse.Namespace, screen: Console) -> int:
     ways = ways_of([read_list(path) for path in lists])
     if len(ways) > 1:
         screen.print(f"The scans were searched in {len(ways)} different ways: a paragraph each.", highlight=False)
-    entries = dict.fromkeys(entry for way in ways for entry in bibtex_of(way.search).split("\n\n"))
     if not arguments.bibtex:
         for way in ways:
             print(" ".join(paragraph(way)) + "\n")
-    print("\n\n".join(entries))
+    print(bibtex_of(*(way.search for way in ways)))
     return 0
 
 

@@ -22,7 +22,7 @@ from batches import (
     records,
     results,
 )
-from dark_spots import only
+from dark_spots import only, write_dark_voxel_model
 from made_up_parcellation import made_up_parcellation, middle_of
 from tsv_table import rows_of
 from waiting import wait_until
@@ -30,12 +30,12 @@ from waiting import wait_until
 from CMBCommand import cli
 from CMBSegmentationLib.batch.bids import BidsScan, find_scans
 from CMBSegmentationLib.batch.derivatives import dataset_name
-from CMBSegmentationLib.batch.jobs import Row
+from CMBSegmentationLib.batch.jobs import Job, Row, do_scan, earlier_row
 from CMBSegmentationLib.batch.plan import about, common_of, keep_common
 from CMBSegmentationLib.detecting.detect import Settings
 from CMBSegmentationLib.detecting.lesions import Lesion
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.models.loaded_models import load_stages
+from CMBSegmentationLib.models.loaded_models import StageChoice, load_stages
 
 __all__ = ["batch", "batch_on_cluster", "last_takes_long"]
 
@@ -195,6 +195,21 @@ def test_results_of_another_threshold_are_not_mixed_in(batch_on_cluster, tmp_pat
     assert code == 2
     assert "another model, threshold or parcellation" in said
     assert batch_on_cluster(dataset, "--threshold", "0.9", "--overwrite")[0] == 0
+
+
+def test_results_of_another_threshold_count_as_unfinished_from_the_moment_they_are_overwritten(tmp_path, a_small_head):
+    scan = find_scans(make_dataset(tmp_path / "data", a_small_head, 1))[0]
+    job = Job(
+        scan, tmp_path / "out", str(write_dark_voxel_model(tmp_path / "dark.onnx")), "cpu", StageChoice("none", "none")
+    )
+    job.out.mkdir()
+    keep_common(job.out, {"threshold": 0.5}, overwrite=False)
+    assert not do_scan(job).error
+    keep_common(job.out, {"threshold": 0.5}, overwrite=True)
+    assert earlier_row(job) is not None
+    keep_common(job.out, {"threshold": 0.9}, overwrite=True)  # and stopped here
+    keep_common(job.out, {"threshold": 0.9}, overwrite=False)
+    assert earlier_row(job) is None
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "no address"])

@@ -108,7 +108,7 @@ def test_the_grade_between_two_visits_counts_what_is_new_and_tells_what_may_be(t
     found = clinical_change(before, after, changes)
     assert (found.new, found.unknown, found.grade.words, found.highest_grade.words) == (3, 1, "mild", "mild")
     assert "mild (3 new microbleeds, not confirmed by a reader)" in found.sentence
-    assert "does not tell whether 1 more were there: mild if all count" in found.sentence
+    assert "does not tell whether 1 more was there: mild if all count" in found.sentence
     assert [(first.name, second.name) for _, first, second in found.scales] == [
         ("1-4", ">4"), ("2-4", ">=5"), ("1-10", "1-10"),
     ]  # fmt: skip

@@ -94,10 +94,43 @@ def test_references_are_entries_with_keys_of_their_own_and_closed_braces():
     entries = [one for one in bibtex_of(SEARCH).split("\n\n") if not one.startswith("%")]
     keys = [re.match(r"@(article|misc|software|mastersthesis)\{([a-z0-9]+),\n", one)[2] for one in entries]
     assert len(set(keys)) == len(keys) > 8
-    assert {"slicercmb", "delpozolerida2023", "gregoire2009", "cordonnier2009", "wilson2018", "berge2021"} <= set(keys)
+    assert {
+        "slicercmb2026v09",
+        "delpozolerida2023",
+        "gregoire2009",
+        "cordonnier2009",
+        "wilson2018",
+        "berge2021",
+    } <= set(keys)
     for entry in entries:
         assert entry.count("{") == entry.count("}")
         assert re.fullmatch(r"@\w+\{\w+,\n(  \w+ = \{.*\},\n)+\}", entry)
+
+
+def test_entries_of_two_versions_have_keys_of_their_own_and_come_before_the_classes():
+    text = bibtex_of(SEARCH, replace(SEARCH, software="1.0"), replace(SEARCH, date="2027-01-01"), SEARCH)
+    keys = re.findall(r"@\w+\{([a-z0-9]+),", text)
+    assert len(set(keys)) == len(keys)
+    assert {"slicercmb2026v09", "slicercmb2026v10", "slicercmb2027v09"} <= set(keys)
+    assert text.index("slicercmb2027v09") < text.index("% of the clinical classes") < text.index("wilson2018")
+
+
+@pytest.mark.parametrize(
+    ("way", "said"),
+    [
+        ({"begun": 1}, "A reader decided on some of the findings."),
+        ({"begun": 1, "readers": ("SI",)}, "Verdicts are those of SI. They do not cover all findings."),
+        (
+            {"scans": 3, "read": 1, "begun": 1},
+            "In 1 of them a reader decided on the findings. Others were read in part: 1.",
+        ),
+    ],
+)
+def test_a_review_that_was_only_begun_is_not_called_done(way, said):
+    assert said_of(**way).endswith(said)
+    one, *_ = a_detection(search=SEARCH).lesions
+    (found,) = ways_of([StoredList((replace(one, decision="accepted"), one), LesionRules(0.3), SEARCH)])
+    assert (found.read, found.begun) == (0, 1)
 
 
 def test_scans_that_were_searched_alike_share_a_paragraph_and_name_no_reader():
@@ -130,9 +163,9 @@ def test_cmb_methods_prints_the_paragraph_of_a_folder_and_its_references(tmp_pat
     assert cli.main(["methods", str(tmp_path / "out")]) == 0
     said = capsys.readouterr().out
     assert said.startswith("Cerebral microbleeds were searched for in 2 T2*-weighted or susceptibility-weighted scans")
-    assert "@software{slicercmb," in said
+    assert "@software{slicercmb2026v09," in said
     assert cli.main(["methods", str(tmp_path / "out"), "--bibtex"]) == 0
-    assert capsys.readouterr().out.startswith("@software{slicercmb,")
+    assert capsys.readouterr().out.startswith("@software{slicercmb2026v09,")
     for wrong, why in ((tmp_path / "nowhere", "is not a folder"), (tmp_path, "has no results")):
         (tmp_path / "out").rename(tmp_path / ".out") if why == "has no results" else None
         assert cli.main(["methods", str(wrong)]) == 2

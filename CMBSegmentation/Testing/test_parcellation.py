@@ -262,3 +262,39 @@ def test_a_scan_of_a_batch_without_its_parcellation_is_one_failed_row(tmp_path):
     row = do_scan(job)
     assert f"There is no parcellation {tmp_path / 'data' / 'fs' / '1.nii.gz'}" in row.error
     assert row.lesions is None
+
+
+@pytest.mark.parametrize("pattern", ["{subject:d}", "{subject!z}", "{subject:>{session}}"])
+def test_a_field_with_a_format_is_refused_before_any_scan(pattern):
+    with pytest.raises(InputError, match="a field with a format"):
+        check_pattern(f"fs/{pattern}.nii.gz")
+
+
+@pytest.mark.parametrize("pattern", ["fs/{subject}*.nii.gz", "f*/{subject}_aseg.nii.gz", "fs/{subject}_aseg.nii.gz"])
+def test_a_folder_may_have_any_name(tmp_path, pattern):
+    dataset = tmp_path / "study [2024] a?b"
+    (dataset / "fs").mkdir(parents=True)
+    (dataset / "fs" / "1_aseg.nii.gz").write_text("")
+    scan = BidsScan(dataset / "sub-1" / "anat" / "sub-1_T2starw.nii.gz", "1", "", Path("sub-1/anat"))
+    assert parcellation_of(scan, check_pattern(pattern)) == dataset / "fs" / "1_aseg.nii.gz"
+
+
+def test_an_image_in_memory_of_several_values_or_volumes_is_refused(a_head):
+    labels = made_up_parcellation(middle_of(a_head[0]))
+    for image in (sitk.Compose(labels, labels), sitk.JoinSeries([labels, labels])):
+        with pytest.raises(InputError, match="not a 3D image with one label a voxel"):
+            checked_parcellation(image, "a")
+
+
+def test_an_empty_brain_is_told(a_head):
+    scan, brain = a_head
+    given = checked_parcellation(made_up_parcellation(middle_of(scan)), "a")
+    with pytest.raises(InputError, match="No brain was found"):
+        map_parcellation(given, scan, brain * 0)
+
+
+def test_what_is_labelled_keeps_a_margin_in_millimetres(a_head):
+    fine = sitk.Expand(made_up_parcellation(middle_of(a_head[0])), [3, 1, 1], sitk.sitkNearestNeighbor)
+    cut = checked_parcellation(fine, "a").labels
+    first = np.flatnonzero(sitk.GetArrayViewFromImage(cut).any(axis=(0, 1)))[0]
+    assert first * cut.GetSpacing()[0] >= 3.0

@@ -196,12 +196,12 @@ def do_scan(job: Job, progress: Progress = no_progress) -> Row:
 def earlier_row(job: Job) -> Row | None:
     """Read what an earlier run left of a scan; None where it did not end, or a file is not as it was left."""
     names = result_names(job.scan.stem, probability=False)
-    files = {*names.values(), job.scan.named(THUMBNAIL)}
+    files, record = {*names.values(), job.scan.named(THUMBNAIL)}, job.folder / job.scan.named(ENDING)
     try:
         stored = read_list(job.folder / names["json"])
         reviewed = bool(stored.search.reviewed_at)  # exported over the search's: other files, all wanted
-        there = all((job.folder / name).is_file() for name in files)
-        if not (reviewed and there) and not is_whole(job.folder / job.scan.named(ENDING), job.scan.path.name, files):
+        there = record.is_file() and all((job.folder / name).is_file() for name in files)
+        if not (reviewed and there) and not is_whole(record, job.scan.path.name, files):
             return None
         return Row(job.scan, stored.lesions, sum(stored.search.seconds.values()), is_earlier=True)
     except (OSError, InputError):

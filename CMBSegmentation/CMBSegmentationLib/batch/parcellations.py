@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from pathlib import Path
 from string import Formatter
 
@@ -18,6 +19,7 @@ def check_pattern(pattern: str) -> str:
         fields = {name for _, name, spec, _ in Formatter().parse(pattern) if name is not None}
     except ValueError as error:
         raise InputError(f"The pattern of the parcellations cannot be read ({error}): {pattern}", HINT) from error
+    _check_plain(pattern)
     strange = sorted(fields - set(FIELDS))
     if strange:
         raise InputError(f"The pattern of the parcellations has the field {{{strange[0]}}}, which is not known.", HINT)
@@ -54,9 +56,21 @@ def parcellation_of(scan: BidsScan, pattern: str) -> Path:
         "folder": Path(scan.source).parent.as_posix(),
     }
     path = dataset / pattern.format(**values)
-    found = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor)))) if "*" in path.name else [path]
+    found = _fitting(dataset, pattern, values) if "*" in pattern else [path]
     if len(found) == 1 and found[0].is_file():
         return found[0]
     if len(found) > 1:
         raise InputError(f"{len(found)} parcellations fit {path}.", "Write the pattern so that one file fits a scan.")
     raise InputError(f"There is no parcellation {path}.", "Check the pattern: other scans are searched.")
+
+
+def _check_plain(pattern: str) -> None:
+    """Refuse ``{subject:d}`` and the like, which would fail for every scan."""
+    if any(spec or conversion for _, _, spec, conversion in Formatter().parse(pattern)):
+        raise InputError(f"The pattern of the parcellations has a field with a format: {pattern}", HINT)
+
+
+def _fitting(dataset: Path, pattern: str, values: dict[str, str]) -> list[Path]:
+    """Find the files that fit; only the pattern's own ``*`` stands for other letters."""
+    escaped = glob.escape(pattern).replace("[*]", "*").format(**{key: glob.escape(one) for key, one in values.items()})
+    return sorted(Path(one) for one in glob.glob(str(Path(glob.escape(str(dataset))) / escaped)))

@@ -16,6 +16,7 @@ from ..files.fields import Fields, read_json
 from ..files.paths import printable
 from ..models.loaded_models import Stages
 from .jobs import Job, Row
+from .result_record import ENDING
 
 SETTINGS = "batch_settings.json"
 LAYOUT = 2  # of the names and folders of results; 1, that of earlier versions, is not said
@@ -36,6 +37,8 @@ def common_of(stages: Stages, settings: Settings, parcellation: str = "") -> dic
 def keep_common(out: Path, common: dict[str, Any], overwrite: bool) -> None:
     """Write what all results have in common; refuse to mix those of different models or thresholds.
 
+    Where others are overwritten, they count as unfinished from now on, also if this run is stopped.
+
     Raises
     ------
     InputError
@@ -48,6 +51,9 @@ def keep_common(out: Path, common: dict[str, Any], overwrite: bool) -> None:
             f"{SETTINGS}).",
             "Give the same ones, another folder, or --overwrite with all scans to search everything again.",
         )
+    if path.exists() and overwrite and not _holds(path, common):
+        for record in out.rglob(f"*{ENDING}"):
+            record.unlink(missing_ok=True)
     with replacing(path) as draft:
         draft.write_text(json.dumps(common, indent=1), encoding="utf-8")
 
@@ -96,6 +102,13 @@ def _read(path: Path) -> Any:
         return read_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
+
+
+def _holds(path: Path, common: dict[str, Any]) -> bool:
+    try:
+        return bool(_read(path) == common)
+    except InputError:
+        return False
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:

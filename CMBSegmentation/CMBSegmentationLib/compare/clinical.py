@@ -59,7 +59,8 @@ class ClinicalChange:
         found = counted(self.new, "new microbleed")
         more = ""
         if self.unknown:
-            more += f"; the first scan does not tell whether {self.unknown} more were there"
+            were = "was" if self.unknown == 1 else "were"
+            more += f"; the first scan does not tell whether {self.unknown} more {were} there"
         if self.unread:
             more += f"; {self.unread} more not reviewed yet"
         if more:

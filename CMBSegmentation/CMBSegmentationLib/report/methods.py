@@ -41,8 +41,8 @@ class Way:
     search : Search
         Of one of them.
     rules : LesionRules
-    scans, read : int
-        How many there are, and in how many a reader has decided on a lesion.
+    scans, read, begun : int
+        How many there are, in how many a reader has decided on every lesion, and in how many on some.
     readers : tuple of str
         Their names, where they may be told.
     phase : bool
@@ -53,6 +53,7 @@ class Way:
     rules: LesionRules
     scans: int = 1
     read: int = 0
+    begun: int = 0
     readers: tuple[str, ...] = ()
     phase: bool = False
 
@@ -60,7 +61,8 @@ class Way:
 def way_of(search: Search, rules: LesionRules, lesions: Sequence[Lesion]) -> Way:
     """Say how one scan was searched."""
     counts = counts_of(lesions)
-    return Way(search, rules, 1, int(counts.is_read), counts.readers, any(one.phase for one in lesions))
+    read, begun = int(counts.is_read and not counts.not_read), int(counts.is_read and counts.not_read > 0)
+    return Way(search, rules, 1, read, begun, counts.readers, any(one.phase for one in lesions))
 
 
 def ways_of(lists: Sequence[StoredList]) -> list[Way]:
@@ -79,9 +81,13 @@ def ways_of(lists: Sequence[StoredList]) -> list[Way]:
         way = way_of(one.search, one.rules, one.lesions)
         key = (*_what_matters(way.search), way.rules, way.phase)
         before = found.get(key)
-        more = way if before is None else replace(before, scans=before.scans + 1, read=before.read + way.read)
+        more = way if before is None else _with_one_more(before, way)
         found[key] = unnamed_way(more)
     return sorted(found.values(), key=lambda way: -way.scans)
+
+
+def _with_one_more(ways: Way, one: Way) -> Way:
+    return replace(ways, scans=ways.scans + 1, read=ways.read + one.read, begun=ways.begun + one.begun)
 
 
 def unnamed_way(way: Way) -> Way:
@@ -123,16 +129,15 @@ def paragraph(way: Way) -> list[str]:
     return [*said, _readers(way)]
 
 
-def bibtex_of(search: Search) -> str:
-    """Give the references of the paragraph as BibTeX, with those of the clinical classes after them."""
-    return "\n\n".join(
-        [
-            _software(search),
-            *(one.bibtex for one in _references(search)),
-            "% of the clinical classes, where a paper gives them",
-            *dict.fromkeys(one.bibtex for scale in SCALES for one in scale.references),
-        ]
-    )
+def bibtex_of(*searches: Search) -> str:
+    """Give the references of the paragraphs as BibTeX, each once, with those of the clinical classes after them."""
+    entries = [
+        *(_software(search) for search in searches),
+        *(one.bibtex for search in searches for one in _references(search)),
+        "% of the clinical classes, where a paper gives them",
+        *(one.bibtex for scale in SCALES for one in scale.references),
+    ]
+    return "\n\n".join(dict.fromkeys(entries))
 
 
 def _references(search: Search) -> list[Reference]:
@@ -148,7 +153,8 @@ def _software(search: Search) -> str:
     fields = (("author", "{The slicer-cmb contributors}"), ("title", "slicer-cmb: cerebral microbleeds in 3D Slicer"))
     more = (("version", search.software),) if search.software else ()
     day = (("year", search.date[:4]),) if search.date else ()
-    return Reference("slicercmb", "slicer-cmb", "software", (*fields, *more, *day)).bibtex
+    key = "slicercmb" + re.sub("[^a-z0-9]", "", f"{search.date[:4]}v{search.software}".lower())
+    return Reference(key, "slicer-cmb", "software", (*fields, *more, *day)).bibtex
 
 
 def _places(way: Way) -> list[str]:
@@ -212,10 +218,11 @@ def _point(way: Way) -> str:
 
 def _readers(way: Way) -> str:
     if way.readers:
-        return METHODS["read"].format(readers=", ".join(way.readers))
+        return METHODS["read"].format(readers=", ".join(way.readers)) + (METHODS["not_all"] if way.begun else "")
     if not way.read:
-        return METHODS["unread"]
-    return METHODS["read_unnamed"] if way.read == way.scans else METHODS["read_some"].format(read=way.read)
+        return METHODS["read_in_part"] if way.begun else METHODS["unread"]
+    said = METHODS["read_unnamed"] if way.read == way.scans else METHODS["read_some"].format(read=way.read)
+    return said + (METHODS["begun"].format(begun=way.begun) if way.begun else "")
 
 
 def _what_matters(search: Search) -> tuple[Any, ...]:

@@ -131,7 +131,7 @@ METHODS = {
     ),
     "at_point": " This is the operating point “{point}”.",
     "smallest": "What was smaller than {volume:g} mm³ or larger than {diameter:g} mm across was left out.",
-    "verifier": "A second network, {model}, looked at each candidate once more; the probability is its.",
+    "verifier": "A second network, {model}, looked at each candidate once more; the probability is that network's.",
     "regions": "Regions and sides, those of MARS ({mars}), come from the network {model}. {statement}",
     "no_regions": "Regions were not mapped.",
     "parcellation": (
@@ -143,7 +143,8 @@ METHODS = {
     "no_lobes": "It does not tell lobes apart.",
     "phase": (
         "A dipole was fitted to the local phase at each of the most probable candidates; its sign tells blood from "
-        "calcium. Veins and iron look like blood."
+        "calcium where the sign of the phase was found. What surely was calcium did not count. Veins and iron look "
+        "like blood."
     ),
     "brain_given": "The brain mask was given.",
     "brain_found": "The brain was found by the program.",
@@ -159,6 +160,9 @@ METHODS = {
     "read": "Verdicts are those of {readers}.",
     "read_unnamed": "A reader decided on the findings.",
     "read_some": "In {read} of them a reader decided on the findings.",
+    "read_in_part": "A reader decided on some of the findings.",
+    "begun": " Others were read in part: {begun}.",
+    "not_all": " They do not cover all findings.",
     "unread": "No reader has confirmed the findings.",
     "paste": "To paste into a paper (one click selects it); references as BibTeX below.",
     "bibtex": "References as BibTeX",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ...errors import InputError
 from ...reading.scan import read_label_image
 from ...vocabulary.published.freesurfer import CORTEX, DESTRIEUX, FLUID, LEFT, REGION_OF, RIGHT, SIDE_OF
 from ...vocabulary.regions import LOBE_UNKNOWN
+from ..regions import TISSUE_MARGIN_MM
 
 SMALLEST_BRAIN_MM3 = 1e5  # 100 mL: less than a newborn's
 LEAST_OF_A_SIDE = 0.1  # of all labels that have a side: less is a stray
@@ -87,6 +89,8 @@ def checked_parcellation(image: sitk.Image, name: str, sha256: str = "") -> Parc
     InputError
         As `read_parcellation`.
     """
+    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
+        raise InputError(f"{name} is not a 3D image with one label a voxel.", HINT)
     values = _whole_numbers(sitk.GetArrayViewFromImage(image), name)
     present, voxels = np.unique(values[values != 0], return_counts=True)
     if present.size == 0:
@@ -164,6 +168,8 @@ def _cut(image: sitk.Image, values: NDArray[np.int32]) -> sitk.Image:
     labels = sitk.GetImageFromArray(values)
     labels.CopyInformation(image)
     where = [np.flatnonzero(values.any(axis=tuple(k for k in range(3) if k != axis))) for axis in (2, 1, 0)]
-    low = [max(0, int(found[0]) - 4) for found in where]
-    high = [min(n, int(found[-1]) + 5) for found, n in zip(where, image.GetSize(), strict=True)]
+    margins = [math.ceil((TISSUE_MARGIN_MM + 1) / mm) for mm in image.GetSpacing()]
+    low = [max(0, int(found[0]) - margin) for found, margin in zip(where, margins, strict=True)]
+    ends = zip(where, margins, image.GetSize(), strict=True)
+    high = [min(n, int(found[-1]) + 1 + margin) for found, margin, n in ends]
     return sitk.RegionOfInterest(labels, [h - w for h, w in zip(high, low, strict=True)], low)

@@ -109,6 +109,10 @@ def _check_place(name: str, tissue: sitk.Image, scan: sitk.Image, brain: sitk.Im
     covered = both / max(1, int(np.count_nonzero(found)))
     if inside >= LEAST_INSIDE and covered >= LEAST_COVERED:
         return
+    if not found.any():
+        raise InputError(
+            "No brain was found in the scan, on which the parcellation could lie.", "Check the brain mask."
+        )
     apart = float(np.linalg.norm(np.subtract(_middle(tissue), _middle(brain))))
     where = "does not lie in the scan" if both == 0 else f"does not fit the scan's brain: {inside:.0%} of it lies in it"
     if both and inside >= LEAST_INSIDE:
