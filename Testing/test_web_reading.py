@@ -215,6 +215,20 @@ def test_a_key_is_changed_in_the_help_and_kept_in_the_browser(reading, server):
     wait_until(page, lambda: page.evaluate("() => localStorage.getItem('cmb_keys')") == "{}")
 
 
+def test_a_key_right_after_the_help_was_closed_acts(reading):
+    page, (first, *_) = reading, rows_of(reading)
+    page.locator(f"[data-lesion='{first}']").click()
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Help").wait_for()
+    page.evaluate("() => (window.trame.client.isBusy = () => true)")  # trame holds back state meanwhile, not keys
+    page.get_by_role("button", name="Close", exact=True).click()
+    page.keyboard.press("a")
+    wait_for_state(page, first, "accepted")
+    page.evaluate("() => delete window.trame.client.isBusy && window.trame.state.flush()")
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Help").wait_for()
+
+
 def test_a_verdict_stays_while_the_threshold_moves(reading):
     page, ids = reading, rows_of(reading)
     reject(page, ids[-1])  # the least probable

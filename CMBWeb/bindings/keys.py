@@ -43,7 +43,10 @@ class PageKeys:
         desk.server.trigger("reset_keys")(self.reset)
 
     def press(self, key: str, panel: str, is_pointing: bool = False) -> None:
-        """Do what a key stands for; behind a dialog nothing but the help's own key acts.
+        """Do what a key stands for; behind a dialog nothing acts.
+
+        The browser sends no key while it shows a dialog; one that was opened here meanwhile, it may not show yet. Of
+        the help only the browser knows whether it is still open: that it was closed may come after the next key.
 
         Parameters
         ----------
@@ -62,7 +65,7 @@ class PageKeys:
         action = next((one for one in found if one is not None), None)
         if action is None:
             return
-        if action.name != HELP and (not self._desk.state.has_scan or self._is_behind_dialog()):
+        if action.name != HELP and (not self._desk.state.has_scan or self._dialog_was_opened()):
             return
         try:
             (self._scribbling if is_scribbling else self._reading)[action.name]()
@@ -72,9 +75,8 @@ class PageKeys:
     def _add(self) -> None:
         self._desk.reviewing.add_pointed(is_pointing=self._is_pointing)
 
-    def _is_behind_dialog(self) -> bool:
-        page = self._desk.state
-        return page.help_shown or page.series_shown or self._desk.reader.state.reader_asked
+    def _dialog_was_opened(self) -> bool:
+        return self._desk.state.series_shown or self._desk.reader.state.reader_asked
 
     def take_kept(self, changed: Mapping[str, str]) -> None:
         """Take the keys that the browser has kept; those that do not fit are left out."""
