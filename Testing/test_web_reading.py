@@ -220,11 +220,11 @@ def test_a_key_right_after_the_help_was_closed_acts(reading):
     page.locator(f"[data-lesion='{first}']").click()
     page.keyboard.press("?")
     page.get_by_role("dialog", name="Help").wait_for()
-    page.evaluate("() => (window.trame.client.isBusy = () => true)")  # trame holds back state meanwhile, not keys
+    page.evaluate("() => (window.trame.state.flush = async () => {})")  # trame holds back state meanwhile, not keys
     page.get_by_role("button", name="Close", exact=True).click()
     page.keyboard.press("a")
     wait_for_state(page, first, "accepted")
-    page.evaluate("() => delete window.trame.client.isBusy && window.trame.state.flush()")
+    page.evaluate("() => delete window.trame.state.flush && window.trame.state.flush()")
     page.keyboard.press("?")
     page.get_by_role("dialog", name="Help").wait_for()
 
