@@ -247,12 +247,12 @@ class Jobs:
             )
 
     def record_sent(self, one: Sending) -> None:
-        """Record that a result has arrived; with the last one its study is done."""
+        """Record that a result arrived, unless another took its place meanwhile; with the last one its study is done."""
         now = self._now()
         with self._db.change() as db:
             db.execute(
-                "UPDATE sendings SET sent=?, error='' WHERE study=? AND kind=? AND destination=?",
-                (now, one.study, one.kind, one.destination),
+                "UPDATE sendings SET sent=?, error='' WHERE study=? AND kind=? AND destination=? AND file=?",
+                (now, one.study, one.kind, one.destination, one.file),
             )
             db.execute(
                 "UPDATE studies SET state=?, ended=? WHERE id=? AND state=? AND NOT EXISTS "
@@ -319,10 +319,26 @@ class Jobs:
 
     # storage commitment
 
-    def ask_commitment(self, uid: str, peer: str, asked: str) -> None:
-        """Record that a peer wants to know whether its images are here."""
+    def ask_commitment(self, uid: str, peer: str, asked: str, most: int) -> bool:
+        """Record that a peer wants to know whether its images are here.
+
+        Returns
+        -------
+        bool
+            False where as many of its questions wait, or another peer asked under this UID.
+        """
         with self._db.change() as db:
-            db.execute("INSERT OR REPLACE INTO commitments (uid, peer, asked) VALUES (?, ?, ?)", (uid, peer, asked))
+            (open_ones,) = db.execute(
+                "SELECT count(*) FROM commitments WHERE peer=? AND uid!=?", (peer, uid)
+            ).fetchone()
+            if open_ones >= most:
+                return False
+            taken = db.execute(
+                "INSERT INTO commitments (uid, peer, asked) VALUES (?, ?, ?) "
+                "ON CONFLICT (uid) DO UPDATE SET asked=excluded.asked, tries=0, due=0 WHERE peer=excluded.peer",
+                (uid, peer, asked),
+            ).rowcount
+        return bool(taken)
 
     def due_commitments(self) -> list[sqlite3.Row]:
         """Give those that were not answered and are to be answered now."""

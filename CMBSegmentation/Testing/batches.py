@@ -36,6 +36,7 @@ def batch(dark_model, tmp_path, capsys):
     def call(dataset: Path, *options: str) -> tuple[int, str, str]:
         code = cli.main(["batch", str(dataset), str(tmp_path / "out"), *only(dark_model), *options])
         said = capsys.readouterr()
+        print(said.out, said.err)  # shown where a test fails
         return code, said.out, said.err.replace("\n", " ")
 
     return call

@@ -99,6 +99,21 @@ def test_page_and_paper_say_the_classes_with_source_and_that_siderosis_is_not_as
         assert "Detected by the program, not confirmed by a reader." in text
 
 
+def test_page_and_paper_say_what_the_classes_leave_out(tmp_path):
+    detection = a_detection([((20, 32, 8), 0.9), ((45, 32, 8), 0.8), ((32, 20, 8), 0.7)])
+    first, second, third = detection.lesions
+    lesions = [
+        replace(first, decision="accepted", reader="SI"),
+        replace(second, decision="accepted", reader="SI", diameter_mm=10.5),
+        third,
+    ]
+    content = content_of(replace(detection, lesions=lesions), scan_name="s")
+    (tmp_path / "a.pdf").write_bytes(report_pdf(content))
+    printed = subprocess.run(["pdftotext", tmp_path / "a.pdf", "-"], capture_output=True, text=True, check=True).stdout
+    for text in (Page(page_of(content)).text, re.sub(r"\s+", " ", printed)):
+        assert "Definite and possible microbleeds (without 1 larger than 10 mm and 1 not reviewed yet)." in text
+
+
 def test_the_grade_between_two_visits_counts_what_is_new_and_tells_what_may_be(tmp_path):
     before, after = lesions(3), lesions(8)
     after[7] = replace(after[7], diameter_mm=11.0)  # a haemorrhage, no microbleed

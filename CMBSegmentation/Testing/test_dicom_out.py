@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -177,6 +178,19 @@ def test_dcmqi_reads_every_measurement_and_the_classes_of_the_count(results, tmp
         wanted = {"Volume": row["volume_mm3"], "Diameter": row["diameter_mm"], "Probability": row["probability"]}
         assert read == pytest.approx(wanted)
         assert (group["TrackingIdentifier"], group["ReferencedSegment"]) == (f"CMB {row['id']}", row["id"])
+
+
+def test_the_report_says_what_its_classes_leave_out(a_study, results, tmp_path):
+    shutil.copytree(results, tmp_path / "read")
+    (listed,) = (tmp_path / "read").glob("*_lesions.json")
+    kept = json.loads(listed.read_text())
+    kept["lesions"][0] |= {"decision": "accepted", "reader": "SI"}
+    listed.write_text(json.dumps(kept))
+    assert cli.main(["report", str(tmp_path / "read"), "--scan", str(a_study), "--dicom"]) == 0
+    report = hd.sr.srread(one(tmp_path / "read", "_sr.dcm"))
+    count = report.content.get_image_measurement_groups()[0][0].ContentSequence
+    (note,) = [item.value for item in count if item.ValueType == "TEXT" and "Superficial siderosis" in item.value]
+    assert note.endswith("Classes are of the count (without 1 not reviewed yet).")
 
 
 def test_the_report_has_every_measurement(results):

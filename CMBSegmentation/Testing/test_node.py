@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from dark_spots import write_dark_voxel_model
@@ -30,6 +32,7 @@ from waiting import wait_until
 
 from CMBCommand.node import service
 from CMBCommand.node.jobs import DONE, FAILED, RECEIVING, SEARCHING, SENDING, Jobs, pause_after, study_id
+from CMBCommand.node.network.sending import ByStow, NotSentError
 from CMBCommand.node.searching.study import Outcome, StudySearch, search_study
 from CMBCommand.node.settings import Limits, Peer, Search
 
@@ -420,3 +423,54 @@ def test_a_search_that_nobody_does_is_done_again(tmp_path):
     assert {one.id: one.state for one in jobs.studies()}[first.id] == SEARCHING
     assert jobs.counts()[RECEIVING] == 1
     jobs.close()
+
+
+def test_a_result_that_took_anothers_place_while_that_was_sent_is_still_to_be_sent(tmp_path):
+    jobs = Jobs(tmp_path / "jobs.sqlite", lambda: 0.0)
+    jobs.add_image("1.2", "1.2.3", MR)
+    (study,) = jobs.begin_searches(0, 1)
+    assert jobs.record_failed(study.id, "", "no", "", {"dicom_failure": "first"}, ["ARCHIVE"])
+    (first,) = jobs.due_sendings("ARCHIVE")
+    jobs.add_image("1.2", "1.2.4", MR)
+    jobs.begin_searches(0, 1)
+    assert jobs.record_failed(study.id, "", "no", "", {"dicom_failure": "second"}, ["ARCHIVE"])
+    jobs.record_sent(first)
+    assert [one.file for one in jobs.due_sendings("ARCHIVE")] == ["second"]
+    jobs.close()
+
+
+def test_questions_for_images_are_bounded_and_are_their_askers(tmp_path):
+    jobs = Jobs(tmp_path / "jobs.sqlite", lambda: 0.0)
+    assert [jobs.ask_commitment(uid, "A", f"[{uid}]", 2) for uid in ("1", "2", "3", "2")] == [True, True, False, True]
+    assert not jobs.ask_commitment("1", "B", "[]", 2)
+    assert {row["uid"]: (row["peer"], row["asked"]) for row in jobs.due_commitments()} == {
+        "1": ("A", "[1]"),
+        "2": ("A", "[2]"),
+    }
+    jobs.close()
+
+
+@pytest.mark.parametrize(("reason", "is_sent"), [(0x0111, True), (0x0110, False), (None, False)])
+def test_an_archive_that_has_a_result_already_and_calls_it_a_conflict_is_not_asked_for_ever(few, reason, is_sent):
+    class Answer(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            answer = Dataset()
+            answer.FailedSOPSequence = [Dataset()]
+            answer.FailedSOPSequence[0].FailureReason = reason
+            self.send_response(409)
+            self.send_header("Content-Type", "application/dicom+json")
+            self.end_headers()
+            self.wfile.write(b"<html>conflict" if reason is None else answer.to_json().encode())
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        sending = ByStow(f"http://127.0.0.1:{server.server_port}").send([dcmread(few[0])])
+        try:
+            if is_sent:
+                assert len(list(sending)) == 1
+            else:
+                with pytest.raises(NotSentError, match="409"):
+                    next(sending)
+        finally:
+            server.shutdown()

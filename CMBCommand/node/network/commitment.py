@@ -20,6 +20,8 @@ from .tls import client_context
 PUSH_MODEL, PUSH_MODEL_INSTANCE = UID("1.2.840.10008.1.20.1"), UID("1.2.840.10008.1.20.1.1")
 ALL_HERE, SOME_MISSING, NO_SUCH_OBJECT = 1, 2, 0x0112
 MOST_TRIES = 12  # half a day
+MOST_WAITING = 1000  # of one peer
+MOST_TOLD_AT_ONCE = 16  # over the associations on which they were asked
 
 
 class Commitments:
@@ -33,14 +35,34 @@ class Commitments:
 
     def __init__(self, settings: NodeSettings, jobs: Jobs) -> None:
         self._settings, self._jobs = settings, jobs
+        self._telling = threading.BoundedSemaphore(MOST_TOLD_AT_ONCE)
 
-    def ask(self, transaction: str, peer: str, images: Sequence[tuple[str, str]], assoc: Any) -> None:
-        """Take a question down; the answer comes after this question's own response."""
+    def ask(self, transaction: str, peer: str, images: Sequence[tuple[str, str]], assoc: Any) -> bool:
+        """Take a question down; the answer comes after this question's own response.
+
+        Returns
+        -------
+        bool
+            False where too many wait already, or another peer's question has this UID.
+        """
         if self._settings.known_peer(peer) is not None:
-            self._jobs.ask_commitment(transaction, peer, json.dumps(list(images)))
-        else:
-            report = _report(transaction, images, self._jobs.has_all(images))
-            threading.Thread(target=_tell_over, args=(assoc, report), daemon=True).start()
+            return self._jobs.ask_commitment(transaction, peer, json.dumps(list(images)), MOST_WAITING)
+        if not self._telling.acquire(blocking=False):
+            return False
+        report = _report(transaction, images, self._jobs.has_all(images))
+        threading.Thread(target=self._tell_over, args=(assoc, report), daemon=True).start()
+        return True
+
+    def _tell_over(self, assoc: Any, report: Dataset) -> None:
+        """Send a report over the association on which it was asked for, if the peer keeps it open."""
+        try:
+            status = _sent(assoc, report)
+        except (RuntimeError, ValueError):
+            status = None
+        finally:
+            self._telling.release()
+        if status != 0:
+            LOG.warning("commitment not told: the peer did not wait; give its address with --peer")
 
     def answer_due(self) -> None:
         """Answer what is due; what does not get through is tried again later."""
@@ -103,13 +125,3 @@ def _sent(assoc: Any, report: Dataset) -> int | None:
     event = SOME_MISSING if "FailedSOPSequence" in report else ALL_HERE
     status, _ = assoc.send_n_event_report(report, event, PUSH_MODEL, PUSH_MODEL_INSTANCE)
     return int(status.Status) if "Status" in status else None
-
-
-def _tell_over(assoc: Any, report: Dataset) -> None:
-    """Send a report over the association on which it was asked for, if the peer keeps it open."""
-    try:
-        status = _sent(assoc, report)
-    except (RuntimeError, ValueError):
-        status = None
-    if status != 0:
-        LOG.warning("commitment not told: the peer did not wait; give its address with --peer")

@@ -17,6 +17,7 @@ from ..status.metrics import Metrics
 from .tls import client_context
 
 DUPLICATE = 0x0111  # it is there already (PS3.7, C.5.6): sent before a crash
+CONFLICT = 409
 ANSWER_S = 60.0
 CHUNK_BYTES = 1 << 20
 
@@ -114,12 +115,26 @@ class ByStow:
             try:
                 answer = client.store_instances([one])
             except Exception as error:  # of requests, json and xml, of any kind
-                raise NotSentError(why_web_failed(error)) from error
+                if not _is_there_already(error):
+                    raise NotSentError(why_web_failed(error)) from error
+                answer = Dataset()
             if failed := answer.get("FailedSOPSequence"):
                 reason = int(failed[0].get("FailureReason") or 0)
                 if reason != DUPLICATE:
                     raise NotSentError(f"it answered 0x{reason:04X} to {one.SOPClassUID.name}")
             yield
+
+
+def _is_there_already(error: Exception) -> bool:
+    """Tell whether a conflict (HTTP 409) is that of an object which was sent before a crash (PS3.18, 10.5.3)."""
+    response = getattr(error, "response", None)
+    if getattr(response, "status_code", None) != CONFLICT:
+        return False
+    try:
+        failed = Dataset.from_json(response.text).FailedSOPSequence  # type: ignore[union-attr]
+        return {int(one.FailureReason) for one in failed} == {DUPLICATE}
+    except Exception:  # of pydicom, of any kind: a page in HTML, say
+        return False
 
 
 def web_client(url: str) -> Any:

@@ -135,8 +135,8 @@ class DicomServer:
             return PROCESSING_FAILURE, None
         if len(pairs) > self._limits.images:
             return PROCESSING_FAILURE, None
-        self._commitments.ask(transaction, _title(event.assoc), pairs, event.assoc)
-        return SUCCESS, None
+        is_taken = self._commitments.ask(transaction, _title(event.assoc), pairs, event.assoc)
+        return SUCCESS if is_taken else PROCESSING_FAILURE, None
 
 
 def _guard(event: Any) -> None:
