@@ -247,7 +247,7 @@ class Jobs:
             )
 
     def record_sent(self, one: Sending) -> None:
-        """Record that a result arrived, unless another took its place meanwhile; with the last one its study is done."""
+        """Record that a result arrived, if no other took its place; with the last one its study is done."""
         now = self._now()
         with self._db.change() as db:
             db.execute(
