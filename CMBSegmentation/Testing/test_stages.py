@@ -14,7 +14,7 @@ from CMBSegmentationLib.detecting.candidates.masks import Mask
 from CMBSegmentationLib.detecting.candidates.measuring import Measuring
 from CMBSegmentationLib.detecting.detect import detect
 from CMBSegmentationLib.detecting.region_input import SIDE_MULTIPLE, region_input
-from CMBSegmentationLib.detecting.regions import find_regions, region_name, side_of
+from CMBSegmentationLib.detecting.regions import find_regions, on_grid_of, region_name, side_of
 from CMBSegmentationLib.detecting.tissue_shares import UNKNOWN
 from CMBSegmentationLib.detecting.verifier import crop
 from CMBSegmentationLib.errors import InputError, ModelError
@@ -121,6 +121,21 @@ def test_the_map_ends_where_the_tissue_ends(models, a_head):
     tissue = sitk.GetArrayViewFromImage(mapped.tissue)
     assert set(np.unique(tissue)) == {0, 2 + REGIONS.index(LOBE), 2 + REGIONS.index(CORE)}
     assert not tissue[:, : values.shape[1] // 2 - 8].any()
+
+
+@pytest.mark.parametrize("axes", ["LPS", "RAS", "SAL"])
+def test_the_rounding_of_a_scans_geometry_does_not_move_the_map(axes):
+    classes = sitk.GetImageFromArray(np.arange(96 * 4 * 4, dtype=np.uint16).reshape(96, 4, 4))
+    classes.SetSpacing((1.5, 1.5, 1.5))
+    classes = sitk.DICOMOrient(classes, axes)
+    maps = []
+    for moved_mm in (-1e-6, 0.0, 1e-6):
+        scan = sitk.Image(4, 4, 35, sitk.sitkUInt8)
+        scan.SetSpacing((1.5, 1.5, 4.0 + moved_mm / 35))
+        scan.SetOrigin((0.0, 0.0, 1.25 + moved_mm))  # every third slice is half-way between two of the map
+        maps.append(sitk.GetArrayFromImage(on_grid_of(scan, classes)))
+    np.testing.assert_array_equal(maps[0], maps[1])
+    np.testing.assert_array_equal(maps[0], maps[2])
 
 
 def test_a_hole_like_a_microbleed_is_tissue_a_larger_one_is_not_and_the_border_has_a_margin(models):

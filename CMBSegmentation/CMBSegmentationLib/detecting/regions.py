@@ -28,6 +28,7 @@ SMALLEST_BRAIN_MM3 = 2e5  # less than this is no brain, and no map is better tha
 MIDLINE_MM = 3.0
 MAY_BE_MIDLINE = ("brainstem", "cerebellum", "corpus callosum")
 SYMMETRY_POINTS = 4000
+ASIDE_MM = 1e-3  # far more than headers' rounding, far less than a voxel
 AROUND_MM = 4.0  # of a lesion: what lies there says which region it is in
 
 
@@ -87,7 +88,7 @@ def find_regions(scan: sitk.Image, model: Model) -> Regions | None:
         return None
     shares = scipy.special.softmax(logits, axis=-1)
     return Regions(
-        tissue=sitk.Resample(roomy(coarse), scan, sitk.Transform(), sitk.sitkNearestNeighbor, 0),
+        tissue=on_grid_of(scan, roomy(coarse)),
         midplane=_midplane(coarse),
         fluid=given.image_of(shares[..., FLUID]),
         parenchyma=given.image_of(shares[..., FIRST_TISSUE:].sum(axis=-1)),
@@ -164,6 +165,16 @@ def roomy(classes: sitk.Image) -> sitk.Image:
     spread = sitk.MorphologicalWatershedFromMarkers(distance, seeds, markWatershedLine=False, fullyConnected=True)
     reached = sitk.Or(distance <= TISSUE_MARGIN_MM, outside == 0)
     return sitk.Mask(sitk.Cast(spread, sitk.sitkUInt8), reached)
+
+
+def on_grid_of(scan: sitk.Image, classes: sitk.Image) -> sitk.Image:
+    """Give each voxel of the scan the class of the map's nearest voxel.
+
+    Half-way between two, as every third slice of 4 mm is in a map of 1.5 mm, the numbers' rounding would decide, which
+    is another in DICOM than in NIfTI: a thousandth of a millimetre decides.
+    """
+    aside = np.array(classes.GetDirection()).reshape(3, 3) @ np.full(3, ASIDE_MM)
+    return sitk.Resample(classes, scan, sitk.TranslationTransform(3, aside.tolist()), sitk.sitkNearestNeighbor, 0)
 
 
 def _midplane(classes: sitk.Image) -> tuple[float, float, float, float]:

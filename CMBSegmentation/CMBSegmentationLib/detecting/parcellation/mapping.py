@@ -19,7 +19,7 @@ from ...vocabulary.published.freesurfer import (
     SIDE_OF,
     WHITE_MATTER,
 )
-from ..regions import FIRST_TISSUE, NAMES, Regions, roomy
+from ..regions import FIRST_TISSUE, NAMES, Regions, on_grid_of, roomy
 from ..regions import FLUID as FLUID_CLASS
 from .given import Parcellation
 
@@ -62,7 +62,7 @@ def map_parcellation(given: Parcellation, scan: sitk.Image, brain: sitk.Image) -
     tissue = sitk.BinaryThreshold(classes, FIRST_TISSUE, 255, 1, 0)
     _check_place(given.name, tissue, scan, brain)
     return Regions(
-        tissue=sitk.Resample(roomy(classes), scan, sitk.Transform(), sitk.sitkNearestNeighbor, 0),
+        tissue=on_grid_of(scan, roomy(classes)),
         midplane=_midplane(labels, given.name),
         fluid=_shares(classes == FLUID_CLASS),
         parenchyma=_shares(tissue),
@@ -102,7 +102,7 @@ def _classes(labels: NDArray[np.int32], spacing_zyx: tuple[float, ...]) -> NDArr
 
 
 def _check_place(name: str, tissue: sitk.Image, scan: sitk.Image, brain: sitk.Image) -> None:
-    on_scan = sitk.GetArrayFromImage(sitk.Resample(tissue, scan, sitk.Transform(), sitk.sitkNearestNeighbor, 0)) > 0
+    on_scan = sitk.GetArrayFromImage(on_grid_of(scan, tissue)) > 0
     found = sitk.GetArrayViewFromImage(brain) > 0
     both = int(np.count_nonzero(on_scan & found))
     inside = both / max(1, int(np.count_nonzero(on_scan)))
