@@ -20,7 +20,7 @@ def asked(kind, said, diameter_mm=3.0):
 
 def listed(what, dropped):
     kinds = {"is_calcification": what == "calcification", "is_microbleed": what == "microbleed"}
-    return Listed(dropped=dropped, diameter_mm=3.0, **kinds, **WHERE)
+    return Listed(said="calcium" if dropped else "blood", dropped=dropped, diameter_mm=3.0, **kinds, **WHERE)
 
 
 @pytest.fixture

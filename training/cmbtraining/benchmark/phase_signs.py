@@ -66,6 +66,8 @@ class Listed:
         Its mask lies on a calcification of the truth and on no microbleed.
     is_microbleed : bool
         Its mask lies on a microbleed of the truth.
+    said : str
+        `BLOOD`, `CALCIUM`, `UNCLEAR`; empty where phase was not asked.
     dropped : bool
         Phase takes it off the list.
     diameter_mm, te_ms, b0_t, slice_mm : float
@@ -74,6 +76,7 @@ class Listed:
     protocol: str
     is_calcification: bool
     is_microbleed: bool
+    said: str
     dropped: bool
     diameter_mm: float
     te_ms: float
@@ -232,6 +235,7 @@ def _listed(detection: Detection, folder: Path, about: dict[str, Any]) -> tuple[
             Listed(
                 is_calcification=is_calcification,
                 is_microbleed=is_microbleed,
+                said=one.lesion.phase,
                 dropped=one.calcium > 0,
                 diameter_mm=round(one.lesion.diameter_mm, 2),
                 **about,
