@@ -143,8 +143,8 @@ METHODS = {
     "no_lobes": "It does not tell lobes apart.",
     "phase": (
         "A dipole was fitted to the local phase at each of the most probable candidates; its sign tells blood from "
-        "calcium where the sign of the phase was found. What surely was calcium did not count. Veins and iron look "
-        "like blood."
+        "calcium where the sign of the phase was found. Calcium did not count where the scan itself showed that sign. "
+        "Veins and iron look like blood."
     ),
     "brain_given": "The brain mask was given.",
     "brain_found": "The brain was found by the program.",

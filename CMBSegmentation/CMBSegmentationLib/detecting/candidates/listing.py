@@ -35,7 +35,7 @@ class Candidate:
     looks_like : str
         What the verifier takes it for; empty if for a microbleed, or where no verifier ran.
     calcium : float
-        Where phase surely says calcium: its moment over its uncertainty; else 0.
+        Where phase says that it is calcium and no microbleed: its moment over its uncertainty; else 0.
     """
 
     peak: int

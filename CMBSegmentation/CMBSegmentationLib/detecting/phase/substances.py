@@ -21,9 +21,8 @@ from .local_field import local_field
 from .radians import PhaseScale, check_is_phase, is_high_passed, scale_of
 from .source_field import Geometry
 
-TOLD_FROM = 5.0  # certainty from which blood and calcium are told apart
-SURE_FROM = 6.0  # from which calcium is no microbleed
-"""Docs/phase.md, "How sure is sure"."""
+TOLD_FROM = 5.0
+"""Certainty from which blood and calcium are told apart (Docs/phase.md, "How sure is sure")."""
 TAPER_MM = 3.0  # how far from the candidate phase counts, and at least its diameter
 LEAST_HALF_MM, LARGEST_HALF_MM = 7.0, 18.0
 SLICES = 1.5  # a box reaches at least so many slices up and down
@@ -57,8 +56,8 @@ class Substance:
 
     @property
     def surely_calcium(self) -> bool:
-        """Whether it is certain enough to say that this is no microbleed."""
-        return self.name == CALCIUM and self.certainty >= SURE_FROM and self.sign_is_seen
+        """Whether this is no microbleed: calcium, by a sign that the scan itself shows."""
+        return self.name == CALCIUM and self.sign_is_seen
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def told_by_phase(
     Returns
     -------
     candidates : Candidates
-        With `Lesion.phase`, and `Candidate.calcium` where they surely are calcium.
+        With `Lesion.phase`, and `Candidate.calcium` where they are calcium and no microbleeds.
     field : SimpleITK.Image or None
         The local phase, to look at; None where an image that was found by itself is no phase.
     notes : tuple of str
