@@ -12,19 +12,30 @@ from web_browser import SAMPLE_NAME, go_to, wait_until
 from web_pictures import THREE_D, picture
 from web_review import rows_of, state_of, wait_for_state
 
+from CMBScribbleGrowLib.annotation.words import CAA_GROUP, OTHER
 from CMBSegmentationLib.errors import InputError
 from CMBWeb.bindings.reader import LONGEST_NAME, checked_name
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("chromium")]
 
-SIZES = [(900, 700), (860, 640), (1280, 800), (1920, 1080), (853, 533)]  # the last: 1280 x 800 at 150 % zoom
+SIZES = [(900, 700), (860, 640), (1280, 800), (1280, 720), (1920, 1080), (853, 533)]  # the last: 1280 x 800 at 150 %
 BOXES = """() => {
     const box = (element) => element.getBoundingClientRect();
     const isShown = (one) => one.checkVisibility() && box(one).width > 0;
     const all = (list) => [...document.querySelectorAll(list)].filter(isShown);
-    const isCut = (one) => one.scrollWidth > one.clientWidth + 1;
+    const isNarrow = (list) => {
+        const alone = list.cloneNode(true);
+        [...alone.options].forEach((one, at) => at === list.selectedIndex || one.remove());
+        alone.style.cssText = 'position: absolute; min-width: 0; width: auto';
+        list.after(alone);
+        const wanted = alone.offsetWidth;
+        alone.remove();
+        return list.offsetWidth < wanted - 1;
+    };
+    const isCut = (one) =>
+        one.scrollWidth > one.clientWidth + 1 || (one.matches('select.cmb-whole') && isNarrow(one));
     const inPanel = all('.cmb-panel :is(button, select, td, th, input)');
-    const sheet = document.querySelector('.cmb-sheet');
+    const sheet = all('.cmb-sheet')[0];
     return {
         tools: all('.cmb-tools > *').map((one) => box(one).right),
         panel: box(document.querySelector('.cmb-panel')).toJSON(),
@@ -33,6 +44,7 @@ BOXES = """() => {
         sideways: sheet.scrollWidth - sheet.clientWidth,
     };
 }"""
+A_GROUP = {"id": 1, "grouping": CAA_GROUP, "cause": OTHER}  # has all fields of the form
 
 
 # widths
@@ -42,6 +54,8 @@ def test_nothing_is_covered_or_cut_at_any_size(reading):
     page = reading
     page.locator("[data-lesion]").last.click()
     page.get_by_label("Region of the lesion").wait_for()
+    page.evaluate("shown => window.trame.state.update(shown)", {"phase_there": True, "answers": A_GROUP})
+    page.get_by_role("button", name="Local phase").wait_for()
     wrong = []
     for width, height in SIZES:
         page.set_viewport_size({"width": width, "height": height})
@@ -56,6 +70,10 @@ def test_nothing_is_covered_or_cut_at_any_size(reading):
         expect(name).to_have_attribute("title", SAMPLE_NAME)
         for tab in ("Scribble", "Review"):
             page.get_by_role("tab", name=tab).click(timeout=5000)
+            page.locator(f"#cmb-sheet-{tab.lower()}").wait_for()
+            seen = page.evaluate(BOXES)
+            wrong += [(width, tab, "beyond the window")] * (max(seen["ends"]) > width or seen["sideways"] > 0)
+    page.evaluate("shown => window.trame.state.update(shown)", {"phase_there": False, "answers": {}})
     page.set_viewport_size({"width": 1280, "height": 800})
     assert not wrong
 

@@ -95,6 +95,17 @@ def test_a_dicom_folder_is_opened(page, tmp_path):
     page.get_by_role("button", name="Detect microbleeds").wait_for()
 
 
+def test_what_is_wrong_with_a_scan_is_told_when_it_opens(page, tmp_path):
+    image = sitk.ReadImage(str(sample_scan()))[::4, ::4, ::2]
+    sitk.WriteImage(image > 100, str(tmp_path / "mask.nii.gz"))
+    image.SetSpacing((3.0, 3.0, 3.0))
+    sitk.WriteImage(image, str(tmp_path / "coarse.nii.gz"))
+    choose(page, "Open", tmp_path / "mask.nii.gz", exact=True)
+    wait_until_told(page, "This looks like a mask or a label map")
+    choose(page, "Open", tmp_path / "coarse.nii.gz", exact=True)
+    wait_until_told(page, "most microbleeds, which are 2 to 5 mm, cannot be seen")
+
+
 def test_where_two_series_are_equally_suitable_the_reader_chooses(page, tmp_path):
     for number in (14, 15):
         write_series(tmp_path / "study" / str(number), number=number, SeriesDescription="SWI")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,9 +14,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from module_file import ROOT
+
+sys.path.append(str(ROOT / "CMBSegmentation" / "Testing"))  # the series that the reader's own tests use
+from dicom_series import a_volume, write_series
 
 from CMBCommand import cli
-from CMBWeb.files.kept_results import KeptResults, KeptScan
+from CMBSegmentationLib.reading.scan import read_scan
+from CMBWeb.files.kept_results import KeptResults, KeptScan, scan_key
 from CMBWeb.files.session_folder import private, remove_old
 from CMBWeb.page import reading_ahead
 from CMBWeb.page.grey_window import reading_window
@@ -130,18 +136,32 @@ def test_the_browsers_command_line_does_not_hold_the_token(tmp_path, monkeypatch
     assert page.stat().st_mode & 0o077 == 0
 
 
-def test_results_of_another_scan_are_forgotten(tmp_path):
+def test_results_come_back_with_their_scan(tmp_path):
     kept = KeptResults(lambda: tmp_path, lambda: tmp_path)
     scan = tmp_path / "scan.nii"
     scan.touch()
     kept.begin(KeptScan(str(scan), "A"))
-    (tmp_path / "results").mkdir()
-    kept.begin(KeptScan(str(scan), "A"))
-    assert kept.results() is not None
-    kept.begin(KeptScan(str(scan), "B"))
+    kept.take("a")
+    (tmp_path / "results" / "a").mkdir(parents=True)
+    kept.take("b")
     assert kept.results() is None
+    kept.take("a")
+    assert kept.results() == tmp_path / "results" / "a"
     scan.unlink()
     assert kept.scan() is None
+
+
+def test_a_series_is_known_wherever_it_was_uploaded_to(tmp_path):
+    write_series(tmp_path / "once")
+    (tmp_path / "again").mkdir()
+    for number, path in enumerate(sorted((tmp_path / "once").iterdir())):
+        shutil.copy(path, tmp_path / "again" / f"{number:05d}")
+    moved = a_volume()
+    moved.SetOrigin((-20.0, -30.0, -11.0))
+    write_series(tmp_path / "moved", moved)
+    once, again, elsewhere = (scan_key(read_scan(tmp_path / one).image) for one in ("once", "again", "moved"))
+    assert once == again
+    assert once != elsewhere
 
 
 @given(st.integers(0, 3), st.floats(1e-3, 1e5))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import pytest
+import SimpleITK as sitk
 from playwright.sync_api import expect
-from web_browser import go_to, view_of, wait_until, wait_until_told
+from web_browser import SAMPLE_NAME, choose, go_to, view_of, wait_until, wait_until_told
 from web_controls import assert_all_named, controls_of, place
 from web_pictures import AXIAL, bluish, brightness, colour
 from web_review import accepted_in, reject, rows_of, state_of, wait_for_state
 
+from CMBSegmentationLib.files.bundled import sample_scan
 from CMBSegmentationLib.vocabulary.actions import PAGE
 from CMBSegmentationLib.vocabulary.keys import Keys
 
@@ -78,6 +81,20 @@ def test_a_number_answers_only_while_it_is_asked_for(reading):
     assert [state_of(page, one) for one in ids[1:]] == ["not reviewed"] * (len(ids) - 1)
 
 
+def test_a_scan_that_is_opened_again_has_its_list_and_its_verdicts(reading, tmp_path):
+    page, ids = reading, rows_of(reading)
+    page.keyboard.press("n")
+    page.keyboard.press("a")
+    wait_for_state(page, ids[0], "accepted")
+    sitk.WriteImage(sitk.ReadImage(str(sample_scan()))[::4, ::4, ::2], str(tmp_path / "other.nii.gz"))
+    choose(page, "Open", tmp_path / "other.nii.gz", exact=True)
+    page.get_by_role("button", name="Detect microbleeds").wait_for()
+    same = shutil.copy(sample_scan(), tmp_path / f"{SAMPLE_NAME}.nii.gz")
+    choose(page, "Open", same, exact=True)  # it is stored in another place than before
+    wait_for_state(page, ids[0], "accepted")
+    assert rows_of(page) == ids
+
+
 def test_what_the_detector_found_is_not_deleted(reading):
     page, ids = reading, rows_of(reading)
     page.keyboard.press("n")
@@ -111,6 +128,41 @@ def test_after_panning_a_missed_lesion_is_found_in_all_views_and_added_under_the
     page.keyboard.press("i")
     wait_until(page, lambda: len(rows_of(page)) == len(ids) + 1)
     wait_until(page, lambda: 12.0 < before - shown_r_mm(page) < 32.0, lambda: (before, shown_r_mm(page)))
+
+
+def test_a_lesion_that_is_added_is_in_sight_and_has_the_focus(reading):
+    page, ids = reading, rows_of(reading)
+    page.set_viewport_size({"width": 860, "height": 640})
+    page.locator(f"[data-lesion='{ids[0]}']").focus()
+    page.keyboard.press("Space")
+    page.locator(f".cmb-current[data-lesion='{ids[0]}']").wait_for()
+    box = view_of(page, AXIAL)
+    page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + box["height"] / 2)
+    page.keyboard.press("i")
+    added = page.locator(f".cmb-current:not([data-lesion='{ids[0]}'])")
+    expect(added).to_be_focused()
+    expect(added).to_be_in_viewport(ratio=0.9)
+    page.set_viewport_size({"width": 1280, "height": 800})
+
+
+def test_what_comes_of_a_lesion_that_is_not_listed_any_more(reading):
+    page, ids = reading, rows_of(reading)
+    which, accept = page.get_by_label("Listed lesions"), page.get_by_role("button", name="Accept", exact=True)
+    which.select_option("all")
+    page.locator("[data-lesion].cmb-state-dropped").first.click()
+    page.locator(".cmb-current.cmb-state-dropped").wait_for()
+    which.select_option("listed")
+    expect(accept).to_be_disabled()  # no verdict on what is not shown
+    expect(page.locator("[data-lesion]")).to_have_count(len(ids))
+    which.select_option("unreviewed")
+    page.keyboard.press("n")
+    page.keyboard.press("a")
+    page.locator(f".cmb-current[data-lesion='{ids[1]}']").wait_for()
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+y")
+    page.locator(f".cmb-current.cmb-state-accepted[data-lesion='{ids[0]}']").wait_for()  # the next key is meant for it
+    page.keyboard.press("n")
+    expect(page.locator(f"[data-lesion='{ids[0]}']")).to_have_count(0)
 
 
 def shown_r_mm(page):

@@ -50,6 +50,47 @@ def test_a_scribble_grows_and_is_accepted_as_a_lesion(reading):
     page.locator(f"[data-lesion='{name.removeprefix('CMB ')}']").wait_for()
 
 
+def test_how_many_a_group_holds_is_asked_in_a_field_that_is_seen(reading):
+    page = reading
+    page.get_by_role("tab", name="Scribble").click()
+    page.get_by_label("One CAA group").check()
+    page.keyboard.press("f")
+    page.keyboard.press("b")
+    page.get_by_role("button", name="Paint", pressed=True).wait_for()
+    scribble(page)
+    page.keyboard.press("g")
+    look = "one => ['borderTopWidth', 'borderTopColor', 'backgroundColor'].map((part) => getComputedStyle(one)[part])"
+    number, text = page.get_by_label("How many"), page.get_by_label("Comment", exact=True)
+    number.wait_for()
+    assert number.evaluate(look) == text.evaluate(look)
+
+
+def test_what_is_unanswered_is_in_sight_of_who_finishes(reading):
+    page = reading
+    page.get_by_role("tab", name="Scribble").click()
+    place(page, "mimic", 0.4)
+    page.set_viewport_size({"width": 900, "height": 700})
+    page.get_by_label("Annotation finished").check()
+    expect(page.get_by_text("Mimic 1: no type")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_label("Annotation finished")).to_be_in_viewport(ratio=1)
+    page.set_viewport_size({"width": 1280, "height": 800})
+
+
+@pytest.mark.parametrize("end", ["Escape", "m"])
+def test_a_point_that_was_to_be_set_is_not_set_after_all(reading, end):
+    page = reading
+    page.get_by_role("tab", name="Scribble").click()
+    page.keyboard.press("m")
+    button = page.get_by_role("button", name="Place a mimic")
+    button.get_by_text("Click in a view").wait_for()
+    page.keyboard.press(end)
+    expect(button).to_have_text("Place")
+    box = view_of(page, AXIAL)
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    place(page, "finding", 0.6)
+    expect(page.get_by_role("list", name="Mimics")).to_have_count(0)
+
+
 def test_outlines_and_slices_stay_while_a_scribble_is_grown_by_keys(reading):
     """Slicer's views have keys of their own: B turns a slice, G hides all outlines."""
     page = reading

@@ -14,6 +14,8 @@ from playwright.sync_api import Page
 from web_browser import SAMPLE_NAME, Server, go_to, open_sample, state_of_page, wait_until
 
 from CMBSegmentationLib.files.bundled import sample_scan
+from CMBSegmentationLib.reading.scan import read_scan
+from CMBWeb.files.kept_results import scan_key
 
 OTHER_SCAN = "other.nii.gz"
 LOOKS = (  # what stays as it is while another scan is opened
@@ -94,8 +96,8 @@ def give_review(server: Server, key: str, results: Path) -> None:
     """Leave the sample with its results in a session's folder, as a server that was stopped does."""
     review = server.folder(key) / "review"
     shutil.rmtree(review, ignore_errors=True)
-    review.mkdir(parents=True)
-    shutil.copytree(results, review / "results")
+    (review / "results").mkdir(parents=True)
+    shutil.copytree(results, review / "results" / scan_key(read_scan(sample_scan()).image))
     kept = {"path": str(sample_scan()), "name": SAMPLE_NAME, "uploaded": False}
     (review / "scan.json").write_text(json.dumps(kept), encoding="utf-8")
 

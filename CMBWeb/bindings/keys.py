@@ -163,6 +163,7 @@ def _while_scribbling(desk: PageSession) -> dict[str, Callable[[], object]]:
         "raise_tolerance": lambda: scribbling.step_tolerance(1),
         "mark_mimic": lambda: scribbling.place("mimics"),
         "mark_finding": lambda: scribbling.place("findings"),
+        "end_placing": scribbling.end_placing,
         "undo": scribbling.undo,
         "redo": scribbling.redo,
         "delete": scribbling.remove_chosen,

@@ -53,7 +53,8 @@ class Reviewing:
         desk.server.trigger("mark_to_merge")(self.mark_to_merge)
         state, name = desk.server.state, names.review
         on_change(state, self._take_filter, name.filter)
-        on_change(state, self._show_rows, name.region_filter, name.sort_by, name.sort_down)
+        on_change(state, self._take_filter, name.region_filter)
+        on_change(state, self._show_rows, name.sort_by, name.sort_down)
         on_change(state, self._take_threshold, name.threshold)
         on_change(state, self._take_slab, name.slab_mm)
         on_change(state, self._take_outlines, name.outlines)
@@ -238,6 +239,10 @@ class Reviewing:
 
     @edge
     def _take_filter(self) -> None:
+        """List what is asked for; a lesion that is not among it is chosen no more."""
+        current = self.session.navigation.current
+        if current is not None and not self._is_asked_for(current):
+            self.session.navigation.select(None)
         review, dropped = self.session.review, self.state.filter in (BELOW, ALL)
         if review is not None and review.show_dropped != dropped:
             self.session.listing.show_dropped(dropped)  # their points, too
@@ -310,19 +315,21 @@ class Reviewing:
         self._show_rows()
 
     def _show_rows(self) -> None:
-        review = self.session.review
-        wanted, region = self.state.filter, self.state.region_filter
-        rows = [
-            row_of(one)
-            for one in (review.lesions if review is not None else ())
-            if passes(one, wanted) and (not region or (one.lesion.region or UNKNOWN_REGION) == region)
-        ]
+        """Show what is asked for, and the lesion that a verdict would be given on."""
+        review, current = self.session.review, self.session.navigation.current
+        lesions = review.lesions if review is not None else ()
+        rows = [row_of(one) for one in lesions if one is current or self._is_asked_for(one)]
         sort_rows(rows, self.state.sort_by, down=self.state.sort_down)
         self.state.rows = rows
         self.state.has_substances = any(row["phase"] for row in rows)
         self.session.navigation.set_order([row["id"] for row in rows])
 
+    def _is_asked_for(self, one: ReviewedLesion) -> bool:
+        region = self.state.region_filter
+        return passes(one, self.state.filter) and region in ("", one.lesion.region or UNKNOWN_REGION)
+
     def _show_current(self, lesion: ReviewedLesion | None) -> None:
+        self._show_rows()
         self.state.current = lesion.id if lesion is not None else None
         self.state.chosen = row_of(lesion) if lesion is not None else {}
         self._pointed.show(lesion, self._desk.node)

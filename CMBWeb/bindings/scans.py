@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import SimpleITK as sitk
 import slicer
 
+from CMBSegmentationLib.reading.doubts import doubts
 from CMBSegmentationLib.reading.scan import scan_stem
 from CMBSegmentationLib.scene.volumes import fill_volume, geometry_of
 
+from ..files.kept_results import scan_key
 from ..page.reading_ahead import read_scan_once
 
 if TYPE_CHECKING:
@@ -32,7 +34,11 @@ class OpenedScan:
     name : str
         As the reader knows it.
     notes : tuple of str
-        What was chosen and repaired when it was read.
+        What was chosen and repaired when it was read, and the doubts.
+    doubts : tuple of str
+        What makes it unfit to be searched.
+    key : str
+        The same for the same voxels at the same place, wherever the scan came from.
     node : vtkMRMLScalarVolumeNode or None
         Once it is in the scene.
     series : str or None
@@ -47,6 +53,8 @@ class OpenedScan:
     path: Path
     name: str
     notes: tuple[str, ...]
+    doubts: tuple[str, ...]
+    key: str
     node: slicer.vtkMRMLScalarVolumeNode | None = None
     series: str | None = None
     header: Nifti1Header | None = None
@@ -69,7 +77,9 @@ def read_in(path: Path, name: str, series: str | None = None) -> OpenedScan:
         As `CMBSegmentationLib.reading.apart.read_scan_apart`: a file on which its reader crashes does not end the page.
     """
     scan = read_scan_once(path, series)
-    return OpenedScan(scan.image, path, name, scan.notes, series=series, header=scan.header, scan=scan)
+    image = scan.image
+    known = doubts(image), scan_key(image)
+    return OpenedScan(image, path, name, scan.notes, *known, series=series, header=scan.header, scan=scan)
 
 
 def add_scan(scene: slicer.vtkMRMLScene, scan: OpenedScan) -> slicer.vtkMRMLScalarVolumeNode:

@@ -10,9 +10,11 @@ from trame_slicer.core import SlicerApp
 from CMBScribbleGrowLib.scene.grow_nodes import remove_nodes
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.reading.apart import apart
+from CMBSegmentationLib.reading.doubts import doubts
 from CMBSegmentationLib.scene import find_results, image_from_volume, remove_results
 from CMBSegmentationLib.scene.names import RESULT_ATTRIBUTE
 
+from ..files.kept_results import scan_key
 from ..files.scene_archive import check_scene_and_images
 from .scans import OpenedScan
 
@@ -54,4 +56,6 @@ def open_scene(app: SlicerApp, path: Path, name: str) -> OpenedScan:
     if not scans:
         raise InputError(f"{name} holds no scan.", "Save the scene with its scan, or open the scan itself.")
     node = next((node for node in scans if find_results(node) is not None), scans[0])
-    return OpenedScan(image_from_volume(node)[0], path, name, (), node)
+    image = image_from_volume(node)[0]
+    found = doubts(image)
+    return OpenedScan(image, path, name, found, found, scan_key(image), node)

@@ -77,12 +77,15 @@ class Scribbling:
     @edge
     def open_if_shown(self) -> None:
         """Open the annotation while its panel is shown: what was annotated before is there to see."""
-        if self._desk.state.panel == SCRIBBLE_PANEL and self._desk.node is not None:
+        if self._desk.state.panel != SCRIBBLE_PANEL:
+            self.end_placing()
+        elif self._desk.node is not None:
             self.open()
 
     def leave(self) -> None:
         """Save and close the annotation: another scan comes."""
         self.put_down()
+        self.end_placing()
         if self.session.study is not None:
             self.session.opening.close_study()
 
@@ -101,9 +104,8 @@ class Scribbling:
     def poll(self) -> None:
         """Take in what was painted or placed, and save what is due."""
         self.session.poll()
-        if self.state.placing and not self._is_placing():
-            self.state.placing = ""
-            self._desk.views.set_left_drag()
+        if not self._is_placing():
+            self.end_placing()
 
     async def prepare(self) -> None:
         """Have another process find the brain, so that the first lesion grows at once."""
@@ -136,6 +138,7 @@ class Scribbling:
         """Take the brush or the eraser; once more puts it down."""
 
         def choose() -> None:
+            self.end_placing()
             self.state.brush = NO_TOOL if self.state.brush == brush else brush
 
         self._desk.reader.before(choose)
@@ -293,12 +296,15 @@ class Scribbling:
 
     @edge
     def place(self, kind: str) -> None:
-        """Have the next click in a view set a point.
+        """Have the next click in a view set a point; once more ends it.
 
         Parameters
         ----------
         kind : {"mimics", "findings"}
         """
+        if self.state.placing == kind:
+            self.end_placing()
+            return
         if not self.open():
             return
         study = self.session.study
@@ -306,6 +312,12 @@ class Scribbling:
         self.put_down()
         self._desk.app.markups_logic.place_node(getattr(study.nodes, kind))
         self.state.placing = kind
+
+    def end_placing(self) -> None:
+        """Have the next click in a view set no point."""
+        if self.state.placing:
+            self.state.placing = ""
+            self._desk.views.set_left_drag()
 
     @edge
     def remove(self, kind: str, record_id: int | None) -> None:

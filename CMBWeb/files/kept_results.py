@@ -1,15 +1,19 @@
-"""What is kept of a session so that it can be resumed: which scan it was, and what the detector found in it."""
+"""What is kept of a session: which scan is shown, to resume it, and what the detector found in each scan."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import SimpleITK as sitk
+
 from CMBSegmentationLib.files.atomic_file import put_in_place
+from CMBSegmentationLib.reading.scan_identity import voxels_sha256
 from CMBSegmentationLib.worker.process import Process, Subprocess, event_in
 
 from ..server.detection_queue import QueuedProcess, searches_at_once
@@ -39,8 +43,14 @@ class KeptScan:
     series: str | None = None
 
 
+def scan_key(image: sitk.Image) -> str:
+    """Give the name under which a scan's results are kept: of its voxels and where they lie, not of its file."""
+    place = (*image.GetSpacing(), *image.GetOrigin(), *image.GetDirection())
+    return hashlib.sha256(f"{voxels_sha256(image)} {place}".encode()).hexdigest()
+
+
 class KeptResults:
-    """Keeps scan and results in a folder.
+    """Keeps in a folder which scan is shown, and the results of each that was searched.
 
     Parameters
     ----------
@@ -52,11 +62,10 @@ class KeptResults:
 
     def __init__(self, folder: Callable[[], Path], queue: Callable[[], Path]) -> None:
         self._folder, self._queue = folder, queue
+        self._key = ""
 
     def begin(self, scan: KeptScan) -> None:
-        """Keep which scan is shown; what was found in another is forgotten."""
-        if self.scan() != scan:
-            shutil.rmtree(self._folder() / RESULTS, ignore_errors=True)
+        """Keep which scan is shown."""
         (self._folder() / SCAN_FILE).write_text(json.dumps(asdict(scan)), encoding="utf-8")
 
     def scan(self) -> KeptScan | None:
@@ -67,9 +76,13 @@ class KeptResults:
             return None
         return kept if Path(kept.path).exists() else None
 
+    def take(self, key: str) -> None:
+        """Keep and give the results of the scan with this `scan_key` from now on."""
+        self._key = key
+
     def results(self) -> Path | None:
-        """Give the folder with what the detector found; None if it was not searched."""
-        folder = self._folder() / RESULTS
+        """Give the folder with what the detector found in the scan; None if it was not searched."""
+        folder = self._folder() / RESULTS / self._key
         return folder if folder.is_dir() else None
 
     def runner(self, command: Sequence[str], environment: Mapping[str, str]) -> Process:
@@ -81,9 +94,10 @@ class KeptResults:
         return _KeepingProcess(queued, self._keep)
 
     def _keep(self, results: Path) -> None:
-        target = self._folder() / RESULTS
+        target = self._folder() / RESULTS / self._key
         draft = target.with_suffix(".new")
         with contextlib.suppress(OSError):  # a full disk: the review goes on, only resuming will search anew
+            target.parent.mkdir(exist_ok=True)
             shutil.rmtree(draft, ignore_errors=True)
             shutil.copytree(results, draft)
             shutil.rmtree(target, ignore_errors=True)

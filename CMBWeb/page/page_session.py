@@ -237,8 +237,8 @@ class PageSession:
         self._leave()
         node = add_scan(self.app.scene, scan)
         self.kept.begin(kept)
-        found = self.kept.results()
         self._take(scan)
+        found = self.kept.results()
         if found is not None:
             with self.server.state:
                 load_results(found, node)
@@ -247,6 +247,7 @@ class PageSession:
     def _take(self, scan: OpenedScan) -> None:
         """Have views and sessions work on a scan that is in the scene."""
         self.opened = scan
+        self.kept.take(scan.key)
         with self.server.state:
             self.server.state.trame__title = f"{scan.name} – CMB"
             self.state.has_scan, self.state.resumable = True, ""
@@ -256,6 +257,8 @@ class PageSession:
             self.reviewing.take_scan(scan.node)
             self.phase.take_scan(scan)
             self.scribbling.open_if_shown()
+        if scan.doubts:
+            self.tell(" ".join(scan.doubts), kind="warning")
 
     def _leave(self) -> None:
         """Save the former scan's review and take all that was found in it out of the scene."""

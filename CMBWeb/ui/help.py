@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
@@ -27,26 +29,12 @@ def build_help() -> None:
             v3.VBtn("Close", click=f"{page.help_shown} = false", variant="text")
         html.P("Click a key to change it. Keys act while you neither type nor have a dialog open.", classes="cmb-quiet")
         with html.Div(classes="cmb-keys"):
-            for title, actions in _groups():
-                with html.Div():
-                    html.H3(title)
-                    with html.Dl():
-                        for action in actions:
-                            _key(action)
-            with html.Div():
-                html.H3("Mouse in a view")
-                with html.Dl():
-                    for gesture, says in MOUSE:
-                        with html.Dt():
-                            html.Kbd(gesture)
-                        html.Dd(says)
-            with html.Div():
-                html.H3("Without a mouse")
-                with html.Dl():
-                    for key, says in BY_KEY:
-                        with html.Dt():
-                            html.Kbd(key)
-                        html.Dd(says)
+            first, *others = _groups()
+            _keys(*first)
+            _gestures("Mouse in a view", MOUSE)
+            for title, actions in others:
+                _keys(title, actions)
+            _gestures("Without a mouse", BY_KEY)
         html.P(
             "Probability is the detector's own, not calibrated on patients. Signal loss is measured against the "
             "tissue around: 0 none, 1 black. Ø is the diameter of the sphere of equal volume. Positions are patient "
@@ -59,6 +47,24 @@ def _groups() -> list[tuple[str, list[Action]]]:
     own = [one for one in ACTIONS if PAGE in one.front_ends]
     groups = [(title, [one for one in own if one.places == (place,)]) for place, title in PLACES.items()]
     return [*groups, ("Reviewing and scribbling", [one for one in own if one.places == BOTH])]
+
+
+def _keys(title: str, actions: Iterable[Action]) -> None:
+    with html.Div():
+        html.H3(title)
+        with html.Dl():
+            for action in actions:
+                _key(action)
+
+
+def _gestures(title: str, gestures: Iterable[tuple[str, str]]) -> None:
+    with html.Div():
+        html.H3(title)
+        with html.Dl():
+            for gesture, says in gestures:
+                with html.Dt():
+                    html.Kbd(gesture)
+                html.Dd(says)
 
 
 def _key(action: Action) -> None:

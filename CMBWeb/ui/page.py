@@ -87,7 +87,7 @@ def _message() -> None:
         **role("alert"),
     ):
         v3.VIcon(
-            shown(f"{page.message_kind} === 'error' ? 'mdi-alert-circle' : 'mdi-information'"),
+            shown(f"{page.message_kind} === 'info' ? 'mdi-information' : 'mdi-alert-circle'"),
             color=(page.message_kind,),
             classes="mr-2",
         )

@@ -35,6 +35,7 @@ def build_phase_button(desk: PageSession) -> None:
         variant=(f"{names.phase.phase_shown} ? 'tonal' : 'text'",),
         size="small",
         prepend_icon="mdi-sine-wave",
+        classes="cmb-phase",
         title=titled("Local phase in place of the scan: bright above and below blood, dark by calcium", "field"),
         **named("Local phase", aria_pressed=names.phase.phase_shown),
     )

@@ -171,7 +171,7 @@ def _threshold(bound: Reviewing) -> None:
 
 def _filters() -> None:
     with html.Div(classes="cmb-row cmb-tight"):
-        with html.Select(v_model=review.filter, **named("Listed lesions")):
+        with html.Select(v_model=review.filter, classes="cmb-whole", **named("Listed lesions")):
             for name, label, what in FILTERS:
                 html.Option(f"{label} ({shown(f'{review.filter_counts}.{name} || 0')})", value=name, title=what)
         with html.Select(v_model=review.region_filter, **named("Region")):
@@ -252,7 +252,12 @@ def _facts(bound: Reviewing) -> None:
                 ("side", "Side of the lesion", SIDES, bound.set_place, "[chosen.region, $event.target.value]", "true"),
                 ("cause", "Suspected cause of the lesion", CAUSES, bound.set_cause, "[$event.target.value]", COUNTS),
             ):
-                with html.Select(v_if=asked, change=(click, args), **named(label, value=f"{review.chosen}.{field}")):
+                with html.Select(
+                    v_if=asked,
+                    change=(click, args),
+                    classes="" if field == "region" else "cmb-whole",
+                    **named(label, value=f"{review.chosen}.{field}"),
+                ):
                     html.Option(f"{field} …", value="")
                     for word in words:
                         html.Option(word, value=word)

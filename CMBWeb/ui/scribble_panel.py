@@ -97,17 +97,12 @@ def _growing(desk: PageSession) -> None:
                 title=titled(what.capitalize(), what),
                 **named(f"{what.capitalize()} scribbling"),
             )
-        v3.VSpacer()
-        with html.Label(classes="cmb-field", title="All strokes are one entry: the many of amyloid angiopathy"):
-            html.Input(type="checkbox", v_model=scribble.grouped, **named("One CAA group"))
-            html.Span("CAA group")
-    html.Div(
-        shown(scribble.grow_message),
-        classes=(f"['cmb-status', {scribble.grow_failed} ? 'cmb-failed' : '']",),
-        v_if=scribble.grow_message,
-        **role("status"),
-    )
-    html.Div("{{ note }}", v_for=f"note in {scribble.grow_notes}", key="note", classes="cmb-quiet cmb-small")
+    with html.Div(classes="cmb-said", v_if=scribble.grow_message, **role("status", "Last step of scribbling")):
+        html.Div(
+            shown(scribble.grow_message),
+            classes=(f"['cmb-status', {scribble.grow_failed} ? 'cmb-failed' : '']",),
+        )
+        html.Div("{{ note }}", v_for=f"note in {scribble.grow_notes}", key="note", classes="cmb-quiet cmb-small")
     with html.Div(classes="cmb-row"):
         with html.Label(
             classes="cmb-field", title="How a voxel is compared: auto chooses by the size that the lesion grows to"
@@ -116,6 +111,11 @@ def _growing(desk: PageSession) -> None:
             with html.Select(v_model=scribble.grow_mode, **named("Growing mode")):
                 for mode in METHODS:
                     html.Option(mode, value=mode)
+        v3.VSpacer()
+        with html.Label(classes="cmb-field", title="All strokes are one entry: the many of amyloid angiopathy"):
+            html.Input(type="checkbox", v_model=scribble.grouped, **named("One CAA group"))
+            html.Span("CAA group")
+    with html.Div(classes="cmb-row"):
         with html.Label(
             classes="cmb-field cmb-grows",
             title=titled("Per cent of the intensity range of the brain", "lower_tolerance", "raise_tolerance"),
@@ -221,8 +221,8 @@ def _landmarks(desk: PageSession) -> None:
                 size="small",
                 variant="tonal",
                 disabled=(f"!{page.has_scan}",),
-                title=titled(f"Set a point on {what}", key),
-                **named(f"Place a {one.lower()}"),
+                title=titled(f"Set a point on {what}; once more ends it", key),
+                **named(f"Place a {one.lower()}", aria_pressed=f"{scribble.placing} === '{kind}'"),
             )
         with html.Ul(classes="cmb-list", v_if=f"{records}.length", **named(title)):
             with html.Li(v_for=f"one in {records}", key="one.id"):

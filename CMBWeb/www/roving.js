@@ -63,11 +63,14 @@
   /* The lesion that is looked at is in sight, and has the focus where the one before had it. */
   const bring = (row) => row?.scrollIntoView({ block: "nearest" });
   const sizes = new ResizeObserver((changes) => changes.forEach(({ target }) => bring(chosenIn(target))));
-  new MutationObserver((changes) => {
-    const chosen = changes.map((one) => one.target).find((one) => one.matches("tr[aria-selected=true]"));
+  let brought = null;
+  new MutationObserver(() => {
+    const chosen = document.querySelector("tr[aria-selected=true]"); // its row may be new
+    if (chosen === brought) return;
+    brought = chosen;
     if (!chosen) return;
     bring(chosen);
     sizes.observe(chosen.closest("[data-roving]").parentElement);
     if (document.activeElement.matches("tr")) chosen.focus();
-  }).observe(document, { subtree: true, attributeFilter: ["aria-selected"] });
+  }).observe(document, { subtree: true, childList: true, attributeFilter: ["aria-selected"] });
 })();

@@ -83,6 +83,7 @@ ACTIONS = (
     Action("raise_tolerance", "raise the tolerance", "]", (SCRIBBLE,)),
     Action("mark_mimic", "mark a mimic", "M", (SCRIBBLE,)),
     Action("mark_finding", "mark another finding", "O", (SCRIBBLE,)),
+    Action("end_placing", "set no point after all", "Esc", (SCRIBBLE,), (PAGE,)),
     Action("previous_study", "previous study", "PgUp", (SCRIBBLE,), (DESKTOP,)),
     Action("next_study", "next study", "PgDown", (SCRIBBLE,), (DESKTOP,)),
     Action("finish_study", "mark the study as done and open the next", "Ctrl+D", (SCRIBBLE,), (DESKTOP,)),
