@@ -81,7 +81,7 @@ class ReviewSession:
         self.navigation = Navigation(self._chosen, self.reading)
         self.listing = Listing(self._chosen, self.reading)
         self.deciding = Deciding(self._chosen, self.reading, self.navigation)
-        self.editing = Editing(self._chosen, self.reading, self.navigation, self.deciding)
+        self.editing = Editing(self._chosen, self.reading, self.navigation)
         self.exporting = Exporting(self._chosen)
         self.detection.results_changed.connect(self._on_results)
 
