@@ -18,10 +18,12 @@ from oblique_scan import LESION_PEAKS, SCAN_NAME, oblique_ijk_to_ras, scan_voxel
 
 from CMBScribbleGrowLib.growing.from_point import grower
 from CMBScribbleGrowLib.scene import PAINT_SEGMENT, add_to_scribble
+from CMBScribbleGrowLib.scene.names import STUDY_ATTRIBUTE
 from CMBScribbleGrowLib.session import GrowSession
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.review import from_text
 from CMBSegmentationLib.scene import export_scan, load_results, read_review
+from CMBSegmentationLib.scene.names import ANNOTATED_ATTRIBUTE
 from CMBSegmentationLib.session import ReviewSession
 from CMBSegmentationLib.vocabulary.places import LOCATIONS, REGIONS_OF, location_of, region_in
 from CMBSegmentationLib.vocabulary.regions import ASSIGNABLE, LOBE_UNKNOWN, group_of
@@ -41,6 +43,13 @@ class Desk:
         self.scribbles = GrowSession(scene)
         self.list.reading.set(reader="SI", folder=str(folder))
         self.list.detection.set_parameters(scan_node_id=self.scan.GetID())
+
+    def open_list(self, scene: Any) -> None:
+        """Open the list in a session of its own."""
+        self.list = ReviewSession(scene, grower=grower)
+        self.list.reading.set(reader="SI", folder=str(self.folder))
+        self.list.detection.set_parameters(scan_node_id=self.scan.GetID())
+        self.list.reopen()
 
     def detect(self) -> None:
         """Have the list show what a detection found."""
@@ -264,13 +273,37 @@ def test_a_review_that_is_opened_again_still_knows_what_it_had_before_the_annota
     assert listed(a_desk, number)[1:] == ("thalamus", "", "CAA")
     a_desk.list.close()
     a_desk.scribbles.answering.answer(record, cause="")
-    a_desk.list = ReviewSession(a_scene, grower=grower)
-    a_desk.list.reading.set(reader="SI", folder=str(a_desk.folder))
-    a_desk.list.detection.set_parameters(scan_node_id=a_desk.scan.GetID())
-    a_desk.list.reopen()
+    a_desk.open_list(a_scene)
     assert listed(a_desk, number) == ("accepted", "thalamus", "", "")
     a_desk.scribbles.answering.remove(record)
     assert listed(a_desk, number) == before
+
+
+def test_an_annotation_that_is_lost_takes_nothing_off_the_list(a_desk, a_scene):
+    a_desk.detect()
+    number = a_desk.grow(FAINT)
+    a_desk.accept()
+    a_desk.list.close()
+    scribbles = a_desk.open().nodes.scribbles
+    a_desk.scribbles.opening.close_study()
+    for file in a_desk.folder.glob("*_annotation.*"):
+        file.unlink()
+    scribbles.RemoveAttribute(STUDY_ATTRIBUTE)
+    a_desk.scan.RemoveAttribute(ANNOTATED_ATTRIBUTE)
+    a_desk.scribbles = GrowSession(a_scene)
+    a_desk.open_list(a_scene)
+    a_desk.open()
+    assert a_desk.scribbles.annotation.microbleeds == ()
+    assert listed(a_desk, number)[0] == "accepted"
+
+
+def test_what_was_removed_a_moment_ago_is_in_no_export(a_desk):
+    a_desk.detect()
+    number = a_desk.grow(FAINT)
+    a_desk.accept()
+    a_desk.scribbles.answering.remove(a_desk.scribbles.annotation.microbleeds[0])
+    a_desk.list.exporting.export(str(a_desk.folder / "out"))
+    assert a_desk.list.review.find(number) is None
 
 
 def test_another_readers_annotation_takes_nothing_off_the_list(a_desk):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -21,7 +22,7 @@ def known_to(review: Review, annotated: Annotated) -> Review:
     return review
 
 
-def followed(review: Review, annotated: Annotated) -> Review:
+def followed(review: Review, annotated: Annotated, seen: Collection[int]) -> Review:
     """Bring a list to where its annotation is now; the same review if there is nothing new.
 
     Only what is news is taken over: what the list's own reader has changed meanwhile stays.
@@ -31,10 +32,14 @@ def followed(review: Review, annotated: Annotated) -> Review:
     review : Review
     annotated : Annotated
         Where it has no reader, no annotation is open, and nothing follows.
+    seen : collection of int
+        Lesions that this reader's annotation had while the list was open. One that it never had was not removed: its
+        file is another, or was damaged.
     """
     if annotated.reader:
         for number in sorted({*review.links, *annotated.lesions}):
-            review = _followed_in(review, number, annotated)
+            if number in annotated.lesions or number in seen:
+                review = _followed_in(review, number, annotated)
     return review
 
 
@@ -75,7 +80,7 @@ def decided(review: Review, lesion: ReviewedLesion, verdict: Verdict, annotated:
     """
     said = annotated.lesions.get(lesion.id)
     link = _link_of(review, lesion.id, annotated)
-    if link is None or link.withdrawn is not None:
+    if link is None or link.withdrawn is not None or not _is_still(link.own, lesion):
         review, link = review.with_link(lesion.id, None), None
     after = replace(lesion, verdict=verdict)
     if said is None or said.grouped:

@@ -66,7 +66,6 @@ class Editing:
             It lies on another lesion, is rejected on the list, or is a group of the annotation.
         """
         review = self._chosen.ready()
-        self.follow_annotation()
         said = None if number is None else review.annotated.lesions.get(number)
         if said is not None and said.grouped:
             raise InputError(f"CMB {number} is a group.", "The list holds single lesions: grow them one by one.")
@@ -108,17 +107,6 @@ class Editing:
         review.do(deleted(review.review, lesion), f"CMB {lesion.id} deleted", lesion.id)
         self._chosen.after(f"CMB {lesion.id} deleted")
         return lesion
-
-    def follow_annotation(self) -> None:
-        """Have lesions follow what their annotation has said or taken back meanwhile; undo passes over it."""
-        review = self._chosen.review
-        if review is None or not review.is_there:
-            return
-        numbers = review.follow_annotated()
-        if numbers:
-            if review.find(review.current) is None:
-                review.current = None
-            self._chosen.after(f"{', '.join(f'CMB {number}' for number in numbers)}: as annotated")
 
     def _accepted_again(self, review: OpenReview, lesion: ReviewedLesion, voxels: NDArray[np.int64]) -> ReviewedLesion:
         """Accept a lesion of the list that was grown as a scribble, too; one that was added gets the new mask."""

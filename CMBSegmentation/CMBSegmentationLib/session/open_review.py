@@ -100,6 +100,7 @@ class OpenReview:
         self.candidates = candidates_of(nodes)
         self.notes: list[str] = []
         self.annotated = Annotated()
+        self._seen: set[tuple[str, int]] = set()
         self._clock = clock
         self._shown = ShownReview(nodes)
         self._history: History[Step] = History()
@@ -245,6 +246,7 @@ class OpenReview:
     def learn_annotated(self) -> None:
         """Learn what the annotation of the same scan says: its numbers are given to no other lesion."""
         self.annotated = read_annotated(self.nodes.scan)
+        self._seen |= {(self.annotated.reader, number) for number in self.annotated.lesions}
         places = {}
         for number, one in self.annotated.lesions.items():
             with contextlib.suppress(InputError):  # outside: the scan was moved since
@@ -254,7 +256,7 @@ class OpenReview:
     def follow_annotated(self) -> list[int]:
         """Follow what the annotation has said or taken back since this was last asked; give which lesions changed."""
         self.learn_annotated()
-        before, after = self.lesions, followed(self.review, self.annotated)
+        before, after = self.lesions, self._followed(self.review)
         if after is self.review:
             return []
         self.review = after
@@ -353,8 +355,11 @@ class OpenReview:
 
     def _go_to(self, review: Review) -> None:
         self.learn_annotated()
-        self.review = followed(replace(review, threshold=self.review.threshold), self.annotated)
+        self.review = self._followed(replace(review, threshold=self.review.threshold))
         self.show()
+
+    def _followed(self, review: Review) -> Review:
+        return followed(review, self.annotated, {n for reader, n in self._seen if reader == self.annotated.reader})
 
 
 def _last_verdict(review: Review) -> str:

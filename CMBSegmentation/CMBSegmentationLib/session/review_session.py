@@ -93,7 +93,7 @@ class ReviewSession:
     def poll(self) -> None:
         """Hear of the worker and save what is due; never waits long."""
         self.detection.poll()
-        self.editing.follow_annotation()
+        self._chosen.follow_annotation()
         self._chosen.poll()
 
     def save(self) -> None:
