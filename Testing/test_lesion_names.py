@@ -279,6 +279,28 @@ def test_a_review_that_is_opened_again_still_knows_what_it_had_before_the_annota
     assert listed(a_desk, number) == before
 
 
+def test_what_the_lists_reader_has_merged_or_deleted_is_no_longer_the_annotations(a_desk):
+    a_desk.detect()
+    first, second = number_at(a_desk, FIRST), number_at(a_desk, SECOND)
+    for place in (FIRST, SECOND):
+        a_desk.grow(place)
+        a_desk.accept()
+    parts = [a_desk.list.review.find(number) for number in (first, second)]
+    merged = a_desk.list.editing.merge([first, second])
+    a_desk.list.deciding.decide("uncertain", lesion_id=merged.id)
+    for record in a_desk.scribbles.annotation.microbleeds:
+        a_desk.scribbles.answering.remove(record)
+    assert listed(a_desk, merged.id)[0] == "uncertain"
+    assert len(a_desk.list.review.find(merged.id).voxels) == sum(len(one.voxels) for one in parts)
+    number = a_desk.grow(FAINT)
+    a_desk.accept()
+    a_desk.list.editing.delete(number)
+    record = a_desk.scribbles.annotation.microbleeds[-1]
+    a_desk.scribbles.answering.answer(record, cause="CAA")
+    assert listed(a_desk, number) is None
+    assert a_desk.accept().as_lesion().cause == "CAA"
+
+
 def test_an_annotation_that_is_lost_takes_nothing_off_the_list(a_desk, a_scene):
     a_desk.detect()
     number = a_desk.grow(FAINT)
