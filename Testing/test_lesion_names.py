@@ -18,13 +18,15 @@ from oblique_scan import LESION_PEAKS, SCAN_NAME, oblique_ijk_to_ras, scan_voxel
 
 from CMBScribbleGrowLib.growing.from_point import grower
 from CMBScribbleGrowLib.scene import PAINT_SEGMENT, add_to_scribble
+from CMBScribbleGrowLib.scene.names import STUDY_ATTRIBUTE
 from CMBScribbleGrowLib.session import GrowSession
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.review import from_text
 from CMBSegmentationLib.scene import export_scan, load_results, read_review
+from CMBSegmentationLib.scene.names import ANNOTATED_ATTRIBUTE
 from CMBSegmentationLib.session import ReviewSession
 from CMBSegmentationLib.vocabulary.places import LOCATIONS, REGIONS_OF, location_of, region_in
-from CMBSegmentationLib.vocabulary.regions import ASSIGNABLE
+from CMBSegmentationLib.vocabulary.regions import ASSIGNABLE, LOBE_UNKNOWN, group_of
 
 __all__ = ["a_scene", "new_scene"]
 
@@ -41,6 +43,13 @@ class Desk:
         self.scribbles = GrowSession(scene)
         self.list.reading.set(reader="SI", folder=str(folder))
         self.list.detection.set_parameters(scan_node_id=self.scan.GetID())
+
+    def open_list(self, scene: Any) -> None:
+        """Open the list in a session of its own."""
+        self.list = ReviewSession(scene, grower=grower)
+        self.list.reading.set(reader="SI", folder=str(self.folder))
+        self.list.detection.set_parameters(scan_node_id=self.scan.GetID())
+        self.list.reopen()
 
     def detect(self) -> None:
         """Have the list show what a detection found."""
@@ -170,12 +179,205 @@ def test_an_answer_that_comes_after_accepting_reaches_the_list_by_itself(a_desk)
 
     assert said(location="thalamus") == ("thalamus", "", "")
     assert said(side="left", cause="CAA") == ("thalamus", "left", "CAA")
+    assert said(location="subcortical white matter") == (LOBE_UNKNOWN, "left", "CAA")
     assert said(location="brainstem") == ("brainstem", "left", "CAA")
-    steps = a_desk.list.deciding.undo()
-    assert steps == f"place and cause of CMB {number} as annotated"
     a_desk.list.deciding.set_place("external capsule", "right", lesion_id=number)  # the list's own reader
     assert said(location="cerebellum", cause="trauma") == ("external capsule", "right", "trauma")
     assert a_desk.accept().as_lesion().region == "external capsule"
+
+
+def listed(desk, number):
+    """What files say of a lesion on the list, after the list has followed."""
+    desk.list.poll()
+    lesion = desk.list.review.find(number)
+    said = lesion and lesion.as_lesion()
+    return said and (said.decision, said.region, said.side, said.cause)
+
+
+def test_answers_that_are_taken_back_leave_the_list_as_it_was(a_desk):
+    a_desk.detect()
+    number = number_at(a_desk, SECOND)
+    before = listed(a_desk, number)
+    a_desk.grow(SECOND)
+    a_desk.accept()
+    (record,) = a_desk.scribbles.annotation.microbleeds
+    answer = a_desk.scribbles.answering.answer
+    answer(record, location="cerebellum", side="right", cause="CAA")
+    assert listed(a_desk, number) == ("accepted", "cerebellum", "right", "CAA")
+    answer(record, location="", cause="")
+    assert listed(a_desk, number) == ("accepted", before[1], "right", "")
+    a_desk.scribbles.undo()
+    assert listed(a_desk, number) == ("accepted", "cerebellum", "right", "CAA")
+    while a_desk.scribbles.undo().what != f"CMB {number} accepted":
+        pass
+    assert listed(a_desk, number) == before
+    a_desk.scribbles.redo()
+    assert listed(a_desk, number) == ("accepted", *before[1:])
+    a_desk.scribbles.answering.remove(record)
+    assert listed(a_desk, number) == before
+
+
+def test_what_the_lists_reader_had_said_comes_back_when_the_annotation_is_removed(a_desk):
+    a_desk.detect()
+    number, deciding = number_at(a_desk, SECOND), a_desk.list.deciding
+    deciding.set_place("insula", "left", lesion_id=number)
+    a_desk.list.navigation.select(number)
+    deciding.decide("uncertain", lesion_id=number, advance=False)
+    deciding.set_cause("trauma")
+    own = listed(a_desk, number)
+    assert own == ("uncertain", "insula", "left", "trauma")
+    a_desk.grow(SECOND)
+    a_desk.accept()
+    (record,) = a_desk.scribbles.annotation.microbleeds
+    a_desk.scribbles.answering.answer(record, cause="CAA", uncertain=False)
+    assert listed(a_desk, number) == ("accepted", "insula", "left", "CAA")
+    deciding.set_cause("DAI")
+    a_desk.scribbles.answering.answer(record, comment="seen")
+    assert listed(a_desk, number) == ("accepted", "insula", "left", "DAI")
+    a_desk.scribbles.answering.remove(record)
+    assert listed(a_desk, number) == ("uncertain", "insula", "left", "DAI")
+
+
+def test_a_lesion_that_the_annotation_added_goes_and_comes_with_it_and_undo_acts_on_what_was_done(a_desk):
+    a_desk.detect()
+    number = a_desk.grow(FAINT)
+    a_desk.accept()
+    first = number_at(a_desk, FIRST)
+    a_desk.list.deciding.decide("rejected", "vessel", lesion_id=first)
+    (record,) = a_desk.scribbles.annotation.microbleeds
+    a_desk.scribbles.answering.remove(record)
+    assert listed(a_desk, number) is None
+    a_desk.scribbles.undo()
+    assert listed(a_desk, number)[0] == "accepted"
+    a_desk.scribbles.answering.answer(record, side="left")
+    assert listed(a_desk, number)[2] == "left"
+    assert a_desk.list.deciding.undo() == f"CMB {first} rejected (vessel)"
+    assert listed(a_desk, number)[2] == "left"
+    a_desk.scribbles.growing.select(number)
+    a_desk.scribbles.growing.preview(a_desk.scribbles.current.tolerance_percent - 0.5)
+    a_desk.scribbles.answering.answer(record, comment="another mask")
+    assert not a_desk.scribbles.current.accepted
+    assert listed(a_desk, number)[0] == "accepted"  # the mask that was accepted stays until another is
+    assert a_desk.list.deciding.undo() == f"CMB {number} added"
+    assert listed(a_desk, number) is None
+
+
+def test_a_review_that_is_opened_again_still_knows_what_it_had_before_the_annotation(a_desk, a_scene):
+    a_desk.detect()
+    number = number_at(a_desk, SECOND)
+    before = listed(a_desk, number)
+    a_desk.grow(SECOND)
+    a_desk.accept()
+    (record,) = a_desk.scribbles.annotation.microbleeds
+    a_desk.scribbles.answering.answer(record, location="thalamus", cause="CAA")
+    assert listed(a_desk, number)[1:] == ("thalamus", "", "CAA")
+    a_desk.list.close()
+    a_desk.scribbles.answering.answer(record, cause="")
+    a_desk.open_list(a_scene)
+    assert listed(a_desk, number) == ("accepted", "thalamus", "", "")
+    a_desk.scribbles.answering.remove(record)
+    assert listed(a_desk, number) == before
+
+
+def test_what_the_lists_reader_has_merged_or_deleted_is_no_longer_the_annotations(a_desk):
+    a_desk.detect()
+    first, second = number_at(a_desk, FIRST), number_at(a_desk, SECOND)
+    for place in (FIRST, SECOND):
+        a_desk.grow(place)
+        a_desk.accept()
+    parts = [a_desk.list.review.find(number) for number in (first, second)]
+    merged = a_desk.list.editing.merge([first, second])
+    a_desk.list.deciding.decide("uncertain", lesion_id=merged.id)
+    for record in a_desk.scribbles.annotation.microbleeds:
+        a_desk.scribbles.answering.remove(record)
+    assert listed(a_desk, merged.id)[0] == "uncertain"
+    assert len(a_desk.list.review.find(merged.id).voxels) == sum(len(one.voxels) for one in parts)
+    number = a_desk.grow(FAINT)
+    a_desk.accept()
+    a_desk.list.editing.delete(number)
+    record = a_desk.scribbles.annotation.microbleeds[-1]
+    a_desk.scribbles.answering.answer(record, cause="CAA")
+    assert listed(a_desk, number) is None
+    assert a_desk.accept().as_lesion().cause == "CAA"
+
+
+def test_an_annotation_that_is_lost_takes_nothing_off_the_list(a_desk, a_scene):
+    a_desk.detect()
+    number = a_desk.grow(FAINT)
+    a_desk.accept()
+    a_desk.list.close()
+    scribbles = a_desk.open().nodes.scribbles
+    a_desk.scribbles.opening.close_study()
+    for file in a_desk.folder.glob("*_annotation.*"):
+        file.unlink()
+    scribbles.RemoveAttribute(STUDY_ATTRIBUTE)
+    a_desk.scan.RemoveAttribute(ANNOTATED_ATTRIBUTE)
+    a_desk.scribbles = GrowSession(a_scene)
+    a_desk.open_list(a_scene)
+    a_desk.open()
+    assert a_desk.scribbles.annotation.microbleeds == ()
+    assert listed(a_desk, number)[0] == "accepted"
+
+
+def test_what_was_removed_a_moment_ago_is_in_no_export(a_desk):
+    a_desk.detect()
+    number = a_desk.grow(FAINT)
+    a_desk.accept()
+    a_desk.scribbles.answering.remove(a_desk.scribbles.annotation.microbleeds[0])
+    a_desk.list.exporting.export(str(a_desk.folder / "out"))
+    assert a_desk.list.review.find(number) is None
+
+
+def test_another_readers_annotation_takes_nothing_off_the_list(a_desk):
+    a_desk.detect()
+    number = a_desk.grow(FAINT)
+    a_desk.accept()
+    a_desk.scribbles.opening.open(a_desk.scan, reader="XY", folder=str(a_desk.folder))
+    assert a_desk.scribbles.annotation.microbleeds == ()
+    assert listed(a_desk, number)[0] == "accepted"
+
+
+def test_uncertain_is_the_same_in_the_annotation_and_on_the_list(a_desk):
+    a_desk.detect()
+    for place in (FAINT, SECOND):
+        number = a_desk.grow(place)
+        record = next(one for one in a_desk.scribbles.annotation.microbleeds if one.id == number)
+        a_desk.scribbles.answering.answer(record, uncertain=True)
+        assert a_desk.accept().state == "uncertain"
+        a_desk.scribbles.answering.answer(record, uncertain=False)
+        assert listed(a_desk, number)[0] == "accepted"
+        a_desk.scribbles.answering.answer(record, uncertain=True)
+        assert listed(a_desk, number)[0] == "uncertain"
+        assert a_desk.list.deciding.decide("accepted", lesion_id=number).state == "accepted"
+        assert listed(a_desk, number)[0] == "accepted"  # the list's own reader, later
+
+
+def test_a_group_is_no_lesion_of_the_list(a_desk):
+    a_desk.detect()
+    study = a_desk.open()
+    a_desk.scribbles.opening.set_parameters(grouped=True)
+    painted = np.array([place for one in (SECOND, FAINT) for place in (one, np.add(one, (0, 0, 1)))])
+    add_to_scribble(study.nodes, PAINT_SEGMENT, painted, study.grid)
+    (group,) = a_desk.scribbles.growing.grow()
+    assert group.id == 5  # not that of the lesion of the list that it takes in
+    with pytest.raises(InputError, match="group"):
+        a_desk.accept()
+    (note,) = a_desk.scribbles.status.notes
+    assert note.startswith("A group of 2 is in the annotation, not on the list")
+    assert listed(a_desk, group.id) is None
+    assert [one.state for one in a_desk.list.navigation.lesions] == ["unreviewed"] * 3
+
+
+def test_a_lesion_that_becomes_a_group_leaves_the_list_and_comes_back_as_a_lesion(a_desk):
+    a_desk.detect()
+    for place, before in ((FAINT, None), (SECOND, listed(a_desk, number_at(a_desk, SECOND)))):
+        number = a_desk.grow(place)
+        a_desk.accept()
+        record = next(one for one in a_desk.scribbles.annotation.microbleeds if one.id == number)
+        a_desk.scribbles.answering.answer(record, grouping="CAA group", count=12)
+        assert listed(a_desk, number) == before
+        a_desk.scribbles.answering.answer(record, grouping="single")
+        assert listed(a_desk, number)[0] == "accepted"
 
 
 def test_a_scribble_on_a_lesion_of_the_list_is_described_as_the_list_does(a_desk):
@@ -208,4 +410,7 @@ def test_every_location_has_regions_and_comes_back_where_it_has_one(location):
     assert set(regions) <= set(ASSIGNABLE)
     assert [region_in(location, region) for region in regions] == list(regions)
     assert all(location_of(region) in (location, "") for region in regions)
-    assert region_in(location, "corpus callosum") == (regions[0] if len(regions) == 1 else "")
+    found = region_in(location, "corpus callosum")
+    assert found in regions
+    assert found == (LOBE_UNKNOWN if group_of(found) == "lobar" else regions[0])
+    assert {group_of(one) for one in regions} == {group_of(found)}

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from annotated_study import TIME, full_annotation, full_study, microbleed, point
 
+from CMBScribbleGrowLib.annotation.answers import answered
 from CMBScribbleGrowLib.annotation.checks import check_time
 from CMBScribbleGrowLib.annotation.edits import (
     next_id,
@@ -139,6 +140,28 @@ def test_what_the_protocol_asks_and_nobody_answered_is_listed():
     assert "Study: no quality" in open_questions
     complete = replace(full_annotation(), microbleeds=full_annotation().microbleeds[:1])
     assert unanswered(complete) == []
+
+
+@pytest.mark.parametrize("count", [0, -5, 2.7, 1001, 99999999999, "12", True])
+def test_how_many_a_group_holds_is_a_whole_number_from_1_to_1000(count):
+    group = microbleed(grouping="CAA group", count=None)
+    assert [answered(group, count=right).count for right in (1, 12, 1000)] == [1, 12, 1000]
+    assert answered(answered(group, count=12), count=None).count is None
+    with pytest.raises(InputError, match="count is") as refused:
+        answered(group, count=count)
+    assert "whole number, 1 to 1000" in refused.value.hint
+
+
+def test_a_size_that_is_answered_otherwise_than_it_was_measured_is_told():
+    def told(**said):
+        return [one for one in unanswered(Annotation(reader="SI", microbleeds=(microbleed(**said),))) if "mask" in one]
+
+    assert told(smaller_than_5_mm=False, diameter_mm=1.97) == [
+        "CMB 1: not smaller than 5 mm, but its mask measures 2.0 mm"
+    ]
+    assert told(smaller_than_5_mm=True, diameter_mm=7.0) == ["CMB 1: smaller than 5 mm, but its mask measures 7.0 mm"]
+    assert told(smaller_than_5_mm=True, diameter_mm=1.97) == []
+    assert told(smaller_than_5_mm=False, diameter_mm=None) == []
 
 
 def test_now_is_a_time_that_a_record_takes():

@@ -112,3 +112,16 @@ def test_marking_as_done_saves_and_tells_what_is_missing(grown, folder):
     assert "CMB 1: not accepted" in notes
     assert "no location" in notes
     assert "included" in notes
+
+
+def test_a_refusal_gives_way_to_what_was_told_before_with_the_next_answer(grown):
+    told = []
+    grown.status_changed.connect(told.append)
+    (record,) = grown.annotation.microbleeds
+    with refused("location is 'spleen'"):
+        grown.answering.answer(record, location="spleen")
+    for answer in ({"location": "thalamus"}, {"location": "thalamus"}):  # said again, too
+        grown.answering.answer(record, **answer)
+        assert told.pop().message == "CMB 1 grown."
+    grown.answering.assess(included=True)
+    assert told.pop().message == "CMB 1 grown."

@@ -8,6 +8,7 @@ from trame.widgets import html, plotly
 from trame.widgets import vuetify3 as v3
 
 from CMBScribbleGrowLib.annotation import words as vocabulary
+from CMBScribbleGrowLib.annotation.answers import MOST_IN_A_GROUP
 from CMBScribbleGrowLib.growing.settings import METHODS
 
 from ..bindings.scribbling import ERASE, PAINT, Scribbling
@@ -200,7 +201,8 @@ def _form(desk: PageSession) -> None:
             html.Input(
                 type="number",
                 min="1",
-                change=(answer, "['count', parseInt($event.target.value) || null]"),
+                max=str(MOST_IN_A_GROUP),
+                change=(answer, "['count', $event.target.value === '' ? null : Number($event.target.value)]"),
                 **named("How many", value=f"{answers}.count"),
             )
         _text("Comment", f"{answers}.comment", (answer, "['comment', $event.target.value]"))

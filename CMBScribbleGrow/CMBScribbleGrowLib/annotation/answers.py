@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from CMBSegmentationLib.errors import InputError
 
+from .checks import check_count
 from .edits import utc_now
 from .records import Assessment, Finding, Microbleed, Mimic, SeriesQuality
 from .words import CAA_GROUP, CALCIFICATION, NOT_ANSWERED, OTHER, OTHER_ARTEFACT, SINGLE
@@ -14,6 +15,9 @@ from .words import CAA_GROUP, CALCIFICATION, NOT_ANSWERED, OTHER, OTHER_ARTEFACT
 Answered = TypeVar("Answered", bound=Microbleed | Mimic | Finding | SeriesQuality | Assessment)
 
 NOT_ANSWERS = ("id", "reader", "time", "scribble_segment", "grown_segment", "growing", "series")
+
+MOST_IN_A_GROUP = 1000
+"""Microbleeds that a reader can say a group stands for; more is a slip of the keyboard."""
 
 
 def answered(record: Answered, **answers: Any) -> Answered:
@@ -42,6 +46,8 @@ def answered(record: Answered, **answers: Any) -> Answered:
     changed = {name: value for name, value in answers.items() if getattr(record, name) != value}
     if not changed:
         return record
+    if "count" in changed:
+        check_count("count", changed["count"], most=MOST_IN_A_GROUP, unanswered=True)
     return replace(record, **{**_no_longer_asked(record, changed), **changed}, time=utc_now())
 
 

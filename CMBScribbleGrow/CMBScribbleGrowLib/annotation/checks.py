@@ -54,12 +54,13 @@ def check_number(field: str, value: object, *, least: float | None = None, unans
         raise InputError(f"{field} is {value!r}.", f"It must be {least:g} or more.")
 
 
-def check_count(field: str, value: object, *, unanswered: bool = False) -> None:
-    """Refuse what is not a whole number from 1."""
+def check_count(field: str, value: object, *, most: int | None = None, unanswered: bool = False) -> None:
+    """Refuse what is not a whole number from 1, or is above the most there can be."""
     if unanswered and value is None:
         return
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise InputError(f"{field} is {value!r}.", "It must be a whole number, 1 or more.")
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1 or value > (most or value):
+        allowed = "1 or more" if most is None else f"1 to {most}"
+        raise InputError(f"{field} is {value!r}.", f"It must be a whole number, {allowed}.")
 
 
 def check_time(field: str, value: object) -> None:

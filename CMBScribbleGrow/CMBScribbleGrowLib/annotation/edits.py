@@ -46,12 +46,13 @@ def utc_now() -> str:
 
 
 def unanswered(annotation: Annotation) -> list[str]:
-    """List what the protocol asks and the reader has not answered, worded for the reader."""
+    """List what the protocol asks and the reader has not answered, or otherwise than it was measured, in words."""
     missing = []
     for cmb in annotation.microbleeds:
         gaps = {"location": cmb.location, "side": cmb.side, "suspected cause": cmb.cause}
         missing += [f"CMB {cmb.id}: no {name}" for name, value in gaps.items() if value == NOT_ANSWERED]
         missing += [f"CMB {cmb.id}: smaller than 5 mm or not"] * (cmb.smaller_than_5_mm is None)
+        missing += _size_told_otherwise(cmb)
         missing += [f"CMB {cmb.id}: which other cause"] * (cmb.cause == OTHER and not cmb.cause_text.strip())
     for mimic in annotation.mimics:
         missing += [f"Mimic {mimic.id}: no type"] * (mimic.type == NOT_ANSWERED)
@@ -63,6 +64,13 @@ def unanswered(annotation: Annotation) -> list[str]:
     missing += ["Study: why it is not included"] * (said is not None and said.included is False and not said.why_not)
     missing += ["Study: no quality"] * (said is None or said.quality == NOT_ANSWERED)
     return missing
+
+
+def _size_told_otherwise(cmb: Microbleed) -> list[str]:
+    if cmb.diameter_mm is None or cmb.smaller_than_5_mm in (None, cmb.diameter_mm < 5):
+        return []
+    said = "smaller than 5 mm" if cmb.smaller_than_5_mm else "not smaller than 5 mm"
+    return [f"CMB {cmb.id}: {said}, but its mask measures {cmb.diameter_mm:.1f} mm"]
 
 
 def with_done(annotation: Annotation, done: bool) -> Annotation:

@@ -14,7 +14,9 @@ from CMBSegmentationLib.review import Annotated, AnnotatedLesion, AnnotatedMimic
 from CMBSegmentationLib.scene.annotated import write_annotated
 
 from ..annotation.file import study_from_json, study_to_json
-from ..annotation.records import Annotation, Study
+from ..annotation.records import Study
+from ..annotation.words import SINGLE
+from ..study.state import Snapshot
 from .grow_nodes import GrowNodes, find_nodes
 from .names import FILES_ATTRIBUTE, STUDY_ATTRIBUTE
 
@@ -53,7 +55,7 @@ def read_kept(scan_node: slicer.vtkMRMLScalarVolumeNode) -> KeptStudy:
     return KeptStudy(study, where.get("reader") or "", folder if folder and Path(folder).is_dir() else None)
 
 
-def write_kept(nodes: GrowNodes, study: Study, annotation: Annotation, folder: Path | None) -> None:
+def write_kept(nodes: GrowNodes, study: Study, snapshot: Snapshot, folder: Path | None) -> None:
     """Write a study's records, and what the list of lesions is to know of them, into the scene.
 
     Parameters
@@ -61,24 +63,32 @@ def write_kept(nodes: GrowNodes, study: Study, annotation: Annotation, folder: P
     nodes : GrowNodes
     study : Study
         With all readers.
-    annotation : Annotation
+    snapshot : Snapshot
         Of the reader who annotates.
     folder : Path or None
         Where it is saved.
     """
-    write_annotated(nodes.scan, _for_the_list(annotation))
-    where = {"reader": annotation.reader, "folder": str(folder) if folder else None}
+    write_annotated(nodes.scan, _for_the_list(snapshot))
+    where = {"reader": snapshot.annotation.reader, "folder": str(folder) if folder else None}
     nodes.scribbles.SetAttribute(STUDY_ATTRIBUTE, json.dumps(study_to_json(study)))
     nodes.scribbles.SetAttribute(FILES_ATTRIBUTE, json.dumps(where))
 
 
-def _for_the_list(annotation: Annotation) -> Annotated:
-    lesions = {
-        one.id: AnnotatedLesion((one.r_mm, one.a_mm, one.s_mm), one.location, one.side, one.cause)
-        for one in annotation.microbleeds
-    }
+def _for_the_list(snapshot: Snapshot) -> Annotated:
+    annotation, lesions = snapshot.annotation, {}
+    pending = {one.id for one in snapshot.lesions if not one.was_accepted}
+    for one in annotation.microbleeds:
+        lesions[one.id] = AnnotatedLesion(
+            (one.r_mm, one.a_mm, one.s_mm),
+            one.location,
+            one.side,
+            one.cause,
+            uncertain=one.uncertain,
+            accepted=one.id not in pending,
+            grouped=one.grouping != SINGLE,
+        )
     mimics = [AnnotatedMimic((one.r_mm, one.a_mm, one.s_mm), one.type) for one in annotation.mimics]
-    return Annotated(lesions, tuple(mimics))
+    return Annotated(lesions, tuple(mimics), annotation.reader)
 
 
 def _without_head(data: dict[str, Any]) -> dict[str, Any]:

@@ -161,6 +161,7 @@ def _tags(lesion: LinkedLesion) -> dict[str, str]:
         "LargestDiameterMm": f"{asked.largest_diameter_mm:g}",
         "Grouped": str(int(lesion.grouped)),
         "Accepted": str(int(lesion.accepted)),
+        "WasAccepted": str(int(lesion.was_accepted)),
     }
 
 
@@ -174,6 +175,8 @@ def _read_tags(segment: slicer.vtkSegment) -> dict[str, str] | None:
     for name, default in (("LargestDiameterMm", "10"), ("Grouped", "0"), ("Accepted", "1")):
         text = vtk.reference("")
         tags[name] = str(text) if segment.GetTag(TAG + name, text) else default
+    text = vtk.reference("")
+    tags["WasAccepted"] = str(text) if segment.GetTag(TAG + "WasAccepted", text) else tags["Accepted"]
     return tags
 
 
@@ -186,7 +189,10 @@ def _linked(tags: dict[str, str], scribble: NDArray[np.intp], mask: NDArray[np.i
             largest_diameter_mm=float(tags["LargestDiameterMm"]),
             connectivity=int(tags["Connectivity"]),
         )
-        grouped, accepted = tags["Grouped"] == "1", tags["Accepted"] == "1"
-        return LinkedLesion(int(tags["Id"]), scribble, mask, settings, tags["Mode"], tolerance, grouped, accepted)
+        grouped, accepted, was_accepted = (tags[name] == "1" for name in ("Grouped", "Accepted", "WasAccepted"))
+        lesion_id, mode = int(tags["Id"]), tags["Mode"]
+        return LinkedLesion(
+            lesion_id, scribble, mask, settings, mode, tolerance, grouped, accepted, was_accepted=was_accepted
+        )
     except (ValueError, InputError):  # tags that somebody changed by hand: a segment like any other
         return None

@@ -53,7 +53,7 @@ class Answering:
             key = ("answer", type(entry), entry_key(entry), *sorted(answers))
             after = replace(study.snapshot, annotation=with_entry(study.annotation, changed))
             study.do(after, f"{_name(entry)} answered", key=key)
-            self._current.tell_of_study()
+        self._current.tell_of_study()
         return changed
 
     def rate_series(self, series: str, **answers: Any) -> Entry:
@@ -70,7 +70,7 @@ class Answering:
             annotation = replace(study.annotation, assessment=changed)
             key = ("assessment", *sorted(answers))
             study.do(replace(study.snapshot, annotation=annotation), "study assessed", key=key)
-            self._current.tell_of_study()
+        self._current.tell_of_study()
         return changed
 
     def add_mimic(self, ras_mm: Sequence[float], **answers: Any) -> Mimic:

@@ -211,7 +211,9 @@ class CurrentStudy:
         self.tell(replace(self.status, notes=(*self.status.notes, note)))
 
     def tell_of_study(self, status: Status | None = None) -> None:
-        """Have user interfaces show the records anew."""
+        """Have user interfaces show the records anew, and what was told last in place of a refusal that they show."""
+        if status is None:
+            self.tell(self.status)
         self.annotation_changed(self.annotation)
         if status is not None:
             self.tell(status)

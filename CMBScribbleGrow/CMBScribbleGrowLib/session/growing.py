@@ -18,6 +18,8 @@ from CMBSegmentationLib.reading.scan import checked_scan
 
 from ..annotation.answers import answered
 from ..annotation.edits import next_id, with_entry
+from ..annotation.records import Microbleed
+from ..annotation.words import SINGLE
 from ..growing.scan import ScanToGrow, scan_to_grow
 from ..growing.settings import GrowSettings
 from ..scene import PAINT_SEGMENT, lesion_of_segment, segment_on_scan, show_curve
@@ -115,19 +117,22 @@ class Growing:
             settings = {"tolerance_percent": None, **settings}
         wanted = replace(lesion.settings, **settings)
         grown = grow_lesion(self._scan_to_grow(study), lesion.id, lesion.scribble, wanted, grouped=lesion.grouped)
+        grown = replace(grown, was_accepted=lesion.was_accepted)
         study.do(study.recorded(study.snapshot, grown), f"CMB {lesion.id} changed")
         self._current.select(grown)
         self._current.tell_of_study(Status(State.READY, f"CMB {lesion.id} changed.", grown.notes))
         return grown
 
     def accept(self, lesion_id: int | None = None) -> LinkedLesion:
-        """Keep a lesion as it is shown; the current one if none is named."""
+        """Keep a lesion as it is shown; the current one if none is named. The status tells of a group."""
         study = self._current.ready(settle=False)
         lesion = self._current.chosen(lesion_id)
-        accepted = replace(lesion, accepted=True)
+        accepted = replace(lesion, accepted=True, was_accepted=True)
         before = self._current.before_preview()
         study.do(study.recorded(study.snapshot, accepted), f"CMB {lesion.id} accepted", before=before)
-        self._current.tell_of_study(Status(State.READY, f"CMB {lesion.id} accepted."))
+        record = next(one for one in study.annotation.microbleeds if one.id == lesion.id)
+        notes = _not_listed(record) if record.grouping != SINGLE else ()
+        self._current.tell_of_study(Status(State.READY, f"CMB {lesion.id} accepted.", notes))
         return accepted
 
     def select(self, lesion_id: int | None) -> LinkedLesion | None:
@@ -184,7 +189,8 @@ class Growing:
         for lesion_id, scribble, settings, group in jobs:
             grown = _lesion_or_error(scan, lesion_id, scribble, settings, group)
             if isinstance(grown, LinkedLesion):
-                lesions.append(grown)
+                is_owner = owner is not None and owner.id == grown.id
+                lesions.append(replace(grown, was_accepted=owner.was_accepted) if owner and is_owner else grown)
             else:
                 refused.append(grown)
         return tuple(lesions), refused
@@ -200,10 +206,15 @@ class Growing:
         return replace(after, annotation=annotation)
 
     def _numbers_for(self, study: OpenStudy, strokes: list[NDArray[np.intp]]) -> list[int]:
-        """Number strokes as the list of the scan numbers what lies under them, else after all that is numbered."""
+        """Number strokes as the list of the scan numbers what lies under them, else after all that is numbered.
+
+        A group is no lesion of the list, so none there has its number.
+        """
         listed = ListedLesions(study.nodes.scan, study.grid)
         taken = {one.id for one in study.annotation.microbleeds}
         new = count(max(next_id(study.annotation.microbleeds), listed.last_number + 1))
+        if self._current.parameters.grouped:
+            return [next(new) for _ in strokes]
         return numbers_for(strokes, listed, taken, lambda: next(new))
 
     def _scan_to_grow(self, study: OpenStudy) -> ScanToGrow:
@@ -246,6 +257,11 @@ def _parted(owner: LinkedLesion, strokes: list[NDArray[np.intp]]) -> tuple[NDArr
 def _listed(lesions: Sequence[LinkedLesion]) -> str:
     names = [f"CMB {lesion.id}" for lesion in lesions]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _not_listed(group: Microbleed) -> tuple[str, ...]:
+    size = f"A group of {group.count}" if group.count else "A group"
+    return (f"{size} is in the annotation, not on the list, which holds single lesions.",)
 
 
 def _notes(lesions: Sequence[LinkedLesion]) -> tuple[str, ...]:

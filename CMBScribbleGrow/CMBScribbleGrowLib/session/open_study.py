@@ -286,7 +286,7 @@ class OpenStudy:
 
     def _keep_in_scene(self) -> None:
         files = self.disk.files
-        write_kept(self.nodes, self.disk.study, self.annotation, files.folder if files else None)
+        write_kept(self.nodes, self.disk.study, self.snapshot, files.folder if files else None)
 
 
 def _scene_if_newer(kept: KeptStudy, reader: str, on_disk: FoundOnDisk) -> Study | None:

@@ -46,6 +46,8 @@ class LinkedLesion:
         Whether the reader has accepted the mask.
     strokes : tuple of GrownLesion
         One if single. Empty if they have to be grown anew.
+    was_accepted : bool
+        Whether the reader has accepted this mask, or an earlier one of the same lesion.
     """
 
     id: int
@@ -57,6 +59,7 @@ class LinkedLesion:
     grouped: bool = False
     accepted: bool = False
     strokes: tuple[GrownLesion, ...] = ()
+    was_accepted: bool = False
 
     @property
     def automatic(self) -> bool:
@@ -219,7 +222,8 @@ def lesion_from_record(record: Microbleed, scribble: NDArray[np.intp], mask: NDA
         )
     tolerance = grown.tolerance_percent if grown is not None else None
     grouped = record.grouping == CAA_GROUP
-    return LinkedLesion(record.id, scribble, mask, settings, settings.mode, tolerance, grouped, accepted=True)
+    linked = LinkedLesion(record.id, scribble, mask, settings, settings.mode, tolerance, grouped)
+    return replace(linked, accepted=True, was_accepted=True)
 
 
 def sphere_diameter_mm(image: sitk.Image, mask: NDArray[np.integer]) -> float:

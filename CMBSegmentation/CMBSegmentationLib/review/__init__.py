@@ -3,7 +3,7 @@
 from ..detecting.candidates.grid import Grid, grid_of
 from ..detecting.candidates.listing import Candidate
 from ..vocabulary.verdicts import ACCEPTED, BELOW, DECISIONS, MIMICS, REJECTED, UNCERTAIN, UNREVIEWED, Verdict, utc_now
-from .annotated import Annotated, AnnotatedLesion, AnnotatedMimic, as_annotated
+from .annotated import Annotated, AnnotatedLesion, AnnotatedMimic
 from .autosave import ReviewAutosave
 from .candidates import CandidateField
 from .grower import Grower, GrowsFrom
@@ -39,7 +39,6 @@ __all__ = [
     "SavedReview",
     "Step",
     "Verdict",
-    "as_annotated",
     "from_text",
     "grid_of",
     "listed",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import Any
 
-from ..vocabulary.places import region_in
-from ..vocabulary.verdicts import REJECTED, Verdict
-from .lesion_list import Review, ReviewedLesion
+from ..vocabulary.places import LOCATIONS
+from ..vocabulary.regions import SIDES
+from ..vocabulary.verdicts import CAUSES, MIMICS
 
 Place = tuple[float, float, float]
 
@@ -26,12 +27,21 @@ class AnnotatedLesion:
         Of `vocabulary.regions.SIDES`, or empty.
     cause : str
         Of `vocabulary.verdicts.CAUSES`, or empty.
+    uncertain : bool
+        Whether its reader is not sure that it is a microbleed.
+    accepted : bool
+        Whether its reader has accepted it, with its present mask or an earlier one.
+    grouped : bool
+        Whether it stands for a group: no lesion of the list.
     """
 
     at: Place
     location: str = ""
     side: str = ""
     cause: str = ""
+    uncertain: bool = False
+    accepted: bool = True
+    grouped: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,43 +69,38 @@ class Annotated:
     lesions : mapping
         By number: the list has the same ones.
     mimics : tuple of AnnotatedMimic
+    reader : str
+        Whose annotation it is; empty where none is open.
     """
 
     lesions: Mapping[int, AnnotatedLesion] = field(default_factory=dict)
     mimics: tuple[AnnotatedMimic, ...] = ()
+    reader: str = ""
 
 
-def as_annotated(
-    review: Review, lesion: ReviewedLesion, said: AnnotatedLesion | None, before: AnnotatedLesion | None = None
-) -> Review:
-    """Give a lesion on the list the place and the cause that its annotation names.
-
-    A place that the list's own reader has given stays.
-
-    Parameters
-    ----------
-    review : Review
-    lesion : ReviewedLesion
-        With its verdict.
-    said : AnnotatedLesion or None
-    before : AnnotatedLesion, optional
-        What it said before: a place that the list has from there is not its own reader's.
-    """
-    if said is None or lesion.verdict is None or lesion.verdict.decision == REJECTED:
-        return review
-    verdict: Verdict = replace(lesion.verdict, cause=said.cause or lesion.verdict.cause)
-    lesion = replace(lesion, verdict=verdict)
-    own = review.places.get(lesion.id)
-    is_own = own is not None and (before is None or not _names_place(before) or own != _place_of(before, lesion))
-    if _names_place(said) and not is_own:
-        region, side = _place_of(said, lesion)
-        review, lesion = review.with_place(lesion.id, region, side), lesion.at_place(region, side)
-    return review.with_lesion(lesion)
+def annotated_from_row(row: Mapping[str, Any]) -> AnnotatedLesion:
+    """Read a lesion as `dataclasses.asdict` writes it; `KeyError`, `TypeError` or `ValueError` if it is none."""
+    return AnnotatedLesion(
+        _place(row["at"]),
+        _word(row["location"], LOCATIONS),
+        _word(row["side"], SIDES),
+        _word(row["cause"], CAUSES),
+        uncertain=bool(row.get("uncertain", False)),
+        accepted=bool(row.get("accepted", True)),
+        grouped=bool(row.get("grouped", False)),
+    )
 
 
-def _names_place(said: AnnotatedLesion) -> bool:
-    return bool(said.location or said.side)
+def mimic_from_row(row: Mapping[str, Any]) -> AnnotatedMimic:
+    """Read a point on a mimic, as `annotated_from_row` does a lesion."""
+    return AnnotatedMimic(_place(row["at"]), _word(row["type"], MIMICS))
 
 
-def _place_of(said: AnnotatedLesion, lesion: ReviewedLesion) -> tuple[str, str]:
-    return region_in(said.location, lesion.lesion.region), said.side or lesion.lesion.side
+def _place(at: Any) -> Place:
+    r_mm, a_mm, s_mm = at
+    return float(r_mm), float(a_mm), float(s_mm)
+
+
+def _word(word: Any, words: tuple[str, ...]) -> str:
+    """Check a word; one that this program does not know is left out."""
+    return word if word in words else ""

@@ -17,11 +17,6 @@ from .candidates import CandidateField
 from .lesion_list import ADDED, MERGED, SPLIT, Numbering, Review, ReviewedLesion
 
 
-def with_verdict(review: Review, lesion: ReviewedLesion, verdict: Verdict | None) -> Review:
-    """Set or take back a verdict."""
-    return review.with_lesion(replace(lesion, verdict=verdict))
-
-
 def with_place(review: Review, lesion: ReviewedLesion, region: str, side: str) -> Review:
     """Say in which region, on which side a lesion lies; without a verdict it still follows the threshold."""
     review = review.with_place(lesion.id, region, side)

@@ -11,6 +11,7 @@ from ..detecting.candidates.grid import Flat
 from ..detecting.candidates.listing import Candidate
 from ..detecting.lesions import DETECTED_ONE, Lesion
 from ..vocabulary.verdicts import BELOW, KEPT, REJECTED, UNREVIEWED, Verdict
+from .annotated import AnnotatedLesion
 from .candidates import CandidateField
 
 DETECTED, ADDED, MERGED, SPLIT = DETECTED_ONE, "added", "merged", "split"
@@ -78,6 +79,31 @@ class ReviewedLesion:
 
 
 @dataclass(frozen=True, eq=False)
+class Link:
+    """What ties a lesion of the list to the annotation's lesion of the same number.
+
+    Attributes
+    ----------
+    own : ReviewedLesion
+        As the list has it without the annotation.
+    said : AnnotatedLesion
+        As the list has taken it over.
+    reader : str
+        Of the annotation.
+    is_added : bool
+        Whether it is on the list because of the annotation alone.
+    withdrawn : ReviewedLesion or None
+        As the list had it until the annotation was taken back.
+    """
+
+    own: ReviewedLesion
+    said: AnnotatedLesion
+    reader: str
+    is_added: bool = False
+    withdrawn: ReviewedLesion | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Review:
     """What readers have decided on a scan; everything else follows from the probability and the threshold.
 
@@ -87,12 +113,15 @@ class Review:
     fixed : tuple of ReviewedLesion
         By id: decided, added, merged, split or deleted.
     places : mapping
-        Region and side by id, of lesions whose place a reader has given.
+        Region and side by id, of lesions whose place a reader has given on the list.
+    links : mapping
+        `Link` by id, of lesions that follow the annotation of the scan.
     """
 
     threshold: float
     fixed: tuple[ReviewedLesion, ...] = ()
     places: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    links: Mapping[int, Link] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -112,6 +141,11 @@ class Review:
     def with_place(self, lesion_id: int, region: str, side: str) -> Review:
         """Remember where a lesion lies."""
         return replace(self, places={**self.places, lesion_id: (region, side)})
+
+    def with_link(self, lesion_id: int, link: Link | None) -> Review:
+        """Tie a lesion to the annotation; None lets it go."""
+        others = {number: one for number, one in self.links.items() if number != lesion_id}
+        return replace(self, links=others if link is None else {**others, lesion_id: link})
 
     def without(self, *ids: int) -> Review:
         """Forget lesions."""

@@ -19,14 +19,15 @@ from ..reading.image_size import check_voxels
 from ..results.lesion_rows import checked_lesion, row_of
 from ..vocabulary.regions import ASSIGNABLE, SIDES
 from ..vocabulary.verdicts import Verdict
+from .annotated import annotated_from_row
 from .kept_in import kept_in
-from .lesion_list import ORIGINS, Numbering, Review, ReviewedLesion
+from .lesion_list import ORIGINS, Link, Numbering, Review, ReviewedLesion
 
 SCHEMA_VERSION = 1
 KIND = "cmb-review"
 ENDING = "_desc-cmb_review.json"
 MOST_LESIONS = 65535  # numbers that a label image holds
-MOST_TIMES = 4  # lesions may overlap
+MOST_TIMES = 4  # lesions may overlap, and what they were before they followed an annotation
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +70,11 @@ def to_text(saved: SavedReview) -> str:
             "numbers": [[peak, number] for peak, number in saved.numbers.by_peak.items()],
             "lesions": [_lesion_to_json(one, saved.review.threshold) for one in saved.review.fixed],
             "places": [[number, *place] for number, place in sorted(saved.review.places.items())],
+            "links": [
+                _link_to_json(one, saved.review.threshold)
+                for _, one in sorted(saved.review.links.items())
+                if one.withdrawn is None
+            ],
         },
         ensure_ascii=False,
     )
@@ -103,7 +109,8 @@ def from_text(text: str, source: str) -> SavedReview:
             raise ValueError(f"shape {shape}")
         check_voxels(shape, source)
         voxels = math.prod(shape)
-        if sum(int(length) for one in data["lesions"] for _, length in one["voxels"]) > MOST_TIMES * voxels:
+        stored = [*data["lesions"], *(one["own"] for one in data.get("links", ()))]
+        if sum(int(length) for one in stored for _, length in one["voxels"]) > MOST_TIMES * voxels:
             raise ValueError("lesions larger than the scan")
         fixed = tuple(_lesion_from_json(one, voxels) for one in data["lesions"])
         numbers = Numbering({int(p): int(n) for p, n in data["numbers"]}, int(data["last_number"]))
@@ -116,7 +123,8 @@ def from_text(text: str, source: str) -> SavedReview:
             raise ValueError(f"threshold {threshold}")
         to_ras = np.array(data["zyx_to_ras"], np.float64).reshape(3, 4)
         places = {int(n): _place(region, side) for n, region, side in data.get("places", ())}  # since 0.2.0
-        return SavedReview(Review(threshold, fixed, places), numbers, Grid(shape, to_ras), str(data["scan"]))
+        links = {link.own.id: link for link in (_link_from_json(one, voxels) for one in data.get("links", ()))}
+        return SavedReview(Review(threshold, fixed, places, links), numbers, Grid(shape, to_ras), str(data["scan"]))
     except DamagedFileError:
         raise
     except Exception as error:  # whatever a damaged file holds
@@ -127,13 +135,16 @@ def on_grid(saved: SavedReview, grid: Grid) -> SavedReview | None:
     """Bring a review onto the grid that its scan has now; None if that is another scan's."""
     if not saved.grid.is_like(grid):
         return None
-    fixed = []
-    for one in saved.review.fixed:
-        peak = int(_moved(saved.grid, grid, [one.peak])[0]) if one.peak >= 0 else -1
-        fixed.append(replace(one, voxels=np.sort(_moved(saved.grid, grid, one.voxels)), peak=peak))
+    fixed = tuple(_moved_lesion(saved.grid, grid, one) for one in saved.review.fixed)
+    links = {n: replace(one, own=_moved_lesion(saved.grid, grid, one.own)) for n, one in saved.review.links.items()}
     peaks = _moved(saved.grid, grid, list(saved.numbers.by_peak))
     numbers = Numbering(dict(zip(peaks.tolist(), saved.numbers.by_peak.values(), strict=True)), saved.numbers.last)
-    return SavedReview(replace(saved.review, fixed=tuple(fixed)), numbers, grid, saved.scan)
+    return SavedReview(replace(saved.review, fixed=fixed, links=links), numbers, grid, saved.scan)
+
+
+def _moved_lesion(grid: Grid, other: Grid, one: ReviewedLesion) -> ReviewedLesion:
+    peak = int(_moved(grid, other, [one.peak])[0]) if one.peak >= 0 else -1
+    return replace(one, voxels=np.sort(_moved(grid, other, one.voxels)), peak=peak)
 
 
 def _moved(grid: Grid, other: Grid, flat: Sequence[int] | Flat) -> Flat:
@@ -153,6 +164,16 @@ def _lesion_to_json(one: ReviewedLesion, threshold: float) -> dict[str, Any]:
         "voxels": runs_of(one.voxels),
         "lesion": row_of(one.lesion),
     }
+
+
+def _link_to_json(link: Link, threshold: float) -> dict[str, Any]:
+    own, said = _lesion_to_json(link.own, threshold), asdict(link.said)
+    return {"own": own, "said": said, "reader": link.reader, "is_added": link.is_added}
+
+
+def _link_from_json(data: Mapping[str, Any], voxels: int) -> Link:
+    said = annotated_from_row(data["said"])
+    return Link(_lesion_from_json(data["own"], voxels), said, str(data["reader"]), bool(data["is_added"]))
 
 
 def _verdict_to_json(verdict: Verdict) -> dict[str, Any]:

@@ -6,10 +6,8 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from ..review import Annotated, AnnotatedLesion, AnnotatedMimic
-from ..vocabulary.places import LOCATIONS
-from ..vocabulary.regions import SIDES
-from ..vocabulary.verdicts import CAUSES, MIMICS
+from ..review import Annotated
+from ..review.annotated import annotated_from_row, mimic_from_row
 from .names import ANNOTATED_ATTRIBUTE
 
 
@@ -22,35 +20,21 @@ def write_annotated(scan_node: Any, annotated: Annotated) -> None:
     annotated : Annotated
     """
     data = {
+        "reader": annotated.reader,
         "lesions": {str(number): asdict(one) for number, one in sorted(annotated.lesions.items())},
         "mimics": [asdict(one) for one in annotated.mimics],
     }
-    text = json.dumps(data) if annotated.lesions or annotated.mimics else "{}"
-    if (scan_node.GetAttribute(ANNOTATED_ATTRIBUTE) or "{}") != text:
+    text = json.dumps(data)
+    if scan_node.GetAttribute(ANNOTATED_ATTRIBUTE) != text:
         scan_node.SetAttribute(ANNOTATED_ATTRIBUTE, text)
 
 
 def read_annotated(scan_node: Any) -> Annotated:
-    """Give what `write_annotated` wrote; empty if nothing was annotated or it cannot be read."""
+    """Give what `write_annotated` wrote; without a reader if there is nothing, or nothing that can be read."""
     try:
         data = json.loads(scan_node.GetAttribute(ANNOTATED_ATTRIBUTE) or "{}")
-        lesions = {int(number): _lesion(one) for number, one in data.get("lesions", {}).items()}
-        mimics = [AnnotatedMimic(_place(one["at"]), _word(one["type"], MIMICS)) for one in data.get("mimics", ())]
+        lesions = {int(number): annotated_from_row(one) for number, one in data.get("lesions", {}).items()}
+        mimics = [mimic_from_row(one) for one in data.get("mimics", ())]
     except (AttributeError, KeyError, TypeError, ValueError):
         return Annotated()
-    return Annotated(lesions, tuple(mimics))
-
-
-def _lesion(one: dict[str, Any]) -> AnnotatedLesion:
-    location, side = _word(one["location"], LOCATIONS), _word(one["side"], SIDES)
-    return AnnotatedLesion(_place(one["at"]), location, side, _word(one["cause"], CAUSES))
-
-
-def _place(at: Any) -> tuple[float, float, float]:
-    r_mm, a_mm, s_mm = at
-    return float(r_mm), float(a_mm), float(s_mm)
-
-
-def _word(word: Any, words: tuple[str, ...]) -> str:
-    """Check a word; one that this program does not know is left out."""
-    return word if word in words else ""
+    return Annotated(lesions, tuple(mimics), str(data.get("reader", "")))

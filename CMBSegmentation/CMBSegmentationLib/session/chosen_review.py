@@ -77,8 +77,17 @@ class ChosenReview:
         if not review.is_there:
             self._lose(self.detection.parameters.scan_node_id or "", review)
             raise InputError("The scan or its results were removed.", "Load the scan, or detect again.")
-        review.learn_annotated()
+        self.follow_annotation()
         return review
+
+    def follow_annotation(self) -> None:
+        """Have lesions follow what their annotation has said or taken back meanwhile; undo passes over it."""
+        review = self.review
+        numbers = review.follow_annotated() if review is not None and review.is_there else []
+        if review is not None and numbers:
+            if review.find(review.current) is None:
+                review.current = None
+            self.after(f"{', '.join(f'CMB {number}' for number in numbers)}: as annotated")
 
     def lesion(self, lesion_id: int | None) -> ReviewedLesion:
         """Give a lesion of the list, the current one where None is asked for; `InputError` if there is none."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..errors import InputError
-from ..review import REJECTED, ReviewedLesion, Step, Verdict, as_annotated, utc_now
-from ..review.edits import with_place, with_verdict
+from ..review import REJECTED, ReviewedLesion, Step, Verdict, utc_now
+from ..review.edits import with_place
+from ..review.following import decided, with_own_cause
 from ..signal import Signal
 from ..vocabulary.regions import ASSIGNABLE, SIDES
 from .chosen_review import ChosenReview
@@ -107,9 +108,7 @@ class Deciding:
         cause = lesion.verdict.cause if lesion.verdict and decision != REJECTED else ""
         verdict = Verdict(decision, mimic, self._reading.reader, utc_now(), cause)
         said = f"CMB {lesion.id} {decision}{f' ({mimic})' if mimic else ''}"
-        decided = with_verdict(review.review, lesion, verdict)
-        about = review.annotated.lesions.get(lesion.id)
-        review.do(as_annotated(decided, replace(lesion, verdict=verdict), about), said, lesion.id)
+        review.do(decided(review.review, lesion, verdict, review.annotated), said, lesion.id)
         self._chosen.after(said)
         if self._reading.parameters.advance if advance is None else advance:
             self._navigation.advance(lesion.id)
@@ -164,7 +163,7 @@ class Deciding:
         if lesion.verdict is None:
             raise InputError(f"CMB {lesion.id} has no verdict yet.", "Accept it, or mark it as uncertain, first.")
         verdict = replace(lesion.verdict, cause=cause, reader=self._reading.reader, time=utc_now())
-        review.do(with_verdict(review.review, lesion, verdict), f"cause of CMB {lesion.id}", lesion.id)
+        review.do(with_own_cause(review.review, lesion, verdict), f"cause of CMB {lesion.id}", lesion.id)
         self._chosen.after(f"CMB {lesion.id}: {cause or 'no cause'}")
         return review.find(lesion.id)
 

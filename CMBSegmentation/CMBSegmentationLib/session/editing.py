@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..review import ACCEPTED, ADDED, MERGED, REJECTED, SPLIT, ReviewedLesion, Verdict, as_annotated, utc_now
+from ..review import ACCEPTED, ADDED, MERGED, REJECTED, SPLIT, ReviewedLesion, Verdict, utc_now
 from ..review.edits import added, deleted, merged, regrown, split
+from ..review.following import accepted
 from ..scene import middle_of_views
 from .chosen_review import ChosenReview
-from .deciding import Deciding
 from .navigation import Navigation
 from .open_review import OpenReview
 from .reading import Reading
@@ -27,11 +28,10 @@ class Editing:
     reading : Reading
         Says who signs what is added.
     navigation : Navigation
-    deciding : Deciding
     """
 
-    def __init__(self, chosen: ChosenReview, reading: Reading, navigation: Navigation, deciding: Deciding) -> None:
-        self._chosen, self._reading, self._navigation, self._deciding = chosen, reading, navigation, deciding
+    def __init__(self, chosen: ChosenReview, reading: Reading, navigation: Navigation) -> None:
+        self._chosen, self._reading, self._navigation = chosen, reading, navigation
 
     def add_at(self, position_ras_mm: Sequence[float] | None = None) -> ReviewedLesion:
         """Add a lesion that was missed, accepted, grown from a point.
@@ -59,8 +59,16 @@ class Editing:
         number : int, optional
             That it has where it was made. If it is on the list by that number, it is accepted there; one that a
             reader has added gets this mask.
+
+        Raises
+        ------
+        InputError
+            It lies on another lesion, is rejected on the list, or is a group of the annotation.
         """
         review = self._chosen.ready()
+        said = None if number is None else review.annotated.lesions.get(number)
+        if said is not None and said.grouped:
+            raise InputError(f"CMB {number} is a group.", "The list holds single lesions: grow them one by one.")
         voxels = np.unique(np.ravel_multi_index(tuple(np.asarray(zyx).T), review.candidates.shape)).astype(np.int64)
         same = review.find(number)
         if same is not None and np.isin(voxels, same.voxels).any():
@@ -100,50 +108,32 @@ class Editing:
         self._chosen.after(f"CMB {lesion.id} deleted")
         return lesion
 
-    def follow_annotation(self) -> None:
-        """Give lesions that count the place and the cause that their annotation has named meanwhile."""
-        review = self._chosen.review
-        if review is None or not review.is_there:
-            return
-        for number, before in review.newly_annotated().items():
-            review.learn_annotated()
-            lesion, said = review.find(number), review.annotated.lesions.get(number)
-            if lesion is None:
-                continue
-            after = as_annotated(review.review, lesion, said, before)
-            changed = after.find(number)
-            if changed is not None and changed.as_lesion() != lesion.as_lesion():
-                review.do(after, f"place and cause of CMB {number} as annotated", number)
-                self._chosen.after(f"CMB {number}: place and cause as annotated")
-
     def _accepted_again(self, review: OpenReview, lesion: ReviewedLesion, voxels: NDArray[np.int64]) -> ReviewedLesion:
         """Accept a lesion of the list that was grown as a scribble, too; one that was added gets the new mask."""
         if lesion.state == REJECTED:
             raise InputError(f"CMB {lesion.id} is rejected in the list.", "Change its verdict if it is a microbleed.")
         if lesion.origin == ADDED:
             after, changed = regrown(review.review, review.candidates, lesion, voxels)
-            after = as_annotated(after, changed, review.annotated.lesions.get(lesion.id))
-            review.do(after, f"mask of CMB {lesion.id} changed", lesion.id)
-            self._chosen.after(f"CMB {lesion.id} changed, {changed.lesion.diameter_mm:.1f} mm")
-            return review.find(lesion.id) or changed
-        if lesion.verdict is None or self._says_more(review, lesion):
-            decision = lesion.verdict.decision if lesion.verdict else ACCEPTED
-            self._deciding.decide(decision, lesion_id=lesion.id, advance=False)
-        return review.find(lesion.id) or lesion
-
-    def _says_more(self, review: OpenReview, lesion: ReviewedLesion) -> bool:
-        """Whether the annotation names a place or a cause that the list does not have."""
-        after = as_annotated(review.review, lesion, review.annotated.lesions.get(lesion.id)).find(lesion.id)
-        return after is not None and after.as_lesion() != lesion.as_lesion()
+            what, said = f"mask of CMB {lesion.id} changed", f"changed, {changed.lesion.diameter_mm:.1f} mm"
+        elif lesion.verdict is None:
+            after, changed = review.review, replace(lesion, verdict=self._acceptance())
+            what, said = f"CMB {lesion.id} accepted", "accepted"
+        else:
+            return lesion
+        review.do(accepted(after, lesion, changed, review.annotated), what, lesion.id)
+        self._chosen.after(f"CMB {lesion.id} {said}")
+        return review.find(lesion.id) or changed
 
     def _added(self, review: OpenReview, voxels: NDArray[np.int64], number: int | None = None) -> ReviewedLesion:
-        verdict = Verdict(ACCEPTED, "", self._reading.reader, utc_now())
-        after, lesion = added(review.review, review.candidates, review.numbers, voxels, verdict, number)
-        after = as_annotated(after, lesion, review.annotated.lesions.get(lesion.id))
+        after, lesion = added(review.review, review.candidates, review.numbers, voxels, self._acceptance(), number)
+        after = accepted(after, lesion, lesion, review.annotated, is_added=True)
         review.current = lesion.id
         review.do(after, f"CMB {lesion.id} added", lesion.id)
         self._chosen.after(f"CMB {lesion.id} added, {lesion.lesion.diameter_mm:.1f} mm")
         return review.find(lesion.id) or lesion
+
+    def _acceptance(self) -> Verdict:
+        return Verdict(ACCEPTED, "", self._reading.reader, utc_now())
 
 
 def _decidable(review: OpenReview) -> list[ReviewedLesion]:

@@ -16,7 +16,6 @@ from ..files.atomic_file import DamagedFileError
 from ..results.stored_list import StoredList
 from ..review import (
     Annotated,
-    AnnotatedLesion,
     Grower,
     GrowsFrom,
     History,
@@ -32,6 +31,7 @@ from ..review import (
     review_path,
     to_text,
 )
+from ..review.following import followed, known_to
 from ..scene import (
     ResultNodes,
     ShownReview,
@@ -47,6 +47,7 @@ from ..scene.volumes import file_of
 from ..vocabulary.operating_points import checked_threshold
 from ..vocabulary.verdicts import BELOW
 
+NOWHERE = -1
 DARKEST_WITHIN_MM = 1.5  # a click is rarely on a lesion's darkest voxel
 
 
@@ -99,7 +100,7 @@ class OpenReview:
         self.candidates = candidates_of(nodes)
         self.notes: list[str] = []
         self.annotated = Annotated()
-        self._followed = read_annotated(nodes.scan)
+        self._seen: set[tuple[str, int]] = set()
         self._clock = clock
         self._shown = ShownReview(nodes)
         self._history: History[Step] = History()
@@ -112,6 +113,7 @@ class OpenReview:
         for saved in (on_disk, in_scene):  # the later one wins; of equal ones the scene
             if saved is not None and _last_verdict(saved.review) >= _last_verdict(self.review):
                 self.review, self.numbers = saved.review, saved.numbers
+        self.review = known_to(self.review, read_annotated(nodes.scan))
         view = read_view(nodes)
         self.current: int | None = view.get("current") if isinstance(view.get("current"), int) else None
         self.show_dropped = bool(view.get("show_dropped", False))
@@ -244,17 +246,23 @@ class OpenReview:
     def learn_annotated(self) -> None:
         """Learn what the annotation of the same scan says: its numbers are given to no other lesion."""
         self.annotated = read_annotated(self.nodes.scan)
+        self._seen |= {(self.annotated.reader, number) for number in self.annotated.lesions}
         places = {}
         for number, one in self.annotated.lesions.items():
             with contextlib.suppress(InputError):  # outside: the scan was moved since
-                places[number] = self.flat_index(one.at)
+                places[number] = NOWHERE if one.grouped else self.flat_index(one.at)
         self.numbers.reserved = places
 
-    def newly_annotated(self) -> dict[int, AnnotatedLesion | None]:
-        """Give the lesions of which the annotation has said more since this was last asked, and what it said before."""
-        before, self._followed = self._followed, read_annotated(self.nodes.scan)
-        now = self._followed.lesions
-        return {one: before.lesions.get(one) for one in now if now[one] != before.lesions.get(one)}
+    def follow_annotated(self) -> list[int]:
+        """Follow what the annotation has said or taken back since this was last asked; give which lesions changed."""
+        self.learn_annotated()
+        before, after = self.lesions, self._followed(self.review)
+        if after is self.review:
+            return []
+        self.review = after
+        self.show()
+        former, now = ({one.id: one.as_lesion() for one in lesions} for lesions in (before, self.lesions))
+        return sorted(number for number in {*former, *now} if former.get(number) != now.get(number))
 
     def annotated_mimic(self, lesion: ReviewedLesion) -> str:
         """Give what the annotation says that a lesion is instead of a microbleed; empty if it says nothing."""
@@ -346,8 +354,12 @@ class OpenReview:
         return on_grid(saved, self.candidates.grid)
 
     def _go_to(self, review: Review) -> None:
-        self.review = replace(review, threshold=self.review.threshold)
+        self.learn_annotated()
+        self.review = self._followed(replace(review, threshold=self.review.threshold))
         self.show()
+
+    def _followed(self, review: Review) -> Review:
+        return followed(review, self.annotated, {n for reader, n in self._seen if reader == self.annotated.reader})
 
 
 def _last_verdict(review: Review) -> str:

@@ -81,7 +81,7 @@ class ReviewSession:
         self.navigation = Navigation(self._chosen, self.reading)
         self.listing = Listing(self._chosen, self.reading)
         self.deciding = Deciding(self._chosen, self.reading, self.navigation)
-        self.editing = Editing(self._chosen, self.reading, self.navigation, self.deciding)
+        self.editing = Editing(self._chosen, self.reading, self.navigation)
         self.exporting = Exporting(self._chosen)
         self.detection.results_changed.connect(self._on_results)
 
@@ -93,7 +93,7 @@ class ReviewSession:
     def poll(self) -> None:
         """Hear of the worker and save what is due; never waits long."""
         self.detection.poll()
-        self.editing.follow_annotation()
+        self._chosen.follow_annotation()
         self._chosen.poll()
 
     def save(self) -> None:

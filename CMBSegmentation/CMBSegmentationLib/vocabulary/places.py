@@ -7,7 +7,7 @@ Cordonnier et al., Stroke 40:94, 2009 (BOMBS). Gregoire et al., Neurology 73:175
 
 from __future__ import annotations
 
-from .regions import LOBAR, counted_in
+from .regions import LOBAR, LOBE_UNKNOWN, counted_in
 
 REGIONS_OF = {
     "cortex / grey-white junction": counted_in(LOBAR),
@@ -30,7 +30,7 @@ def location_of(region: str) -> str:
 
 
 def region_in(location: str, region: str = "") -> str:
-    """Give the region that a location names: where it takes in several, the one that is known already.
+    """Give the region that a location names: where it takes in several, the one that is known already if it is in it.
 
     Parameters
     ----------
@@ -42,11 +42,12 @@ def region_in(location: str, region: str = "") -> str:
     Returns
     -------
     str
-        Empty where the location takes in several regions, and not the one that was known.
+        Empty only where nothing is said or known. A location with lobes is `LOBE_UNKNOWN` where no lobe of it is
+        known; of both capsules it is the first: its group is right, and no value says "one of the two".
     """
     if not location:
         return region
     regions = REGIONS_OF[location]
     if region in regions:
         return region
-    return regions[0] if len(regions) == 1 else ""
+    return LOBE_UNKNOWN if LOBE_UNKNOWN in regions else regions[0]
