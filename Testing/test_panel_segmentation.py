@@ -19,6 +19,7 @@ from segmentation_panel import a_panel, a_searched_scan, cells, picture, verdict
 
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.vocabulary.actions import QUESTION, READ
+from CMBSegmentationLib.vocabulary.columns import PROBABILITY
 from CMBSegmentationLib.vocabulary.keys import in_words
 
 __all__ = ["a_panel", "a_scene", "a_searched_scan", "new_scene", "open_panel", "reopened"]
@@ -106,6 +107,7 @@ def test_the_first_verdict_asks_who_reads_and_no_other_does(open_panel, a_search
 
 def test_numbers_of_a_column_have_the_same_decimals_and_sort_by_value(a_panel):
     table = a_panel.ui.lesionTable
+    assert table.horizontalHeaderItem(3).toolTip() == PROBABILITY
     assert cells(a_panel, 3) == ["0.95", "0.85", "0.70"]
     volumes = cells(a_panel, VOLUME)
     assert all(text.partition(".")[2].isdigit() and len(text.partition(".")[2]) == 1 for text in volumes)

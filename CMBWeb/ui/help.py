@@ -6,6 +6,7 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
 from CMBSegmentationLib.vocabulary.actions import ACTIONS, BOTH, PAGE, PLACES, Action
+from CMBSegmentationLib.vocabulary.columns import PROBABILITY
 
 from ..state.names import keys, page
 from .aria import named
@@ -48,9 +49,9 @@ def build_help() -> None:
                             html.Kbd(key)
                         html.Dd(says)
         html.P(
-            "Probability is the detector's own, not calibrated on patients. Signal loss is measured against the "
-            "tissue around: 0 none, 1 black. Ø is the diameter of the sphere of equal volume. Positions are patient "
-            "RAS, in mm.",
+            f"Prob. is the {PROBABILITY.lower()}; it is not calibrated on patients. Signal loss is measured against "
+            "the tissue around: 0 none, 1 black. Ø is the diameter of the sphere of equal volume. Positions are "
+            "patient RAS, in mm.",
             classes="cmb-quiet",
         )
 
