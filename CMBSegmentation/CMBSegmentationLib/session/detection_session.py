@@ -175,6 +175,11 @@ class DetectionSession:
         return self._run is not None
 
     @property
+    def is_searching(self) -> bool:
+        """Whether a worker runs on the chosen scan."""
+        return self._run is not None and self._run.scan is self.scan
+
+    @property
     def scan(self) -> slicer.vtkMRMLScalarVolumeNode | None:
         """The chosen scan's node; None if it is no longer in the scene."""
         return self.scene.GetNodeByID(self._parameters.scan_node_id or "")
