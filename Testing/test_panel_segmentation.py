@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
+import numpy as np
 import pytest
 import slicer
 import slicer.util
@@ -18,6 +19,7 @@ from segmentation_panel import a_panel, a_searched_scan, cells, picture, verdict
 
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.vocabulary.actions import QUESTION, READ
+from CMBSegmentationLib.vocabulary.columns import PROBABILITY
 from CMBSegmentationLib.vocabulary.keys import in_words
 
 __all__ = ["a_panel", "a_scene", "a_searched_scan", "new_scene", "open_panel", "reopened"]
@@ -105,10 +107,12 @@ def test_the_first_verdict_asks_who_reads_and_no_other_does(open_panel, a_search
 
 def test_numbers_of_a_column_have_the_same_decimals_and_sort_by_value(a_panel):
     table = a_panel.ui.lesionTable
+    assert table.horizontalHeaderItem(3).toolTip() == PROBABILITY
     assert cells(a_panel, 3) == ["0.95", "0.85", "0.70"]
     volumes = cells(a_panel, VOLUME)
     assert all(text.partition(".")[2].isdigit() and len(text.partition(".")[2]) == 1 for text in volumes)
-    a_panel.widget.logic.session.editing.merge([1, 2])  # more than 100 mm³, beside one of less
+    large = np.argwhere(np.ones((3, 8, 8))) + (16, 2, 2)  # more than 100 mm³, beside some of less
+    a_panel.widget.logic.session.editing.add_voxels(large)
     table.horizontalHeader().setSortIndicator(VOLUME, a_panel.module.qt.Qt.DescendingOrder)  # as a click does
     a_panel.settle()
     volumes = [float(text) for text in cells(a_panel, VOLUME)]
@@ -305,9 +309,14 @@ def test_rows_are_merged_and_split(a_panel):
     table = a_panel.ui.lesionTable
     table.selectAll()
     a_panel.key("Ctrl+M")
-    assert cells(a_panel, 0) == ["1"]
+    assert cells(a_panel, 0) == ["1", "2", "3"]  # they lie apart
+    a_panel.ui.thresholdSlider.setValue(0.9)
+    a_panel.key("N")
     a_panel.key("Ctrl+T")
-    assert len(cells(a_panel, 0)) > 1
+    assert cells(a_panel, 0) == ["1", "5"]
+    table.selectAll()
+    a_panel.key("Ctrl+M")
+    assert cells(a_panel, 0) == ["1"]
 
 
 def test_the_slider_lists_anew_and_verdicts_stay(a_panel):

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
+import sys
 from functools import partial
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from module_file import ROOT
 from playwright.sync_api import expect
-from web_browser import SAMPLE_NAME, go_to, wait_until
+from web_browser import SAMPLE_NAME, choose, go_to, open_sample, state_of_page, wait_until, wait_until_told
 from web_pictures import THREE_D, picture
 from web_review import rows_of, state_of, wait_for_state
 
 from CMBScribbleGrowLib.annotation.words import CAA_GROUP, OTHER
+
+sys.path.append(str(ROOT / "CMBSegmentation" / "Testing"))
+from dicom_series import write_series
+
 from CMBSegmentationLib.errors import InputError
 from CMBWeb.bindings.reader import LONGEST_NAME, checked_name
 
@@ -139,6 +145,19 @@ def test_who_reads_is_asked_before_the_first_verdict_and_remembered(reading, ser
     asked.get_by_label("Name or initials").fill("SI")
     asked.get_by_role("button", name="Sign with this name").click()
     page.get_by_role("button", name="Reader: SI").wait_for()
+
+
+def test_where_there_is_no_list_a_key_says_so_and_nobody_is_asked_who_reads(page, tmp_path):
+    write_series(tmp_path / "study")
+    choose(page, "DICOM folder", tmp_path / "study", exact=True)
+    wait_until(page, lambda: state_of_page(page)["scan_name"] not in ("", SAMPLE_NAME))
+    page.evaluate("() => window.trame.state.update({ reader: '' })")
+    for key in ("a", "u", "r", "i"):
+        page.evaluate("() => window.trame.state.update({ message: '', message_shown: false })")
+        page.keyboard.press(key)
+        wait_until_told(page, "There is no list yet.", "Choose a scan and detect its microbleeds first.")
+        expect(page.get_by_role("dialog", name="Who reads?")).to_be_hidden()
+    open_sample(page)
 
 
 def test_a_name_that_the_browser_kept_is_checked_as_one_that_is_typed(reading):

@@ -20,7 +20,9 @@ sys.path.append(str(ROOT / "CMBSegmentation" / "Testing"))  # the series that th
 from dicom_series import a_volume, write_series
 
 from CMBCommand import cli
+from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.reading.scan import read_scan
+from CMBWeb.bindings.exporting import export
 from CMBWeb.files.kept_results import KeptResults, KeptScan, scan_key
 from CMBWeb.files.session_folder import private, remove_old
 from CMBWeb.page import reading_ahead
@@ -260,3 +262,44 @@ def test_the_commands_scan_is_read_once_while_the_page_starts(tmp_path, monkeypa
     os.utime(scan, (1, 1))
     reading_ahead.read_scan_once(scan, None)
     assert read == [scan] * 4
+
+
+# taking home
+
+
+def exported(tmp_path, scan, write):
+    """What the page says after an export of a review of this scan."""
+    said = []
+
+    def write_list(folder, **how):
+        (folder / "list.tsv").write_text(write(**how))
+        return {"table": folder / "list.tsv"}
+
+    exporting = SimpleNamespace(export=write_list)
+    desk = SimpleNamespace(
+        node=SimpleNamespace(GetName=lambda: "scan"),
+        opened=SimpleNamespace(scan=scan, path=tmp_path / "study", series=None, header=None),
+        reviewing=SimpleNamespace(session=SimpleNamespace(review=object(), exporting=exporting)),
+        scribbling=SimpleNamespace(session=SimpleNamespace(study=None)),
+        tell=lambda message, hint="", kind="info": said.append(f"{message} {hint}"),
+    )
+    path, name, _ = asyncio.run(export(desk, "zip", tmp_path / "export"))
+    assert (path.is_file(), name) == (True, "scan_cmb.zip")
+    return said
+
+
+def test_an_export_without_dicom_objects_says_why(tmp_path):
+    def fails(dicom_folder=None, **_):
+        if dicom_folder is not None:
+            raise InputError("DICOM results need highdicom.", "Install it.")
+        return ""
+
+    (of_scene,) = exported(tmp_path, None, lambda **_: "")
+    assert of_scene.startswith("Exported without DICOM objects: a scene does not hold the DICOM files")
+    assert "open the DICOM folder itself" in of_scene
+    of_dicom = SimpleNamespace(frames=("a frame",))
+    assert exported(tmp_path, of_dicom, fails) == [
+        "Exported without DICOM objects: DICOM results need highdicom. Install it."
+    ]
+    assert exported(tmp_path, of_dicom, lambda **_: "") == []
+    assert exported(tmp_path, SimpleNamespace(frames=()), fails) == []  # NIfTI

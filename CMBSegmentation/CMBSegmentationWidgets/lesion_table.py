@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import qt
 
+from CMBSegmentationLib.vocabulary.columns import PROBABILITY
+
 if TYPE_CHECKING:
     from CMBSegmentationLib.review import ReviewedLesion
 
@@ -14,7 +16,7 @@ COLUMNS = (
     ("No.", "The lesion's number; it stays the same at every threshold"),
     ("Verdict", "accepted, uncertain, rejected; not reviewed or dropped where there is none"),
     ("Ø mm", "Diameter of the sphere of equal volume"),
-    ("Prob.", "What the threshold acts on: the last stage's probability"),
+    ("Prob.", PROBABILITY),
     ("Note", "The mimic, the suspected cause, or why it was dropped"),
     ("Phase", "What the phase image says: blood (paramagnetic), calcium, or unclear"),
     ("Det.", "The first stage's highest probability, where a second stage looked again"),

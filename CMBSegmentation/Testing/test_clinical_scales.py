@@ -122,26 +122,28 @@ def test_the_grade_between_two_visits_counts_what_is_new_and_tells_what_may_be(t
     changes += [Change(NOT_SEEN, None, after[6]), Change(NOT_SEEN, before[0], None), Change(GONE, before[1], None)]
     found = clinical_change(before, after, changes)
     assert (found.new, found.unknown, found.grade.words, found.highest_grade.words) == (3, 1, "mild", "mild")
-    assert "mild (3 new microbleeds, not confirmed by a reader)" in found.sentence
+    assert "mild (3 new microbleeds; not confirmed by a reader)" in found.sentence
     assert "does not tell whether 1 more was there: mild if all count" in found.sentence
     assert [(first.name, second.name) for _, first, second in found.scales] == [
         ("1-4", ">4"), ("2-4", ">=5"), ("1-10", "1-10"),
     ]  # fmt: skip
-    read = [replace(one, decision="accepted") for one in after]
+    read = [replace(one, decision="accepted", reader="SI") for one in after]
     read[3] = replace(read[3], decision="rejected")
     again = [replace(one, second=None if one.second is None else read[one.second.id - 1]) for one in changes]
     found = clinical_change(before, read, again)
     assert found.new == 2
-    assert "not confirmed" not in found.sentence
+    assert "(2 new microbleeds; first scan not read; second scan read by SI)" in found.sentence
 
 
 def test_what_is_new_and_not_reviewed_yet_is_not_called_absent():
     stable, *new = lesions(11)
-    after = [replace(stable, decision="accepted"), *new]
+    after = [replace(stable, decision="accepted", reader="KH"), *new]
     changes = [Change(STABLE, stable, after[0]), *(Change(NEW, None, one) for one in new)]
     found = clinical_change([stable], after, changes)
     assert (found.new, found.unread, found.highest_grade.words) == (0, 10, "severe")
     assert "10 more not reviewed yet: severe if all count" in found.sentence
+    assert found.read == "first scan not read; second scan read by KH, 10 not reviewed yet"
+    assert clinical_change(after, [stable], []).read.endswith("second scan not read")
 
 
 def test_the_cohorts_table_has_the_classes(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -103,7 +104,7 @@ def test_a_lesion_that_the_other_scan_could_not_show_is_not_called_gone_or_new(t
     seen = Visit(image, brain, [a_lesion(1, places[0])])
     (change,) = compare(seen, Visit(moved, moved_brain, [dropped]), found)
     assert change.status == NOT_SEEN
-    assert "second scan: a candidate there was dropped (probability 0.30" in change.why
+    assert "second scan: a candidate there was dropped by the program (probability 0.30" in change.why
     (change,) = compare(seen, Visit(moved, cut, []), found)
     assert (change.status, change.why) == (NOT_SEEN, "second scan: its place is outside the brain")
     there = moved_brain.TransformPhysicalPointToIndex(a_movement.TransformPoint(places[0]))
@@ -159,6 +160,33 @@ def test_a_lesion_whose_spot_was_dark_before_is_not_called_new_nor_gone_where_it
     some_after = with_spots(moved, [a_movement.TransformPoint(one) for one in always], radius_mm=2.5)
     changes = compare(Visit(all_before, brain, detected), Visit(some_after, moved_brain, []), found)
     assert [change.status for change in changes] == [STILL_THERE] * len(always) + [GONE] * len(once)
+
+
+@pytest.mark.parametrize(
+    ("off_the_list", "status", "why"),
+    [
+        (
+            {"reason": Reason(Rule.BELOW_THRESHOLD, 0.3, 0.5)},
+            THERE_BEFORE,
+            "; a candidate there was dropped by the pro",
+        ),
+        ({"reason": Reason(Rule.TOO_SMALL, 0.8, 1.0)}, THERE_BEFORE, "signal loss"),
+        ({"reason": Reason(Rule.CALCIUM, 9.0, 4.0)}, NOT_SEEN, "dropped by the program (calcium by its phase"),
+        ({"decision": "rejected", "reader": "KH", "mimic": "vessel"}, NOT_SEEN, "there was rejected by KH: vessel"),
+        ({"decision": "rejected"}, NOT_SEEN, "first scan: a candidate there was rejected by a reader"),
+    ],
+    ids=["score", "size", "calcium", "rejected", "rejected by nobody named"],
+)
+def test_a_spot_that_was_dropped_for_its_score_was_there_and_one_that_was_called_something_else_was_not(
+    two_scans, even_places, off_the_list, status, why
+):
+    image, brain, *_ = two_scans
+    dark = with_spots(image, even_places[:1])
+    first = replace(a_lesion(7, even_places[0], "for a reason"), **{"reason": None} | off_the_list)
+    visits = Visit(dark, brain, [first]), Visit(dark, brain, [a_lesion(1, even_places[0])])
+    (change,) = compare(*visits, sitk.Euler3DTransform())
+    assert change.status == status
+    assert why in change.why
 
 
 def test_the_signal_loss_of_a_ball_is_measured_wherever_it_lies_in_any_geometry():

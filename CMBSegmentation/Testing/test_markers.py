@@ -73,7 +73,9 @@ def test_what_is_added_or_joined_is_the_chosen_one(a_scene, a_session):
     a_session.navigation.select(3)
     added = a_session.editing.add_voxels(np.array([(3, 5, 5), (3, 5, 6)]))
     assert labels(a_scene)[CHOSEN] == [f"CMB {added.id}"]
-    a_session.editing.merge([1, 2])
+    parts = a_session.editing.split(1)
+    a_session.navigation.select(3)
+    a_session.editing.merge([one.id for one in parts])
     assert labels(a_scene)[CHOSEN] == ["CMB 1"]
     a_session.editing.delete(added.id)
     a_session.navigation.select(None)

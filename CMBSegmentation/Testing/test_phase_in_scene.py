@@ -8,6 +8,7 @@ import slicer.util
 from oblique_scan import SCAN_NAME, SCAN_SHAPE, oblique_ijk_to_ras, scan_voxels
 
 from CMBSegmentationLib.errors import InputError, MachineError
+from CMBSegmentationLib.reading.phase.files import paired_before
 from CMBSegmentationLib.results.names import ENDINGS_PHASE
 from CMBSegmentationLib.scene import export_phase, find_results, load_results, phase_of
 from CMBSegmentationLib.session import ReviewSession
@@ -130,10 +131,19 @@ def test_the_search_is_given_the_phase_that_was_chosen(a_scene, a_scan, tmp_path
         session.detection.start(a_scan)
     (command,) = calls
     assert command[-5] == "--phase"
-    assert command[-4].endswith("sub-01_Pha_Images.nrrd")
+    assert command[-4].endswith(".nrrd")
     assert command[-3:] == (scan_voxels() + 7).ravel()[:3].tolist()
     session.close()
 
 
 def test_a_phase_named_like_the_scan_does_not_replace_it(a_scene, a_scan, tmp_path):
-    assert export_phase(add(SCAN_NAME), tmp_path / "phase").parent == tmp_path / "phase"
+    assert export_phase(add(SCAN_NAME), a_scan, tmp_path / "phase").parent == tmp_path / "phase"
+
+
+def test_the_search_is_told_the_phases_name_and_that_it_was_asked_for_only_where_a_user_chose_it(a_scan, tmp_path):
+    found, chosen = add("sub-01 Pha_Images"), add("b1 pha")
+    said = [paired_before(export_phase(node, a_scan, tmp_path / "phase")) for node in (found, chosen)]
+    assert [one.asked for one in said] == [False, True]
+    assert [one.name for one in said] == ["sub-01 Pha_Images", "b1 pha"]
+    assert said[0].notes == ("Phase was taken from sub-01 Pha_Images: its name, and the scan's grid.",)
+    assert said[1].notes == ("Phase was taken from b1 pha, as asked.",)

@@ -9,6 +9,7 @@ import SimpleITK as sitk
 from dicom_series import PHASE, a_volume, write_enhanced, write_series
 
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.reading.phase.files import write_phase
 from CMBSegmentationLib.reading.phase.pairing import read_phases
 from CMBSegmentationLib.reading.scan import read_scan
 
@@ -250,3 +251,17 @@ def test_phase_that_is_asked_for_is_taken(tmp_path):
     write_series(tmp_path / "magnitude")
     with pytest.raises(InputError, match="no DICOM phase image"):
         paired(path, tmp_path / "magnitude")
+
+
+def test_phase_that_was_paired_before_is_called_as_it_was_then(tmp_path):
+    write_series(tmp_path / "study", number=2, SeriesDescription="Mag_Images")
+    siemens(tmp_path / "study")
+    (phase,), notes = paired(tmp_path / "study")
+    scan, given = saved(tmp_path / "scan.nii.gz", a_volume()), tmp_path / "phase_1.nrrd"
+    write_phase(phase, notes, given)
+    (again,), said = paired(scan, given)
+    assert said == notes
+    assert (again.name, again.asked, again.te_ms, again.manufacturer) == (
+        "series 3 'Pha_Images'", False, 20.0, "SIEMENS",
+    )  # fmt: skip
+    np.testing.assert_array_equal(values_of(again.image), values_of(phase.image))

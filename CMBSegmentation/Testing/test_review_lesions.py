@@ -10,7 +10,7 @@ import slicer
 import slicer.util
 from oblique_scan import LESION_PEAKS, oblique_ijk_to_ras
 from refusals import refused
-from review_sessions import a_clock, a_session, states
+from review_sessions import a_clock, a_session, last, states
 
 from CMBScribbleGrowLib.growing.from_point import grower
 from CMBSegmentationLib.detecting.regions import FIRST_TISSUE
@@ -51,7 +51,8 @@ def test_a_missed_lesion_is_named_by_the_region_around_it(a_scene, a_scan, a_res
     session.detection.set_parameters(scan_node_id=a_scan.GetID())
     lesion = session.editing.add_at(ras_of(*UNSEEN)).lesion
     assert (lesion.region, lesion.side) == ("temporal", "right")
-    joined = session.editing.merge([1, 2]).lesion  # the detector had named neither
+    parts = session.editing.split(1)
+    joined = session.editing.merge([one.id for one in parts]).lesion  # the detector had not named it
     assert joined.region == "temporal"
     session.close()
 
@@ -78,19 +79,76 @@ def test_a_mask_over_a_lesion_of_the_list_is_refused(a_session):
     assert states(a_session) == before
 
 
-def test_lesions_merge_and_split(a_session):
-    merged = a_session.editing.merge([1, 2])
-    assert merged.id == 1
-    assert set(states(a_session)) == {1, 3, 4}
+def test_lesions_split_and_merge(a_session):
+    whole = a_session.review.find(1)
     parts = a_session.editing.split(1)
-    assert len(parts) == 2
     assert {one.id for one in parts} == {1, 5}
-    assert sorted(len(one.voxels) for one in parts) == sorted(len(merged.voxels) - len(one.voxels) for one in parts)
+    assert sum(len(one.voxels) for one in parts) == len(whole.voxels)
+    merged = a_session.editing.merge([5, 1])
+    assert (merged.id, merged.origin) == (1, "merged")
+    assert np.array_equal(merged.voxels, whole.voxels)
+    assert set(states(a_session)) == {1, 2, 3, 4}
     a_session.deciding.undo()
+    assert set(states(a_session)) == {1, 2, 3, 4, 5}
     a_session.deciding.undo()
     assert set(states(a_session)) == {1, 2, 3, 4}
     with refused("two"):
         a_session.editing.merge([1])
+
+
+def test_lesions_that_lie_apart_are_not_merged(a_session):
+    a_session.deciding.decide("rejected", "vessel", lesion_id=1)
+    a_session.deciding.decide("accepted", lesion_id=2)
+    before = states(a_session)
+    with refused("CMB 1 and CMB 2 are "):
+        a_session.editing.merge([2, 1])
+    assert states(a_session) == before
+
+
+def test_parts_in_a_row_are_merged_though_the_first_and_the_last_are_apart(a_session):
+    row = [a_session.editing.add_voxels(np.array([(3, 5, i), (3, 5, i + 1)])).id for i in (5, 11, 17)]
+    with refused("CMB 5 and CMB 7 are 8.0 mm apart"):  # ten voxels
+        a_session.editing.merge([row[0], row[2]])
+    assert len(a_session.editing.merge(row).voxels) == 6
+
+
+def test_a_slice_that_was_left_out_parts_no_lesion(a_session):
+    ends = [a_session.editing.add_voxels(np.array([(k, 5, 5)])).id for k in (3, 5)]  # slices of 3 mm
+    assert len(a_session.editing.merge(ends).voxels) == 2
+
+
+@pytest.mark.parametrize(
+    ("decisions", "stays", "said"),
+    [
+        ((("rejected", "vessel"), ("accepted", "")), ("unreviewed", "", ""), "CMB 1 rejected, CMB 5 accepted"),
+        ((("rejected", "vessel"), ("rejected", "artefact")), ("rejected", "", "SI"), "artefact, vessel"),
+        ((("rejected", "vessel"), ("rejected", "")), ("rejected", "vessel", "SI"), ""),
+        ((("accepted", ""), None), ("accepted", "", "SI"), ""),
+    ],
+    ids=["verdicts", "mimics", "one mimic", "one verdict"],
+)
+def test_a_merged_lesion_has_the_verdicts_that_do_not_differ(a_session, decisions, stays, said):
+    ids = [one.id for one in a_session.editing.split(1)]
+    for number, decision in zip(ids, decisions, strict=True):
+        if decision is not None:
+            a_session.deciding.decide(*decision, lesion_id=number)
+    merged = a_session.editing.merge(ids).as_lesion()
+    assert (states(a_session)[1], merged.mimic, merged.reader) == stays
+    assert said in last(a_session).message
+    assert ("differ" in last(a_session).message) == bool(said)
+
+
+def test_a_merged_lesion_has_the_cause_and_the_place_that_do_not_differ(a_session):
+    ids = [one.id for one in a_session.editing.split(1)]
+    for number, cause, side in zip(ids, ("CAA", "trauma"), ("left", "right"), strict=True):
+        a_session.deciding.decide("accepted", lesion_id=number, advance=False)
+        a_session.navigation.select(number)
+        a_session.deciding.set_cause(cause)
+        a_session.deciding.set_place("frontal", side, lesion_id=number)
+    merged = a_session.editing.merge(ids).as_lesion()
+    assert (merged.decision, merged.cause, merged.region, merged.side) == ("accepted", "", "frontal", "")
+    assert "the causes differ (CAA, trauma)" in last(a_session).message
+    assert "sides given to them differ (left, right)" in last(a_session).message
 
 
 def test_a_single_lesion_is_cut_across_its_longest_extent(a_session):
@@ -125,7 +183,7 @@ def test_what_the_detector_found_is_not_deleted_without_trace(a_session):
     with refused("found by the detector"):
         a_session.editing.delete(2)
     assert states(a_session) == before
-    joined = a_session.editing.merge([1, 2])
+    joined = a_session.editing.merge([one.id for one in a_session.editing.split(1)])
     with refused("merged"):
         a_session.editing.delete(joined.id)
 
@@ -234,9 +292,9 @@ def test_a_rejection_asks_what_it_is_and_takes_one_answer(a_session):
         lambda session: session.navigation.next(),
         lambda session: session.deciding.decide("accepted", advance=False),
         lambda session: session.deciding.set_place("frontal", "left"),
-        lambda session: session.editing.merge([1, 2]),
+        lambda session: session.editing.split(1),
     ],
-    ids=["next", "accept", "place", "merge"],
+    ids=["next", "accept", "place", "split"],
 )
 def test_the_question_closes_with_any_other_step(a_session, step):
     a_session.navigation.select(1)

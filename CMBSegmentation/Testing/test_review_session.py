@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+from detection_sessions import AWorker
 from refusals import refused
 from review_sessions import a_clock, a_session, last, states
 
@@ -215,11 +216,25 @@ def test_a_closed_scan_is_let_go_and_saved(a_session, a_scene, a_scan, tmp_path)
     assert a_session.navigation.lesions == ()
 
 
+def test_while_a_scan_is_searched_actions_say_to_wait(a_scene, a_scan):
+    session = ReviewSession(a_scene, runner=AWorker())
+    session.detection.start(a_scan)
+    for action in (lambda: session.deciding.decide("accepted"), session.deciding.ask):
+        with refused("the scan is being searched"):
+            action()
+    session.detection.set_parameters(scan_node_id=None)
+    with refused("There is no list yet. Choose a scan"):
+        session.deciding.ask()
+    session.close()
+
+
 def test_actions_without_a_list_say_what_to_do(a_scene):
     session = ReviewSession(a_scene)
     for action in (
         session.deciding.undo,
         lambda: session.deciding.decide("accepted"),
+        session.deciding.ask,
+        lambda: session.editing.add_at((0, 0, 0)),
         lambda: session.listing.set_threshold(0.3),
     ):
         with refused("no list yet"):

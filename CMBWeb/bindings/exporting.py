@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import re
 import shutil
 import zipfile
@@ -58,47 +57,56 @@ async def export(desk: PageSession, what: str, folder: Path) -> tuple[Path, str,
         return _scene(desk, folder / "scene.mrb"), f"{stem}.mrb", "application/zip"
     if what == PDF:
         return _pdf(desk, folder / "report.pdf"), f"{first_part(stem)}{ENDINGS_REPORT['pdf']}", "application/pdf"
-    files = _files(desk, folder / "files")
     if what == REPORT:
-        if "report" not in files:
-            raise InputError("There is no report yet.", "Detect microbleeds first.")
-        return files["report"], files["report"].name, "text/html"
+        report = _report(desk, folder / "files")
+        return report, report.name, "text/html"
+    _write_files(desk, folder / "files")
     path = folder / "files.zip"
     await asyncio.to_thread(_zip, path, folder / "files")
     return path, f"{stem}_cmb.zip", "application/zip"
 
 
-def _files(desk: PageSession, folder: Path) -> dict[str, Path]:
+def _write_files(desk: PageSession, folder: Path) -> None:
     """Write the review's files, as the command names them, and the annotation's beside them."""
     folder.mkdir()
-    files: dict[str, Path] = {}
-    session = desk.reviewing.session
+    session, opened = desk.reviewing.session, desk.opened
     if session.review is not None:
-        opened = desk.opened
         write = partial(session.exporting.export, folder, overwrite=True, header=opened.header if opened else None)
-        if opened is not None and opened.path.is_dir() and _has_highdicom():
+        if opened is not None and opened.scan is not None and opened.scan.frames:
             try:
-                files.update(write(dicom_folder=opened.path, series=opened.series))
+                write(dicom_folder=opened.path, series=opened.series)
             except CMBError as error:  # what was not asked for costs nothing that was
-                files.update(session.exporting.export(folder, overwrite=True))
+                write()
                 desk.tell(f"Exported without DICOM objects: {error.message}", error.hint, "warning")
         else:
-            files.update(write())
-    files.update(_annotation(desk, folder))
-    if not files:
+            write()
+            if opened is not None and opened.scan is None:
+                desk.tell(
+                    "Exported without DICOM objects: a scene does not hold the DICOM files that its scan may be from.",
+                    "If it is from a DICOM study, open the DICOM folder itself for SEG and SR.",
+                )
+    _annotation(desk, folder)
+    if not any(folder.iterdir()):
         raise InputError("There is nothing to export yet.", "Detect microbleeds, or grow a scribble.")
-    return files
 
 
-def _annotation(desk: PageSession, folder: Path) -> dict[str, Path]:
-    """Copy the annotation's files to a folder; none where nothing was annotated."""
+def _report(desk: PageSession, folder: Path) -> Path:
+    session = desk.reviewing.session
+    if session.review is None:
+        raise InputError("There is no report yet.", "Detect microbleeds first.")
+    return session.exporting.export(folder, overwrite=True)["report"]
+
+
+def _annotation(desk: PageSession, folder: Path) -> None:
+    """Copy the annotation's files to a folder, if anything was annotated."""
     study = desk.scribbling.session.study
     said = study is not None and (any(study.annotation.entries()) or study.annotation.assessment)
     if study is None or study.disk.files is None or not said:
-        return {}
+        return
     study.disk.flush()
-    files = {"annotation": study.disk.files.annotation, "segments": study.disk.files.segments}
-    return {kind: Path(shutil.copy(path, folder)) for kind, path in files.items() if path.exists()}
+    for path in (study.disk.files.annotation, study.disk.files.segments):
+        if path.exists():
+            shutil.copy(path, folder)
 
 
 def _pdf(desk: PageSession, path: Path) -> Path:
@@ -154,7 +162,3 @@ def _scene(desk: PageSession, path: Path) -> Path:
     if not path.is_file() or path.stat().st_size == 0:
         raise MachineError("The scene could not be written.", "Free some disk space and try again.")
     return path
-
-
-def _has_highdicom() -> bool:
-    return importlib.util.find_spec("highdicom") is not None

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from CMBSegmentationLib.errors import CMBError
@@ -36,6 +34,7 @@ class PhaseShown:
     def __init__(self, desk: PageSession) -> None:
         self._desk, self.state = desk, live(desk.server.state, PhaseState)
         self._found: tuple[PhaseImage, ...] = ()
+        self._notes: tuple[str, ...] = ()
         self._finding: OpenedScan | None = None
         self._waiting: Callable[[], object] | None = None
         session = desk.reviewing.session
@@ -44,7 +43,7 @@ class PhaseShown:
 
     def take_scan(self, scan: OpenedScan) -> None:
         """Look for the phase of a scan that was just opened, and use what is found."""
-        self._found, self._finding, self._waiting = (), scan, None
+        self._found, self._notes, self._finding, self._waiting = (), (), scan, None
         self.state.phase_found = self.state.phase_used = ""
         self._desk.start(self._find(scan))
 
@@ -76,7 +75,7 @@ class PhaseShown:
             notes = (f"Phase was not used: {error}",)
         if self._desk.opened is not scan:
             return
-        self._found, self._finding = found, None
+        self._found, self._notes, self._finding = found, notes, None
         waiting, self._waiting = self._waiting, None
         name = found[-1].name if found else ""
         if len(found) > 1:
@@ -88,11 +87,11 @@ class PhaseShown:
                 self.when_known(waiting)
 
     def _written(self) -> tuple[str, ...]:
-        """Write the phase images for the worker."""
+        """Write the phase images for the worker, the last with what was said of them."""
         paths = []
         for number, one in enumerate(self._found, 1):
-            path = self._desk.phase_folder() / f"{number}_{_plain(one.name)}.nrrd"
-            write_phase(one.image, one.te_ms, one.manufacturer, path)
+            path = self._desk.phase_folder() / f"phase_{number}.nrrd"
+            write_phase(one, self._notes if one is self._found[-1] else (), path)
             paths.append(str(path))
         return tuple(paths)
 
@@ -101,7 +100,3 @@ class PhaseShown:
 
     def _show_results(self, results: Any) -> None:
         self.state.phase_there = results is not None and results.field is not None
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9]+", "_", Path(name).name).strip("_")[:60] or "phase"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import slicer
@@ -119,6 +120,13 @@ class Reviewing:
         """Write another name into the verdicts from now on."""
         self.session.reading.set(reader=reader)
 
+    def _sign(self, action: Callable[[], object]) -> None:
+        """Do what is to be signed once it is known by whom; where there is no list, say that, and ask nobody."""
+        if self.session.review is None:
+            action()  # is refused
+        else:
+            self._desk.reader.before(action)
+
     # reading
 
     @edge
@@ -138,12 +146,12 @@ class Reviewing:
     @edge
     def decide(self, decision: str) -> None:
         """Give a verdict on the lesion that is looked at."""
-        self._desk.reader.before(lambda: self.session.deciding.decide(decision))
+        self._sign(lambda: self.session.deciding.decide(decision))
 
     @edge
     def ask(self) -> None:
         """Ask what the lesion is, which is to be rejected."""
-        self._desk.reader.before(self.session.deciding.ask)
+        self._sign(self.session.deciding.ask)
 
     @edge
     def answer(self, mimic: str) -> None:
@@ -162,7 +170,7 @@ class Reviewing:
     @edge
     def set_cause(self, cause: str) -> None:
         """Say what the lesion is suspected to come from."""
-        self._desk.reader.before(lambda: self.session.deciding.set_cause(cause))
+        self._sign(lambda: self.session.deciding.set_cause(cause))
 
     @edge
     def undo(self) -> None:
@@ -200,13 +208,13 @@ class Reviewing:
     @edge
     def add_here(self) -> None:
         """Add a lesion that was missed, grown from where the slices cross."""
-        self._desk.reader.before(self.session.editing.add_at)
+        self._sign(self.session.editing.add_at)
 
     @edge
     def add_pointed(self, *, is_pointing: bool) -> None:
         """Add a lesion that was missed, grown from under the mouse where it is in a slice, else as `add_here`."""
         position = self._desk.views.under_mouse() if is_pointing else None
-        self._desk.reader.before(lambda: self.session.editing.add_at(position))
+        self._sign(lambda: self.session.editing.add_at(position))
 
     @edge
     def add_grown(self, lesion: LinkedLesion) -> None:

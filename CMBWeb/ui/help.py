@@ -8,6 +8,7 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
 from CMBSegmentationLib.vocabulary.actions import ACTIONS, BOTH, PAGE, PLACES, Action
+from CMBSegmentationLib.vocabulary.columns import PROBABILITY
 
 from ..state.names import keys, page
 from .aria import named
@@ -36,9 +37,9 @@ def build_help() -> None:
                 _keys(title, actions)
             _gestures("Without a mouse", BY_KEY)
         html.P(
-            "Probability is the detector's own, not calibrated on patients. Signal loss is measured against the "
-            "tissue around: 0 none, 1 black. Ø is the diameter of the sphere of equal volume. Positions are patient "
-            "RAS, in mm.",
+            f"Prob. is the {PROBABILITY.lower()}; it is not calibrated on patients. Signal loss is measured against "
+            "the tissue around: 0 none, 1 black. Ø is the diameter of the sphere of equal volume. Positions are "
+            "patient RAS, in mm.",
             classes="cmb-quiet",
         )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from trame.widgets import html
 
+from CMBSegmentationLib.vocabulary.columns import PROBABILITY
+
 from ..bindings.reviewing import Reviewing
 from ..state.names import review
 from .aria import roving
@@ -14,7 +16,7 @@ COLUMNS = (  # row's key, heading, what it is
     ("state", "Status", "Verdict, or that there is none yet"),
     ("diameter_mm", "Ø mm", "Diameter of the sphere of equal volume"),
     ("contrast", "Signal loss", "Against the tissue around: 0 none, 1 black"),
-    ("probability", "Prob.", "The detector's own, highest in the lesion"),
+    ("probability", "Prob.", PROBABILITY),
     ("phase", "Phase", "What the phase image says: blood (paramagnetic), calcium, or unclear"),
     ("region", "Region", "MARS"),
 )

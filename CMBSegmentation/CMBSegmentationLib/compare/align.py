@@ -10,6 +10,8 @@ import SimpleITK as sitk
 
 from ..detecting.lesions import Lesion, listed
 from ..errors import InputError
+from ..vocabulary.reasons import Rule
+from ..vocabulary.verdicts import REJECTED
 from .match import MATCH_MM, match_centres
 from .signal_at import signal_loss_at
 
@@ -20,6 +22,8 @@ VISIBLE_LOSS, VISIBLE_SHARE = 0.15, 0.4
 """A spot is plainly visible in a scan from this signal loss on, and from this share of its loss in the scan where it
 was detected. In the bundled sample scan eight of the ten lesions reach the former, and 4 of 739 random places in its
 brain do; in a copy that was moved, resampled to 1 x 1 x 2 mm and given noise, seven of the ten lesions reach both."""
+SOMETHING_ELSE = (Rule.OUTSIDE_BRAIN, Rule.OUTSIDE_TISSUE, Rule.CALCIUM)
+"""What the program drops for these reasons is no microbleed, however dark it is."""
 FINEST_MM = 1.0  # finer voxels are averaged: the movement is found to a tenth of that all the same
 SAMPLES = 20_000  # of the brain's voxels at each level, drawn anew with the same seed each time
 SEED = 1
@@ -122,8 +126,10 @@ def _coarse(image: sitk.Image) -> sitk.Image:
 def compare(first: Visit, second: Visit, transform: sitk.Transform | None = None) -> list[Change]:
     """Call each listed lesion of either visit by what became of it, one of `STATUSES`.
 
-    A lesion without a partner is not called new or gone where the other scan could not have shown it:
-    outside its brain, or where it has a candidate that was dropped; nor where its spot is plainly visible there.
+    A lesion without a partner is not seen where the other scan does not show its place, or has a candidate there that a
+    reader rejected or the program takes for something else. Where its spot is plainly visible there, it was there,
+    also where the program dropped it for its score or size. Where such a candidate is no plain spot, it is not seen;
+    where nothing is there, new or gone.
 
     Parameters
     ----------
@@ -162,25 +168,45 @@ def _unmatched(
     """Say what became of a lesion that the other visit does not list at its point there, and why."""
     if why := _not_shown(point, other):
         return NOT_SEEN, why
+    candidate = _off_the_list(point, other)
+    why = "" if candidate is None else _why_off_the_list(candidate)
+    if candidate is not None and _is_something_else(candidate):
+        return NOT_SEEN, why
     absent, visible = absent_or_visible
     there = signal_loss_at(other.image, point, lesion.diameter_mm)
     here = signal_loss_at(visit.image, _lps(lesion), lesion.diameter_mm) or 0.0
     if there is None or there < max(VISIBLE_LOSS, VISIBLE_SHARE * here):
-        return absent, ""
-    return visible, f"a dark spot is there, signal loss {there:.0%} against {here:.0%} where it was detected"
+        return (NOT_SEEN, why) if why else (absent, "")
+    spot = f"a dark spot is there, signal loss {there:.0%} against {here:.0%} where it was detected"
+    return visible, f"{spot}; {why}" if why else spot
 
 
 def _not_shown(point: Point, visit: Visit) -> str:
-    """Say why a scan does not show a lesion at a point; empty if it would have."""
+    """Say why a scan does not show a place; empty if it does."""
     index = visit.brain.TransformPhysicalPointToIndex(point)
     inside = all(0 <= i < n for i, n in zip(index, visit.brain.GetSize(), strict=True))
     if not inside:
         return "its place is outside the scan"
-    if not _near_brain(visit.brain, index):
-        return "its place is outside the brain"
-    dropped = [lesion for lesion in visit.lesions if lesion.why_not_listed]
-    near = match_centres([point], [_lps(lesion) for lesion in dropped], MATCH_MM)
-    return f"a candidate there was dropped ({dropped[near[0][1]].why_not_listed})" if near else ""
+    return "" if _near_brain(visit.brain, index) else "its place is outside the brain"
+
+
+def _off_the_list(point: Point, visit: Visit) -> Lesion | None:
+    """Find the candidate at a point that was dropped or rejected."""
+    off = [lesion for lesion in visit.lesions if lesion.why_not_listed]
+    near = match_centres([point], [_lps(lesion) for lesion in off], MATCH_MM)
+    return off[near[0][1]] if near else None
+
+
+def _is_something_else(lesion: Lesion) -> bool:
+    """Whether a reader, or the program by more than its score and size, says that it is no microbleed."""
+    return lesion.decision == REJECTED or (lesion.reason is not None and lesion.reason.rule in SOMETHING_ELSE)
+
+
+def _why_off_the_list(lesion: Lesion) -> str:
+    if lesion.decision == REJECTED:
+        what = f": {lesion.mimic}" if lesion.mimic else ""
+        return f"a candidate there was rejected by {lesion.reader or 'a reader'}{what}"
+    return f"a candidate there was dropped by the program ({lesion.dropped_because})"
 
 
 def _near_brain(brain: sitk.Image, index: tuple[int, ...]) -> bool:

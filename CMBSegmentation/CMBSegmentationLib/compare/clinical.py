@@ -54,6 +54,13 @@ class ClinicalChange:
         return tuple((scale, before, after) for (scale, before), (_, after) in pairs)
 
     @property
+    def read(self) -> str:
+        """What a reader has confirmed of the two lists, and what not."""
+        if not (self.before.is_read or self.after.is_read):
+            return "not confirmed by a reader"
+        return f"first scan {_read(self.before)}; second scan {_read(self.after)}"
+
+    @property
     def sentence(self) -> str:
         """The grade in words that stay true where they are pasted."""
         found = counted(self.new, "new microbleed")
@@ -65,10 +72,9 @@ class ClinicalChange:
             more += f"; {self.unread} more not reviewed yet"
         if more:
             more += f": {self.highest_grade.words} if all count"
-        checked = "" if self.after.is_read else ", not confirmed by a reader"
         return (
             f"ARIA-H grade by microhaemorrhages, if treated with an anti-amyloid antibody between the scans: "
-            f"{self.grade.words} ({found}{checked}){more}. {NOT_A_DIAGNOSIS} {SIDEROSIS}"
+            f"{self.grade.words} ({found}; {self.read}){more}. {NOT_A_DIAGNOSIS} {SIDEROSIS}"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -86,6 +92,14 @@ class ClinicalChange:
             "scales": {scale.key: {"first": first.name, "second": second.name} for scale, first, second in self.scales},
             "superficial_siderosis": NOT_ASSESSED,
         }
+
+
+def _read(counts: Counts) -> str:
+    """Say who has read a list, and what of it nobody has."""
+    if not counts.is_read:
+        return "not read"
+    left = f", {counts.not_read} not reviewed yet" if counts.not_read else ""
+    return f"read by {', '.join(counts.readers) or 'a reader'}{left}"
 
 
 def clinical_change(first: Sequence[Lesion], second: Sequence[Lesion], changes: Sequence[Change]) -> ClinicalChange:

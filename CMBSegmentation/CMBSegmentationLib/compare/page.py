@@ -95,7 +95,7 @@ def write_comparison(first: Study, second: Study, out: Path) -> dict[str, Path]:
         "second_scan": second.identity.words,
         "warnings": list(doubts(first.identity, second.identity)),
         "counts": counts,
-        "sentence": sentence_of(counts, _readers(first, second)),
+        "sentence": sentence_of(counts, clinical.read),
         **clinical.to_json(),
         "movement": _movement(transform),
         "changes": rows,
@@ -118,17 +118,10 @@ def write_comparison(first: Study, second: Study, out: Path) -> dict[str, Path]:
     return {kind: out / name for kind, name in names.items()}
 
 
-def sentence_of(counts: dict[str, int], readers: Sequence[str] = ()) -> str:
-    """Word the changes so that they stay true where they are pasted; `readers` of both scans, if both were read."""
+def sentence_of(counts: dict[str, int], read: str) -> str:
+    """Word the changes so that they stay true where they are pasted; `read` as `ClinicalChange.read`."""
     words = "; ".join(f"{counts[status]} {status}" for status in STATUSES)
-    of = f" of the lesions read by {', '.join(readers)}; the changes are" if readers else ","
-    return f"Automated comparison with research software{of} not confirmed by a reader: {words}."
-
-
-def _readers(*studies: Study) -> list[str]:
-    """Name the readers, if each of the scans has one."""
-    named = [study.detection.search.readers for study in studies]
-    return sorted({reader for readers in named for reader in readers}) if all(named) else []
+    return f"Automated comparison with research software ({read}): {words}."
 
 
 def row_of(change: Change) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from ..detecting.lesions import CANDIDATE_PROBABILITY, LARGEST_DIAMETER_MM, MOST_CANDIDATES, Lesion, is_read
 from ..results.counts import CLASSES, SIZES, SMALL_BELOW_MM, Counts
 from ..results.summary import left_out_of
-from ..vocabulary.columns import COLUMNS
+from ..vocabulary.columns import COLUMNS, PROBABILITY
 from ..vocabulary.numbers import class_text, counted, counted_class, rounded_down, threshold_text
 from ..vocabulary.published.scales import NOT_A_DIAGNOSIS, SIDEROSIS
 from ..vocabulary.verdicts import REJECTED, UNDECIDED
@@ -75,9 +75,7 @@ SHOWN = {
     "diameter_mm": Column("Diameter", "mm", "Of the sphere of equal volume", 1),
     "elongation": Column("Elongation", "", "Longest over shortest extent; 1 is a ball", 1),
     "contrast": Column("Signal loss", "%", "Against the tissue around; 100 % is black", 0, 100),
-    "probability": Column(
-        "Probability", "", "What the threshold acts on: the last stage's, 0 to 1", 2, rounds_down=True
-    ),
+    "probability": Column("Probability", "", f"{PROBABILITY}, 0 to 1", 2, rounds_down=True),
     "detector": Column(
         "Detector", "", "The first stage's highest probability in the lesion, 0 to 1", 2, rounds_down=True
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +15,10 @@ from ..errors import InputError
 from ..vocabulary.verdicts import KEPT, Verdict
 from .candidates import CandidateField
 from .lesion_list import ADDED, MERGED, SPLIT, Numbering, Review, ReviewedLesion
+
+MERGED_WITHIN_MM = 5.0
+"""Most that lies between two parts of one microbleed that the detector outlined in pieces: a thick slice of a T2* scan
+that it left out, or half the largest microbleed, which is 10 mm across."""
 
 
 def with_place(review: Review, lesion: ReviewedLesion, region: str, side: str) -> Review:
@@ -64,22 +68,48 @@ def regrown(
 def merged(
     review: Review, candidates: CandidateField, parts: Sequence[ReviewedLesion]
 ) -> tuple[Review, ReviewedLesion]:
-    """Make one lesion of several; it has the first one's number and verdict.
+    """Make one lesion of several, with the smallest number and with what readers said of them that does not differ.
 
     Raises
     ------
     InputError
-        Fewer than two are given.
+        Fewer than two are given, or they are not parts of one lesion: more than `MERGED_WITHIN_MM` lies between them.
     """
     if len(parts) < 2:
         raise InputError("Merging needs two lesions or more.", "Choose them in the list with Ctrl held down.")
-    first = min(parts, key=lambda one: one.id)
+    _refuse_apart(candidates, parts)
+    number = min(one.id for one in parts)
     voxels = np.unique(np.concatenate([one.voxels for one in parts]))
-    verdict = next((one.verdict for one in (first, *parts) if one.verdict is not None), None)
-    lesion = _put_together(review, candidates, first.id, voxels, MERGED, verdict)
-    if first.lesion.region or first.lesion.side:
-        lesion = lesion.at_place(first.lesion.region, first.lesion.side)
-    return review.without(*(one.id for one in parts)).with_lesion(lesion), lesion
+    lesion = _put_together(review, candidates, number, voxels, MERGED, _common_verdict(parts))
+    region, side = _said_places(review, parts)
+    own = lesion.lesion
+    lesion = lesion.at_place(
+        _common(region) or own.region or _common(one.lesion.region for one in parts),
+        _common(side) or own.side or _common(one.lesion.side for one in parts),
+    )
+    ids = [one.id for one in parts]
+    places = {each: place for each, place in review.places.items() if each not in ids}
+    after = replace(review, places=places).without(*ids).with_lesion(lesion)
+    if _common(region) or _common(side):
+        after = after.with_place(number, lesion.lesion.region, lesion.lesion.side)
+    return after, lesion
+
+
+def what_differs(review: Review, parts: Sequence[ReviewedLesion]) -> str:
+    """Say in which of their verdicts, mimics, causes and places lesions differ that are to be merged; empty if none."""
+    said = [one for one in parts if one.verdict is not None]
+    verdicts = [one.verdict for one in said if one.verdict is not None]
+    regions, sides = _said_places(review, parts)
+    told = {"regions given to them": regions, "sides given to them": sides}
+    if len({one.decision for one in verdicts}) > 1:
+        words = ", ".join(f"CMB {one.id} {one.state}" for one in said)
+        differ = [f"their verdicts differ ({words}), so it is not reviewed yet"]
+    else:
+        differ = []
+        told |= {"mimics": [one.mimic for one in verdicts], "causes": [one.cause for one in verdicts]}
+    values = {what: sorted({one for one in each if one}) for what, each in told.items()}
+    differ += [f"the {what} differ ({', '.join(each)})" for what, each in values.items() if len(each) > 1]
+    return "; ".join(differ)
 
 
 def split(
@@ -107,6 +137,51 @@ def split(
 def deleted(review: Review, lesion: ReviewedLesion) -> Review:
     """Forget a lesion that a reader added; a candidate of the detector's that lay under it is listed again."""
     return review.without(lesion.id)
+
+
+def _common_verdict(parts: Sequence[ReviewedLesion]) -> Verdict | None:
+    """Give what all verdicts on the parts say, as of the last one; None if there is none, or decisions differ."""
+    verdicts = [one.verdict for one in parts if one.verdict is not None]
+    if len({one.decision for one in verdicts}) != 1:
+        return None
+    last = max(verdicts, key=lambda one: one.time)
+    return replace(last, mimic=_common(one.mimic for one in verdicts), cause=_common(one.cause for one in verdicts))
+
+
+def _said_places(review: Review, parts: Sequence[ReviewedLesion]) -> tuple[list[str], list[str]]:
+    """Give the regions and the sides that a reader gave to the parts."""
+    places = [review.places[one.id] for one in parts if one.id in review.places]
+    return [region for region, _ in places], [side for _, side in places]
+
+
+def _common(said: Iterable[str]) -> str:
+    """Give the one value that was said; empty where none was, or where they differ."""
+    values = {one for one in said if one}
+    return values.pop() if len(values) == 1 else ""
+
+
+def _refuse_apart(candidates: CandidateField, parts: Sequence[ReviewedLesion]) -> None:
+    """Refuse lesions of which one is farther than `MERGED_WITHIN_MM` from all that hang together with the first."""
+    trees = {one.id: scipy.spatial.KDTree(_corners_mm(candidates, one.voxels)) for one in parts}
+    together, rest = [parts[0].id], [one.id for one in parts[1:]]
+    while rest:
+        gaps = {(a, b): float(trees[a].query(trees[b].data)[0].min()) for a in together for b in rest}
+        (a, b), gap_mm = min(gaps.items(), key=lambda item: item[1])
+        if gap_mm > MERGED_WITHIN_MM:
+            a, b = sorted((a, b))
+            raise InputError(
+                f"CMB {a} and CMB {b} are {gap_mm:.1f} mm apart: they are not parts of one lesion.",
+                f"Merge only what is at most {MERGED_WITHIN_MM:g} mm apart, and decide on each of the others.",
+            )
+        together.append(b)
+        rest.remove(b)
+
+
+def _corners_mm(candidates: CandidateField, voxels: Flat) -> NDArray[np.float64]:
+    """Give the corners of voxels: between two sets of these is the tissue between two lesions, in thick slices, too."""
+    zyx = np.column_stack(np.unravel_index(voxels, candidates.shape))
+    corners = np.unique((zyx[:, None] + np.indices((2, 2, 2)).reshape(3, -1).T).reshape(-1, 3), axis=0)
+    return corners * np.array(candidates.probability.GetSpacing()[::-1])
 
 
 def _free(review: Review, voxels: Flat) -> Flat:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import SimpleITK as sitk
 import slicer
 
 from ..detecting.phase.local_field import PER_RADIAN, SHOWN_RAD
 from ..errors import InputError
 from ..reading.grid import SAME_GRID_VOXELS
+from ..reading.phase.files import write_phase
+from ..reading.phase.image import PhaseImage
 from .names import RESULT_ATTRIBUTE
 from .volumes import image_from_volume, world_ijk_to_ras
 
@@ -54,8 +55,10 @@ def phase_of(scan_node: slicer.vtkMRMLScalarVolumeNode | None) -> slicer.vtkMRML
     return max(found, key=lambda node: SequenceMatcher(None, node.GetName(), name).ratio(), default=None)
 
 
-def export_phase(phase_node: slicer.vtkMRMLScalarVolumeNode, folder: Path) -> Path:
-    """Write a phase's node to a file for the worker, and give its path.
+def export_phase(
+    phase_node: slicer.vtkMRMLScalarVolumeNode, scan_node: slicer.vtkMRMLScalarVolumeNode, folder: Path
+) -> Path:
+    """Write the phase of a scan to a file for the worker, with its name and why it is taken, and give its path.
 
     Raises
     ------
@@ -63,9 +66,11 @@ def export_phase(phase_node: slicer.vtkMRMLScalarVolumeNode, folder: Path) -> Pa
         As `volumes.image_from_volume`.
     """
     image, _ = image_from_volume(phase_node)
+    name, asked = phase_node.GetName() or "phase", phase_of(scan_node) is not phase_node
+    why = ", as asked." if asked else ": its name, and the scan's grid."
     folder.mkdir(exist_ok=True)
-    path = folder / f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', phase_node.GetName() or '').strip('._-')[:80] or 'phase'}.nrrd"
-    sitk.WriteImage(image, str(path))
+    path = folder / f"{phase_node.GetID()}.nrrd"
+    write_phase(PhaseImage(image, name, asked=asked), [f"Phase was taken from {name}{why}"], path)
     return path
 
 

@@ -72,6 +72,8 @@ class ChosenReview:
     def ready(self) -> OpenReview:
         """Give the chosen scan's review; `InputError` if there is none or its scan was removed."""
         review = self.review
+        if review is None and self.detection.is_searching:
+            raise InputError("There is no list yet: the scan is being searched.", "Wait until the search is done.")
         if review is None:
             raise InputError("There is no list yet.", "Choose a scan and detect its microbleeds first.")
         if not review.is_there:
@@ -91,7 +93,8 @@ class ChosenReview:
 
     def lesion(self, lesion_id: int | None) -> ReviewedLesion:
         """Give a lesion of the list, the current one where None is asked for; `InputError` if there is none."""
-        lesion = self.current if lesion_id is None else self.ready().find(lesion_id)
+        review = self.ready()
+        lesion = review.find(review.current if lesion_id is None else lesion_id)
         if lesion is None:
             raise InputError("No lesion is chosen.", "Choose one in the list, or press N for the next.")
         return lesion

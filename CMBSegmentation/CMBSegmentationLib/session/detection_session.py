@@ -175,6 +175,11 @@ class DetectionSession:
         return self._run is not None
 
     @property
+    def is_searching(self) -> bool:
+        """Whether a worker runs on the chosen scan."""
+        return self._run is not None and self._run.scan is self.scan
+
+    @property
     def scan(self) -> slicer.vtkMRMLScalarVolumeNode | None:
         """The chosen scan's node; None if it is no longer in the scene."""
         return self.scene.GetNodeByID(self._parameters.scan_node_id or "")
@@ -224,7 +229,7 @@ class DetectionSession:
             if chosen is not None:
                 check_output(chosen, volume_node)
             mask = self._exported_mask(volume_node, Path(folder.name))
-            phase = self._exported_phase(Path(folder.name) / "phase")
+            phase = self._exported_phase(volume_node, Path(folder.name) / "phase")
             process = self._started(exported.path, Path(folder.name) / "results", mask, phase)
         except CMBError:
             folder.cleanup()
@@ -271,9 +276,9 @@ class DetectionSession:
         node = self.scene.GetNodeByID(mask) if mask else None
         return mask if node is None else str(export_mask(node, volume_node, folder))
 
-    def _exported_phase(self, folder: Path) -> list[str]:
+    def _exported_phase(self, volume_node: slicer.vtkMRMLScalarVolumeNode, folder: Path) -> list[str]:
         given = [(one, self.scene.GetNodeByID(one)) for one in self._parameters.phase]
-        return [one if node is None else str(export_phase(node, folder)) for one, node in given]
+        return [one if node is None else str(export_phase(node, volume_node, folder)) for one, node in given]
 
     def _started(self, scan: Path, out: Path, mask: str | None, phase: list[str]) -> Process:
         chosen = self._parameters

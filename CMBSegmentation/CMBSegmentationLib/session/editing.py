@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..review import ACCEPTED, ADDED, MERGED, REJECTED, SPLIT, ReviewedLesion, Verdict, utc_now
-from ..review.edits import added, deleted, merged, regrown, split
+from ..review.edits import added, deleted, merged, regrown, split, what_differs
 from ..review.following import accepted
 from ..scene import middle_of_views
 from .chosen_review import ChosenReview
@@ -77,13 +77,14 @@ class Editing:
         return self._added(review, voxels, number if same is None else None)
 
     def merge(self, ids: Sequence[int]) -> ReviewedLesion:
-        """Make one lesion of several; it has the smallest number."""
+        """Make one lesion of several that are parts of it; raises as `review.edits.merged`."""
         review = self._chosen.ready()
         parts = [self._chosen.lesion(number) for number in ids]
         after, lesion = merged(review.review, review.candidates, parts)
+        differs = what_differs(review.review, parts)
         review.current = lesion.id
         review.do(after, f"CMB {', '.join(str(one.id) for one in parts)} merged", lesion.id)
-        self._chosen.after(f"CMB {lesion.id} is made of {len(parts)} lesions")
+        self._chosen.after("; ".join(filter(None, (f"CMB {lesion.id} is made of {len(parts)} lesions", differs))))
         return lesion
 
     def split(self, lesion_id: int | None = None) -> tuple[ReviewedLesion, ...]:

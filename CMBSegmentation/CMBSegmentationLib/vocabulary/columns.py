@@ -18,6 +18,11 @@ COLUMNS = (
 REVIEW_COLUMNS = ("mimic", "cause", "reader", "decided_at", "origin")
 """After `COLUMNS` once a reader has decided on a lesion of the list."""
 
+PROBABILITY = (
+    "Score, which alone the threshold acts on: the verifier's probability where one ran, else the detector's highest"
+)
+"""What the column `probability` is, wherever it is explained."""
+
 Meaning = dict[str, Any]
 """BIDS' keys for a column: ``Description``, and ``Units`` or ``Levels`` (value to meaning) where it has some."""
 
@@ -45,7 +50,7 @@ MEANINGS: dict[str, Meaning] = {
     "diameter_mm": _meaning("Diameter of the sphere of that volume", "mm"),
     "elongation": _meaning("Longest by shortest principal extent; 1 is a ball"),
     "contrast": _meaning("Signal loss against the tissue around: 0 none, 1 black"),
-    "probability": _meaning("Score, 0 to 1, which alone the threshold acts on"),
+    "probability": _meaning(f"{PROBABILITY}, 0 to 1"),
     "detector": _meaning("The detector's highest probability in the lesion, 0 to 1"),
     "phase": _one_of("What the scan's phase image says of the lesion", *SUBSTANCES),
     "region": _one_of("Region of the Microbleed Anatomical Rating Scale (MARS)", *ASSIGNABLE),

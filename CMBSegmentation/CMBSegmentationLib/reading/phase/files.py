@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import SimpleITK as sitk
 
 from ..scan import FILE_SUFFIXES, scan_stem
+from .image import PhaseImage
 
 LEFT_OUT = {"part", "desc", "echo"}  # entities in which a scan and its phase may differ
 GRADIENT_ECHO = {"T2starw", "T2S", "swi", "GRE", "MEGRE", "T2star"}
@@ -17,6 +19,7 @@ ENDINGS = ("_phase", "_ph", "_pha", "_Phase")
 MAGNITUDES = ("_mag", "_magnitude", "_Mag", "_swi", "_SWI")
 MOST_SIDECARS = 400
 LONGEST_SIDECAR = 1_000_000
+PAIRED = "CMBPaired"  # key of the sidecars of `write_phase`
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,15 @@ class PhaseFile:
     why: str
     te_ms: float = 0.0
     manufacturer: str = ""
+
+
+@dataclass(frozen=True)
+class Paired:
+    """What is known of a phase image that was paired before the search: as `PhaseImage`, and the notes on it."""
+
+    name: str
+    asked: bool
+    notes: tuple[str, ...]
 
 
 def phase_files_of(path: Path) -> tuple[list[PhaseFile], tuple[str, ...]]:
@@ -101,11 +113,24 @@ def sidecar_of(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def write_phase(image: sitk.Image, te_ms: float, manufacturer: str, path: Path) -> None:
-    """Write a phase image with a sidecar that says its echo time (ms, 0: unknown) and manufacturer."""
-    sitk.WriteImage(image, str(path))
-    about = {"EchoTime": te_ms / 1e3, "Manufacturer": manufacturer, "ImageType": ["ORIGINAL", "PRIMARY", "P"]}
+def write_phase(phase: PhaseImage, notes: Sequence[str], path: Path) -> None:
+    """Write a phase image that is paired already, for the search: `notes` say with what and why."""
+    sitk.WriteImage(phase.image, str(path))
+    about = {
+        "EchoTime": phase.te_ms / 1e3,
+        "Manufacturer": phase.manufacturer,
+        "ImageType": ["ORIGINAL", "PRIMARY", "P"],
+        PAIRED: {"name": phase.name, "asked": phase.asked, "notes": list(notes)},
+    }
     path.with_name(f"{scan_stem(path)}.json").write_text(json.dumps(about), encoding="utf-8")
+
+
+def paired_before(path: Path) -> Paired | None:
+    """Give what `write_phase` wrote of a phase image; None of any other file."""
+    said = sidecar_of(path).get(PAIRED)
+    if not isinstance(said, dict) or not isinstance(said.get("notes"), list):
+        return None
+    return Paired(str(said.get("name") or path.name), bool(said.get("asked")), tuple(map(str, said["notes"])))
 
 
 def _described(path: Path, why: str) -> PhaseFile:

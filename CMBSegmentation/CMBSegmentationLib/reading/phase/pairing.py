@@ -14,7 +14,7 @@ from ..grid import is_same_grid, steps_onto
 from ..not_finite import without_gaps
 from ..scan import Scan, read_label_image
 from .dicom import phase_alone, phases_in_study
-from .files import echo_ms_of, phase_files_of, sidecar_of
+from .files import echo_ms_of, paired_before, phase_files_of, sidecar_of
 from .image import PhaseImage
 
 
@@ -26,7 +26,8 @@ def read_phases(scan: Scan, asked: Sequence[Path] = ()) -> tuple[tuple[PhaseImag
     scan : Scan
         As it was read.
     asked : sequence of Path
-        Files or DICOM folders that a user names in place of what is found; the searched echo's last.
+        Files or DICOM folders that a user names in place of what is found, or that were paired before
+        (`files.write_phase`); the searched echo's last.
 
     Returns
     -------
@@ -41,8 +42,7 @@ def read_phases(scan: Scan, asked: Sequence[Path] = ()) -> tuple[tuple[PhaseImag
         `asked` cannot be read, or is of another grid. What is found by itself and does not fit is noted instead.
     """
     if asked:
-        named = " and ".join(path.name for path in asked)
-        return tuple(_asked_for(path, scan.image) for path in asked), (f"Phase was taken from {named}, as asked.",)
+        return tuple(_given(path, scan.image) for path in asked), _notes_on(asked)
     if scan.frames:
         found, notes = phases_in_study(scan.source, scan.image, scan.frames)
         return tuple(found), notes
@@ -85,13 +85,24 @@ def on_grid_of(scan: sitk.Image, image: sitk.Image, name: str) -> sitk.Image:
     return image
 
 
-def _asked_for(path: Path, scan: sitk.Image) -> PhaseImage:
+def _given(path: Path, scan: sitk.Image) -> PhaseImage:
     if path.is_dir() or is_dicom_file(path):
         found = phase_alone(path)
     else:
         about = sidecar_of(path)
         found = PhaseImage(_read(path), path.name, echo_ms_of(about), str(about.get("Manufacturer") or ""))
-    return replace(found, image=on_grid_of(scan, found.image, path.name), asked=True)
+    before = paired_before(path)
+    name, asked = (path.name, True) if before is None else (before.name, before.asked)
+    return replace(found, image=on_grid_of(scan, found.image, name), name=name, asked=asked)
+
+
+def _notes_on(given: Sequence[Path]) -> tuple[str, ...]:
+    """Say where given phase is from: as it was said when it was paired, else that a user asked for it."""
+    before = {path: paired_before(path) for path in given}
+    notes = [note for paired in before.values() if paired is not None for note in paired.notes]
+    if named := " and ".join(path.name for path, paired in before.items() if paired is None):
+        notes.append(f"Phase was taken from {named}, as asked.")
+    return tuple(notes)
 
 
 def _read(path: Path) -> sitk.Image:
