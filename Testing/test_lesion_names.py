@@ -21,7 +21,7 @@ from CMBScribbleGrowLib.scene import PAINT_SEGMENT, add_to_scribble
 from CMBScribbleGrowLib.scene.names import STUDY_ATTRIBUTE
 from CMBScribbleGrowLib.session import GrowSession
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.review import from_text
+from CMBSegmentationLib.review import edits, from_text
 from CMBSegmentationLib.scene import export_scan, load_results, read_review
 from CMBSegmentationLib.scene.names import ANNOTATED_ATTRIBUTE
 from CMBSegmentationLib.session import ReviewSession
@@ -279,7 +279,8 @@ def test_a_review_that_is_opened_again_still_knows_what_it_had_before_the_annota
     assert listed(a_desk, number) == before
 
 
-def test_what_the_lists_reader_has_merged_or_deleted_is_no_longer_the_annotations(a_desk):
+def test_what_the_lists_reader_has_merged_or_deleted_is_no_longer_the_annotations(a_desk, monkeypatch):
+    monkeypatch.setattr(edits, "MERGED_WITHIN_MM", 10.0)  # the two are 7 mm apart
     a_desk.detect()
     first, second = number_at(a_desk, FIRST), number_at(a_desk, SECOND)
     for place in (FIRST, SECOND):
