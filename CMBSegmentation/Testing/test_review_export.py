@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 
+import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
@@ -17,7 +18,7 @@ from dicom_series import write_series
 from oblique_scan import oblique_ijk_to_ras, scan_voxels, write_detection
 from refusals import refused
 from review_sessions import a_clock, a_session
-from test_dicom_out import assert_valid
+from test_dicom_out import assert_valid, dcmqi
 from tsv_table import rows_of
 
 from CMBSegmentationLib.reading.scan import read_scan
@@ -135,6 +136,34 @@ def test_the_archive_gets_what_was_decided(a_reviewed_series, tmp_path):
     assert "Equivocal" in told  # the uncertain one
     summary = json.loads(files["json"].read_text(encoding="utf-8"))["summary"]
     assert numbers_of_lesions(report) == {"All CMB": summary["microbleeds"]} == {"All CMB": 2}
+
+
+def test_a_lesion_has_its_number_in_the_archive_too(a_reviewed_series, tmp_path):
+    session, study = a_reviewed_series
+    files = session.exporting.export(tmp_path / "out", dicom_folder=study)
+    kept = {one.id: one for one in session.review.lesions if one.counts}
+    assert list(kept) == [1, 3]
+    written = pydicom.dcmread(files["dicom_seg"])
+    assert [(one.SegmentNumber, one.SegmentLabel, one.TrackingID) for one in written.SegmentSequence] == [
+        (1, "CMB 1", "CMB 1"),
+        (2, "CMB 3", "CMB 3"),
+    ]
+    dcmqi("segimage2itkimage", "--inputDICOM", files["dicom_seg"], "--outputDirectory", tmp_path)
+    dcmqi("tid1500reader", "--inputDICOM", files["dicom_sr"], "--outputMetadata", tmp_path / "sr.json")
+    measured = json.loads((tmp_path / "sr.json").read_text())["Measurements"]
+    referring = {one["TrackingIdentifier"]: one["ReferencedSegment"] for one in measured if "ReferencedSegment" in one}
+    assert referring == {"CMB 1": 1, "CMB 3": 2}
+    values = sitk.ReadImage(str(files["labels"]))
+    for number, segment in zip(kept, (1, 2), strict=True):
+        read = sitk.ReadImage(str(tmp_path / f"{segment}.nrrd"))
+        places = [
+            read.TransformIndexToPhysicalPoint([int(i) for i in at[::-1]])
+            for at in np.argwhere(sitk.GetArrayViewFromImage(read))
+        ]
+        assert {values[values.TransformPhysicalPointToIndex(place)] for place in places} == {number}
+        assert len(places) == len(kept[number].voxels)
+    said = hd.sr.srread(files["dicom_sr"]).content.get_planar_roi_measurement_groups()
+    assert [one.tracking_identifier for one in said] == ["CMB 1", "CMB 3"]
 
 
 def test_the_archive_is_told_what_was_not_read(a_reviewed_series, tmp_path):

@@ -153,9 +153,10 @@ def _lesion(
         frame_of_reference_uid=segmentation.FrameOfReferenceUID,
         relationship_type=hd.sr.RelationshipTypeValues.CONTAINS,
     )
+    segment = next(one for one in segmentation.SegmentSequence if one.TrackingUID == tracking_uid)
     group = hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=hd.sr.TrackingIdentifier(uid=tracking_uid, identifier=f"CMB {lesion.id}"),
-        referenced_segment=hd.sr.ReferencedSegment.from_segmentation(segmentation, lesion.id),
+        referenced_segment=hd.sr.ReferencedSegment.from_segmentation(segmentation, segment.SegmentNumber),
         finding_type=codes.HEMORRHAGE,
         finding_sites=[_site(lesion)],
         algorithm_id=_algorithm(software),
