@@ -151,7 +151,7 @@ def dicom_objects(detection: Detection, source: ExportSource) -> dict[str, Datas
     -------
     dict
         ``dicom_seg`` (not where there is no lesion: a segmentation has at least one segment) and
-        ``dicom_sr``. Lesions keep their numbers; segments are numbered from 1 without gaps, in the order of the lesions.
+        ``dicom_sr``. Lesions keep their numbers; segments are numbered without gaps, in the order of the lesions.
     """
     from .software import software_from
 

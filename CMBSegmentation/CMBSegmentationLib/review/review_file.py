@@ -41,12 +41,15 @@ class SavedReview:
         Voxels are counted in it.
     scan : str
         The scan's name.
+    changed_at : str
+        When a reader last did anything to it (ISO 8601, UTC); of one that version 0.1.0 wrote, the last verdict.
     """
 
     review: Review
     numbers: Numbering
     grid: Grid
     scan: str = ""
+    changed_at: str = ""
 
 
 def review_path(scan_file: str, name: str, folder: str | None) -> Path | None:
@@ -62,6 +65,7 @@ def to_text(saved: SavedReview) -> str:
             "kind": KIND,
             "schema_version": SCHEMA_VERSION,
             "scan": saved.scan,
+            "changed_at": saved.changed_at,
             "shape": list(saved.grid.shape),
             "zyx_to_ras": saved.grid.zyx_to_ras.round(6).tolist(),
             "threshold": saved.review.threshold,
@@ -116,7 +120,9 @@ def from_text(text: str, source: str) -> SavedReview:
             raise ValueError(f"threshold {threshold}")
         to_ras = np.array(data["zyx_to_ras"], np.float64).reshape(3, 4)
         places = {int(n): _place(region, side) for n, region, side in data.get("places", ())}  # since 0.2.0
-        return SavedReview(Review(threshold, fixed, places), numbers, Grid(shape, to_ras), str(data["scan"]))
+        changed_at = str(data.get("changed_at", _last_verdict(fixed)))  # since 0.2.0
+        grid = Grid(shape, to_ras)
+        return SavedReview(Review(threshold, fixed, places), numbers, grid, str(data["scan"]), changed_at)
     except DamagedFileError:
         raise
     except Exception as error:  # whatever a damaged file holds
@@ -133,7 +139,11 @@ def on_grid(saved: SavedReview, grid: Grid) -> SavedReview | None:
         fixed.append(replace(one, voxels=np.sort(_moved(saved.grid, grid, one.voxels)), peak=peak))
     peaks = _moved(saved.grid, grid, list(saved.numbers.by_peak))
     numbers = Numbering(dict(zip(peaks.tolist(), saved.numbers.by_peak.values(), strict=True)), saved.numbers.last)
-    return SavedReview(replace(saved.review, fixed=tuple(fixed)), numbers, grid, saved.scan)
+    return replace(saved, review=replace(saved.review, fixed=tuple(fixed)), numbers=numbers, grid=grid)
+
+
+def _last_verdict(fixed: Sequence[ReviewedLesion]) -> str:
+    return max((one.verdict.time for one in fixed if one.verdict), default="")
 
 
 def _moved(grid: Grid, other: Grid, flat: Sequence[int] | Flat) -> Flat:

@@ -8,7 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..review import ACCEPTED, ADDED, MERGED, REJECTED, SPLIT, ReviewedLesion, Verdict, as_annotated, utc_now
+from ..review import (
+    ACCEPTED,
+    ADDED,
+    MERGED,
+    REJECTED,
+    SPLIT,
+    AnnotatedLesion,
+    ReviewedLesion,
+    Verdict,
+    as_annotated,
+    utc_now,
+)
 from ..review.edits import added, deleted, merged, regrown, split
 from ..scene import middle_of_views
 from .chosen_review import ChosenReview
@@ -107,14 +118,9 @@ class Editing:
             return
         for number, before in review.newly_annotated().items():
             review.learn_annotated()
-            lesion, said = review.find(number), review.annotated.lesions.get(number)
-            if lesion is None:
-                continue
-            after = as_annotated(review.review, lesion, said, before)
-            changed = after.find(number)
-            if changed is not None and changed.as_lesion() != lesion.as_lesion():
-                review.do(after, f"place and cause of CMB {number} as annotated", number)
-                self._chosen.after(f"CMB {number}: place and cause as annotated")
+            lesion = review.find(number)
+            if lesion is not None:
+                self._take_annotated(review, lesion, before)
 
     def _accepted_again(self, review: OpenReview, lesion: ReviewedLesion, voxels: NDArray[np.int64]) -> ReviewedLesion:
         """Accept a lesion of the list that was grown as a scribble, too; one that was added gets the new mask."""
@@ -126,15 +132,19 @@ class Editing:
             review.do(after, f"mask of CMB {lesion.id} changed", lesion.id)
             self._chosen.after(f"CMB {lesion.id} changed, {changed.lesion.diameter_mm:.1f} mm")
             return review.find(lesion.id) or changed
-        if lesion.verdict is None or self._says_more(review, lesion):
-            decision = lesion.verdict.decision if lesion.verdict else ACCEPTED
-            self._deciding.decide(decision, lesion_id=lesion.id, advance=False)
+        if lesion.verdict is None:
+            self._deciding.decide(ACCEPTED, lesion_id=lesion.id, advance=False)
+        else:
+            self._take_annotated(review, lesion, None)
         return review.find(lesion.id) or lesion
 
-    def _says_more(self, review: OpenReview, lesion: ReviewedLesion) -> bool:
-        """Whether the annotation names a place or a cause that the list does not have."""
-        after = as_annotated(review.review, lesion, review.annotated.lesions.get(lesion.id)).find(lesion.id)
-        return after is not None and after.as_lesion() != lesion.as_lesion()
+    def _take_annotated(self, review: OpenReview, lesion: ReviewedLesion, before: AnnotatedLesion | None) -> None:
+        """Give a lesion the place and the cause that its annotation names, if it has others."""
+        after = as_annotated(review.review, lesion, review.annotated.lesions.get(lesion.id), before)
+        changed = after.find(lesion.id)
+        if changed is not None and changed.as_lesion() != lesion.as_lesion():
+            review.do(after, f"place and cause of CMB {lesion.id} as annotated", lesion.id)
+            self._chosen.after(f"CMB {lesion.id}: place and cause as annotated")
 
     def _added(self, review: OpenReview, voxels: NDArray[np.int64], number: int | None = None) -> ReviewedLesion:
         verdict = Verdict(ACCEPTED, "", self._reading.reader, utc_now())

@@ -45,7 +45,7 @@ from ..scene import (
 from ..scene.annotated import read_annotated
 from ..scene.volumes import file_of
 from ..vocabulary.operating_points import checked_threshold
-from ..vocabulary.verdicts import BELOW
+from ..vocabulary.verdicts import BELOW, utc_now
 
 DARKEST_WITHIN_MM = 1.5  # a click is rarely on a lesion's darkest voxel
 
@@ -107,11 +107,12 @@ class OpenReview:
         self._grower = grower
         self._grow_from: GrowsFrom | None = None
         self.review, self.numbers = Review(self.candidates.rules.threshold), Numbering()
+        self._changed_at = ""
         in_scene = self._in_scene()
         on_disk = self.save_in(folder)
         for saved in (on_disk, in_scene):  # the later one wins; of equal ones the scene
-            if saved is not None and _last_verdict(saved.review) >= _last_verdict(self.review):
-                self.review, self.numbers = saved.review, saved.numbers
+            if saved is not None and saved.changed_at >= self._changed_at:
+                self._take(saved)
         view = read_view(nodes)
         self.current: int | None = view.get("current") if isinstance(view.get("current"), int) else None
         self.show_dropped = bool(view.get("show_dropped", False))
@@ -142,7 +143,7 @@ class OpenReview:
     def do(self, after: Review, what: str, about: int) -> None:
         """Take a step, done to the lesion with the number `about`: show it, save it, remember it for undo."""
         self._history.add(Step(self.review, after, what, about=about))
-        self.review = after
+        self.review, self._changed_at = after, utc_now()
         self.show()
 
     def undo(self) -> Step | None:
@@ -314,8 +315,8 @@ class OpenReview:
         before = self._autosave
         try:
             found = self.save_in(folder)
-            if found is not None and _last_verdict(found.review) > _last_verdict(self.review):
-                self.review, self.numbers = found.review, found.numbers
+            if found is not None and found.changed_at > self._changed_at:
+                self._take(found)
             self.show()
             self.flush()
         except CMBError:
@@ -332,7 +333,11 @@ class OpenReview:
             self._autosave.flush()
 
     def _saved(self) -> SavedReview:
-        return SavedReview(self.review, self.numbers, self.candidates.grid, self.nodes.scan.GetName() or "")
+        name = self.nodes.scan.GetName() or ""
+        return SavedReview(self.review, self.numbers, self.candidates.grid, name, self._changed_at)
+
+    def _take(self, saved: SavedReview) -> None:
+        self.review, self.numbers, self._changed_at = saved.review, saved.numbers, saved.changed_at
 
     def _in_scene(self) -> SavedReview | None:
         text = read_review(self.nodes)
@@ -346,10 +351,5 @@ class OpenReview:
         return on_grid(saved, self.candidates.grid)
 
     def _go_to(self, review: Review) -> None:
-        self.review = replace(review, threshold=self.review.threshold)
+        self.review, self._changed_at = replace(review, threshold=self.review.threshold), utc_now()
         self.show()
-
-
-def _last_verdict(review: Review) -> str:
-    """Give the time of the last verdict; empty if there is none."""
-    return max((one.verdict.time for one in review.fixed if one.verdict), default="")
