@@ -13,8 +13,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from module_file import ROOT
+from slicer_scene import a_scene, new_scene
+
+sys.path.append(str(ROOT / "CMBSegmentation" / "Testing"))  # the series that the reader's own tests use
+from dicom_series import write_series
 
 from CMBCommand import cli
+from CMBSegmentationLib.reading.scan_identity import ScanName
+from CMBSegmentationLib.scene.origin import origin_of
+from CMBWeb.bindings.scans import add_scan, read_in
 from CMBWeb.files.kept_results import KeptResults, KeptScan
 from CMBWeb.files.session_folder import private, remove_old
 from CMBWeb.page import reading_ahead
@@ -23,6 +31,8 @@ from CMBWeb.server import gateway
 from CMBWeb.server.access import Access, folder_name, is_plain, new_key
 from CMBWeb.server.page_process import SCAN_VARIABLE, PageProcess
 from CMBWeb.server.serving import _open_in_browser
+
+__all__ = ["a_scene", "new_scene"]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
@@ -184,7 +194,16 @@ def test_without_the_extra_the_command_says_what_to_install(monkeypatch, capsys)
 
 SERVES_AND_STOPS = """
 import sys
+from module_file import ROOT
+from slicer_scene import a_scene, new_scene
+
+sys.path.append(str(ROOT / "CMBSegmentation" / "Testing"))  # the series that the reader's own tests use
+from dicom_series import write_series
+
 from CMBCommand import cli
+from CMBSegmentationLib.reading.scan_identity import ScanName
+from CMBSegmentationLib.scene.origin import origin_of
+from CMBWeb.bindings.scans import add_scan, read_in
 from CMBWeb.server import serving
 from CMBWeb.server.page_process import PageProcess
 async def nothing(*_, **__): pass
@@ -240,3 +259,17 @@ def test_the_commands_scan_is_read_once_while_the_page_starts(tmp_path, monkeypa
     os.utime(scan, (1, 1))
     reading_ahead.read_scan_once(scan, None)
     assert read == [scan] * 4
+
+
+def test_an_opened_series_keeps_its_name_and_uids_in_the_scene_and_nothing_of_the_patient(a_scene, tmp_path):
+    write_series(tmp_path / "00000")
+    opened = read_in(tmp_path / "00000", "sub-01 study")  # as an upload lies under a name of our own
+    assert opened.identity is not None
+    assert (opened.identity.patient, opened.identity.date) == ("id-4711", "2026-01-02")
+    node = add_scan(a_scene, opened)
+    origin = origin_of(node)
+    assert origin.name == ScanName(
+        "sub-01 study", study_uid=opened.identity.study_uid, series_uid=opened.identity.series_uid
+    )
+    assert origin.name.series_uid
+    assert origin.identity.patient == ""

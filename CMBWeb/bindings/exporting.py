@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from CMBSegmentationLib.errors import CMBError, InputError, MachineError
 from CMBSegmentationLib.reading.scan import scan_stem
 from CMBSegmentationLib.results.names import ENDINGS_REPORT, first_part
+from CMBSegmentationLib.scene.origin import origin_of
 from CMBSegmentationLib.session.export_review import detection_of, stem_of
 from CMBSegmentationLib.session.exporting import compare_detection
 
@@ -129,7 +130,9 @@ async def compare(desk: PageSession, earlier: Earlier, folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     later, stem = detection_of(review), stem_of(review)
     scan = _under_its_name(earlier.scan)
-    files = await elsewhere(compare_detection, later, stem, earlier.results, folder, earlier_scan=scan)
+    opened = desk.opened.identity if desk.opened else None
+    whose = opened or origin_of(review.nodes.scan).identity
+    files = await elsewhere(compare_detection, later, stem, whose, earlier.results, folder, earlier_scan=scan)
     return files["page"]
 
 

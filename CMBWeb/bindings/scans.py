@@ -10,6 +10,8 @@ import SimpleITK as sitk
 import slicer
 
 from CMBSegmentationLib.reading.scan import scan_stem
+from CMBSegmentationLib.reading.scan_identity import identity_of
+from CMBSegmentationLib.scene.origin import Origin, keep_origin
 from CMBSegmentationLib.scene.volumes import fill_volume, geometry_of
 
 from ..page.reading_ahead import read_scan_once
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header
 
     from CMBSegmentationLib.reading.scan import Scan
+    from CMBSegmentationLib.reading.scan_identity import ScanIdentity
 
 
 @dataclass
@@ -41,6 +44,8 @@ class OpenedScan:
         Of a NIfTI file.
     scan : Scan or None
         All that was read, to find its phase by; None in a scene that was saved.
+    identity : ScanIdentity or None
+        Whose it is, as `scan` says.
     """
 
     image: sitk.Image
@@ -51,6 +56,7 @@ class OpenedScan:
     series: str | None = None
     header: Nifti1Header | None = None
     scan: Scan | None = None
+    identity: ScanIdentity | None = None
 
     @property
     def facts(self) -> str:
@@ -69,15 +75,22 @@ def read_in(path: Path, name: str, series: str | None = None) -> OpenedScan:
         As `CMBSegmentationLib.reading.apart.read_scan_apart`: a file on which its reader crashes does not end the page.
     """
     scan = read_scan_once(path, series)
-    return OpenedScan(scan.image, path, name, scan.notes, series=series, header=scan.header, scan=scan)
+    identity = identity_of(scan, _stem_of(name))
+    return OpenedScan(scan.image, path, name, scan.notes, None, series, scan.header, scan, identity)
 
 
 def add_scan(scene: slicer.vtkMRMLScene, scan: OpenedScan) -> slicer.vtkMRMLScalarVolumeNode:
     """Put a scan into the scene."""
-    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", scan_stem(Path(scan.name.replace("/", "_"))))
+    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", _stem_of(scan.name))
+    if scan.identity is not None:
+        keep_origin(node, Origin(scan.name, scan.identity))
     fill_volume(node, sitk.GetArrayViewFromImage(scan.image), geometry_of(scan.image))
     node.CreateDefaultDisplayNodes()
     node.GetDisplayNode().SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
     node.GetDisplayNode().SetInterpolate(True)
     scan.node = node
     return node
+
+
+def _stem_of(name: str) -> str:
+    return scan_stem(Path(name.replace("/", "_")))
