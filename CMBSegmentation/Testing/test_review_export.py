@@ -16,6 +16,7 @@ import slicer
 import slicer.util
 from dicom_series import write_series
 from oblique_scan import oblique_ijk_to_ras, scan_voxels, write_detection
+from pydicom.sr.codedict import codes
 from refusals import refused
 from review_sessions import a_clock, a_session
 from test_dicom_out import assert_valid, dcmqi
@@ -164,6 +165,66 @@ def test_a_lesion_has_its_number_in_the_archive_too(a_reviewed_series, tmp_path)
         assert len(places) == len(kept[number].voxels)
     said = hd.sr.srread(files["dicom_sr"]).content.get_planar_roi_measurement_groups()
     assert [one.tracking_identifier for one in said] == ["CMB 1", "CMB 3"]
+
+
+def test_the_archive_says_what_readers_made_whom_it_was_and_what_they_suspect(a_reviewed_series, tmp_path):
+    session, study = a_reviewed_series
+    session.reading.set(reader="KH")
+    session.deciding.decide("accepted", lesion_id=3, advance=False)
+    session.navigation.select(3)
+    session.deciding.set_cause("trauma-DAI")
+    session.reading.set(reader="Xavier")
+    session.editing.split(1)
+    added = session.editing.add_voxels(np.array([(3, 5, 5), (3, 5, 6)]))
+    files = session.exporting.export(tmp_path / "out", dicom_folder=study)
+    assert_valid(files["dicom_seg"], files["dicom_sr"])
+
+    made = {one.SegmentLabel: one for one in pydicom.dcmread(files["dicom_seg"]).SegmentSequence}
+    types = {name: one.SegmentAlgorithmType for name, one in made.items()}
+    by_reader = {"CMB 1", "CMB 5", f"CMB {added.id}"}
+    assert types == {"CMB 3": "AUTOMATIC"} | dict.fromkeys(by_reader, "SEMIAUTOMATIC")
+    assert made["CMB 3"].SegmentAlgorithmName != made[f"CMB {added.id}"].SegmentAlgorithmName == "slicer-cmb"
+
+    report = hd.sr.srread(files["dicom_sr"])
+    for group in report.content.get_volumetric_roi_measurement_groups():
+        name = group.tracking_identifier
+        measured = {one.name.meaning for one in group.get_measurements()}
+        words = {item.ConceptNameCodeSequence[0].CodeMeaning: item for item in group[0].ContentSequence}
+        assert ("Probability" in measured) == ("Algorithm Name" in words) == (name not in by_reader)
+        cause = words["Suspected cause"].ConceptCodeSequence[0].CodeMeaning if "Suspected cause" in words else ""
+        assert cause == ("trauma-DAI" if name == "CMB 3" else "")
+    comments = [
+        item.value
+        for group in report.content.get_planar_roi_measurement_groups()
+        for item in group[0].ContentSequence
+        if item.name == codes.DCM.Comment
+    ]
+    assert [one.split(", ")[2].split()[0] for one in comments] == ["split", "probability", "split", "added"]
+    assert not any("probability 0.00" in one for one in comments)
+    observers = [item.value for item in report.content[0].ContentSequence if item.name == codes.DCM.PersonObserverName]
+    assert observers == ["SI^", "KH^", "Xavier^"]
+
+
+def test_the_report_says_what_readers_made_and_suspect(a_session, tmp_path):
+    a_session.deciding.decide("accepted", lesion_id=1, advance=False)
+    a_session.navigation.select(1)
+    a_session.deciding.set_cause("CAA")
+    a_session.editing.split(2)
+    added = a_session.editing.add_voxels(np.array([(3, 5, 5), (3, 5, 6)]))
+    assert added.lesion.probability == 0
+    page = a_session.exporting.export(tmp_path / "out")["report"].read_text(encoding="utf-8")
+    pdf = a_session.exporting.export_pdf(tmp_path / "report.pdf")
+    told = subprocess.run(["pdftotext", "-layout", str(pdf), "-"], capture_output=True, text=True, check=True).stdout
+    for words in (page, told):
+        for said in ("suspected cause: CAA", "added by a reader", "split by a reader"):
+            assert said in " ".join(words.split())
+    (card,) = re.findall(f'<article class="[^"]*" id="number-{added.id}">.*?</article>', page, re.DOTALL)
+    assert "added by a reader" in card
+    assert "Probability" not in card
+    assert "Detector" not in card
+    (row,) = (row for row in re.findall(r"<tr>.*?</tr>", page, re.DOTALL) if f'<a href="#number-{added.id}">' in row)
+    assert ">added</td>" in row
+    assert "0.00" not in row
 
 
 def test_the_archive_is_told_what_was_not_read(a_reviewed_series, tmp_path):

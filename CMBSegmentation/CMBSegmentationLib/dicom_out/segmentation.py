@@ -58,8 +58,11 @@ def segmentation_object(
     assert orientation is not None  # or `read_dicom` would have refused it
     assert spacing is not None
     read = is_read(lesions)
-    algorithm = hd.AlgorithmIdentificationSequence(
+    network = hd.AlgorithmIdentificationSequence(
         name=software.name, version=software.version, family=codes.ARTIFICIAL_INTELLIGENCE, source="slicer-cmb"
+    )
+    by_reader = hd.AlgorithmIdentificationSequence(
+        name="slicer-cmb", version=software.program, family=codes.MANUAL_PROCESSING, source="slicer-cmb"
     )
     segments = [
         hd.seg.SegmentDescription(
@@ -67,8 +70,8 @@ def segmentation_object(
             segment_label=f"CMB {lesion.id}",
             segmented_property_category=codes.ABNORMALITY,
             segmented_property_type=codes.HEMORRHAGE,
-            algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
-            algorithm_identification=algorithm,
+            algorithm_type="SEMIAUTOMATIC" if lesion.is_readers else "AUTOMATIC",
+            algorithm_identification=by_reader if lesion.is_readers else network,
             tracking_uid=tracking_uids[lesion.id],
             tracking_id=f"CMB {lesion.id}",
             anatomic_regions=[codes.finding_site(lesion.region)],

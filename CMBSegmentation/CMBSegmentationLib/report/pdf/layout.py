@@ -313,15 +313,11 @@ class Layout:
 
         lesion, side = card.lesion, PICTURE_MM * mm
         facts = [self.text(f'<font name="CMB-Bold" size="10">{name} {lesion.id}</font>', markup=True)]
-        facts += [
-            self.text(words, "cell")
-            for words in (card.verdict, card.place, card.substance, lesion.why_not_listed)
-            if words
-        ]
-        for key in ("diameter_mm", "volume_mm3", "contrast", "elongation", "probability", "detector"):
-            column, value = SHOWN[key], getattr(lesion, key)
-            if value is not None and (key != "detector" or value != lesion.probability):
-                facts.append(self.text(f"{column.heading} {column.text(value)} {column.unit}".strip(), "cell"))
+        facts += [self.text(words, "cell") for words in (*card.said, lesion.why_not_listed) if words]
+        for key in card.measured:
+            column = SHOWN[key]
+            words = f"{column.heading} {column.text(getattr(lesion, key))} {column.unit}".strip()
+            facts.append(self.text(words, "cell"))
         facts.append(self.text(escape(card.position).replace(" · ", "<br/>"), "quiet", markup=True))
         plain_row = [drawing(side, side, draw_crop(crop, side, outlined=False)) for crop in card.crops]
         outlined = [drawing(side, side, draw_crop(crop, side, outlined=True)) for crop in card.crops]
