@@ -30,7 +30,7 @@ NAMES_SHARE, WIDEST_COUNT_MM = 0.29, 16.0  # of a table of counts: its first col
 MAP_MM = 58.0  # height of the glass brain
 SHARES = {
     **{"id": 0.5, "decision": 1.7, "r_mm": 0.75, "a_mm": 0.75, "s_mm": 0.75, "volume_mm3": 0.9, "elongation": 1.15},
-    **{"contrast": 0.8, "probability": 1.15, "region": 1.8, "side": 1.15, "dropped_because": 3.4},
+    **{"contrast": 0.8, "probability": 1.15, "region": 1.8, "side": 1.15, "cause": 1.7, "dropped_because": 3.4},
 }
 """Widths of the columns of the list against each other; 1 where none is given."""
 LEFT_TO_THE_LIST = ("config", "metrics", "parameters", "candidates")  # of models and stages: pages of it
