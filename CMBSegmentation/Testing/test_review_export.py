@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import subprocess
+from types import SimpleNamespace
 
 import highdicom as hd
 import numpy as np
@@ -292,6 +293,16 @@ def test_a_review_is_compared_with_an_earlier_scan(a_session, tmp_path):
     assert files["page"].read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     with refused("already holds"):
         a_session.exporting.compare_with(tmp_path / "earlier" / "results", tmp_path / "changes")
+
+
+def test_a_comparison_says_whose_the_scan_under_review_is(a_session, a_scan, tmp_path, monkeypatch):
+    write_series(tmp_path / "study")
+    file = next((tmp_path / "study").iterdir())
+    database = SimpleNamespace(fileForInstance={"1.2.3": str(file)}.get)
+    monkeypatch.setattr(slicer, "dicomDatabase", database, raising=False)
+    a_scan.SetAttribute("DICOM.instanceUIDs", "1.2.3")
+    files = a_session.exporting.compare_with(an_earlier_visit(tmp_path), tmp_path / "changes")
+    assert "id-4711, 2026-01-02" in files["page"].read_text(encoding="utf-8")
 
 
 def test_a_comparison_without_the_earlier_scan_or_with_itself_is_refused(a_session, tmp_path, a_result_folder):
