@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -163,6 +164,18 @@ def test_a_lesion_accepted_as_a_scribble_keeps_its_place_side_and_cause_on_the_l
         assert (said.region, said.side, said.cause, said.decision) == ("thalamus", "left", "hypertension", "accepted")
         kept = from_text(read_review(a_desk.list.detection.results), "the scene").review.find(lesion.id)
         assert kept.as_lesion() == said
+
+
+def test_a_lesion_of_the_list_that_is_grown_by_another_keeps_its_verdict(a_desk):
+    a_desk.detect()
+    number = a_desk.grow(SECOND)
+    a_desk.list.reading.set(reader="KH")
+    a_desk.list.deciding.decide("uncertain", lesion_id=number)
+    given = a_desk.list.review.find(number).verdict
+    a_desk.list.reading.set(reader="Xavier")
+    (record,) = a_desk.scribbles.annotation.microbleeds
+    a_desk.scribbles.answering.answer(record, cause="CAA")
+    assert a_desk.accept().verdict == replace(given, cause="CAA")
 
 
 def test_an_answer_that_comes_after_accepting_reaches_the_list_by_itself(a_desk):

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from module_file import ROOT
+from slicer_scene import a_scene, new_scene
 
 sys.path.append(str(ROOT / "CMBSegmentation" / "Testing"))  # the series that the reader's own tests use
 from dicom_series import a_volume, write_series
@@ -22,7 +23,10 @@ from dicom_series import a_volume, write_series
 from CMBCommand import cli
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.reading.scan import read_scan
+from CMBSegmentationLib.reading.scan_identity import ScanName
+from CMBSegmentationLib.scene.origin import origin_of
 from CMBWeb.bindings.exporting import export
+from CMBWeb.bindings.scans import add_scan, read_in
 from CMBWeb.files.kept_results import KeptResults, KeptScan, scan_key
 from CMBWeb.files.session_folder import private, remove_old
 from CMBWeb.page import reading_ahead
@@ -31,6 +35,8 @@ from CMBWeb.server import gateway
 from CMBWeb.server.access import Access, folder_name, is_plain, new_key
 from CMBWeb.server.page_process import SCAN_VARIABLE, PageProcess
 from CMBWeb.server.serving import _open_in_browser
+
+__all__ = ["a_scene", "new_scene"]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
@@ -267,8 +273,8 @@ def test_the_commands_scan_is_read_once_while_the_page_starts(tmp_path, monkeypa
 # taking home
 
 
-def exported(tmp_path, scan, write):
-    """What the page says after an export of a review of this scan."""
+def exported(tmp_path, scan, write, **attributes):
+    """What the page says after an export of a review of this scan, whose node has these attributes."""
     said = []
 
     def write_list(folder, **how):
@@ -277,7 +283,7 @@ def exported(tmp_path, scan, write):
 
     exporting = SimpleNamespace(export=write_list)
     desk = SimpleNamespace(
-        node=SimpleNamespace(GetName=lambda: "scan"),
+        node=SimpleNamespace(GetName=lambda: "scan", GetAttribute=attributes.get),
         opened=SimpleNamespace(scan=scan, path=tmp_path / "study", series=None, header=None),
         reviewing=SimpleNamespace(session=SimpleNamespace(review=object(), exporting=exporting)),
         scribbling=SimpleNamespace(session=SimpleNamespace(study=None)),
@@ -294,12 +300,27 @@ def test_an_export_without_dicom_objects_says_why(tmp_path):
             raise InputError("DICOM results need highdicom.", "Install it.")
         return ""
 
-    (of_scene,) = exported(tmp_path, None, lambda **_: "")
+    (of_scene,) = exported(tmp_path, None, lambda **_: "", **{"DICOM.instanceUIDs": "1.2.3"})
     assert of_scene.startswith("Exported without DICOM objects: a scene does not hold the DICOM files")
     assert "open the DICOM folder itself" in of_scene
+    assert exported(tmp_path, None, lambda **_: "") == []  # of a NIfTI file
     of_dicom = SimpleNamespace(frames=("a frame",))
     assert exported(tmp_path, of_dicom, fails) == [
         "Exported without DICOM objects: DICOM results need highdicom. Install it."
     ]
     assert exported(tmp_path, of_dicom, lambda **_: "") == []
     assert exported(tmp_path, SimpleNamespace(frames=()), fails) == []  # NIfTI
+
+
+def test_an_opened_series_keeps_its_name_and_uids_in_the_scene_and_nothing_of_the_patient(a_scene, tmp_path):
+    write_series(tmp_path / "00000")
+    opened = read_in(tmp_path / "00000", "sub-01 study")  # as an upload lies under a name of our own
+    assert opened.identity is not None
+    assert (opened.identity.patient, opened.identity.date) == ("id-4711", "2026-01-02")
+    node = add_scan(a_scene, opened)
+    origin = origin_of(node)
+    assert origin.name == ScanName(
+        "sub-01 study", study_uid=opened.identity.study_uid, series_uid=opened.identity.series_uid
+    )
+    assert origin.name.series_uid
+    assert origin.identity.patient == ""

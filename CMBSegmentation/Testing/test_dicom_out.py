@@ -193,6 +193,25 @@ def test_the_report_says_what_its_classes_leave_out(a_study, results, tmp_path):
     assert note.endswith("Classes are of the count (without 1 not reviewed yet).")
 
 
+def test_the_report_names_every_reader_and_none_where_names_are_removed(a_study, results, tmp_path):
+    shutil.copytree(results, tmp_path / "read")
+    (listed,) = (tmp_path / "read").glob("*_lesions.json")
+    kept = json.loads(listed.read_text())
+    for row, reader in zip(kept["lesions"], ("KH", "Xavier"), strict=False):
+        row |= {"decision": "accepted", "reader": reader}
+    listed.write_text(json.dumps(kept))
+    call = ["report", str(tmp_path / "read"), "--scan", str(a_study), "--dicom"]
+    assert cli.main(call) == 0
+    report = one(tmp_path / "read", "_sr.dcm")
+    content = hd.sr.srread(report).content[0].ContentSequence
+    assert [item.value for item in content if item.name == codes.DCM.PersonObserverName] == ["KH^", "Xavier^"]
+    assert_valid(report)
+    hidden = tmp_path / "hidden"
+    assert cli.main([*call, "--deidentify", "--salt", str(tmp_path / "salt"), "-o", str(hidden)]) == 0
+    assert b"KH^" not in one(hidden, "_sr.dcm").read_bytes()
+    assert b"Xavier" not in one(hidden, "_sr.dcm").read_bytes()
+
+
 def test_the_report_has_every_measurement(results):
     report = hd.sr.srread(one(results, "_sr.dcm"))
     segmentation = pydicom.dcmread(one(results, "_seg.dcm"))

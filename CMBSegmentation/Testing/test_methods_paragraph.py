@@ -12,7 +12,7 @@ from CMBCommand import cli
 from CMBSegmentationLib.detecting.lesions import LesionRules
 from CMBSegmentationLib.detecting.search import Search, UsedModel, UsedParcellation
 from CMBSegmentationLib.report.content import content_of, without_names
-from CMBSegmentationLib.report.methods import Way, bibtex_of, paragraph, ways_of
+from CMBSegmentationLib.report.methods import Way, bibtex_of, paragraph, trained_on, ways_of
 from CMBSegmentationLib.report.page import page_of
 from CMBSegmentationLib.results.stored_list import StoredList
 from CMBSegmentationLib.running.write import write_results
@@ -170,3 +170,14 @@ def test_cmb_methods_prints_the_paragraph_of_a_folder_and_its_references(tmp_pat
         (tmp_path / "out").rename(tmp_path / ".out") if why == "has no results" else None
         assert cli.main(["methods", str(wrong)]) == 2
         assert why in capsys.readouterr().err
+
+
+def test_what_a_model_was_trained_on_is_told_without_commands_and_details():
+    data = "996 simulated scans (training/x.py --all): 622 at first, then 374 more, in some 780,000"
+    model = UsedModel("net", "1", training={"data": data})
+    assert trained_on(model) == "996 simulated scans"
+    assert "net 1 was trained on 996 simulated scans. " in said_of(replace(SEARCH, detector=model))
+    page = page_of(content_of(a_detection(search=replace(SEARCH, detector=model)), scan_name="s"))
+    before_provenance = page.partition("Settings and provenance")[0]
+    assert "780,000" not in before_provenance
+    assert "780,000" in page

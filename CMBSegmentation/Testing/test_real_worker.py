@@ -5,11 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
+import SimpleITK as sitk
 import slicer.util
+from dark_spots import ball_brain, only
+from dicom_series import write_series
 from oblique_scan import LESION_PEAKS, SPACING_MM, oblique_ijk_to_ras, probability_blobs
+from test_dicom_out import as_stored
 
-from CMBSegmentationLib.scene import lesion_rows
+from CMBCommand import cli
+from CMBSegmentationLib.reading.scan import read_scan
+from CMBSegmentationLib.reading.scan_identity import identity_of
+from CMBSegmentationLib.results.read_back import read_result_folder
+from CMBSegmentationLib.scene import lesion_rows, list_of
+from CMBSegmentationLib.scene.names import ORIGIN_ATTRIBUTE
+from CMBSegmentationLib.scene.origin import Origin, keep_origin
+from CMBSegmentationLib.scene.volumes import geometry_of
 from CMBSegmentationLib.session import DetectionSession, State
 from CMBSegmentationLib.worker.process import Subprocess
 
@@ -52,6 +64,25 @@ def test_a_scan_in_the_scene_is_searched_and_its_lesions_come_back_where_they_ar
         assert min(np.linalg.norm(np.subtract(position, at)) for at in true) < min(SPACING_MM)
     segmentation = session.results.segmentation.GetSegmentation()
     assert segmentation.GetNumberOfSegments() == len(true)
+
+
+def test_a_dicom_scan_searched_in_the_scene_has_the_name_that_the_shell_gives_it(a_scene, dark_model, tmp_path):
+    study = tmp_path / "study"
+    write_series(study, as_stored(ball_brain(spacing=(1.5, 1.5, 2.0))[0]))
+    assert cli.main(["detect", str(study), "-o", str(tmp_path / "out"), *only(dark_model)]) == 0
+    by_shell = read_result_folder(tmp_path / "out").stored.search.scan
+
+    opened = read_scan(study)
+    place = geometry_of(opened.image)
+    node = slicer.util.addVolumeFromArray(sitk.GetArrayFromImage(opened.image), ijkToRAS=place, name="study")
+    keep_origin(node, Origin("study", identity_of(opened)))
+    session = DetectionSession(a_scene)
+    session.set_parameters(model=str(dark_model), device="cpu")
+    session.start(node)
+    assert session.wait().state is State.DONE, session.status.message
+    assert list_of(session.results).search.scan == by_shell
+    assert (by_shell.file, by_shell.series_uid) == ("study", pydicom.dcmread(next(study.iterdir())).SeriesInstanceUID)
+    assert "id-4711" not in (node.GetAttribute(ORIGIN_ATTRIBUTE) or "")
 
 
 def test_a_cancelled_search_leaves_no_process_and_no_files(a_scene, a_head, dark_model):

@@ -6,7 +6,9 @@ import csv
 import json
 import re
 import subprocess
+from types import SimpleNamespace
 
+import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
@@ -15,9 +17,10 @@ import slicer
 import slicer.util
 from dicom_series import write_series
 from oblique_scan import oblique_ijk_to_ras, scan_voxels, write_detection
+from pydicom.sr.codedict import codes
 from refusals import refused
 from review_sessions import a_clock, a_session
-from test_dicom_out import assert_valid
+from test_dicom_out import assert_valid, dcmqi
 from tsv_table import rows_of
 
 from CMBSegmentationLib.reading.scan import read_scan
@@ -137,6 +140,94 @@ def test_the_archive_gets_what_was_decided(a_reviewed_series, tmp_path):
     assert numbers_of_lesions(report) == {"All CMB": summary["microbleeds"]} == {"All CMB": 2}
 
 
+def test_a_lesion_has_its_number_in_the_archive_too(a_reviewed_series, tmp_path):
+    session, study = a_reviewed_series
+    files = session.exporting.export(tmp_path / "out", dicom_folder=study)
+    kept = {one.id: one for one in session.review.lesions if one.counts}
+    assert list(kept) == [1, 3]
+    written = pydicom.dcmread(files["dicom_seg"])
+    assert [(one.SegmentNumber, one.SegmentLabel, one.TrackingID) for one in written.SegmentSequence] == [
+        (1, "CMB 1", "CMB 1"),
+        (2, "CMB 3", "CMB 3"),
+    ]
+    dcmqi("segimage2itkimage", "--inputDICOM", files["dicom_seg"], "--outputDirectory", tmp_path)
+    dcmqi("tid1500reader", "--inputDICOM", files["dicom_sr"], "--outputMetadata", tmp_path / "sr.json")
+    measured = json.loads((tmp_path / "sr.json").read_text())["Measurements"]
+    referring = {one["TrackingIdentifier"]: one["ReferencedSegment"] for one in measured if "ReferencedSegment" in one}
+    assert referring == {"CMB 1": 1, "CMB 3": 2}
+    values = sitk.ReadImage(str(files["labels"]))
+    for number, segment in zip(kept, (1, 2), strict=True):
+        read = sitk.ReadImage(str(tmp_path / f"{segment}.nrrd"))
+        places = [
+            read.TransformIndexToPhysicalPoint([int(i) for i in at[::-1]])
+            for at in np.argwhere(sitk.GetArrayViewFromImage(read))
+        ]
+        assert {values[values.TransformPhysicalPointToIndex(place)] for place in places} == {number}
+        assert len(places) == len(kept[number].voxels)
+    said = hd.sr.srread(files["dicom_sr"]).content.get_planar_roi_measurement_groups()
+    assert [one.tracking_identifier for one in said] == ["CMB 1", "CMB 3"]
+
+
+def test_the_archive_says_what_readers_made_whom_it_was_and_what_they_suspect(a_reviewed_series, tmp_path):
+    session, study = a_reviewed_series
+    session.reading.set(reader="KH")
+    session.deciding.decide("accepted", lesion_id=3, advance=False)
+    session.navigation.select(3)
+    session.deciding.set_cause("trauma-DAI")
+    session.reading.set(reader="Xavier")
+    session.editing.split(1)
+    added = session.editing.add_voxels(np.array([(3, 5, 5), (3, 5, 6)]))
+    files = session.exporting.export(tmp_path / "out", dicom_folder=study)
+    assert_valid(files["dicom_seg"], files["dicom_sr"])
+
+    made = {one.SegmentLabel: one for one in pydicom.dcmread(files["dicom_seg"]).SegmentSequence}
+    types = {name: one.SegmentAlgorithmType for name, one in made.items()}
+    by_reader = {"CMB 1", "CMB 5", f"CMB {added.id}"}
+    assert types == {"CMB 3": "AUTOMATIC"} | dict.fromkeys(by_reader, "SEMIAUTOMATIC")
+    assert made["CMB 3"].SegmentAlgorithmName != made[f"CMB {added.id}"].SegmentAlgorithmName == "slicer-cmb"
+
+    report = hd.sr.srread(files["dicom_sr"])
+    for group in report.content.get_volumetric_roi_measurement_groups():
+        name = group.tracking_identifier
+        measured = {one.name.meaning for one in group.get_measurements()}
+        words = {item.ConceptNameCodeSequence[0].CodeMeaning: item for item in group[0].ContentSequence}
+        assert ("Probability" in measured) == ("Algorithm Name" in words) == (name not in by_reader)
+        cause = words["Suspected cause"].ConceptCodeSequence[0].CodeMeaning if "Suspected cause" in words else ""
+        assert cause == ("trauma-DAI" if name == "CMB 3" else "")
+    comments = [
+        item.value
+        for group in report.content.get_planar_roi_measurement_groups()
+        for item in group[0].ContentSequence
+        if item.name == codes.DCM.Comment
+    ]
+    assert [one.split(", ")[2].split()[0] for one in comments] == ["split", "probability", "split", "added"]
+    assert not any("probability 0.00" in one for one in comments)
+    observers = [item.value for item in report.content[0].ContentSequence if item.name == codes.DCM.PersonObserverName]
+    assert observers == ["SI^", "KH^", "Xavier^"]
+
+
+def test_the_report_says_what_readers_made_and_suspect(a_session, tmp_path):
+    a_session.deciding.decide("accepted", lesion_id=1, advance=False)
+    a_session.navigation.select(1)
+    a_session.deciding.set_cause("CAA")
+    a_session.editing.split(2)
+    added = a_session.editing.add_voxels(np.array([(3, 5, 5), (3, 5, 6)]))
+    assert added.lesion.probability == 0
+    page = a_session.exporting.export(tmp_path / "out")["report"].read_text(encoding="utf-8")
+    pdf = a_session.exporting.export_pdf(tmp_path / "report.pdf")
+    told = subprocess.run(["pdftotext", "-layout", str(pdf), "-"], capture_output=True, text=True, check=True).stdout
+    for words in (page, told):
+        for said in ("suspected cause: CAA", "added by a reader", "split by a reader"):
+            assert said in " ".join(words.split())
+    (card,) = re.findall(f'<article class="[^"]*" id="number-{added.id}">.*?</article>', page, re.DOTALL)
+    assert "added by a reader" in card
+    assert "Probability" not in card
+    assert "Detector" not in card
+    (row,) = (row for row in re.findall(r"<tr>.*?</tr>", page, re.DOTALL) if f'<a href="#number-{added.id}">' in row)
+    assert ">added</td>" in row
+    assert "0.00" not in row
+
+
 def test_the_archive_is_told_what_was_not_read(a_reviewed_series, tmp_path):
     session, study = a_reviewed_series
     session.deciding.undo()  # the third
@@ -202,6 +293,16 @@ def test_a_review_is_compared_with_an_earlier_scan(a_session, tmp_path):
     assert files["page"].read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     with refused("already holds"):
         a_session.exporting.compare_with(tmp_path / "earlier" / "results", tmp_path / "changes")
+
+
+def test_a_comparison_says_whose_the_scan_under_review_is(a_session, a_scan, tmp_path, monkeypatch):
+    write_series(tmp_path / "study")
+    file = next((tmp_path / "study").iterdir())
+    database = SimpleNamespace(fileForInstance={"1.2.3": str(file)}.get)
+    monkeypatch.setattr(slicer, "dicomDatabase", database, raising=False)
+    a_scan.SetAttribute("DICOM.instanceUIDs", "1.2.3")
+    files = a_session.exporting.compare_with(an_earlier_visit(tmp_path), tmp_path / "changes")
+    assert "id-4711, 2026-01-02" in files["page"].read_text(encoding="utf-8")
 
 
 def test_a_comparison_without_the_earlier_scan_or_with_itself_is_refused(a_session, tmp_path, a_result_folder):

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from refusals import refused
 from review_sessions import a_clock, a_session, last, states
 
 from CMBSegmentationLib.review import MIMICS
-from CMBSegmentationLib.scene import list_of, load_results
+from CMBSegmentationLib.scene import find_results, list_of, load_results, read_review, write_review
 from CMBSegmentationLib.session import ReviewSession
 
 __all__ = ["a_clock", "a_session"]
@@ -85,6 +86,35 @@ def test_a_cause_is_said_of_what_counts_and_stays_with_the_next_verdict(a_sessio
     a_session.deciding.undo()
     a_session.deciding.set_cause("")
     assert a_session.navigation.current.as_lesion().cause == ""
+
+
+def test_a_verdict_stays_whose_it_is_when_another_names_cause_or_place(a_session, monkeypatch):
+    a_session.reading.set(reader="KH")
+    a_session.deciding.decide("accepted", lesion_id=1, advance=False)
+    a_session.navigation.select(1)
+    given = a_session.navigation.current.verdict
+    monkeypatch.setattr("CMBSegmentationLib.session.deciding.utc_now", lambda: "2090-01-01T00:00:00+00:00")
+    a_session.reading.set(reader="Xavier")
+    a_session.deciding.set_cause("CAA")
+    a_session.deciding.set_place("thalamus", "left")
+    assert a_session.navigation.current.verdict == replace(given, cause="CAA")
+    assert (given.reader, given.cause) == ("KH", "")
+
+
+def test_a_cause_named_last_is_there_again_whatever_the_scene_says(a_session, a_scene, a_scan, tmp_path, monkeypatch):
+    now = iter(f"2090-01-01T00:00:{second:02d}+00:00" for second in range(60))
+    monkeypatch.setattr("CMBSegmentationLib.session.open_review.utc_now", lambda: next(now))
+    a_session.deciding.decide("accepted", lesion_id=1, advance=False)
+    in_scene = read_review(a_session.detection.results)
+    a_session.navigation.select(1)
+    a_session.deciding.set_cause("CAA")
+    a_session.close()
+    write_review(find_results(a_scan), in_scene)
+    again = ReviewSession(a_scene)
+    again.reading.set(reader="SI", folder=str(tmp_path))
+    again.detection.set_parameters(scan_node_id=a_scan.GetID())
+    assert again.review.find(1).verdict.cause == "CAA"
+    again.close()
 
 
 def test_a_verdict_stays_with_its_lesion_at_every_threshold(a_session):

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import pydicom
 import pytest
 import slicer
 import slicer.util
 from detection_sessions import a_session, a_worker, nothing_is_left
+from dicom_series import write_series
 from oblique_scan import LESION_PEAKS, scan_voxels
 
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.reading.scan_identity import ScanName
 from CMBSegmentationLib.scene import candidates_of, find_results, lesion_rows, load_results
+from CMBSegmentationLib.scene.origin import origin_of
 from CMBSegmentationLib.session import State
 
 __all__ = ["a_session", "a_worker"]
@@ -34,7 +41,7 @@ def test_the_worker_is_called_on_the_exported_scan(a_session, a_worker, a_scan):
 def test_what_the_user_did_not_choose_is_left_to_the_model(a_session, a_worker, a_scan):
     a_session.start(a_scan)
     assert not {"--threshold", "--overlap", "--model"} & set(a_worker.command)
-    assert a_worker.command[-2:] == ["--device", "auto"]
+    assert a_worker.command[-4:-1] == ["--device", "auto", "--origin"]
 
 
 def test_what_the_user_chose_is_handed_on(a_session, a_worker, a_scan):
@@ -42,7 +49,23 @@ def test_what_the_user_chose_is_handed_on(a_session, a_worker, a_scan):
     a_session.start(a_scan)
     options = a_worker.command[a_worker.command.index("--save-probability") + 1 :]
     chosen = dict(zip(options[::2], options[1::2], strict=True))
+    assert json.loads(chosen.pop("--origin"))["file"] == "sub-01 swi"
     assert chosen == {"--model": "/my model.onnx", "--threshold": "0.3", "--overlap": "0.0", "--device": "cpu"}
+
+
+def test_the_worker_is_told_which_series_slicer_has_read(a_session, a_worker, a_scan, tmp_path, monkeypatch):
+    write_series(tmp_path / "study")
+    file = next((tmp_path / "study").iterdir())
+    stored = pydicom.dcmread(file, stop_before_pixels=True)
+    database = SimpleNamespace(fileForInstance={stored.SOPInstanceUID: str(file)}.get)
+    monkeypatch.setattr(slicer, "dicomDatabase", database, raising=False)
+    a_scan.SetAttribute("DICOM.instanceUIDs", f"{stored.SOPInstanceUID} 1.2.3")
+    a_session.start(a_scan)
+    told = json.loads(a_worker.command[a_worker.command.index("--origin") + 1])
+    named = ScanName("sub-01 swi", study_uid=stored.StudyInstanceUID, series_uid=stored.SeriesInstanceUID)
+    assert told == asdict(named)
+    whose = origin_of(a_scan).identity
+    assert (whose.patient, whose.subject, whose.date) == (stored.PatientID, "", "2026-01-02")
 
 
 def test_the_worker_can_import_the_package(a_session, a_worker, a_scan):

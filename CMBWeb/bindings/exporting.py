@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from CMBSegmentationLib.errors import CMBError, InputError, MachineError
 from CMBSegmentationLib.reading.scan import scan_stem
 from CMBSegmentationLib.results.names import ENDINGS_REPORT, first_part
+from CMBSegmentationLib.scene.origin import is_of_series, origin_of
 from CMBSegmentationLib.session.export_review import detection_of, stem_of
 from CMBSegmentationLib.session.exporting import compare_detection
 
@@ -80,10 +81,10 @@ def _write_files(desk: PageSession, folder: Path) -> None:
                 desk.tell(f"Exported without DICOM objects: {error.message}", error.hint, "warning")
         else:
             write()
-            if opened is not None and opened.scan is None:
+            if opened is not None and opened.scan is None and is_of_series(desk.node):
                 desk.tell(
-                    "Exported without DICOM objects: a scene does not hold the DICOM files that its scan may be from.",
-                    "If it is from a DICOM study, open the DICOM folder itself for SEG and SR.",
+                    "Exported without DICOM objects: a scene does not hold the DICOM files of its scan.",
+                    "Open the DICOM folder itself for SEG and SR.",
                 )
     _annotation(desk, folder)
     if not any(folder.iterdir()):
@@ -137,7 +138,9 @@ async def compare(desk: PageSession, earlier: Earlier, folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     later, stem = detection_of(review), stem_of(review)
     scan = _under_its_name(earlier.scan)
-    files = await elsewhere(compare_detection, later, stem, earlier.results, folder, earlier_scan=scan)
+    opened = desk.opened.identity if desk.opened else None
+    whose = opened or origin_of(review.nodes.scan).identity
+    files = await elsewhere(compare_detection, later, stem, whose, earlier.results, folder, earlier_scan=scan)
     return files["page"]
 
 

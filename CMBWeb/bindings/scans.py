@@ -11,6 +11,8 @@ import slicer
 
 from CMBSegmentationLib.reading.doubts import doubts
 from CMBSegmentationLib.reading.scan import scan_stem
+from CMBSegmentationLib.reading.scan_identity import identity_of
+from CMBSegmentationLib.scene.origin import Origin, keep_origin
 from CMBSegmentationLib.scene.volumes import fill_volume, geometry_of
 
 from ..files.kept_results import scan_key
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header
 
     from CMBSegmentationLib.reading.scan import Scan
+    from CMBSegmentationLib.reading.scan_identity import ScanIdentity
 
 
 @dataclass
@@ -47,6 +50,8 @@ class OpenedScan:
         Of a NIfTI file.
     scan : Scan or None
         All that was read, to find its phase by; None in a scene that was saved.
+    identity : ScanIdentity or None
+        Whose it is, as `scan` says.
     """
 
     image: sitk.Image
@@ -59,6 +64,7 @@ class OpenedScan:
     series: str | None = None
     header: Nifti1Header | None = None
     scan: Scan | None = None
+    identity: ScanIdentity | None = None
 
     @property
     def facts(self) -> str:
@@ -79,15 +85,24 @@ def read_in(path: Path, name: str, series: str | None = None) -> OpenedScan:
     scan = read_scan_once(path, series)
     image = scan.image
     known = doubts(image), scan_key(image)
-    return OpenedScan(image, path, name, scan.notes, *known, series=series, header=scan.header, scan=scan)
+    identity = identity_of(scan, _stem_of(name))
+    return OpenedScan(
+        image, path, name, scan.notes, *known, series=series, header=scan.header, scan=scan, identity=identity
+    )
 
 
 def add_scan(scene: slicer.vtkMRMLScene, scan: OpenedScan) -> slicer.vtkMRMLScalarVolumeNode:
     """Put a scan into the scene."""
-    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", scan_stem(Path(scan.name.replace("/", "_"))))
+    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", _stem_of(scan.name))
+    if scan.identity is not None:
+        keep_origin(node, Origin(scan.name, scan.identity))
     fill_volume(node, sitk.GetArrayViewFromImage(scan.image), geometry_of(scan.image))
     node.CreateDefaultDisplayNodes()
     node.GetDisplayNode().SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
     node.GetDisplayNode().SetInterpolate(True)
     scan.node = node
     return node
+
+
+def _stem_of(name: str) -> str:
+    return scan_stem(Path(name.replace("/", "_")))

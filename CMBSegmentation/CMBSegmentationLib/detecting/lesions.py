@@ -95,6 +95,11 @@ class Lesion:
         return certainty_of(self.status, self.decision)
 
     @property
+    def is_readers(self) -> bool:
+        """Whether a reader made its mask (added, merged or split it), so that no network's probability is its own."""
+        return self.origin != DETECTED_ONE
+
+    @property
     def why_not_listed(self) -> str:
         """The reader's reason or the program's; empty of a lesion that is listed."""
         if self.decision == REJECTED:

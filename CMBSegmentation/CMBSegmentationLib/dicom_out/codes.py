@@ -11,6 +11,7 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 from ..vocabulary.published.scales import Scale, Step
+from ..vocabulary.verdicts import CAUSES
 
 ABNORMALITY = codes.SCT.MorphologicallyAbnormalStructure  # CID 7150, segmentation property category
 HEMORRHAGE = codes.SCT.Hemorrhage  # CID 7159
@@ -22,6 +23,7 @@ PROBABILITY, NO_UNIT = codes.DCM.Probability, codes.UCUM.NoUnits
 NUMBER_OF_LESIONS = Code("246206008", "SCT", "Number of lesions")
 MRI_OF_BRAIN = codes.LN.BrainMRI
 ARTIFICIAL_INTELLIGENCE = codes.DCM.ArtificialIntelligence  # CID 7162, algorithm family
+MANUAL_PROCESSING = codes.DCM.ManualProcessing  # CID 7162: a reader placed, joined or parted the mask
 DEVICE, PERSON = codes.DCM.Device, codes.DCM.Person  # CID 270, observer type
 COMMENT = codes.DCM.Comment
 IMAGE_LIBRARY, IMAGE_LIBRARY_GROUP = codes.DCM.ImageLibrary, codes.DCM.ImageLibraryGroup
@@ -52,6 +54,9 @@ NOT_ASSESSED = Code("NOT_ASSESSED", "99CMB", "Not assessed")
 SCALE_NOTE = Code("SCALE_NOTE", "99CMB", "Note on the classes")
 READER_VERDICT = Code("VERDICT", "99CMB", "Reader's verdict")  # DICOM has no term for it
 VERDICTS = {"accepted": codes.SCT.Present, "uncertain": codes.SCT.Equivocal}
+
+CAUSE = Code("CAUSE", "99CMB", "Suspected cause")
+CAUSED_BY = {cause: Code(cause.upper().replace("-", "_"), "99CMB", cause) for cause in CAUSES}
 
 PHASE = Code("PHASE", "99CMB", "Susceptibility by the phase image")
 SUBSTANCES = {

@@ -10,7 +10,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import SimpleITK as sitk
 
 from ..detecting.lesions import Lesion
@@ -152,14 +151,12 @@ def dicom_objects(detection: Detection, source: ExportSource) -> dict[str, Datas
     -------
     dict
         ``dicom_seg`` (not where there is no lesion: a segmentation has at least one segment) and
-        ``dicom_sr``. Segments are numbered from 1 without gaps, in the order of the lesions.
+        ``dicom_sr``. Lesions keep their numbers; segments are numbered without gaps, in the order of the lesions.
     """
     from .software import software_from
 
-    labels, lesions = _numbered(detection)
-    return _objects(
-        labels, lesions, source, software_from(detection.search, detection.rules), counts_of(detection.lesions)
-    )
+    software = software_from(detection.search, detection.rules)
+    return _objects(detection.labels, detection.listed, source, software, counts_of(detection.lesions))
 
 
 def _objects(
@@ -256,15 +253,3 @@ def _unsaid() -> Iterator[None]:
 def _last_line(error: Exception) -> str:
     text = str(error).strip()
     return f"{type(error).__name__}: {text.splitlines()[-1][:200]}" if text else type(error).__name__
-
-
-def _numbered(detection: Detection) -> tuple[sitk.Image, list[Lesion]]:
-    """Number the listed lesions from 1 without gaps: a review leaves gaps, a segmentation must not have any."""
-    numbers = {one.id: number for number, one in enumerate(detection.listed, start=1)}
-    mapping = np.zeros(int(sitk.GetArrayViewFromImage(detection.labels).max()) + 1, np.uint16)
-    for old, new in numbers.items():
-        if old < len(mapping):
-            mapping[old] = new
-    labels = sitk.GetImageFromArray(mapping[sitk.GetArrayViewFromImage(detection.labels)])
-    labels.CopyInformation(detection.labels)
-    return labels, [replace(one, id=numbers[one.id]) for one in detection.listed]

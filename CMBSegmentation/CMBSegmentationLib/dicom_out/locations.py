@@ -118,7 +118,9 @@ def _in_a_line(lesion: Lesion) -> str:
     said = [
         f"CMB {lesion.id}",
         f"{lesion.diameter_mm:.1f} mm",
-        f"probability {rounded_down(lesion.probability, 2):.2f}",
+        f"{lesion.origin} by a reader"
+        if lesion.is_readers
+        else f"probability {rounded_down(lesion.probability, 2):.2f}",
     ]
     return ", ".join([*said, place] if place else said)
 

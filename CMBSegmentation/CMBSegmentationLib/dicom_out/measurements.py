@@ -51,7 +51,7 @@ def report_object(
     counts : Counts
         Of all lesions of the detection, as every other file of it has them.
     named : bool
-        Whether the reader may be named.
+        Whether the readers may be named.
 
     Returns
     -------
@@ -63,7 +63,6 @@ def report_object(
         serial_number=software.serial,
     )  # fmt: skip
     observer = hd.sr.ObserverContext(codes.DEVICE, device)
-    person = _person(counts.readers[0]) if named and len(counts.readers) == 1 else None
     state = "reviewed" if counts.is_read else "unreviewed"
     slices = Slices(frames, sources)
     numbers = {ALL: counts.microbleeds} | ({NOT_READ: counts.not_read} if counts.is_read and counts.not_read else {})
@@ -74,7 +73,7 @@ def report_object(
         groups += [lesion_location(one, slices, tracking_uids[one.id], _site(one)) for one in lesions]
         groups += [_lesion(one, segmentation, software, tracking_uids[one.id]) for one in lesions]
     report = hd.sr.MeasurementReport(
-        observation_context=hd.sr.ObservationContext(observer_person_context=person, observer_device_context=observer),
+        observation_context=_observers(counts.readers if named else (), observer),
         procedure_reported=codes.MRI_OF_BRAIN,
         imaging_measurements=groups,
         title=codes.REPORT_TITLE,
@@ -137,6 +136,17 @@ def _add_classes(count: hd.sr.MeasurementsAndQualitativeEvaluations, counts: Cou
     count[0].ContentSequence.extend(said)
 
 
+def _observers(readers: Sequence[str], device: hd.sr.ObserverContext) -> hd.sr.ObservationContext:
+    """Name every reader (TID 1001 repeats TID 1002 for each observer; highdicom takes one person) and the device."""
+    persons = [_person(one) for one in readers]
+    context = hd.sr.ObservationContext(persons[0] if persons else None, device)
+    for number, item in enumerate(
+        (item for person in persons[1:] for item in person), start=len(context) - len(device)
+    ):
+        context.insert(number, item)
+    return context
+
+
 def _person(reader: str) -> hd.sr.ObserverContext:
     """Name the one who gave the verdicts; DICOM's names have their parts divided by ^."""
     name = reader.replace("^", " ").replace("=", " ").replace("\\", " ")[:62]
@@ -153,21 +163,27 @@ def _lesion(
         frame_of_reference_uid=segmentation.FrameOfReferenceUID,
         relationship_type=hd.sr.RelationshipTypeValues.CONTAINS,
     )
+    measurements = [
+        hd.sr.Measurement(codes.VOLUME, lesion.volume_mm3, codes.CUBIC_MM),
+        hd.sr.Measurement(codes.DIAMETER, lesion.diameter_mm, codes.MM),
+    ]
+    if not lesion.is_readers:
+        measurements.append(hd.sr.Measurement(codes.PROBABILITY, lesion.probability, codes.NO_UNIT))
+    segment = next(one for one in segmentation.SegmentSequence if one.TrackingUID == tracking_uid)
     group = hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=hd.sr.TrackingIdentifier(uid=tracking_uid, identifier=f"CMB {lesion.id}"),
-        referenced_segment=hd.sr.ReferencedSegment.from_segmentation(segmentation, lesion.id),
+        referenced_segment=hd.sr.ReferencedSegment.from_segmentation(segmentation, segment.SegmentNumber),
         finding_type=codes.HEMORRHAGE,
         finding_sites=[_site(lesion)],
-        algorithm_id=_algorithm(software),
-        measurements=[
-            hd.sr.Measurement(codes.VOLUME, lesion.volume_mm3, codes.CUBIC_MM),
-            hd.sr.Measurement(codes.DIAMETER, lesion.diameter_mm, codes.MM),
-            hd.sr.Measurement(codes.PROBABILITY, lesion.probability, codes.NO_UNIT),
-        ],
+        algorithm_id=None if lesion.is_readers else _algorithm(software),
+        measurements=measurements,
     )
     verdict = codes.VERDICTS.get(lesion.decision)
     if verdict is not None:
         group[0].ContentSequence.append(hd.sr.QualitativeEvaluation(codes.READER_VERDICT, verdict)[0])
+    cause = codes.CAUSED_BY.get(lesion.cause)
+    if cause is not None:
+        group[0].ContentSequence.append(hd.sr.QualitativeEvaluation(codes.CAUSE, cause)[0])
     substance = codes.SUBSTANCES.get(lesion.phase)
     if substance is not None:
         group[0].ContentSequence.append(hd.sr.QualitativeEvaluation(codes.PHASE, substance)[0])

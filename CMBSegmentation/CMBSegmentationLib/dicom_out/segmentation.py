@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import highdicom as hd
 import numpy as np
 import SimpleITK as sitk
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
@@ -39,7 +40,8 @@ def segmentation_object(
     labels : SimpleITK.Image
         On the grid of `frames`; label k is the lesion with id k.
     lesions : sequence of Lesion
-        Those of the list, ids from 1 without gaps; not empty.
+        Those of the list; not empty. Segments are numbered from 1 in their order: a review leaves gaps among the
+        lesions' own numbers, and segments must not have any (PS3.3, C.8.20.2).
     frames : sequence of Frame
         Slice k of `labels` is frame k.
     sources : sequence of Dataset
@@ -56,29 +58,32 @@ def segmentation_object(
     assert orientation is not None  # or `read_dicom` would have refused it
     assert spacing is not None
     read = is_read(lesions)
-    algorithm = hd.AlgorithmIdentificationSequence(
+    network = hd.AlgorithmIdentificationSequence(
         name=software.name, version=software.version, family=codes.ARTIFICIAL_INTELLIGENCE, source="slicer-cmb"
+    )
+    by_reader = hd.AlgorithmIdentificationSequence(
+        name="slicer-cmb", version=software.program, family=codes.MANUAL_PROCESSING, source="slicer-cmb"
     )
     segments = [
         hd.seg.SegmentDescription(
-            segment_number=lesion.id,
+            segment_number=number,
             segment_label=f"CMB {lesion.id}",
             segmented_property_category=codes.ABNORMALITY,
             segmented_property_type=codes.HEMORRHAGE,
-            algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
-            algorithm_identification=algorithm,
+            algorithm_type="SEMIAUTOMATIC" if lesion.is_readers else "AUTOMATIC",
+            algorithm_identification=by_reader if lesion.is_readers else network,
             tracking_uid=tracking_uids[lesion.id],
             tracking_id=f"CMB {lesion.id}",
             anatomic_regions=[codes.finding_site(lesion.region)],
             display_color=_colour(lesion, read),
         )
-        for lesion in lesions
+        for number, lesion in enumerate(lesions, start=1)
     ]
     step = labels.GetSpacing()[2]
     state = "reviewed" if read else "unreviewed"
     segmentation = hd.seg.Segmentation(
         source_images=sources,
-        pixel_array=sitk.GetArrayFromImage(labels).astype(np.uint16),
+        pixel_array=_segment_numbers(labels, lesions),
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=segments,
         series_instance_uid=hd.UID(),
@@ -107,6 +112,14 @@ def segmentation_object(
         _name_source_frames(segmentation, frames)
     add_empty_frames(segmentation, Slices(frames, sources))
     return segmentation
+
+
+def _segment_numbers(labels: sitk.Image, lesions: Sequence[Lesion]) -> NDArray[np.uint16]:
+    """Give the number of each voxel's segment, 0 where there is none."""
+    values = sitk.GetArrayViewFromImage(labels)
+    numbers = np.zeros(max(int(values.max()), *(lesion.id for lesion in lesions)) + 1, np.uint16)
+    numbers[[lesion.id for lesion in lesions]] = np.arange(1, len(lesions) + 1)
+    return np.asarray(numbers[values])
 
 
 def _colour(lesion: Lesion, read: bool) -> hd.color.CIELabColor:

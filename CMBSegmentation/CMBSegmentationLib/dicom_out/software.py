@@ -46,6 +46,8 @@ class Software:
         Settings that change what is found, as ``name=value``.
     networks : tuple of Network
         The detector first.
+    program : str
+        Version of the program.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Software:
     serial: str
     parameters: tuple[str, ...]
     networks: tuple[Network, ...]
+    program: str = "0"
 
     NONE: ClassVar[Software]
 
@@ -71,6 +74,7 @@ def software_from(search: Search, rules: LesionRules) -> Software:
         serial=(model.sha256 or "0")[:12],
         parameters=tuple(f"{key}={value}" for key, value in settings.items()),
         networks=tuple(_network(one, search) for one in (model, search.verifier, search.regions) if one is not None),
+        program=_long_string(search.software or "?"),
     )
 
 

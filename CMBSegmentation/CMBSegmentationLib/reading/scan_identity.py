@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -72,23 +73,28 @@ class ScanIdentity:
         return f"{self.patient or self.subject or 'patient not recorded'}, {self.date or 'date not recorded'}"
 
 
-def identity_of(scan: Scan) -> ScanIdentity:
+def identity_of(scan: Scan, stem: str | None = None) -> ScanIdentity:
     """Read whose scan it is; what is missing or cannot be read stays empty.
 
     Parameters
     ----------
     scan : Scan
+    stem : str, optional
+        Its name without extension, where its file has another.
 
     Returns
     -------
     ScanIdentity
     """
-    named = identity_by_name(scan.stem)
-    if not scan.frames:
-        return named
+    stem = scan.stem if stem is None else stem
+    return identity_in_file(scan.frames[0].path, stem) if scan.frames else identity_by_name(stem)
+
+
+def identity_in_file(path: Path, stem: str) -> ScanIdentity:
+    """Read whose scan it is from one of its DICOM files and its name, as `identity_of`."""
     from .dicom.headers import read_header  # a scan that is no DICOM needs no pydicom
 
-    header = read_header(scan.frames[0].path)
+    named, header = identity_by_name(stem), read_header(path)
     if header is None:
         return named
     patient, date, time, study, series = (_text(header, keyword) for keyword in HEADER)

@@ -14,7 +14,7 @@ from ..results.summary import sentence_of
 from ..vocabulary.verdicts import DEFINITE, POSSIBLE
 from .crops import Crop, Locator, Overview, Window, display_window, field_crop, lesion_crops, tilt_degrees
 from .glass_brain import Projection, glass_brain
-from .methods import COMMANDS, Way, bibtex_of, paragraph, unnamed_way, way_of
+from .methods import Way, bibtex_of, paragraph, trained_on, unnamed_way, way_of
 from .tables import CountTable, count_tables
 from .words import SAY
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MOST_PICTURED = 60  # lesions of the list with pictures: about 3 MB of report
 MOST_DROPPED_PICTURED = 10
+
+MEASURED = ("diameter_mm", "volume_mm3", "contrast", "elongation")
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,22 @@ class Card:
     def substance(self) -> str:
         """What phase says; empty where there is none."""
         return SAY["phase_says"].format(substance=self.lesion.phase) if self.lesion.phase else ""
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What is said of it in words, a line each."""
+        one = self.lesion
+        origin = SAY["made_by_reader"].format(origin=one.origin) if one.is_readers else ""
+        cause = SAY["suspected"].format(cause=one.cause) if one.cause else ""
+        return tuple(filter(None, (self.verdict, origin, cause, self.place, self.substance)))
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Name the columns of its numbers: none of a network for a mask that a reader made, and none twice."""
+        one = self.lesion
+        twice = one.detector in (None, one.probability)
+        networks = () if one.is_readers else ("probability",) if twice else ("probability", "detector")
+        return (*MEASURED, *networks)
 
     @property
     def verdict(self) -> str:
@@ -218,8 +236,8 @@ def _scan_facts(detection: Detection) -> str:
 
 def _cautions(model: UsedModel | None) -> list[tuple[str, str]]:
     """What the model's own manifest says about its training and use, as (heading, text)."""
-    use, data = (model.intended_use, model.trained_on) if model else ("", "")
+    use, data = (model.intended_use, trained_on(model)) if model else ("", "")
     return [
         (SAY["intended_use"], use or SAY["not_recorded"]),
-        (SAY["trained_on"], COMMANDS.sub("", data or SAY["not_recorded"])),
+        (SAY["trained_on"], data or SAY["not_recorded"]),
     ]

@@ -171,6 +171,11 @@ def _places(way: Way) -> list[str]:
     return [METHODS["regions"].format(**words).strip()]
 
 
+def trained_on(model: UsedModel) -> str:
+    """Say what a model was trained on, for a reader: without commands, and without what a colon introduces."""
+    return COMMANDS.sub("", model.trained_on).partition(": ")[0].rstrip(".")
+
+
 def _training(way: Way) -> list[str]:
     """What each model was trained on, and how good the one was whose probability counts."""
     search = way.search
@@ -178,7 +183,7 @@ def _training(way: Way) -> list[str]:
     for model in filter(None, (search.detector, search.verifier, search.regions)):
         if model.trained_on:
             start = METHODS["hash"].format(start=model.sha256[:HASH_LETTERS]) if model.sha256 else ""
-            data = COMMANDS.sub("", model.trained_on).rstrip(".")
+            data = trained_on(model)
             said.append(METHODS["trained"].format(model=model.title, hash=start, data=data))
         if model is (search.verifier or search.detector):
             said.append(_tested(model, _point(way)))

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from ..detecting.lesions import CANDIDATE_PROBABILITY, LARGEST_DIAMETER_MM, MOST_CANDIDATES, Lesion, is_read
 from ..results.counts import CLASSES, SIZES, SMALL_BELOW_MM, Counts
 from ..results.summary import left_out_of
-from ..vocabulary.columns import COLUMNS, PROBABILITY
+from ..vocabulary.columns import PROBABILITY
 from ..vocabulary.numbers import class_text, counted, counted_class, rounded_down, threshold_text
 from ..vocabulary.published.scales import NOT_A_DIAGNOSIS, SIDEROSIS
 from ..vocabulary.verdicts import REJECTED, UNDECIDED
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 UNITS = {"mm3": "mm³", "mm": "mm", "s": "s", "ms": "ms", "percent": "%", "bytes": "bytes"}
-NOT_SHOWN = {"listed": ("status", "dropped_because"), "dropped": ("status",)}  # what the table's title says already
+NOT_SHOWN = {"listed": ("dropped_because",), "dropped": ()}  # what the table's title says already
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,8 @@ SHOWN = {
     "phase": Column("Phase"),
     "region": Column("Region"),
     "side": Column("Side"),
+    "cause": Column("Suspected cause"),
+    "origin": Column("By reader", "", "Added, merged or split: no network's probability is its own"),
     "dropped_because": Column("Dropped because"),
 }
 
@@ -188,9 +190,10 @@ def _template() -> Template:
 def columns_of(lesions: Sequence[Lesion], kind: str) -> list[str]:
     """Name those worth a column: not what the title says, not an empty one, nor one that repeats another."""
     repeats = {"decision"} if not is_read(lesions) else set()
+    repeats |= set() if any(one.is_readers for one in lesions) else {"origin"}
     repeats |= {"detector"} if all(one.detector in (None, one.probability) for one in lesions) else set()
     repeats |= {"side"} if any(one.region for one in lesions) else set()  # stands with the region
-    shown = [name for name in COLUMNS if name not in NOT_SHOWN[kind] and name not in repeats]
+    shown = [name for name in SHOWN if name not in NOT_SHOWN[kind] and name not in repeats]
     return [name for name in shown if any(getattr(lesion, name) not in (None, "") for lesion in lesions)]
 
 
@@ -199,7 +202,13 @@ def cell(lesion: Lesion, name: str) -> str:
     value = getattr(lesion, name)
     if name == "region":
         value = f"{lesion.side} {lesion.region}".strip()
-    return SHOWN[name].text(lesion.why_not_listed if name == "dropped_because" else value)
+    elif name == "dropped_because":
+        value = lesion.why_not_listed
+    elif name == "origin":
+        value = value if lesion.is_readers else ""
+    elif name in ("probability", "detector") and lesion.is_readers:
+        value = None
+    return SHOWN[name].text(value)
 
 
 def label(key: Any) -> str:

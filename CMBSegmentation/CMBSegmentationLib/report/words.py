@@ -86,6 +86,8 @@ SAY = {
     "pictures_some": "Pictures of the {shown} most probable of {all} follow; the list above has all.",
     "whole_slice": "whole axial slice",
     "local_phase": "local phase, coronal",
+    "made_by_reader": "{origin} by a reader",
+    "suspected": "suspected cause: {cause}",
     "phase_says": "phase: {substance}",
     "nothing": "Why nothing is listed",
     "all_dropped": "{counted} examined and dropped:",

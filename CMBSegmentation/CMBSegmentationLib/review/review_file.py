@@ -42,12 +42,15 @@ class SavedReview:
         Voxels are counted in it.
     scan : str
         The scan's name.
+    changed_at : str
+        When a reader last did anything to it (ISO 8601, UTC); of one that version 0.1.0 wrote, the last verdict.
     """
 
     review: Review
     numbers: Numbering
     grid: Grid
     scan: str = ""
+    changed_at: str = ""
 
 
 def review_path(scan_file: str, name: str, folder: str | None) -> Path | None:
@@ -63,6 +66,7 @@ def to_text(saved: SavedReview) -> str:
             "kind": KIND,
             "schema_version": SCHEMA_VERSION,
             "scan": saved.scan,
+            "changed_at": saved.changed_at,
             "shape": list(saved.grid.shape),
             "zyx_to_ras": saved.grid.zyx_to_ras.round(6).tolist(),
             "threshold": saved.review.threshold,
@@ -124,7 +128,9 @@ def from_text(text: str, source: str) -> SavedReview:
         to_ras = np.array(data["zyx_to_ras"], np.float64).reshape(3, 4)
         places = {int(n): _place(region, side) for n, region, side in data.get("places", ())}  # since 0.2.0
         links = {link.own.id: link for link in (_link_from_json(one, voxels) for one in data.get("links", ()))}
-        return SavedReview(Review(threshold, fixed, places, links), numbers, Grid(shape, to_ras), str(data["scan"]))
+        changed_at = str(data.get("changed_at", _last_verdict(fixed)))  # since 0.2.0
+        review, grid = Review(threshold, fixed, places, links), Grid(shape, to_ras)
+        return SavedReview(review, numbers, grid, str(data["scan"]), changed_at)
     except DamagedFileError:
         raise
     except Exception as error:  # whatever a damaged file holds
@@ -139,12 +145,16 @@ def on_grid(saved: SavedReview, grid: Grid) -> SavedReview | None:
     links = {n: replace(one, own=_moved_lesion(saved.grid, grid, one.own)) for n, one in saved.review.links.items()}
     peaks = _moved(saved.grid, grid, list(saved.numbers.by_peak))
     numbers = Numbering(dict(zip(peaks.tolist(), saved.numbers.by_peak.values(), strict=True)), saved.numbers.last)
-    return SavedReview(replace(saved.review, fixed=fixed, links=links), numbers, grid, saved.scan)
+    return replace(saved, review=replace(saved.review, fixed=fixed, links=links), numbers=numbers, grid=grid)
 
 
 def _moved_lesion(grid: Grid, other: Grid, one: ReviewedLesion) -> ReviewedLesion:
     peak = int(_moved(grid, other, [one.peak])[0]) if one.peak >= 0 else -1
     return replace(one, voxels=np.sort(_moved(grid, other, one.voxels)), peak=peak)
+
+
+def _last_verdict(fixed: Sequence[ReviewedLesion]) -> str:
+    return max((one.verdict.time for one in fixed if one.verdict), default="")
 
 
 def _moved(grid: Grid, other: Grid, flat: Sequence[int] | Flat) -> Flat:

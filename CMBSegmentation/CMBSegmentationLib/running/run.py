@@ -15,8 +15,8 @@ from ..files.present import check_present
 from ..models.loaded_models import StageChoice, Stages, load_stages
 from ..progress import Clock, Progress, no_progress, part_of
 from ..reading.apart import apart, read_label_image_apart, read_phases_apart, read_scan_apart
-from ..reading.scan import scan_stem
-from ..reading.scan_identity import ScanName, identity_of, scan_name_of
+from ..reading.scan import Scan, scan_stem
+from ..reading.scan_identity import ScanName, identity_of, scan_name_of, voxels_sha256
 from ..results.deidentify import NOTE, Pseudonyms
 from ..results.folder import check_output_folder
 from ..results.names import all_names
@@ -55,6 +55,8 @@ class Request:
         In place of the scan's name in the results and their file names, which then say nothing of how it was read.
     uri : str
         BIDS URI by which the results name the scan.
+    origin : ScanName or None
+        Of a scan that a front end has read and hands over in another file: the name it was opened by, and its UIDs.
     """
 
     scan: Path
@@ -72,6 +74,7 @@ class Request:
     dicom: DicomExport | None = None
     pseudonyms: Pseudonyms | None = None
     uri: str = ""
+    origin: ScanName | None = None
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,6 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
     if parcellation is not None:
         notes = (*notes, *(() if pseudonyms else parcellation.notes))
     phases, paired = read_phases_apart(scan, request.phase)
-    identity = identity_of(scan)
     clock.lap("read")
     try:
         detection = detect(
@@ -143,7 +145,7 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
         progress(0.95, "Writing the results")
         seconds = {**clock.laps, **detection.search.seconds}
         del seconds["detect"]  # is the sum of its own steps
-        known = ScanName(name) if pseudonyms else replace(scan_name_of(scan.image, identity, name), uri=request.uri)
+        known = ScanName(name) if pseudonyms else _name_of(scan, request)
         said = () if pseudonyms else (*paired, *detection.search.phase)  # they name files and series
         notes = (*notes, *said)
         search = replace(detection.search, scan=known, date=utc_now(), seconds=seconds, phase=said)
@@ -168,6 +170,14 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
         raise
     progress(1.0, "Done")
     return Outcome(detection, files, notes)
+
+
+def _name_of(scan: Scan, request: Request) -> ScanName:
+    """Name a scan as its results do."""
+    if request.origin is not None:
+        return replace(request.origin, voxels_sha256=voxels_sha256(scan.image))
+    named = scan_name_of(scan.image, identity_of(scan), request.scan.name or scan.stem)
+    return replace(named, uri=request.uri)
 
 
 def _out_of_memory(image: sitk.Image) -> MachineError:

@@ -30,6 +30,9 @@ VIEW_ATTRIBUTE = "CMBSegmentation.ReviewView"
 ANNOTATED_ATTRIBUTE = "CMBSegmentation.Annotated"
 """Attribute of the scan's node: what its annotation says that the list is to know, JSON (`annotated`)."""
 
+ORIGIN_ATTRIBUTE = "CMBSegmentation.Origin"
+"""Attribute of the scan's node: the name it was opened by and, of DICOM, its UIDs, JSON (`origin`)."""
+
 MARKERS = "markers: "
 """Begins the kinds of the nodes that mark lesions in 3D; a verdict follows, or `CHOSEN`."""
 

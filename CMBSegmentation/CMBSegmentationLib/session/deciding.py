@@ -152,7 +152,7 @@ class Deciding:
         return review.find(lesion.id)
 
     def set_cause(self, cause: str) -> ReviewedLesion | None:
-        """Say what the current lesion is suspected to come from; it keeps its verdict.
+        """Say what the current lesion is suspected to come from; its verdict stays whose it is.
 
         Parameters
         ----------
@@ -162,7 +162,7 @@ class Deciding:
         review, lesion = self._chosen.ready(), self._chosen.lesion(None)
         if lesion.verdict is None:
             raise InputError(f"CMB {lesion.id} has no verdict yet.", "Accept it, or mark it as uncertain, first.")
-        verdict = replace(lesion.verdict, cause=cause, reader=self._reading.reader, time=utc_now())
+        verdict = replace(lesion.verdict, cause=cause)
         review.do(with_own_cause(review.review, lesion, verdict), f"cause of CMB {lesion.id}", lesion.id)
         self._chosen.after(f"CMB {lesion.id}: {cause or 'no cause'}")
         return review.find(lesion.id)

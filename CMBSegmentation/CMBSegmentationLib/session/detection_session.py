@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from ..scene import (
     list_of,
     load_results,
 )
+from ..scene.origin import origin_of
 from ..signal import Signal
 from ..vocabulary.numbers import counted
 from ..vocabulary.verdicts import UNDECIDED, certainty_of
@@ -230,7 +232,8 @@ class DetectionSession:
                 check_output(chosen, volume_node)
             mask = self._exported_mask(volume_node, Path(folder.name))
             phase = self._exported_phase(volume_node, Path(folder.name) / "phase")
-            process = self._started(exported.path, Path(folder.name) / "results", mask, phase)
+            origin = json.dumps(asdict(origin_of(volume_node).name))
+            process = self._started(exported.path, Path(folder.name) / "results", mask, phase, origin)
         except CMBError:
             folder.cleanup()
             raise
@@ -280,10 +283,10 @@ class DetectionSession:
         given = [(one, self.scene.GetNodeByID(one)) for one in self._parameters.phase]
         return [one if node is None else str(export_phase(node, volume_node, folder)) for one, node in given]
 
-    def _started(self, scan: Path, out: Path, mask: str | None, phase: list[str]) -> Process:
+    def _started(self, scan: Path, out: Path, mask: str | None, phase: list[str], origin: str) -> Process:
         chosen = self._parameters
         options = {name: getattr(chosen, name) for name in ("model", "threshold", "overlap", "device")} | {"mask": mask}
-        options["phase"] = phase
+        options |= {"phase": phase, "origin": origin}
         command = worker_command(self._python, scan, out, options)
         try:
             return self._runner(command, python_environment())

@@ -68,8 +68,7 @@ def export_review(
     Returns
     -------
     dict
-        Path by kind, as `running.write.write_results`. Label k is the lesion with id k; in the DICOM objects, whose
-        segments are numbered without gaps, lesions are counted anew in the same order.
+        Path by kind, as `running.write.write_results`. Label k is the lesion with id k, CMB k in every file.
 
     Raises
     ------

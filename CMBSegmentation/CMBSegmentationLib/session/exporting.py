@@ -10,8 +10,9 @@ import SimpleITK as sitk
 
 from ..errors import InputError
 from ..reading.scan import scan_stem
-from ..reading.scan_identity import identity_by_name
+from ..reading.scan_identity import ScanIdentity
 from ..results.folder import check_output_folder
+from ..scene.origin import origin_of
 from .chosen_review import ChosenReview
 from .export_review import ExportedFrom, detection_of, drawing_packages, export_pdf, export_review, stem_of
 
@@ -109,13 +110,20 @@ class Exporting:
         scan = Path(earlier_scan) if earlier_scan else None
         later = self._chosen.ready()
         return compare_detection(
-            detection_of(later), stem_of(later), Path(earlier_folder), Path(out), earlier_scan=scan, overwrite=overwrite
+            detection_of(later),
+            stem_of(later),
+            origin_of(later.nodes.scan).identity,
+            Path(earlier_folder),
+            Path(out),
+            earlier_scan=scan,
+            overwrite=overwrite,
         )
 
 
 def compare_detection(
     later: Detection,
     stem: str,
+    whose: ScanIdentity,
     earlier_folder: Path,
     out: Path,
     *,
@@ -132,6 +140,8 @@ def compare_detection(
         What was rejected does not count.
     stem : str
         Name of the later scan without extension.
+    whose : ScanIdentity
+        Of the later scan.
     earlier_folder, out, earlier_scan, overwrite
         As for `Exporting.compare_with`.
 
@@ -157,9 +167,7 @@ def compare_detection(
         raise InputError(
             f"{earlier_folder} holds results of the scan under review.", "Give those of an earlier scan of the patient."
         )
-    return write_comparison(
-        Study(scan_stem(scan), earlier, stored.identity), Study(stem, later, identity_by_name(stem)), out
-    )
+    return write_comparison(Study(scan_stem(scan), earlier, stored.identity), Study(stem, later, whose), out)
 
 
 def _is_same(one: sitk.Image, other: sitk.Image) -> bool:

@@ -45,7 +45,7 @@ from ..scene import (
 from ..scene.annotated import read_annotated
 from ..scene.volumes import file_of
 from ..vocabulary.operating_points import checked_threshold
-from ..vocabulary.verdicts import BELOW
+from ..vocabulary.verdicts import BELOW, utc_now
 
 NOWHERE = -1
 DARKEST_WITHIN_MM = 1.5  # a click is rarely on a lesion's darkest voxel
@@ -108,11 +108,12 @@ class OpenReview:
         self._grower = grower
         self._grow_from: GrowsFrom | None = None
         self.review, self.numbers = Review(self.candidates.rules.threshold), Numbering()
+        self._changed_at = ""
         in_scene = self._in_scene()
         on_disk = self.save_in(folder)
         for saved in (on_disk, in_scene):  # the later one wins; of equal ones the scene
-            if saved is not None and _last_verdict(saved.review) >= _last_verdict(self.review):
-                self.review, self.numbers = saved.review, saved.numbers
+            if saved is not None and saved.changed_at >= self._changed_at:
+                self._take(saved)
         self.review = known_to(self.review, read_annotated(nodes.scan))
         view = read_view(nodes)
         self.current: int | None = view.get("current") if isinstance(view.get("current"), int) else None
@@ -144,7 +145,7 @@ class OpenReview:
     def do(self, after: Review, what: str, about: int) -> None:
         """Take a step, done to the lesion with the number `about`: show it, save it, remember it for undo."""
         self._history.add(Step(self.review, after, what, about=about))
-        self.review = after
+        self.review, self._changed_at = after, utc_now()
         self.show()
 
     def undo(self) -> Step | None:
@@ -259,7 +260,7 @@ class OpenReview:
         before, after = self.lesions, self._followed(self.review)
         if after is self.review:
             return []
-        self.review = after
+        self.review, self._changed_at = after, utc_now()
         self.show()
         former, now = ({one.id: one.as_lesion() for one in lesions} for lesions in (before, self.lesions))
         return sorted(number for number in {*former, *now} if former.get(number) != now.get(number))
@@ -322,8 +323,8 @@ class OpenReview:
         before = self._autosave
         try:
             found = self.save_in(folder)
-            if found is not None and _last_verdict(found.review) > _last_verdict(self.review):
-                self.review, self.numbers = found.review, found.numbers
+            if found is not None and found.changed_at > self._changed_at:
+                self._take(found)
             self.show()
             self.flush()
         except CMBError:
@@ -340,7 +341,11 @@ class OpenReview:
             self._autosave.flush()
 
     def _saved(self) -> SavedReview:
-        return SavedReview(self.review, self.numbers, self.candidates.grid, self.nodes.scan.GetName() or "")
+        name = self.nodes.scan.GetName() or ""
+        return SavedReview(self.review, self.numbers, self.candidates.grid, name, self._changed_at)
+
+    def _take(self, saved: SavedReview) -> None:
+        self.review, self.numbers, self._changed_at = saved.review, saved.numbers, saved.changed_at
 
     def _in_scene(self) -> SavedReview | None:
         text = read_review(self.nodes)
@@ -355,13 +360,9 @@ class OpenReview:
 
     def _go_to(self, review: Review) -> None:
         self.learn_annotated()
-        self.review = self._followed(replace(review, threshold=self.review.threshold))
+        after = replace(review, threshold=self.review.threshold)
+        self.review, self._changed_at = self._followed(after), utc_now()
         self.show()
 
     def _followed(self, review: Review) -> Review:
         return followed(review, self.annotated, {n for reader, n in self._seen if reader == self.annotated.reader})
-
-
-def _last_verdict(review: Review) -> str:
-    """Give the time of the last verdict; empty if there is none."""
-    return max((one.verdict.time for one in review.fixed if one.verdict), default="")

@@ -16,9 +16,11 @@ import json
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from ..errors import Cancelled, InputError, told
+from ..reading.scan_identity import ScanName
 from ..running.interrupts import interrupts
 from ..running.options import add_detect_options, request_from
 from ..running.run import run
@@ -35,9 +37,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one detection and tell how it goes."""
     parser = _Parser(prog="python -m CMBSegmentationLib.worker")
     add_detect_options(parser)
+    parser.add_argument(
+        "--origin",
+        metavar="JSON",
+        type=_origin,
+        help="where SCAN came from, in the fields of reading.scan_identity.ScanName",
+    )
     with interrupts() as asked:
         try:
-            outcome = run(request_from(parser.parse_args(arguments)), _tell_progress)
+            asked_for = parser.parse_args(arguments)
+            outcome = run(replace(request_from(asked_for), origin=asked_for.origin), _tell_progress)
             _tell(event="result", folder=str(outcome.files["json"].parent))
             return 0
         except Exception as caught:  # the front end must hear of everything
@@ -46,6 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 traceback.print_exc()
     _tell(event="error", message=error.message, hint=error.hint)
     return error.exit_code
+
+
+def _origin(text: str) -> ScanName:
+    return ScanName(**json.loads(text))
 
 
 def _tell(**event: Any) -> None:

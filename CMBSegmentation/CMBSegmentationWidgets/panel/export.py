@@ -11,6 +11,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.scene.origin import dicom_file_of
 from CMBSegmentationLib.session.export_review import holds_results
 
 from .messages import REQUESTER, Messages
@@ -111,11 +112,8 @@ class ExportPart:
 
 def dicom_folder(scan: Any) -> str | None:
     """Give the folder of the DICOM files that a scan's node was loaded from; None if it was not."""
-    instances = (scan.GetAttribute("DICOM.instanceUIDs") or "").split() if scan else []
-    database = getattr(slicer, "dicomDatabase", None)
-    if not instances or database is None:
-        return None
-    return str(Path(database.fileForInstance(instances[0])).parent)
+    file = dicom_file_of(scan) if scan else None
+    return None if file is None else str(file.parent)
 
 
 def _scan_of(results: str) -> Path | None:

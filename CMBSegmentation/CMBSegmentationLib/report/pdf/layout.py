@@ -30,7 +30,7 @@ NAMES_SHARE, WIDEST_COUNT_MM = 0.29, 16.0  # of a table of counts: its first col
 MAP_MM = 58.0  # height of the glass brain
 SHARES = {
     **{"id": 0.5, "decision": 1.7, "r_mm": 0.75, "a_mm": 0.75, "s_mm": 0.75, "volume_mm3": 0.9, "elongation": 1.15},
-    **{"contrast": 0.8, "probability": 1.15, "region": 1.8, "side": 1.15, "dropped_because": 3.4},
+    **{"contrast": 0.8, "probability": 1.15, "region": 1.8, "side": 1.15, "cause": 1.7, "dropped_because": 3.4},
 }
 """Widths of the columns of the list against each other; 1 where none is given."""
 LEFT_TO_THE_LIST = ("config", "metrics", "parameters", "candidates")  # of models and stages: pages of it
@@ -313,15 +313,11 @@ class Layout:
 
         lesion, side = card.lesion, PICTURE_MM * mm
         facts = [self.text(f'<font name="CMB-Bold" size="10">{name} {lesion.id}</font>', markup=True)]
-        facts += [
-            self.text(words, "cell")
-            for words in (card.verdict, card.place, card.substance, lesion.why_not_listed)
-            if words
-        ]
-        for key in ("diameter_mm", "volume_mm3", "contrast", "elongation", "probability", "detector"):
-            column, value = SHOWN[key], getattr(lesion, key)
-            if value is not None and (key != "detector" or value != lesion.probability):
-                facts.append(self.text(f"{column.heading} {column.text(value)} {column.unit}".strip(), "cell"))
+        facts += [self.text(words, "cell") for words in (*card.said, lesion.why_not_listed) if words]
+        for key in card.measured:
+            column = SHOWN[key]
+            words = f"{column.heading} {column.text(getattr(lesion, key))} {column.unit}".strip()
+            facts.append(self.text(words, "cell"))
         facts.append(self.text(escape(card.position).replace(" · ", "<br/>"), "quiet", markup=True))
         plain_row = [drawing(side, side, draw_crop(crop, side, outlined=False)) for crop in card.crops]
         outlined = [drawing(side, side, draw_crop(crop, side, outlined=True)) for crop in card.crops]
