@@ -302,7 +302,7 @@ def test_an_export_without_dicom_objects_says_why(tmp_path):
 
     (of_scene,) = exported(tmp_path, None, lambda **_: "", **{"DICOM.instanceUIDs": "1.2.3"})
     assert of_scene.startswith("Exported without DICOM objects: a scene does not hold the DICOM files")
-    assert "open the DICOM folder itself" in of_scene
+    assert "Open the DICOM folder itself" in of_scene
     assert exported(tmp_path, None, lambda **_: "") == []  # of a NIfTI file
     of_dicom = SimpleNamespace(frames=("a frame",))
     assert exported(tmp_path, of_dicom, fails) == [
