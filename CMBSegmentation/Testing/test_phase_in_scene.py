@@ -121,7 +121,8 @@ def test_the_search_is_given_the_phase_that_was_chosen(a_scene, a_scan, tmp_path
     calls = []
 
     def runner(command, environment):
-        calls.append([*command, *(sitk.GetArrayFromImage(sitk.ReadImage(command[-1])).ravel()[:3].tolist())])
+        given = command[command.index("--phase") + 1]
+        calls.append((given, sitk.GetArrayFromImage(sitk.ReadImage(given)).ravel()[:3].tolist()))
         raise OSError(2, "no worker in a test")
 
     phase = add("sub-01 Pha_Images", scan_voxels() + np.int16(7))
@@ -129,10 +130,9 @@ def test_the_search_is_given_the_phase_that_was_chosen(a_scene, a_scan, tmp_path
     session.detection.set_parameters(phase=(phase.GetID(),))
     with pytest.raises(MachineError):
         session.detection.start(a_scan)
-    (command,) = calls
-    assert command[-5] == "--phase"
-    assert command[-4].endswith(".nrrd")
-    assert command[-3:] == (scan_voxels() + 7).ravel()[:3].tolist()
+    ((given, values),) = calls
+    assert given.endswith(".nrrd")
+    assert values == (scan_voxels() + 7).ravel()[:3].tolist()
     session.close()
 
 
