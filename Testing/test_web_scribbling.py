@@ -69,7 +69,8 @@ def test_what_is_unanswered_is_in_sight_of_who_finishes(reading):
     page = reading
     page.get_by_role("tab", name="Scribble").click()
     place(page, "mimic", 0.4)
-    page.set_viewport_size({"width": 900, "height": 700})
+    page.set_viewport_size({"width": 853, "height": 533})
+    page.get_by_label("Comments").scroll_into_view_if_needed()
     page.get_by_label("Annotation finished").check()
     expect(page.get_by_text("Mimic 1: no type")).to_be_in_viewport(ratio=1)
     expect(page.get_by_label("Annotation finished")).to_be_in_viewport(ratio=1)
