@@ -172,7 +172,7 @@ def test_a_name_that_the_browser_kept_is_checked_as_one_that_is_typed(reading):
 
 def signed_in(folder):
     """The readers of a saved review."""
-    texts = [path.read_text(encoding="utf-8") for path in folder.glob("*_review.json")]
+    texts = [path.read_text(encoding="utf-8") for path in folder.rglob("*_review.json")]
     return {name for text in texts for name in re.findall(r'"reader": "([^"]+)"', text)}
 
 

@@ -150,11 +150,13 @@ def test_results_come_back_with_their_scan(tmp_path):
     scan.touch()
     kept.begin(KeptScan(str(scan), "A"))
     kept.take("a")
-    (tmp_path / "results" / "a").mkdir(parents=True)
-    kept.take("b")
+    (kept.scan_folder() / "results").mkdir()
+    (kept.scan_folder() / "study_desc-cmb_review.json").touch()
+    kept.take("b")  # of the same name, perhaps of the same grid
     assert kept.results() is None
+    assert list(kept.scan_folder().iterdir()) == []
     kept.take("a")
-    assert kept.results() == tmp_path / "results" / "a"
+    assert kept.results() == tmp_path / "a" / "results"
     scan.unlink()
     assert kept.scan() is None
 

@@ -36,7 +36,7 @@ def test_after_a_crash_of_the_server_the_review_goes_on(browser, asked_hosts, re
     page.keyboard.press("Enter")
     wait_for_state(page, lesion, "rejected")
     review = server.folder(KEY) / "review"
-    wait_until(page, lambda: any('"rejected"' in one.read_text() for one in review.glob("*_review.json")))
+    wait_until(page, lambda: any('"rejected"' in one.read_text() for one in review.rglob("*_review.json")))
     server.kill()
     ended = page.get_by_role("alertdialog")
     ended.get_by_text("stopped or restarted").wait_for()

@@ -65,7 +65,7 @@ class Reviewing:
 
     def take_scan(self, node: slicer.vtkMRMLScalarVolumeNode) -> None:
         """Work on another scan, its review saved in the session's own folder."""
-        folder, reader = str(self._desk.review_folder()), self._desk.reader.state.reader
+        folder, reader = str(self._desk.kept.scan_folder()), self._desk.reader.state.reader
         self.session.reading.set(folder=folder, reader=reader, in_3d=True)
         self.session.detection.set_parameters(scan_node_id=node.GetID())
         self._begin_list()

@@ -69,7 +69,7 @@ class Scribbling:
             return False
         chosen = self.session.parameters
         if self.session.study is None or chosen.reader != reader or chosen.scan_node_id != node.GetID():
-            folder = str(self._desk.review_folder())
+            folder = str(self._desk.kept.scan_folder())
             self.session.opening.open(node, reader=reader, folder=folder)
         self._desk.start(self.prepare())
         return True

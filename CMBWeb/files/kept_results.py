@@ -1,4 +1,4 @@
-"""What is kept of a session: which scan is shown, to resume it, and what the detector found in each scan."""
+"""What is kept of a session: which scan is shown, and of each scan what was found, decided and grown."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from CMBSegmentationLib.worker.process import Process, Subprocess, event_in
 
 from ..server.detection_queue import QueuedProcess, searches_at_once
 from ..server.options import MOST_SESSIONS
-from .session_folder import SCAN_FILE
+from .session_folder import SCAN_FILE, private
 
 RESULTS = "results"
 WORKER_NICENESS = 10  # the page answers its reader first; an idle machine loses nothing by it
@@ -44,7 +44,7 @@ class KeptScan:
 
 
 def scan_key(image: sitk.Image) -> str:
-    """Give the name under which a scan's results are kept: of its voxels and where they lie, not of its file."""
+    """Name a scan by its voxels and where they lie: files of two patients may have one name and one grid."""
     place = (*image.GetSpacing(), *image.GetOrigin(), *image.GetDirection())
     return hashlib.sha256(f"{voxels_sha256(image)} {place}".encode()).hexdigest()
 
@@ -80,9 +80,13 @@ class KeptResults:
         """Keep and give the results of the scan with this `scan_key` from now on."""
         self._key = key
 
+    def scan_folder(self) -> Path:
+        """Give the private folder in which review and annotation of the scan are saved as they are made."""
+        return private(self._folder() / self._key)
+
     def results(self) -> Path | None:
         """Give the folder with what the detector found in the scan; None if it was not searched."""
-        folder = self._folder() / RESULTS / self._key
+        folder = self._folder() / self._key / RESULTS
         return folder if folder.is_dir() else None
 
     def runner(self, command: Sequence[str], environment: Mapping[str, str]) -> Process:
@@ -94,10 +98,9 @@ class KeptResults:
         return _KeepingProcess(queued, self._keep)
 
     def _keep(self, results: Path) -> None:
-        target = self._folder() / RESULTS / self._key
-        draft = target.with_suffix(".new")
         with contextlib.suppress(OSError):  # a full disk: the review goes on, only resuming will search anew
-            target.parent.mkdir(exist_ok=True)
+            target = self.scan_folder() / RESULTS
+            draft = target.with_suffix(".new")
             shutil.rmtree(draft, ignore_errors=True)
             shutil.copytree(results, draft)
             shutil.rmtree(target, ignore_errors=True)

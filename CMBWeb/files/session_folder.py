@@ -66,7 +66,7 @@ def lock_of(folder: Path) -> FileLock:
 def holds_review(folder: Path) -> bool:
     """Whether a session's folder holds what was found, decided or annotated: more than which scan was open."""
     review = folder / REVIEW
-    return review.is_dir() and any(path.name != SCAN_FILE for path in review.iterdir())
+    return review.is_dir() and any(path.is_file() and path.name != SCAN_FILE for path in review.rglob("*"))
 
 
 def remove(folder: Path) -> None:
