@@ -25,6 +25,6 @@ def search_sample(page: Page, server: Server) -> Path:
     assert page.get_by_role("button", name="Cancel").is_visible()
     page.get_by_role("button", name="Accept", exact=True).wait_for(timeout=SEARCHED_WITHIN_MS)
     page.locator("[data-lesion]:first-child.cmb-current").wait_for()  # a verdict can be given at once
-    (folder,) = (server.folder(server.key_of(page)) / "review" / "results").iterdir()
+    (folder,) = (server.folder(server.key_of(page)) / "review").glob("*/results")
     assert rows_of(page) == [row["id"] for row in accepted_in(folder)]
     return folder

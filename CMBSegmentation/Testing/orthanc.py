@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -101,8 +103,11 @@ def free_ports(number: int) -> list[int]:
 
 
 def call(*command: str | Path) -> None:
-    """Run one of dcmtk's programs; it must succeed."""
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=120)
+    """Run one of dcmtk's programs, not pynetdicom's of the same name; it must succeed."""
+    own = Path(sys.executable).parent
+    path = os.pathsep.join(one for one in os.get_exec_path() if Path(one) != own)
+    program = shutil.which(str(command[0]), path=path) or str(command[0])
+    done = subprocess.run([program, *map(str, command[1:])], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -27,7 +27,7 @@ def read_phases(scan: Scan, asked: Sequence[Path] = ()) -> tuple[tuple[PhaseImag
         As it was read.
     asked : sequence of Path
         Files or DICOM folders that a user names in place of what is found, or that were paired before
-        (`files.write_phase`); the searched echo's last.
+        (`reading.phase.files.write_phase`); the searched echo's last.
 
     Returns
     -------
