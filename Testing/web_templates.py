@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-OF_JAVASCRIPT = {"true", "false", "null", "undefined", "Math", "String", "parseInt", "window", "navigator"}
+OF_JAVASCRIPT = {"true", "false", "null", "undefined", "Math", "Number", "String", "window", "navigator"}
 OF_VUE = {"$event", "trigger"}
 VOID = {"input", "br", "hr", "img"}
 STRING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
