@@ -9,8 +9,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -164,6 +167,7 @@ def dying(job: Job) -> Row:
 
 def test_a_scan_that_kills_every_worker_is_told_and_the_others_are_done(tmp_path, dark_model, a_small_head):
     import dask
+    import dask.distributed  # loads its settings, which the block below would else take away again
 
     jobs = jobs_of(make_dataset(tmp_path / "data", a_small_head, 4), tmp_path / "out", dark_model)
     with dask.config.set({"distributed.scheduler.allowed-failures": 0}), workers(None, 1) as client:
@@ -186,6 +190,24 @@ def test_a_cluster_without_workers_is_told(tmp_path, dark_model, a_small_head, m
     ):
         run_jobs(jobs, client, lambda row: None)
     assert "start the batch again" in caught.value.hint
+
+
+def test_a_machine_that_slept_has_not_waited_for_workers(tmp_path, dark_model, a_small_head, monkeypatch):
+    from dask.distributed import Client, LocalCluster
+
+    asked: list[float] = []
+
+    def clock() -> float:
+        asked.append(time.monotonic())
+        return asked[-1] + (3600 if asked[-1] - asked[0] > 0.5 else 0)
+
+    jobs = jobs_of(make_dataset(tmp_path / "data", a_small_head, 1), tmp_path / "out", dark_model)
+    with LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0") as cluster, Client(cluster) as client:
+        grown = threading.Timer(2, cluster.scale, (1,))
+        monkeypatch.setattr("CMBSegmentationLib.batch.cluster.time", SimpleNamespace(monotonic=clock, sleep=time.sleep))
+        grown.start()
+        (row,) = run_jobs(jobs, client, lambda row: None, counted)
+    assert not row.error
 
 
 def lacking(job: Job) -> Row:

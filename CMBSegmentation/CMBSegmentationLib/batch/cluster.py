@@ -17,7 +17,7 @@ from .jobs import Job, Row, do_scan
 
 CONNECT_SECONDS = 20
 RESULT_SECONDS = 60  # to fetch a row that is ready
-LOOK_SECONDS = 0.05
+LOOK_SECONDS, WORKERS_LOOK_SECONDS = 0.05, 1.0  # for what has ended; for who is there
 PROGRESS_SECONDS, PROGRESS_STEP = 0.5, 0.1  # a worker reports after so long, or so large a share
 WITHOUT_WORKERS_SECONDS = 180  # a nanny needs some to start another; a cluster may grow by itself
 
@@ -154,21 +154,26 @@ def run_jobs(
 
 
 def _as_they_end(futures: Sequence[Any], client: Any) -> Iterator[Any]:
-    """Give each future when it has ended; `MachineError` if nobody is there to work on the others."""
+    """Give each future when it has ended; `MachineError` if nobody is there to work on the others.
+
+    The wait for a worker is counted in looks, not read off the clock: a machine that slept has not waited.
+    """
     from dask.distributed import as_completed
 
     ending = as_completed(futures, raise_errors=False)
-    looked = seen = time.monotonic()
+    looked, alone = time.monotonic(), 0.0
     while not ending.is_empty():
         yield from (ended := ending.next_batch(block=False))
-        now = time.monotonic()
+        since = time.monotonic() - looked
         if ended:
-            looked = seen = now
-        elif now - looked > 1.0:
-            looked = now
+            looked, alone = looked + since, 0.0
+        elif since > WORKERS_LOOK_SECONDS:
+            looked += since
             if client.status != "running" or client.scheduler_info().get("workers"):
-                seen = now  # of a lost connection the futures tell themselves
-            elif now - seen > WITHOUT_WORKERS_SECONDS:
+                alone = 0.0  # of a lost connection the futures tell themselves
+            else:
+                alone += min(since, 2 * WORKERS_LOOK_SECONDS)
+            if alone > WITHOUT_WORKERS_SECONDS:
                 raise MachineError(
                     f"No worker has been connected for {WITHOUT_WORKERS_SECONDS} s.",
                     "What is done is kept: start the batch again, with fewer workers if memory ran out.",
