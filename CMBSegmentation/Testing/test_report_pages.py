@@ -23,10 +23,12 @@ from CMBSegmentationLib.errors import MachineError
 from CMBSegmentationLib.reading.scan_identity import ScanName
 from CMBSegmentationLib.report.content import content_of, without_names
 from CMBSegmentationLib.report.glass_brain import glass_brain
-from CMBSegmentationLib.report.page import page_of, report_html
+from CMBSegmentationLib.report.page import SHOWN, columns_of, page_of, report_html
+from CMBSegmentationLib.report.page import cell as cell_of
 from CMBSegmentationLib.report.pdf import fonts as pdf_fonts
 from CMBSegmentationLib.report.pdf import report_pdf
 from CMBSegmentationLib.report.tables import count_tables, shown_certainties
+from CMBSegmentationLib.report.words import SAY
 from CMBSegmentationLib.results.counts import counts_of
 from CMBSegmentationLib.vocabulary.numbers import counted_class
 from CMBSegmentationLib.vocabulary.verdicts import DEFINITE, DETECTED, KEPT, POSSIBLE
@@ -153,6 +155,38 @@ def test_the_page_says_what_the_reader_said():
     assert "definite, read by S<I" in text
     assert "Verdicts are those of S<I." in text
     assert "not confirmed by a reader" not in text
+
+
+def test_no_word_of_the_list_is_broken_on_paper(tmp_path):
+    detection = a_detection((((20, 32, 8), 0.9), ((45, 32, 8), 0.8), ((20, 50, 8), 0.7), ((45, 50, 8), 0.6)))
+    white, said = "deep and periventricular white matter", ("accepted", "uncertain", "rejected", "none")
+    told = [
+        replace(
+            one, region=white, side="midline", decision=what, reader="" if what == "none" else "SI", phase="unclear"
+        )
+        for one, what in zip(detection.lesions, said, strict=True)
+    ]
+    told[0] = replace(told[0], cause="hypertension", origin="added")
+    told[1] = replace(told[1], cause="radiotherapy")
+    told[2] = replace(told[2], mimic="basal-ganglia calcification", status="dropped")
+    content = content_of(replace(detection, lesions=told), scan_name="s")
+    text = words_of(report_pdf(content, dropped=True), tmp_path)
+    tables = (text.index(" List "), text.index("R, A, S:")), (text.rindex("whole axial slice"), text.rindex(" Methods "))
+    for kind, shown, (begin, end) in zip(("listed", "dropped"), (content.listed, content.dropped), tables, strict=True):
+        names = columns_of(shown, kind)
+        texts = [SHOWN[name].heading for name in names] + [cell_of(one, name) for one in shown for name in names]
+        assert {word for words in texts for word in words.split()} <= set(text[begin:end].split())
+
+
+def test_on_paper_a_heading_stands_with_what_it_is_of(tmp_path):
+    for lines in range(0, 64, 3):
+        content = content_of(a_detection(), scan_name="s", notes=["A line."] * lines)
+        (tmp_path / "a.pdf").write_bytes(report_pdf(content))
+        told = subprocess.run(["pdftotext", tmp_path / "a.pdf", "-"], capture_output=True, text=True, check=True).stdout
+        (page,) = [page for page in told.split("\f") if SAY["pictures"] in page.splitlines()]
+        assert "CMB 1" in page.splitlines()
+        names = [line for line in told[told.index(SAY["provenance"]) :].splitlines() if ": " in line]
+        assert len(names) == len(set(names))  # no row of values is repeated on the next page
 
 
 def words_of(pdf: bytes, tmp_path) -> str:

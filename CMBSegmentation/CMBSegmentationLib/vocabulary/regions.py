@@ -30,7 +30,7 @@ NO_PATTERN, MIXED, CEREBELLAR = "none", "mixed", "cerebellar only"
 PATTERNS = {
     NO_PATTERN: "no microbleed in an assessed region",
     LOBAR: "strictly lobar, cerebellum left out: described with cerebral amyloid angiopathy",
-    DEEP: "deep regions and brainstem only: described with hypertensive arteriopathy",
+    DEEP: "deep regions and brainstem only, cerebellum left out: described with hypertensive arteriopathy",
     MIXED: "lobar together with deep or brainstem: described with hypertensive arteriopathy, alone or with the other",
     CEREBELLAR: "cerebellum only: no pattern of its own in the Boston criteria",
 }

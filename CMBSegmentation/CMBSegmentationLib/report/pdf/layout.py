@@ -14,6 +14,7 @@ from ..glass_brain import SMALLEST_CIRCLE_MM, Projection
 from ..page import SHOWN, cell, columns_of, grouped_reasons, label, plain, scales_note, title_of_dropped
 from ..tables import CountTable
 from ..words import SAY, SCALES_COLUMNS
+from .columns import fitted_widths
 from .drawings import (
     ACCENT,
     QUIET,
@@ -28,11 +29,8 @@ from .fonts import marked_up, scripts_of
 PICTURE_MM = 36.0  # each plane on paper: a fifth larger than life
 NAMES_SHARE, WIDEST_COUNT_MM = 0.29, 16.0  # of a table of counts: its first column, and each of the others
 MAP_MM = 58.0  # height of the glass brain
-SHARES = {
-    **{"id": 0.5, "decision": 1.7, "r_mm": 0.75, "a_mm": 0.75, "s_mm": 0.75, "volume_mm3": 0.9, "elongation": 1.15},
-    **{"contrast": 0.8, "probability": 1.15, "region": 1.8, "side": 1.15, "cause": 1.7, "dropped_because": 3.4},
-}
-"""Widths of the columns of the list against each other; 1 where none is given."""
+SIDE_PT, BEFORE_TEXT_PT = 2.0, 5.0  # beside what stands in the list, and before a text that follows a number
+CELL_SIZE, HEADING_SIZE = 7.5, 6.5
 LEFT_TO_THE_LIST = ("config", "metrics", "parameters", "candidates")  # of models and stages: pages of it
 
 
@@ -68,13 +66,13 @@ class Layout:
             ),
             "quiet": ParagraphStyle("quiet", body, textColor=quiet, fontSize=7.5, leading=10),
             "caption": ParagraphStyle("caption", body, textColor=quiet, fontSize=7.5, leading=10, keepWithNext=1),
-            "cell": ParagraphStyle("cell", body, fontSize=7.5, leading=9.5),
-            "column": ParagraphStyle("column", body, textColor=quiet, fontSize=6.5, leading=8),
+            "cell": ParagraphStyle("cell", body, fontSize=CELL_SIZE, leading=9.5),
+            "column": ParagraphStyle("column", body, textColor=quiet, fontSize=HEADING_SIZE, leading=8),
             "column of counts": ParagraphStyle(
-                "column of counts", body, textColor=quiet, fontSize=6.5, leading=8, alignment=TA_CENTER
+                "column of counts", body, textColor=quiet, fontSize=HEADING_SIZE, leading=8, alignment=TA_CENTER
             ),
             "column of numbers": ParagraphStyle(
-                "column of numbers", body, textColor=quiet, fontSize=6.5, leading=8, alignment=TA_RIGHT
+                "column of numbers", body, textColor=quiet, fontSize=HEADING_SIZE, leading=8, alignment=TA_RIGHT
             ),
             "notice": boxed("notice", 4, borderColor=Color(*ACCENT), borderWidth=0.8),
             "sentence": boxed("sentence", 6, fontSize=9.5, leading=13, borderColor=Color(*RULE), borderWidth=0.6),
@@ -173,7 +171,7 @@ class Layout:
         about += [SAY["pictures_pdf"], SAY["pictures_outline"]]
         if len(content.listed) > len(content.listed_cards):
             about.append(SAY["pictures_some"].format(shown=len(content.listed_cards), all=len(content.listed)))
-        parts += [self.text(SAY["pictures"], "heading"), self.text(" ".join(about), "quiet")]
+        parts += [self.text(SAY["pictures"], "heading"), self.text(" ".join(about), "caption")]
         return parts + [self._card(card, SAY["cmb"]) for card in content.listed_cards]
 
     def _nothing(self) -> list[Any]:
@@ -273,12 +271,13 @@ class Layout:
             [self.text(cell(one, n), "cell") if SHOWN[n].decimals is None else cell(one, n) for n in names]
             for one in lesions
         ]
-        right = [("ALIGN", (k, 0), (k, -1), "RIGHT") for k, n in enumerate(names) if SHOWN[n].decimals is not None]
-        shares = [SHARES.get(n, 1.0) for n in names]
-        widths = [self.width * share / sum(shares) for share in shares]
-        tight = [("LEFTPADDING", (0, 0), (-1, -1), 2.5), ("RIGHTPADDING", (0, 0), (-1, -1), 2.5)]
-        tight += [("LEFTPADDING", (k, 0), (k, -1), 8) for k, n in enumerate(names) if k and SHOWN[n].decimals is None]
-        return self._table([heading, *rows], 1, [*right, *tight, ("VALIGN", (0, 0), (-1, 0), "BOTTOM")], widths)
+        numbers = [SHOWN[n].decimals is not None for n in names]
+        right = [("ALIGN", (k, 0), (k, -1), "RIGHT") for k, number in enumerate(numbers) if number]
+        left = [SIDE_PT if number or k == 0 else BEFORE_TEXT_PT for k, number in enumerate(numbers)]
+        tight: list[tuple] = [("LEFTPADDING", (k, 0), (k, -1), one) for k, one in enumerate(left)]
+        tight += [("RIGHTPADDING", (0, 0), (-1, -1), SIDE_PT), ("VALIGN", (0, 0), (-1, 0), "BOTTOM")]
+        widths = fitted_widths([heading, *rows], [one + SIDE_PT for one in left], self.width, CELL_SIZE)
+        return self._table([heading, *rows], 1, [*right, *tight], widths)
 
     def _table(self, rows: list, headings: int, style: Sequence[tuple], widths: Sequence[float] | None = None) -> Any:
         from reportlab.lib.colors import Color
@@ -286,15 +285,16 @@ class Layout:
 
         base = [
             ("FONTNAME", (0, 0), (-1, -1), "CMB"),
-            ("FONTSIZE", (0, 0), (-1, -1), 7.5),
+            ("FONTSIZE", (0, 0), (-1, -1), CELL_SIZE),
             ("LEADING", (0, 0), (-1, -1), 9.5),
-            ("TEXTCOLOR", (0, 0), (-1, headings - 1), Color(*QUIET)),
-            ("LINEBELOW", (0, headings - 1), (-1, headings - 1), 0.6, Color(*QUIET)),
             ("LINEBELOW", (0, headings), (-1, -1), 0.25, Color(*RULE)),
             ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
             ("TOPPADDING", (0, 0), (-1, -1), 1.2),
             ("BOTTOMPADDING", (0, 0), (-1, -1), 1.6),
         ]
+        if headings:
+            base.append(("TEXTCOLOR", (0, 0), (-1, headings - 1), Color(*QUIET)))
+            base.append(("LINEBELOW", (0, headings - 1), (-1, headings - 1), 0.6, Color(*QUIET)))
         return Table(rows, widths, repeatRows=headings, style=[*base, *style], hAlign="LEFT", spaceAfter=5)
 
     def _map(self, projections: Sequence[Projection]) -> Any:
@@ -309,7 +309,6 @@ class Layout:
 
     def _card(self, card: Card, name: str) -> Any:
         from reportlab.lib.units import mm
-        from reportlab.platypus import KeepTogether
 
         lesion, side = card.lesion, PICTURE_MM * mm
         facts = [self.text(f'<font name="CMB-Bold" size="10">{name} {lesion.id}</font>', markup=True)]
@@ -329,7 +328,7 @@ class Layout:
             below = drawing(side, side, draw_crop(card.field, side, outlined=False))
         rows = [[facts, *plain_row, where], ["", *outlined, below]]
         first = self.width - 4 * (side + 1.5 * mm)
-        return KeepTogether([self._grid(rows, [first] + [side + 1.5 * mm] * 4)])
+        return self._grid(rows, [first] + [side + 1.5 * mm] * 4)
 
     def _grid(self, rows: list, widths: list[float]) -> Any:
         from reportlab.lib.colors import Color
@@ -337,6 +336,7 @@ class Layout:
 
         style = [
             ("SPAN", (0, 0), (0, 1)),
+            ("NOSPLIT", (0, 0), (-1, -1)),
             ("VALIGN", (0, 0), (-1, -1), "TOP"),
             ("LINEABOVE", (0, 0), (-1, 0), 0.4, Color(*RULE)),
             ("LEFTPADDING", (0, 0), (-1, -1), 0),
@@ -353,7 +353,7 @@ class Layout:
 
     def _tree(self, values: Mapping[str, Any]) -> Any:
         rows = [[self.text(name, "quiet"), self.text(words, "cell")] for name, words in _flat(values)]
-        return self._table(rows or [["", SAY["not_recorded"]]], 1, [], [self.width * 0.3, self.width * 0.7])
+        return self._table(rows or [["", SAY["not_recorded"]]], 0, [], [self.width * 0.3, self.width * 0.7])
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
