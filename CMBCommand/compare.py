@@ -97,7 +97,7 @@ def _tell(files: dict[str, Path], page: Console) -> None:
             why = f" ({row['why']})" if row[COLUMNS[-1]] else ""
             page.print(f"{row['status']:>9}  RAS {position} mm{why}", highlight=False, markup=False, soft_wrap=True)
     told = json.loads(files["json"].read_text(encoding="utf-8"))
-    for sentence in (told["sentence"], told["aria_h"]["sentence"]):
+    for sentence in (told["sentence"], told["scales_sentence"], told["aria_h"]["sentence"]):
         page.print(sentence, highlight=False, soft_wrap=True, markup=False)
     page.print(NOTICE, highlight=False, soft_wrap=True)
     page.print(f"  Table: {files['table']}\n   Page: {files['page']}", highlight=False, soft_wrap=True, markup=False)

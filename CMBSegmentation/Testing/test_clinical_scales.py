@@ -146,6 +146,26 @@ def test_what_is_new_and_not_reviewed_yet_is_not_called_absent():
     assert clinical_change(after, [stable], []).read.endswith("second scan not read")
 
 
+def test_classes_of_a_half_read_scan_are_not_shown_as_a_fall():
+    before = [replace(one, decision="accepted", reader="SI") for one in lesions(6)]
+    after = [replace(before[0]), replace(before[1], decision="rejected"), *lesions(7)[2:]]
+    changes = [Change(STABLE, old, new) for old, new in zip(before, after, strict=False)]
+    found = clinical_change(before, after, changes)
+    assert [(first.text, second.text) for scale, first, second in found.scales][1] == ("≥ 5 (any)", "1 (any)")
+    assert found.notes == (
+        "First scan: definite and possible microbleeds.",
+        "Second scan: definite and possible microbleeds (without 5 not reviewed yet).",
+    )
+    assert "review of the second scan is not finished" in found.caution
+    told = found.to_json()
+    assert told["scales_count"] == {"first": found.notes[0], "second": found.notes[1], "caution": found.caution}
+    assert all(one in told["scales_sentence"] for one in ("CROMIS-2 ≥ 5 (any) and 1 (any)", *found.notes, found.caution))
+    half = clinical_change(after, after, [])
+    assert "review of the two scans is not finished" in half.caution
+    assert "confirmed the first scan's microbleeds and not" in clinical_change(before, lesions(3), []).caution
+    assert clinical_change(before, before, []).caution == clinical_change(lesions(2), lesions(3), []).caution == ""
+
+
 def test_the_cohorts_table_has_the_classes(tmp_path):
     scan = BidsScan(tmp_path / "sub-1_T2starw.nii.gz", "1", "", tmp_path)
     cells = Row(scan, tuple(lesions(5))).cells()

@@ -6,7 +6,9 @@ import csv
 import html
 import json
 import shutil
+from dataclasses import replace
 
+import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
@@ -16,7 +18,8 @@ from test_dicom_out import as_stored, assert_valid, one
 
 from CMBCommand import cli
 from CMBSegmentationLib.compare.align import STATUSES
-from CMBSegmentationLib.compare.page import sentence_of
+from CMBSegmentationLib.compare.page import Study, sentence_of
+from CMBSegmentationLib.results.as_detection import read_detection
 
 
 @pytest.fixture(scope="module")
@@ -156,9 +159,15 @@ def test_two_scans_are_compared_with_a_table_and_pictures_of_both(scan, results,
     assert content["scales"]["cromis_2"] == {"first": "2-4", "second": "1"}
     page = one(tmp_path / "changes", "_changes.html").read_text()
     assert content["aria_h"]["sentence"] in html.unescape(page)
+    notes = [content["scales_count"][which] for which in ("first", "second")]
+    assert notes[0] == "First scan: detected by the program, not confirmed by a reader."
+    assert all(note in html.unescape(page) for note in notes)
+    assert {row["first_decision"] for row in rows if row["first_id"]} == {"none"}
     assert page.count('<figure class="crop">') == 6 * len(rows)
     assert "<script" not in page
-    assert "1 gone" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "1 gone" in said
+    assert content["scales_sentence"] in said
     assert cli.main(call) == 2
     assert "already holds results" in capsys.readouterr().err
     assert cli.main(["compare", str(scan), str(scan), "-o", str(tmp_path / "x")]) == 2
@@ -191,6 +200,17 @@ def test_a_second_scan_that_cannot_be_read_is_told_before_the_first_is_searched(
     (tmp_path / "later.nii.gz").write_bytes(b"")
     assert cli.main(["compare", str(scan), str(tmp_path / "later.nii.gz"), "-o", str(tmp_path / "out")]) == 2
     assert "is an empty file" in capsys.readouterr().err
+
+
+def test_the_movement_does_not_depend_on_what_was_kept_of_the_search(scan, results, tmp_path):
+    """Only some result folders hold the brain that was searched."""
+    stored = read_detection(results, scan)
+    kept = stored.detection.brain
+    smaller = sitk.BinaryErode(sitk.Cast(kept > 0, sitk.sitkUInt8), [6, 6, 2])
+    visits = [Study("s", replace(stored.detection, brain=brain)).visit for brain in (kept, smaller)]
+    masks = [sitk.GetArrayViewFromImage(one.brain) for one in visits]
+    assert np.array_equal(*masks)
+    assert masks[0].any()
 
 
 def test_a_comparison_words_the_changes():

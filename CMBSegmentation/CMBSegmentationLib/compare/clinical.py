@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..detecting.lesions import LARGEST_DIAMETER_MM, Lesion
+from ..report.page import scales_note
 from ..results.counts import Counts, counts_of
 from ..vocabulary.numbers import counted
 from ..vocabulary.published.scales import ARIA_H, NOT_A_DIAGNOSIS, NOT_ASSESSED, SIDEROSIS, Scale, Step
@@ -54,6 +55,39 @@ class ClinicalChange:
         return tuple((scale, before, after) for (scale, before), (_, after) in pairs)
 
     @property
+    def notes(self) -> tuple[str, str]:
+        """What the classes of the first and of the second scan count and leave out."""
+        return _note("First", self.before), _note("Second", self.after)
+
+    @property
+    def caution(self) -> str:
+        """That the classes of the two scans cannot be compared, and why; empty where both count alike."""
+        halfway = [
+            name for name, one in (("first", self.before), ("second", self.after)) if one.is_read and one.not_read
+        ]
+        if halfway:
+            scans = f"{halfway[0]} scan is" if len(halfway) == 1 else "two scans is"
+            return (
+                f"The review of the {scans} not finished, and what is not reviewed does not count: the columns do not "
+                "show how the burden changed."
+            )
+        if self.before.is_read != self.after.is_read:
+            read, unread = ("first", "second") if self.before.is_read else ("second", "first")
+            return (
+                f"A reader has confirmed the {read} scan's microbleeds and not the {unread} scan's: the columns "
+                "do not show how the burden changed."
+            )
+        return ""
+
+    @property
+    def scales_sentence(self) -> str:
+        """The classes of both scans with what they count, in words that stay true where they are pasted."""
+        classes = "; ".join(f"{scale.name} {first.text} and {second.text}" for scale, first, second in self.scales)
+        return " ".join(
+            filter(None, (f"Classes of the first and the second scan: {classes}.", *self.notes, self.caution))
+        )
+
+    @property
     def read(self) -> str:
         """What a reader has confirmed of the two lists, and what not."""
         if not (self.before.is_read or self.after.is_read):
@@ -90,8 +124,16 @@ class ClinicalChange:
                 "sentence": self.sentence,
             },
             "scales": {scale.key: {"first": first.name, "second": second.name} for scale, first, second in self.scales},
+            "scales_count": {"first": self.notes[0], "second": self.notes[1], "caution": self.caution},
+            "scales_sentence": self.scales_sentence,
             "superficial_siderosis": NOT_ASSESSED,
         }
+
+
+def _note(which: str, counts: Counts) -> str:
+    """Say what the classes of a scan count."""
+    words = scales_note(counts)
+    return f"{which} scan: {words[0].lower()}{words[1:]}"
 
 
 def _read(counts: Counts) -> str:

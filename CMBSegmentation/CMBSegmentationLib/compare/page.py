@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 import SimpleITK as sitk
 from jinja2 import Environment, StrictUndefined, Template
 
+from ..detecting.brain_mask import brain_mask
 from ..detecting.detect import Detection
 from ..detecting.lesions import Lesion
 from ..files.csv_table import write_table
@@ -28,7 +29,8 @@ from .clinical import clinical_change
 
 COLUMNS = (
     "status", "first_id", "second_id", "first_r_mm", "first_a_mm", "first_s_mm", "second_r_mm", "second_a_mm",
-    "second_s_mm", "first_diameter_mm", "second_diameter_mm", "region", "side", "why",
+    "second_s_mm", "first_diameter_mm", "second_diameter_mm", "region", "side", "first_decision",
+    "second_decision", "why",
 )  # fmt: skip
 ENDINGS = {"table": "_desc-cmb_changes.csv", "json": "_desc-cmb_changes.json", "page": "_desc-cmb_changes.html"}
 NO_LESION = 65535  # no label has this number
@@ -44,10 +46,14 @@ class Study:
     detection: Detection
     identity: ScanIdentity = field(default_factory=ScanIdentity)
 
-    @property
+    @cached_property
     def visit(self) -> Visit:
-        """What the alignment and the matching look at."""
-        return Visit(self.detection.image, self.detection.brain, self.detection.lesions)
+        """What the alignment and the matching look at.
+
+        The brain is found in the image, for not each result folder holds the one that was searched: the same scans
+        with the same lesions compare alike, whatever else of the search was kept.
+        """
+        return Visit(self.detection.image, brain_mask(self.detection.image), self.detection.lesions)
 
 
 @dataclass(frozen=True)
@@ -130,14 +136,14 @@ def row_of(change: Change) -> dict[str, Any]:
     row |= {"status": change.status, "why": change.why}
     for which, lesion in (("first", change.first), ("second", change.second)):
         if lesion is not None:
-            for name in ("id", "r_mm", "a_mm", "s_mm", "diameter_mm"):
+            for name in ("id", "r_mm", "a_mm", "s_mm", "diameter_mm", "decision"):
                 row[f"{which}_{name}"] = getattr(lesion, name)
             row |= {"region": lesion.region, "side": lesion.side}
     return row
 
 
 def _pairs(first: Study, second: Study, changes: Sequence[Change], transform: sitk.Transform) -> list[Pair]:
-    windows = [display_window(one.detection.image, one.detection.brain) for one in (first, second)]
+    windows = [display_window(one.visit.image, one.visit.brain) for one in (first, second)]
     back = transform.GetInverse()
     pairs = []
     for change in changes:
