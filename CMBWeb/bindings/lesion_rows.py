@@ -7,7 +7,7 @@ from typing import Any
 from CMBSegmentationLib.results.counts import SIZES, UNKNOWN_REGION, Counts
 from CMBSegmentationLib.review import DECISIONS, ReviewedLesion
 from CMBSegmentationLib.vocabulary.numbers import rounded_down
-from CMBSegmentationLib.vocabulary.regions import ASSIGNABLE, group_of
+from CMBSegmentationLib.vocabulary.regions import ASSIGNABLE, brief, group_of
 from CMBSegmentationLib.vocabulary.verdicts import BELOW, DEFINITE, POSSIBLE, UNREVIEWED
 
 ALL, LISTED = "all", "listed"
@@ -33,6 +33,8 @@ def row_of(one: ReviewedLesion) -> dict[str, Any]:
         "phase": lesion.phase,
         "region": lesion.region,
         "side": lesion.side,
+        "place": f"{lesion.side} {lesion.region}".strip(),
+        "brief_place": f"{brief(lesion.side)} {brief(lesion.region)}".strip(),
         "why": lesion.why_not_listed,
         "ras": [round(value, 1) for value in (lesion.r_mm, lesion.a_mm, lesion.s_mm)],
     }

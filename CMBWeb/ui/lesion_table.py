@@ -26,12 +26,16 @@ ONLY_IF = {"phase": review.has_substances}
 def build_lesion_table(bound: Reviewing) -> None:
     """Build the table."""
     with html.Div(classes="cmb-table"):
-        with html.Table(**roving("grid", "Lesions")):
+        with html.Table(
+            classes=(f"{{ 'cmb-with-phase': {review.has_substances} }}",),
+            **roving("grid", "Lesions"),
+        ):
             with html.Thead(), html.Tr():
-                with html.Th(title="Tick to merge"):
+                with html.Th(classes="cmb-col-merge", title="Tick to merge"):
                     html.Span("Merge", classes="cmb-heard")
                 for column, heading, what in COLUMNS:
                     with html.Th(
+                        classes=f"cmb-col-{column}",
                         v_if=ONLY_IF.get(column, "true"),
                         raw_attrs=[f':aria-sort="{_sorted_by(column, "descending", "ascending", "none")}"'],
                     ):
@@ -72,10 +76,15 @@ def _row(bound: Reviewing) -> None:
             html.Span("{{ row.state === 'unreviewed' ? 'not reviewed' : row.state }}")
             html.Span("{{ row.mimic }}", v_if="row.mimic", classes="cmb-mimic")
         html.Td("{{ row.diameter_mm.toFixed(1) }}", classes="cmb-number")
-        html.Td("{{ row.contrast.toFixed(2) }}", classes="cmb-number")
+        html.Td("{{ row.contrast.toFixed(2) }}", classes="cmb-number cmb-col-contrast")
         html.Td("{{ row.probability.toFixed(2) }}", classes="cmb-number")
         html.Td("{{ row.phase }}", v_if=review.has_substances)
-        html.Td("{{ row.side }} {{ row.region }}", classes="cmb-region")
+        html.Td(
+            "{{ row.brief_place }}",
+            classes="cmb-region",
+            title=("row.place",),
+            raw_attrs=[':aria-label="row.place"'],
+        )
 
 
 def _sorted_by(column: str, down: str, up: str, otherwise: str) -> str:

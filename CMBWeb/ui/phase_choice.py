@@ -16,7 +16,7 @@ def build_phase_choice() -> None:
     """Build the selector: the phase that was found with the scan, or none."""
     phase = names.phase
     with html.Label(
-        classes="cmb-field",
+        classes="cmb-field cmb-phase-choice",
         v_if=f"{names.page.has_scan} && {phase.phase_found} && !{names.review.detecting}",
         title="Phase tells calcium from blood. The phase image that belongs to the scan was found with it.",
     ):

@@ -8,7 +8,7 @@ from trame.widgets import vuetify3 as v3
 from CMBSegmentationLib.review import ACCEPTED, MIMICS, REJECTED, UNCERTAIN
 from CMBSegmentationLib.vocabulary.actions import mimic_action
 from CMBSegmentationLib.vocabulary.operating_points import CUSTOM, LARGEST, SMALLEST
-from CMBSegmentationLib.vocabulary.regions import ASSIGNABLE, SIDES
+from CMBSegmentationLib.vocabulary.regions import ASSIGNABLE, BRIEF, SIDES, brief
 from CMBSegmentationLib.vocabulary.verdicts import BELOW, CAUSES, UNREVIEWED
 
 from ..bindings.lesion_rows import ALL, LISTED
@@ -44,7 +44,6 @@ def build_review_panel(desk: PageSession) -> None:
     """Build the panel."""
     bound = desk.reviewing
     _detect(bound)
-    build_phase_choice()
     with html.Div(classes="cmb-teach cmb-quiet", v_if="!searched && !detecting"):
         html.P(
             "The detector searches the whole brain and lists what may be a microbleed, the most probable first. "
@@ -77,6 +76,7 @@ def _detect(bound: Reviewing) -> None:
         with html.Details(v_if=f"{review.detect_notes}.length", classes="cmb-notes"):
             html.Summary("How it was searched")
             html.P("{{ note }}", v_for=f"note in {review.detect_notes}", key="note")
+        build_phase_choice()
         v3.VSpacer()
         for icon, what, key, click, can in (
             ("mdi-undo", "Undo", "undo", bound.undo, review.can_undo),
@@ -174,16 +174,16 @@ def _filters() -> None:
         with html.Select(v_model=review.filter, classes="cmb-whole", **named("Listed lesions")):
             for name, label, what in FILTERS:
                 html.Option(f"{label} ({shown(f'{review.filter_counts}.{name} || 0')})", value=name, title=what)
-        with html.Select(v_model=review.region_filter, **named("Region")):
+        with html.Select(v_model=review.region_filter, classes="cmb-places", **named("Region")):
             html.Option("all regions", value="")
-            html.Option("{{ one }}", v_for=f"one in {review.regions_found}", key="one", value=("one",))
-        v3.VSpacer()
-        html.Span(
-            shown(review.notice),
-            classes="cmb-quiet cmb-small cmb-cut",
-            title=(review.notice,),
-            **role("status", "Last step"),
-        )
+            html.Option(
+                shown(f"({BRIEF})[one] || one"),
+                v_for=f"one in {review.regions_found}",
+                key="one",
+                value=("one",),
+                title=("one",),
+            )
+    html.Div(shown(review.notice), classes="cmb-quiet cmb-small cmb-last", **role("status", "Last step"))
 
 
 def _verdict(bound: Reviewing) -> None:
@@ -228,17 +228,19 @@ def _facts(bound: Reviewing) -> None:
     """Build what is known of the chosen lesion, and what a reader says of it besides the verdict."""
     with html.Div(classes="cmb-chosen-facts", v_if="current !== null && !asking"):
         html.Div(
-            "CMB {{ chosen.id }} · Ø {{ chosen.diameter_mm.toFixed(1) }} mm · "
+            "CMB {{ chosen.id }} · {{ has_substances ? 'signal loss ' + chosen.contrast.toFixed(2) : "
+            "'Ø ' + chosen.diameter_mm.toFixed(1) + ' mm' }} · "
             "{{ chosen.volume_mm3.toFixed(1) }} mm³ · elongation {{ chosen.elongation.toFixed(1) }}",
             classes="cmb-number",
         )
-        html.Div(
-            "{{ ['R', 'A', 'S'].map((axis, n) => axis + ' ' + chosen.ras[n].toFixed(1)).join('  ') }} mm",
-            classes="cmb-number cmb-quiet",
-            title="Centre, patient RAS; the views lie along the scan's own axes",
-        )
+        with html.Div(classes="cmb-where"):
+            html.Span(
+                "{{ ['R', 'A', 'S'].map((axis, n) => axis + ' ' + chosen.ras[n].toFixed(1)).join('  ') }} mm",
+                classes="cmb-number cmb-quiet",
+                title="Centre, patient RAS; the views lie along the scan's own axes",
+            )
+            html.Span("phase: " + shown(f"{review.chosen}.phase"), v_if=f"{review.chosen}.phase")
         html.Div(shown(f"{review.chosen}.why"), v_if=f"{review.chosen}.why", classes="cmb-why")
-        html.Div("phase: " + shown(f"{review.chosen}.phase"), v_if=f"{review.chosen}.phase")
         with html.Div(classes="cmb-row cmb-tight"):
             for field, label, words, click, args, asked in (
                 (
@@ -260,7 +262,7 @@ def _facts(bound: Reviewing) -> None:
                 ):
                     html.Option(f"{field} …", value="")
                     for word in words:
-                        html.Option(word, value=word)
+                        html.Option(word if field == "side" else brief(word), value=word, title=word)
 
 
 def _question(bound: Reviewing) -> None:

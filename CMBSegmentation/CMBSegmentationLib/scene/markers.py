@@ -11,6 +11,7 @@ import vtk
 
 from ..review import ReviewedLesion
 from ..vocabulary.looks import REVIEW_COLOURS
+from ..vocabulary.verdicts import BELOW
 from . import names
 from .lesion_nodes import TEXT_SCALE, lesion_name
 from .results import node_of
@@ -83,6 +84,7 @@ class Markers:
         display.SetUseGlyphScale(True)
         display.SetGlyphScale(CHOSEN_GLYPH_PERCENT if kind == names.CHOSEN else GLYPH_PERCENT)
         display.SetTextScale(CHOSEN_TEXT_SCALE if kind == names.CHOSEN else TEXT_SCALE)
+        display.SetPointLabelsVisibility(kind != BELOW)  # there are dozens: their labels would cover one another
         display.SetOccludedVisibility(True)  # else the label of what lies behind the brain's surface is left out
         display.SetOccludedOpacity(1.0)
         return node

@@ -25,6 +25,12 @@ ASSIGNABLE = (*REGIONS, LOBE_UNKNOWN)
 
 SIDES = ("left", "right", "midline")
 
+BRIEF = {
+    "deep and periventricular white matter": "deep and perivent. WM",
+    "left": "L", "right": "R", "midline": "mid", "lobar, lobe unknown": "lobar, unknown",
+}  # fmt: skip
+"""Words where there is no room for the name itself, which stands in a tooltip then."""
+
 BRAINSTEM, CEREBELLUM = REGIONS[:2]
 NO_PATTERN, MIXED, CEREBELLAR = "none", "mixed", "cerebellar only"
 PATTERNS = {
@@ -35,6 +41,11 @@ PATTERNS = {
     CEREBELLAR: "cerebellum only: no pattern of its own in the Boston criteria",
 }
 """What a pattern of microbleeds is associated with in the literature; a description, not a diagnosis."""
+
+
+def brief(place: str) -> str:
+    """Shorten the name of a region or a side, if there is a shorter one."""
+    return BRIEF.get(place, place)
 
 
 def group_of(region: str) -> str:
