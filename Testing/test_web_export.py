@@ -15,7 +15,7 @@ import pytest
 import SimpleITK as sitk
 from PIL import Image
 from tsv_table import rows_of as rows_of_table
-from web_browser import SAMPLE_NAME, choose, take, wait_until, wait_until_told
+from web_browser import SAMPLE_NAME, choose, go_to, state_of_page, take, wait_until, wait_until_told
 from web_pictures import THREE_D, lit
 from web_review import reject, rows_of, wait_for_state
 
@@ -124,6 +124,23 @@ def test_what_changed_since_an_earlier_scan_is_shown_side_by_side(reading, resul
         alike = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(before, after, strict=True)]
         assert min(alike) > 0.7, one  # the same place
         assert not any(np.array_equal(a, b) for a, b in zip(before, after, strict=True))  # in another scan
+
+
+def test_a_comparison_is_taken_home_also_after_a_reload(reading, server, results, tmp_path):
+    page, (missed, *_) = reading, rows_of(reading)
+    assert not state_of_page(page)["compared"]
+    with page.expect_popup() as comparison:
+        compare_with(page, earlier_visit(tmp_path, results, without=missed))
+    wait_until(page, lambda: state_of_page(page)["compared"], lambda: state_of_page(page)["message"])
+    comparison.value.get_by_role("heading", name="Side by side").wait_for()
+    go_to(page, server)
+    wait_until(page, lambda: state_of_page(page)["compared"].startswith("earlier, "))
+    taken = take(page, "Comparison")
+    assert taken.suggested_filename == f"{SAMPLE_NAME}_desc-cmb_changes.zip"
+    with zipfile.ZipFile(taken.path()) as archive:
+        endings = ("csv", "html", "json")
+        assert sorted(archive.namelist()) == [f"{SAMPLE_NAME}_desc-cmb_changes.{ending}" for ending in endings]
+        assert json.loads(archive.read(f"{SAMPLE_NAME}_desc-cmb_changes.json"))["first"] == "earlier"
 
 
 def compare_with(page, paths):

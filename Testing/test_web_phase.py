@@ -18,7 +18,10 @@ from web_review import give_review, rows_of
 sys.path.append(str(ROOT / "CMBSegmentation" / "Testing"))
 from dicom_series import PHASE, a_volume, write_series
 
+from CMBSegmentationLib.files.bundled import sample_scan
 from CMBSegmentationLib.results.names import ENDINGS, ENDINGS_PHASE
+from CMBSegmentationLib.vocabulary.regions import ASSIGNABLE, SIDES, brief
+from CMBSegmentationLib.vocabulary.verdicts import MIMICS
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("chromium")]
 
@@ -65,6 +68,62 @@ def test_one_key_shows_the_local_phase_where_one_looks(reading, server, results_
     assert where_it_looks(page) == where
     page.keyboard.press("v")
     wait_until(page, lambda: np.abs(picture(page, AXIAL) - scan).mean() < 2, lambda: "the scan does not come back")
+
+
+WIDTHS = """() => [...document.querySelectorAll('.cmb-table td, .cmb-table th:not(.cmb-col-merge)')]
+    .filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.innerText)"""
+"""The words of the list that reach beyond their cells."""
+SIZES = ((900, 700), (1280, 720), (1280, 800), (1920, 1080))
+
+
+def test_no_word_of_the_list_is_broken_beside_the_phase(reading, server, results_with_phase):
+    page = reading
+    page.evaluate("() => window.trame.state.update({ panel: 'review' })")
+    give_review(server, server.key_of(page), results_with_phase)
+    page.get_by_role("button", name="Sample", exact=True).click()
+    wait_until(page, lambda: state_of_page(page)["phase_there"], lambda: "no phase in the page")
+    like = state_of_page(page)["rows"][0]
+    words = ("unclear", "calcium", "blood")
+    sides = (*SIDES, "")
+    rows = [
+        {**like, "id": 100 + n, "state": "uncertain", "phase": words[n % 3],
+         "place": f"{sides[n % 4]} {region}", "brief_place": f"{brief(sides[n % 4])} {brief(region)}".strip()}
+        for n, region in enumerate(ASSIGNABLE)
+    ]  # fmt: skip
+    rows += [{**rows[n], "id": 300 + n, "state": "rejected", "mimic": mimic} for n, mimic in enumerate(MIMICS)]
+    for size in SIZES:
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.evaluate("rows => window.trame.state.update({ rows })", rows)
+        page.locator("[data-lesion='300']").wait_for(state="attached")
+        wait_until(page, lambda: page.evaluate(WIDTHS) == [], lambda: (size, page.evaluate(WIDTHS)))  # noqa: B023
+        line = page.locator("[data-lesion='100'] .cmb-number").first.evaluate(
+            "one => parseFloat(getComputedStyle(one).lineHeight)"
+        )
+        highest = max(
+            page.locator(f"[data-lesion='{row['id']}']").bounding_box()["height"] for row in rows[: len(ASSIGNABLE)]
+        )
+        assert highest < 2.7 * line, size
+    page.set_viewport_size({"width": 1280, "height": 800})
+
+
+def test_a_file_and_its_phase_are_opened_together(page, tmp_path):
+    scan, phase = tmp_path / "sub-01_part-mag_T2starw.nii.gz", tmp_path / "sub-01_part-phase_T2starw.nii.gz"
+    image = sitk.ReadImage(str(sample_scan()))[::4, ::4, ::2]
+    sitk.WriteImage(image, str(scan))
+    sitk.WriteImage(sitk.Cast(image, sitk.sitkFloat32) * 0.01, str(phase))
+    choose(page, "Open", [phase, scan], exact=True)
+    page.get_by_text(scan.name, exact=True).wait_for()
+    chooser = page.get_by_label("Phase image")
+    chooser.wait_for()
+    assert state_of_page(page)["phase_used"] == phase.name
+    shutil.copy(scan, tmp_path / "sub-01_swi.nii.gz")
+    choose(page, "Open", [phase, scan, tmp_path / "sub-01_swi.nii.gz"], exact=True)
+    dialog = page.get_by_role("dialog", name="Choose a series")
+    dialog.get_by_role("heading", name="Which scan?").wait_for()
+    dialog.get_by_text("sub-01_swi.nii.gz", exact=True).click()
+    page.locator(".cmb-scan").get_by_text("sub-01_swi.nii.gz", exact=True).wait_for()
+    open_sample(page)
+    chooser.wait_for(state="detached")
 
 
 def test_the_phase_of_a_study_is_chosen_by_itself(page, tmp_path):

@@ -6,6 +6,7 @@ import asyncio
 import io
 import os
 import zipfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,7 +14,10 @@ from aiohttp import ClientSession, FormData, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from CMBSegmentationLib.errors import CMBError
+from CMBSegmentationLib.reading.phase.files import phase_files_of
 from CMBWeb.files import limits, upload
+from CMBWeb.files.chosen_image import ImageChoiceError, one_of_images
+from CMBWeb.files.kept_results import KeptScan
 from CMBWeb.files.upload import receive, receive_earlier
 from CMBWeb.server.names import LONGEST, attachment, plain_name
 from CMBWeb.server.proxy import hand_on_request
@@ -34,7 +38,7 @@ def sent(folder, receiver, *parts):
         async with TestServer(behind) as process, ClientSession() as session:
             page = SimpleNamespace(url=lambda path: str(process.make_url(path)), headers={})
             gateway.router.add_post("/upload", lambda request: hand_on_request(request, session, page))
-            form = FormData()
+            form = FormData(quote_fields=False)  # as browsers send names
             for name, content in parts:
                 form.add_field("scan", io.BytesIO(content), filename=name)
             async with (
@@ -173,3 +177,81 @@ def test_an_uploads_name_comes_in_without_controls(tmp_path):
                 return await answer.json()
 
     assert asyncio.run(run()) == "a_b_.nii"
+
+
+MAG, PHASE = "sub-01_part-mag_T2starw.nii.gz", "sub-01_part-phase_T2starw.nii.gz"
+
+
+def files_in(folder):
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def sent_together(folder, *names):
+    """Send files to be opened, and give what the page makes of them."""
+    status, told = sent(folder, receive, *((name, b"1" * 2000) for name in names))
+    assert status == 200, told
+    (sent_to,) = folder.iterdir()
+    return one_of_images(KeptScan(str(sent_to), "study", uploaded=True))
+
+
+def test_a_scan_that_is_sent_with_its_phase_is_known_by_the_names(tmp_path):
+    chosen, notes = sent_together(tmp_path, f"study/{PHASE}", f"study/{MAG}", "study/sub-01_minIP.nii.gz", "README")
+    assert (chosen.name, notes) == (MAG, ("Sent along and not opened: sub-01_minIP.nii.gz.",))
+    assert [file.path.name for file in phase_files_of(Path(chosen.path))[0]] == [PHASE]
+    assert files_in(tmp_path) == ["sub-01_minIP.nii.gz", MAG, PHASE]
+
+
+def test_of_several_scans_the_reader_chooses(tmp_path):
+    with pytest.raises(ImageChoiceError) as asked:
+        sent_together(tmp_path, MAG, PHASE, "sub-01_swi.nii.gz")
+    assert [one.uid for one in asked.value.offered] == [MAG, "sub-01_swi.nii.gz"]
+    assert PHASE in asked.value.offered[0].why
+    (folder,) = tmp_path.iterdir()
+    chosen, _ = one_of_images(KeptScan(str(folder), "study", uploaded=True, series="sub-01_swi.nii.gz"))
+    assert chosen.path == str(folder / "sub-01_swi.nii.gz")
+    for outside in ("../sub-01_swi.nii.gz", "/etc/passwd", PHASE):
+        with pytest.raises(ImageChoiceError):
+            one_of_images(KeptScan(str(folder), "study", uploaded=True, series=outside))
+
+
+def test_names_of_files_that_are_sent_together_stay_in_their_folder(tmp_path):
+    odd = [
+        "..\\..\\a.nii",
+        "b:c|d\u202e.nii",
+        ".hidden.nii",
+        "x" * 400 + ".nii",
+        "木" * 100 + ".nii",
+        "A.nii",
+        "con.json",
+    ]
+    assert sent(tmp_path, receive, *((name, b"1") for name in odd))[0] == 200
+    (folder,) = tmp_path.iterdir()
+    stored = files_in(tmp_path)
+    assert len(stored) == len(odd)
+    assert all(path.parent == folder for path in tmp_path.rglob("*") if path.is_file())
+    assert {"a.nii", "00005.nii", "b_c_d_.nii", "hidden.nii"} <= set(stored)
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        ([f"{number}.nii" for number in range(limits.MOST_IMAGES + 1)], "101 images"),
+        (["a.nii", "b.mrb"], "Choose one kind"),
+        (["a.nii", "scene.mrb", "c.nii"], "Choose one kind"),
+    ],
+)
+def test_what_is_no_set_of_images_is_refused_and_removed(tmp_path, names, reason):
+    status, told = sent(tmp_path, receive, *((name, b"1") for name in names))
+    assert (status, reason in told) == (422, True), told
+    assert not list(tmp_path.iterdir())
+
+
+def test_images_and_dicom_files_are_not_mixed(tmp_path):
+    status, told = sent(tmp_path, receive, ("a.nii", b"1"), ("IM1", b"\0" * 128 + b"DICM" + b"1" * 500))
+    assert (status, "Choose one kind" in told) == (422, True), told
+
+
+def test_the_earlier_scan_is_known_by_the_name_of_its_results(tmp_path):
+    parts = [("sub-1.nii.gz", b"1"), ("sub-2.nii.gz", b"1"), ("results.zip", zipped(**RESULTS))]
+    status, told = sent(tmp_path, receive_earlier, *parts)
+    assert (status, "name='sub-1.nii.gz'" in told) == (200, True), told

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import shutil
 import zipfile
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from CMBSegmentationLib.compare.page import ENDINGS as CHANGES
 from CMBSegmentationLib.errors import CMBError, InputError, MachineError
+from CMBSegmentationLib.files.atomic_file import put_in_place
 from CMBSegmentationLib.reading.scan import scan_stem
 from CMBSegmentationLib.results.names import ENDINGS_REPORT, first_part
 from CMBSegmentationLib.scene.origin import is_of_series, origin_of
@@ -23,7 +27,7 @@ from ..page.own_process import elsewhere
 if TYPE_CHECKING:
     from ..page.page_session import PageSession
 
-ZIP, REPORT, PDF, SCENE = "zip", "report", "pdf", "scene"
+ZIP, REPORT, PDF, SCENE, CHANGED = "zip", "report", "pdf", "scene", "comparison"
 
 
 async def export(desk: PageSession, what: str, folder: Path) -> tuple[Path, str, str]:
@@ -32,7 +36,7 @@ async def export(desk: PageSession, what: str, folder: Path) -> tuple[Path, str,
     Parameters
     ----------
     desk : PageSession
-    what : {"zip", "report", "pdf", "scene"}
+    what : {"zip", "report", "pdf", "scene", "comparison"}
     folder : Path
         Private; former exports in it are replaced.
 
@@ -56,6 +60,10 @@ async def export(desk: PageSession, what: str, folder: Path) -> tuple[Path, str,
     stem = desk.node.GetName()
     if what == SCENE:
         return _scene(desk, folder / "scene.mrb"), f"{stem}.mrb", "application/zip"
+    if what == CHANGED:
+        path = folder / "changes.zip"
+        await asyncio.to_thread(_zip, path, _comparison(desk))
+        return path, f"{first_part(stem)}{CHANGES['page'].removesuffix('.html')}.zip", "application/zip"
     if what == PDF:
         return _pdf(desk, folder / "report.pdf"), f"{first_part(stem)}{ENDINGS_REPORT['pdf']}", "application/pdf"
     if what == REPORT:
@@ -98,6 +106,13 @@ def _report(desk: PageSession, folder: Path) -> Path:
     return session.exporting.export(folder, overwrite=True)["report"]
 
 
+def _comparison(desk: PageSession) -> Path:
+    folder = desk.comparison_folder()
+    if not compared_with(folder):
+        raise InputError("There is no comparison yet.", "Choose Compare with an earlier scan first.")
+    return folder
+
+
 def _annotation(desk: PageSession, folder: Path) -> None:
     """Copy the annotation's files to a folder, if anything was annotated."""
     study = desk.scribbling.session.study
@@ -117,15 +132,17 @@ def _pdf(desk: PageSession, path: Path) -> Path:
     return session.exporting.export_pdf(path)
 
 
-async def compare(desk: PageSession, earlier: Earlier, folder: Path) -> Path:
+async def compare(desk: PageSession, earlier: Earlier, draft: Path, folder: Path) -> Path:
     """Compare the review with an earlier scan's results; give the page that shows both side by side.
 
     Parameters
     ----------
     desk : PageSession
     earlier : Earlier
+    draft : Path
+        Private, for a comparison that is not complete; what is in it is removed.
     folder : Path
-        Private; a former comparison in it is replaced.
+        Where the comparison is kept; a former one in it is replaced once this one is complete.
 
     Raises
     ------
@@ -135,19 +152,32 @@ async def compare(desk: PageSession, earlier: Earlier, folder: Path) -> Path:
     review = desk.reviewing.session.review
     if review is None:
         raise InputError("There is nothing to compare with yet.", "Detect microbleeds first.")
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(draft, ignore_errors=True)
     later, stem = detection_of(review), stem_of(review)
     scan = _under_its_name(earlier.scan)
     opened = desk.opened.identity if desk.opened else None
     whose = opened or origin_of(review.nodes.scan).identity
-    files = await elsewhere(compare_detection, later, stem, whose, earlier.results, folder, earlier_scan=scan)
-    return files["page"]
+    files = await elsewhere(compare_detection, later, stem, whose, earlier.results, draft, earlier_scan=scan)
+    shutil.rmtree(folder, ignore_errors=True)
+    put_in_place(draft, folder)
+    return folder / files["page"].name
+
+
+def compared_with(folder: Path) -> str:
+    """Name the earlier scan of the comparison that is kept in a folder, and when it was made; empty without one."""
+    for path in folder.glob(f"*{CHANGES['json']}"):
+        try:
+            first = json.loads(path.read_text(encoding="utf-8"))["first"]
+        except (OSError, ValueError, KeyError):
+            continue
+        return f"{first}, {datetime.fromtimestamp(path.stat().st_mtime):%H:%M}"
+    return ""
 
 
 def _under_its_name(scan: Received) -> Path:
     """Rename what was stored under a name of our own: the comparison calls a scan by its file."""
     stem = re.sub(r"[^\w.-]+", "_", scan_stem(Path(scan.name))).strip("._-")[:80] or EARLIER
-    return scan.path.rename(scan.path.with_name(stem + "".join(scan.path.suffixes)))
+    return scan.path.rename(scan.path.with_name(stem + scan.path.name.removeprefix(scan_stem(scan.path))))
 
 
 def _zip(path: Path, folder: Path) -> None:

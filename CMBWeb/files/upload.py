@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import shutil
 import zipfile
@@ -14,16 +15,20 @@ from pathlib import Path, PurePosixPath
 from aiohttp import BodyPartReader, web
 
 from CMBSegmentationLib.errors import InputError, MachineError
-from CMBSegmentationLib.reading.scan import FILE_SUFFIXES
+from CMBSegmentationLib.reading.dicom.study import is_dicom_file
+from CMBSegmentationLib.reading.phase.files import is_image_name
+from CMBSegmentationLib.reading.phase.several_files import RESOURCE_FORK, images_among, scans_among
+from CMBSegmentationLib.reading.scan import FILE_SUFFIXES, scan_stem
 from CMBSegmentationLib.results.names import ENDINGS_READ, scan_of
 
 from ..server.names import plain_name
-from .limits import LARGEST_MB, MOST_FILES, check_room, session_full, too_large
+from .limits import LARGEST_MB, MOST_FILES, MOST_IMAGES, check_room, session_full, too_large
 from .session_folder import remove
 
 PIECE_BYTES = 1 << 18
 FRAMING_BYTES = 1 << 22  # of a multipart request beside its files
-SCENE_SUFFIX, ZIP_SUFFIX = ".mrb", ".zip"
+SCENE_SUFFIX, ZIP_SUFFIX, SIDECAR_SUFFIX = ".mrb", ".zip", ".json"
+LONGEST_NAME_BYTES = 200
 EARLIER = "earlier"
 SCAN, UNPACKED = "earlier-scan", "earlier-results"  # no words of a message: their names are replaced in it
 TWO_FILES = (".nhdr", ".mhd")  # headers whose voxels lie in a second file that a browser does not send along
@@ -64,7 +69,7 @@ class Earlier:
 
 
 async def receive(request: web.Request, folder: Path) -> Received:
-    """Store the files of a multipart request: one scan, or a scene.
+    """Store the files of a multipart request: a scan, images that lie together, or a scene.
 
     Parameters
     ----------
@@ -110,8 +115,22 @@ async def receive_earlier(request: web.Request, folder: Path) -> Earlier:
         results = target / UNPACKED
         stem = _unpack(zips[0], results)
         zips[0].path.unlink()
-        scan = _one_scan([one for one in stored if one not in zips], stem)
+        scan = _scan_of_results([one for one in stored if one not in zips], stem)
         return Earlier(scan, results, target)
+
+
+def _scan_of_results(stored: Sequence[Received], stem: str) -> Received:
+    """Give the earlier scan: of several images the one that has the results' name, or the only one that may be it."""
+    sent = _one_scan(stored, stem)
+    if not sent.path.is_dir() or not (images := images_among(list(sent.path.iterdir()))):
+        return sent
+    named = [one for one in images if scan_stem(one) == stem] or scans_among(images)
+    if len(named) != 1:
+        raise InputError(
+            f"{len(images)} images were chosen, and none has the name of the results ({stem}).",
+            "Choose one scan at a time, with its results.",
+        )
+    return Received(named[0], named[0].name)
 
 
 @contextmanager
@@ -153,12 +172,46 @@ async def _store_all(request: web.Request, target: Path, room: int) -> list[Rece
 
 
 def _one_scan(stored: Sequence[Received], name: str) -> Received:
+    """Give what was sent as one: a file, a DICOM folder, or a folder with images that lie together."""
     if len(stored) == 1:
         return stored[0]
-    scans = [one.name for one in stored if one.name.lower().endswith(FILE_SUFFIXES)]
-    if scans:
-        raise InputError(f"{len(stored)} files were chosen, among them {scans[0]}.", "Choose one scan at a time.")
-    return Received(stored[0].path.parent, name[:80] or "DICOM folder")
+    folder = stored[0].path.parent
+    images = [one for one in stored if is_image_name(one.name) and not one.name.startswith(RESOURCE_FORK)]
+    if not images:
+        return Received(folder, name[:80] or "DICOM folder")
+    if len(images) > MOST_IMAGES:
+        raise InputError(f"These are {len(images)} images.", f"Choose {MOST_IMAGES} at most: those of one session.")
+    for one in stored:
+        if one not in images and not is_sidecar(one.name):
+            if one.name.lower().endswith(SCENE_SUFFIX) or is_dicom_file(one.path):
+                raise InputError(
+                    f"{len(stored)} files were chosen, among them {images[0].name} and {one.name}.",
+                    "Choose one kind: images (NIfTI, NRRD, MetaImage), or DICOM files, or a scene.",
+                )
+            one.path.unlink()  # a README
+    for one in stored:
+        if one not in images and one.path.exists():
+            _by_its_own_name(one)
+    named = [_by_its_own_name(one) for one in images]
+    return named[0] if len(named) == 1 else Received(folder, name[:80] or f"{len(named)} images")
+
+
+def _by_its_own_name(one: Received) -> Received:
+    """Rename what was stored: its phase and its sidecar are known by their names, so these are kept where they can be.
+
+    Nothing of a name is left that could lead out of the folder; a second file of one name keeps ours.
+    """
+    name = re.sub(r"[^\w.+ -]", "_", one.name).lstrip(". ")
+    target = one.path.with_name(name)
+    taken = {path.name.casefold() for path in one.path.parent.iterdir()}
+    if len(name.encode()) > LONGEST_NAME_BYTES or _kind(name) != _kind(one.name) or name.casefold() in taken:
+        return one
+    return Received(one.path.rename(target), one.name)
+
+
+def is_sidecar(name: str) -> bool:
+    """Whether a file of this name may say what an image shows."""
+    return name.lower().endswith(SIDECAR_SUFFIX)
 
 
 def _unpack(archive: Received, into: Path) -> str:

@@ -20,7 +20,7 @@ from CMBSegmentationLib.files.bundled import sample_scan
 from CMBSegmentationLib.reading.dicom.series import SeriesChoiceError
 from CMBSegmentationLib.scene import load_results
 
-from ..bindings.exporting import compare, export
+from ..bindings.exporting import compare, compared_with, export
 from ..bindings.keys import PageKeys
 from ..bindings.phase_shown import PhaseShown
 from ..bindings.reader import Reader
@@ -29,6 +29,7 @@ from ..bindings.scans import OpenedScan, add_scan, read_in
 from ..bindings.scenes import check_apart, clear, open_scene
 from ..bindings.scribbling import Scribbling
 from ..bindings.views import Views
+from ..files.chosen_image import ImageChoiceError, one_of_images
 from ..files.kept_results import KeptResults, KeptScan
 from ..files.session_folder import COMPARISON, EXPORTS, PHASE, REVIEW, UPLOADS, private, queue_folder, remove
 from ..files.upload import SCENE_SUFFIX, Earlier, Received
@@ -91,6 +92,10 @@ class PageSession:
     def phase_folder(self) -> Path:
         """Give the private folder for the phase that is searched with."""
         return private(self._own_folder() / PHASE)
+
+    def comparison_folder(self) -> Path:
+        """Give the folder in which the comparison of the scan that is shown is kept, with its review."""
+        return self.kept.scan_folder() / COMPARISON
 
     def close(self) -> None:
         """Save what there is: the process ends."""
@@ -178,7 +183,10 @@ class PageSession:
             return False
         await asyncio.sleep(0)  # let it be seen
         try:
+            wanted, notes = await asyncio.to_thread(one_of_images, wanted)
+            path, name = Path(wanted.path), wanted.name
             scan = await asyncio.to_thread(read_in, path, name, wanted.series)
+            scan.notes = (*notes, *scan.notes)
             self._show(scan, wanted)
         except SeriesChoiceError as error:
             self._ask_for_series(wanted, error)
@@ -198,6 +206,7 @@ class PageSession:
         self._waiting = wanted
         with self.server.state:
             self.state.series_offered = [asdict(one) for one in error.offered]
+            self.state.series_title = "Which scan?" if isinstance(error, ImageChoiceError) else "Which series?"
             self.state.series_why = _shown(error.message, Path(wanted.path), wanted.name)
             self.state.series_shown = True
 
@@ -253,6 +262,7 @@ class PageSession:
             self.state.has_scan, self.state.resumable = True, ""
             self.state.scan_name, self.state.scan_facts = scan.name, scan.facts
             self.state.scan_notes = list(scan.notes)
+            self.state.compared = compared_with(self.comparison_folder())
             self.views.show(scan.node)
             self.reviewing.take_scan(scan.node)
             self.phase.take_scan(scan)
@@ -285,7 +295,8 @@ class PageSession:
         with self.server.state:
             self.state.busy = "Aligning the two scans …"
         try:
-            return await compare(self, earlier, self._own_folder() / COMPARISON)
+            folder = self.comparison_folder()
+            page = await compare(self, earlier, self._own_folder() / COMPARISON, folder)
         except Exception as error:
             named = _by_its_name(told(error), earlier.scan.path, earlier.scan.name)
             raise _by_its_name(named, earlier.results, "the .zip") from error
@@ -293,6 +304,8 @@ class PageSession:
             remove(earlier.folder)
             with self.server.state:
                 self.state.busy = ""
+                self.state.compared = compared_with(self.comparison_folder())
+        return page
 
     # inside
 

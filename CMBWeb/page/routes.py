@@ -68,7 +68,7 @@ def add_routes(app: web.Application, desk: PageSession) -> None:
 
     app.router.add_post("/upload", upload)
     app.router.add_post("/compare", compare)
-    app.router.add_get("/download/{what:zip|report|pdf|scene}", download)
+    app.router.add_get("/download/{what:zip|report|pdf|scene|comparison}", download)
 
 
 def _refused(error: CMBError) -> web.Response:

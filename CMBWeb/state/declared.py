@@ -30,8 +30,10 @@ class PageState:
     resumable : str
         Name of the scan whose review can be resumed; empty without one.
     panel : {"review", "scribble"}
-    series_offered, series_shown, series_why
-        The question which DICOM series is meant.
+    series_offered, series_shown, series_title, series_why
+        The question which DICOM series, or which of several images, is meant.
+    compared : str
+        With which earlier scan this one was compared, and when; empty without a comparison.
     """
 
     busy: str = ""
@@ -49,7 +51,9 @@ class PageState:
     help_shown: bool = False
     series_offered: list[Values] = field(default_factory=list)
     series_shown: bool = False
+    series_title: str = ""
     series_why: str = ""
+    compared: str = ""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Which DICOM series is meant, where the program cannot know: a list to click."""
+"""Which DICOM series, or which of several images, is meant, where the program cannot know: a list to click."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def build_series_choice(desk: PageSession) -> None:
         v3.VDialog(v_model=(page.series_shown,), max_width=WIDEST_PX, persistent=True, **named("Choose a series")),
         v3.VCard(classes="cmb-help"),
     ):
-        html.H2("Which series?")
+        html.H2(shown(page.series_title))
         html.P(shown(page.series_why), classes="cmb-quiet")
         with v3.VList(density="compact", **role("group", "Series")):
             v3.VListItem(

@@ -74,6 +74,14 @@ def build_bar(desk: PageSession) -> None:
                     **role("menuitem", "Compare with an earlier scan"),
                 )
                 v3.VListItem(
+                    title="Comparison",
+                    v_if=page.compared,
+                    subtitle=(f"'With ' + {page.compared} + ': page, table, JSON: .zip'",),
+                    prepend_icon="mdi-folder-zip-outline",
+                    click="window.cmb.take('comparison')",
+                    **role("menuitem", "Comparison"),
+                )
+                v3.VListItem(
                     classes="cmb-apart",
                     title="Close this session",
                     subtitle="Removes the scan and the review from the server",

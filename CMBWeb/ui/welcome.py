@@ -63,7 +63,7 @@ def build_empty(desk: PageSession) -> None:
                 disabled=(f"!!{page.busy}",),
             )
         html.P(
-            "… or drop one on this page, or a scene (.mrb) to resume a review. NIfTI, NRRD, MetaImage and "
+            "… or drop one on this page, with its phase beside it, or a scene (.mrb) to resume a review. NIfTI, NRRD, MetaImage and "
             "DICOM are read. Nothing leaves the machine that serves this page.",
             classes="cmb-quiet",
         )

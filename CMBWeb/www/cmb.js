@@ -53,6 +53,7 @@ window.cmb = (() => {
     const input = document.createElement("input");
     input.type = "file";
     if (folder) input.webkitdirectory = true;
+    else input.multiple = true;
     input.onchange = () => {
       const files = [...input.files];
       send(files, folder && files.length ? files[0].webkitRelativePath.split("/")[0] : "");

@@ -11,22 +11,14 @@ from pathlib import Path
 from ..errors import InputError
 from ..files.fields import read_json
 from ..reading.phase.files import phase_files_of
+from ..reading.phase.several_files import PHASE, kind_of_name
 from ..reading.scan import scan_stem
 from ..results.names import first_part
 
 NAME = re.compile(r"(?P<entities>sub-[^_]+(_[^_]+)*)_(?P<suffix>[A-Za-z0-9]+)(?P<extension>\.nii(\.gz)?)")
 SUFFIX = re.compile(r"T2starw|T2star|swi|MEGRE|GRE[A-Za-z0-9]*")  # T2star: BIDS 1.0 to 1.4; MEGRE: since 1.5
-PHASE, PARTNER, PROJECTION, OTHER_ECHO = "phase", "phase that goes with its scan", "projection", "shorter echo"
-NO_MAGNITUDE = {  # words of a label, which may be written together: SWImIP, rec-phaseMap
-    PROJECTION: r"[Mm](in|ax)?IP|mip|minip|maxip|[Mm]inimum|[Mm]aximum",
-    PHASE: r"[Pp]ha(se)?|PHA(SE)?",
-    "real or imaginary part": r"[Rr]eal|REAL|[Ii]mag(inary)?|IMAG",
-    "map": r"[Mm]aps?|MAP|QSM|qsm|[Cc]hi|CHI",
-    "mask": r"[Mm]ask",
-}
-WORDS = {kind: re.compile(rf"(?<![a-z])({words})(?![a-z])") for kind, words in NO_MAGNITUDE.items()}
-TOLD_BY = ("part", "rec", "acq", "desc")  # entities whose value may say that it is no magnitude
-TOLD_BY_SUFFIX = {"minIP": PROJECTION, "mIP": PROJECTION, "MinIP": PROJECTION, "phase": PHASE}
+PARTNER, OTHER_ECHO = "phase that goes with its scan", "shorter echo"
+OTHER_SUFFIXES = ("minIP", "mIP", "MinIP", "phase")  # of images that are no magnitude
 FOLDERS = ("sub-*/anat", "sub-*/swi", "sub-*/ses-*/anat", "sub-*/ses-*/swi")
 LINK = "raw"  # what the derivatives call the dataset in BIDS URIs
 
@@ -98,7 +90,7 @@ def find_scans(dataset: Path) -> list[BidsScan]:
         raise InputError(f"{dataset} has no folder sub-…: it is not a BIDS dataset.", "See bids.neuroimaging.io.")
     acquisitions: dict[tuple[Path, str], list[tuple[float, Path]]] = defaultdict(list)
     for path in _images(dataset):
-        if not kind_of(path.name):
+        if not kind_of_name(path.name):
             entities = _entities(path.name)
             echo = _echo_time(path, entities)
             same = "_".join(f"{key}-{value}" for key, value in entities.items() if key not in ("echo", "part"))
@@ -126,7 +118,7 @@ def left_out(dataset: Path, scans: Sequence[BidsScan]) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = defaultdict(list)
     for path in _images(dataset):
         if path not in taken:
-            found[kind_of(path.name) or OTHER_ECHO].append(path)
+            found[kind_of_name(path.name) or OTHER_ECHO].append(path)
     with_phase = {path.parent for path in found[PHASE]}
     partners = {file.path for path in taken if path.parent in with_phase for file in phase_files_of(path)[0]}
     found[PARTNER] = [path for path in found[PHASE] if path in partners]
@@ -171,16 +163,6 @@ def with_labels(scans: Sequence[BidsScan], subjects: Sequence[str], sessions: Se
     return chosen
 
 
-def kind_of(name: str) -> str:
-    """Tell what an image is, of those that `find_scans` looks at: empty of a magnitude that shows microbleeds."""
-    entities = _entities(name)
-    if entities["suffix"] in TOLD_BY_SUFFIX:
-        return TOLD_BY_SUFFIX[entities["suffix"]]
-    values = [entities.get(key, "") for key in TOLD_BY]
-    found = next((kind for kind, words in WORDS.items() if any(words.search(value) for value in values)), "")
-    return found or ("derived image" if "desc" in entities else "")
-
-
 def _images(dataset: Path) -> list[Path]:
     """All T2*-weighted and SWI images, of any kind."""
     return [
@@ -188,7 +170,7 @@ def _images(dataset: Path) -> list[Path]:
         for folder in FOLDERS
         for path in sorted(dataset.glob(f"{folder}/*"))
         if (found := NAME.fullmatch(path.name))
-        and (SUFFIX.fullmatch(found["suffix"]) or found["suffix"] in TOLD_BY_SUFFIX)
+        and (SUFFIX.fullmatch(found["suffix"]) or found["suffix"] in OTHER_SUFFIXES)
     ]
 
 

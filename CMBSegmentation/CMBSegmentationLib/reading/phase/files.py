@@ -57,7 +57,7 @@ def phase_files_of(path: Path) -> tuple[list[PhaseFile], tuple[str, ...]]:
         Of what fits and was not taken, worded for the user.
     """
     notes: tuple[str, ...] = ()
-    beside = [one for one in sorted(path.parent.iterdir()) if one != path and _is_image(one)]
+    beside = [one for one in sorted(path.parent.iterdir()) if one != path and is_image_name(one.name)]
     own = sidecar_of(path)
     fitting = [one for one in beside if _is_bids_phase(path, one)]
     own_kind = [one for one in fitting if _entities(one)[1] == _entities(path)[1]]
@@ -138,8 +138,9 @@ def _described(path: Path, why: str) -> PhaseFile:
     return PhaseFile(path, why, echo_ms_of(about), str(about.get("Manufacturer") or ""))
 
 
-def _is_image(path: Path) -> bool:
-    return path.name.lower().endswith(FILE_SUFFIXES)
+def is_image_name(name: str) -> bool:
+    """Whether a file of this name may be NIfTI, NRRD or MetaImage."""
+    return name.lower().endswith(FILE_SUFFIXES)
 
 
 def _entities(path: Path) -> tuple[dict[str, str], str]:
