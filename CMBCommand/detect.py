@@ -74,8 +74,8 @@ def _lesion_table(lesions: Sequence[Lesion]) -> Table:
             str(row.id),
             *position,
             *size,
-            f"{100 * row.contrast:.0f}",
-            f"{rounded_down(row.probability, 2):.2f}",
+            "–" if row.contrast is None else f"{100 * row.contrast:.0f}",
+            "–" if row.probability is None else f"{rounded_down(row.probability, 2):.2f}",
             *said,
             *where,
         )

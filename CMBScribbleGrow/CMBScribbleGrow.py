@@ -5,7 +5,7 @@ This file is what Slicer asks for; the work is done in CMBScribbleGrowLib.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import qt
@@ -60,6 +60,7 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic: CMBScribbleGrowLogic | None = None
         self.pollTimer = None
         self.keys: PanelKeys | None = None
+        self.refused = ""
         self.focusRing: FocusRing | None = None
 
     def setup(self) -> None:
@@ -107,7 +108,7 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from CMBScribbleGrowWidgets.panel.records import RecordsPart
         from CMBSegmentationWidgets.panel.signals import Edge
 
-        self.edge = Edge(self.ui.statusLabel.setText)
+        self.edge = Edge(self.refuse, self.begin)
         self.logic.session.status_changed.connect(self.onStatusChanged)
         self.growing = GrowingPart(self.ui, self.logic, self.edge)
         self.records = RecordsPart(self.ui, self.logic, self.edge)
@@ -121,7 +122,7 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         parts = (self.growing, self.records, self.casesPart)
         actions = {name: self.edge.on(action) for part in parts for name, action in part.actions.items()}
         tooltips = {name: widget for part in parts for name, widget in part.tooltips.items()}
-        self.keys = PanelKeys(actions, tooltips, {}, self.ui.keyTable, self.ui.statusLabel.setText)
+        self.keys = PanelKeys(actions, tooltips, {}, self.ui.keyTable, self.refuse)
         self.ui.resetKeysButton.connect("clicked()", self.edge.on(self.keys.reset))
 
     def listen(self) -> None:
@@ -131,6 +132,21 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.pollTimer.connect("timeout()", self.logic.session.poll)
         self.pollTimer.start()
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneChanged)
+
+    def refuse(self, why: str) -> None:
+        """Tell why something was refused."""
+        self.refused = why
+        self.ui.statusLabel.setText(why)
+
+    def begin(self) -> Callable[[], None]:
+        """Give what tells of the last step again in place of a refusal, once something is done that tells nothing."""
+
+        def done() -> None:
+            if self.refused and self.ui.statusLabel.text == self.refused:
+                self.onStatusChanged(self.logic.session.status)
+            self.refused = ""
+
+        return done
 
     def onSceneChanged(self, caller: Any = None, event: Any = None) -> None:
         """Open the annotation of a scene that was loaded."""

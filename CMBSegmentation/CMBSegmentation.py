@@ -219,6 +219,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._parameterNode = parameterNode
         if parameterNode is not None:
             self._parameterNodeTag = parameterNode.connectGui(self.ui)
+            self.review.next_point = parameterNode.operatingPoint
             self.addObserver(parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParameters)
             self.onParameters()
 

@@ -145,3 +145,33 @@ def test_the_log_keeps_what_was_told_and_versions_are_named(a_panel, monkeypatch
     assert "--force-reinstall" in asked[0]
     assert any(one.startswith("onnxruntime") for one in asked[0])
     assert "Restart Slicer" in ui.statusLabel.text
+
+
+def test_the_focus_of_a_button_that_goes_out_of_use_goes_to_the_list(a_panel):
+    """Not to whatever comes next, which Space would press."""
+    ui = a_panel.ui
+    a_panel.key("N")
+    a_panel.key("A")
+    for button, key in ((ui.undoButton, "Space"), (ui.redoButton, "Space")):
+        button.setFocus()
+        a_panel.key(key)
+        assert not button.enabled
+        assert ui.lesionTable.focus
+    ui.modelPath.setCurrentPath("gone.onnx")
+    ui.detectButton.setFocus()
+    a_panel.key("Space")
+    assert not ui.detectButton.enabled
+    assert ui.lesionTable.focus
+    a_panel.click(ui.cancelButton)
+
+
+def test_the_panel_fits_beside_a_vertical_scroll_bar(a_panel):
+    from PySide6 import QtWidgets
+
+    a_panel.key("N")
+    a_panel.key("R")  # the question, too
+    a_panel.window.resize(460, 700)
+    a_panel.settle()
+    (area,) = a_panel.window.findChildren(QtWidgets.QScrollArea)[:1]
+    room = QtWidgets.QWidget.width(QtWidgets.QAbstractScrollArea.viewport(area))
+    assert QtWidgets.QWidget.minimumSizeHint(a_panel.frame).width() <= room

@@ -185,3 +185,22 @@ def test_what_is_refused_is_taken_out_of_the_form_again(a_panel, monkeypatch):
     flag = ui.seriesFlagsList.item(0)
     flag.setCheckState(a_panel.module.qt.Qt.Checked)
     assert flag.checkState() == a_panel.module.qt.Qt.Unchecked
+
+
+def test_after_undo_of_a_growth_the_slider_is_no_lesions_and_a_key_says_so(a_panel):
+    slider = a_panel.ui.toleranceSlider
+    first = slider.value
+    assert not slider.enabled  # automatic
+    paint(a_panel.scan, "A")
+    a_panel.key("G")
+    a_panel.key("]")
+    assert slider.enabled
+    a_panel.key("Ctrl+Z")
+    a_panel.key("Ctrl+Z")
+    assert (slider.value, slider.enabled) == (first, False)
+    a_panel.key("]")
+    assert "No lesion is chosen" in a_panel.ui.statusLabel.text
+    a_panel.key("Ctrl+Y")
+    a_panel.key("]")
+    assert "No lesion is chosen" not in a_panel.ui.statusLabel.text
+    assert slider.enabled

@@ -69,7 +69,7 @@ def test_the_report_is_exported_as_pdf_too(a_panel, tmp_path):
     (page,) = (tmp_path / "out").glob("*_report.pdf")
     assert page.read_bytes().startswith(b"%PDF")
     said = a_panel.ui.statusLabel.text
-    assert "2 of the list have no verdict yet." in said
+    assert "Without a verdict yet: 2 of the list." in said
     assert page.name in said
 
 
@@ -114,6 +114,31 @@ def detect(panel, model):
     panel.click(panel.ui.detectButton)
     session = panel.widget.logic.session
     return panel.wait_until(lambda: not session.detection.is_running)
+
+
+def test_a_search_is_listed_at_the_operating_point_it_began_with(a_panel, a_searched_scan, tmp_path, dark_model):
+    ui, session = a_panel.ui, a_panel.widget.logic.session
+    head = add_head(tmp_path)
+    ui.inputSelector.setCurrentNode(head)
+    a_panel.choose(ui.operatingPointSelector, "sensitive")
+    ui.inputSelector.setCurrentNode(a_searched_scan)
+    assert ui.operatingPointSelector.currentText == session.listing.operating_point == "balanced"
+    ui.inputSelector.setCurrentNode(head)
+    assert ui.operatingPointSelector.currentText == "sensitive"  # what another scan is listed at was no choice
+    ui.modelPath.setCurrentPath(str(dark_model))
+    a_panel.choose(ui.deviceSelector, "cpu")
+    a_panel.click(ui.detectButton)
+    ui.inputSelector.setCurrentNode(a_searched_scan)
+    a_panel.choose(ui.operatingPointSelector, "specific")
+    ui.inputSelector.setCurrentNode(head)
+    assert ui.operatingPointSelector.currentText == "sensitive"
+    ui.inputSelector.setCurrentNode(a_searched_scan)
+    a_panel.wait_until(lambda: not session.detection.is_running)
+    assert session.listing.operating_point == "specific"
+    ui.inputSelector.setCurrentNode(head)
+    assert session.listing.operating_points["sensitive"] != session.listing.operating_points["balanced"]
+    assert ui.operatingPointSelector.currentText == session.listing.operating_point == "sensitive"
+    assert session.listing.threshold == session.listing.operating_points["sensitive"]
 
 
 def test_a_case_is_reviewed_by_keyboard_alone(open_panel, new_scene, tmp_path, dark_model):

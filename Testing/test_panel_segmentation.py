@@ -378,3 +378,48 @@ def test_a_click_in_a_view_adds_a_missed_lesion(a_panel):
     assert cells(a_panel, 0) == ["1", "2", "3", "5"]
     assert verdicts(a_panel)[3] == "accepted"
     assert not a_panel.ui.addButton.checked
+
+
+def test_what_was_said_of_an_action_goes_with_the_next_one(a_panel):
+    said = a_panel.ui.statusLabel
+    for key in ("N", "P", "S", "L", "D"):
+        a_panel.key("Del")
+        assert said.styleSheet
+        a_panel.key(key)
+        assert (said.text, said.styleSheet) == ("", ""), key
+    a_panel.key("Del")
+    a_panel.ui.thresholdSlider.setValue(0.4)
+    assert (said.text, said.styleSheet) == ("", "")
+    a_panel.key("N")
+    a_panel.key("A")
+    assert "accepted" in said.text  # though the next lesion was gone to
+    a_panel.key("N")
+    assert said.text == ""
+
+
+def test_a_hidden_candidate_is_not_accepted_by_a_key(a_panel):
+    a_panel.key("D")
+    a_panel.ui.lesionTable.setCurrentCell(3, 0)
+    a_panel.key("D")
+    a_panel.key("A")
+    assert set(verdicts(a_panel)) == {"reviewed"}
+    assert "No lesion is chosen" in a_panel.ui.statusLabel.text
+    assert a_panel.ui.lesionLabel.text == ""
+
+
+def test_what_a_reader_made_has_no_probability_and_a_bare_rejection_no_note(a_panel):
+    session = a_panel.widget.logic.session
+    session.editing.add_voxels(np.argwhere(np.ones((1, 2, 2))) + (12, 34, 34))
+    assert cells(a_panel, 3) == ["0.95", "0.85", "0.70", ""]
+    assert cells(a_panel, NOTE)[3] == "added"
+    assert a_panel.ui.deleteButton.enabled
+    session.deciding.decide("rejected", lesion_id=1)
+    assert cells(a_panel, NOTE)[0] == ""
+    session.navigation.select(1)
+    assert "rejected by SI" in a_panel.ui.lesionLabel.text
+
+
+def test_headings_are_seen_where_the_column_is_cut_off(a_panel):
+    qt = a_panel.module.qt
+    alignment = a_panel.ui.lesionTable.horizontalHeader().defaultAlignment()
+    assert alignment & qt.Qt.AlignLeft

@@ -313,3 +313,15 @@ def test_a_removed_lesion_comes_back(grown):
     assert grown.current is None
     grown.undo()
     assert len(mask_in_scene(grown, 1)) == len(grown.lesions[0].mask)
+
+
+def test_a_step_of_tolerance_without_a_lesion_says_why_and_redo_chooses_the_lesion_again(grown):
+    (lesion,) = grown.lesions
+    grown.undo()
+    assert grown.current is None
+    with refused("No lesion is chosen"):
+        grown.growing.step_tolerance(0.5)
+    grown.redo()
+    assert grown.current.id == lesion.id
+    percent = grown.current.tolerance_percent
+    assert grown.growing.step_tolerance(0.5).tolerance_percent == pytest.approx(percent + 0.5)

@@ -46,6 +46,22 @@ def _below(widget: Any) -> Iterator[Any]:
             yield from _below(child)
 
 
+def allow(widget: Any, is_allowed: bool, instead: Any) -> None:
+    """Have a widget be used or not.
+
+    Parameters
+    ----------
+    widget : QWidget
+    is_allowed : bool
+    instead : QWidget
+        Takes the focus from a widget that may no longer be used: else Qt gives it to whatever comes next, such as the
+        heading of a section, and the next Space would press that.
+    """
+    if not is_allowed and qt.QApplication.focusWidget() is widget:
+        instead.setFocus()
+    widget.setEnabled(is_allowed)
+
+
 class FocusRing(qt.QObject):
     """A frame around the panel's widget that has the focus.
 

@@ -17,12 +17,12 @@ COLUMNS = (
     ("Verdict", "accepted, uncertain, rejected; not reviewed or dropped where there is none"),
     ("Ø mm", "Diameter of the sphere of equal volume"),
     ("Prob.", PROBABILITY),
-    ("Note", "The mimic, the suspected cause, or why it was dropped"),
+    ("Note", "The mimic, the suspected cause, why it was dropped, or that a reader added, merged or split it"),
     ("Phase", "What the phase image says: blood (paramagnetic), calcium, or unclear"),
     ("Det.", "The first stage's highest probability, where a second stage looked again"),
     ("Region", "Region of MARS"),
     ("Side", "left, right or midline"),
-    ("Loss %", "Signal loss against the tissue around"),
+    ("Loss %", "Signal loss against the brain tissue around; empty where there is none"),
     ("Elong.", "Longest over shortest extent; 1 is a sphere"),
     ("mm³", "Volume"),
 )
@@ -63,8 +63,9 @@ class LesionTable:
         widget.setStyleSheet(CHOSEN_STYLE)
         widget.verticalHeader().setVisible(False)
         widget.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
-        widget.horizontalHeader().setStretchLastSection(True)
         header = widget.horizontalHeader()
+        header.setStretchLastSection(True)
+        header.setDefaultAlignment(qt.Qt.AlignLeft | qt.Qt.AlignVCenter)  # seen where a wide column is cut off
         header.setSectionsClickable(True)
         header.setSortIndicatorShown(True)
         header.setSortIndicator(NUMBER_COLUMN, qt.Qt.AscendingOrder)
@@ -171,22 +172,19 @@ def _cells(lesion: ReviewedLesion) -> list[Any]:
     from CMBSegmentationLib.vocabulary.numbers import rounded_down
     from CMBSegmentationLib.vocabulary.verdicts import UNREVIEWED
 
-    m = lesion.lesion
-    verdict = lesion.verdict
-    note = (verdict.mimic or verdict.cause if verdict else "") or lesion.as_lesion().why_not_listed
-    if not note and lesion.origin != "detected":
-        note = lesion.origin
+    m = lesion.as_lesion()
+    note = m.mimic or m.cause or ("" if lesion.verdict else m.dropped_because) or (m.origin if m.is_readers else "")
     return [
         lesion.id,
         f"{SIGNS[lesion.state]} {'not reviewed' if lesion.state == UNREVIEWED else lesion.state}",
         round(m.diameter_mm, 1),
-        rounded_down(m.probability, 2),
+        "" if m.probability is None else rounded_down(m.probability, 2),
         note,
         m.phase,
         "" if m.detector in (None, m.probability) else rounded_down(m.detector, 2),
         m.region,
         m.side,
-        round(100 * m.contrast),
+        "" if m.contrast is None else round(100 * m.contrast),
         round(m.elongation, 1),
         round(m.volume_mm3, 1),
     ]

@@ -24,7 +24,8 @@ from test_dicom_out import assert_valid, dcmqi
 from tsv_table import rows_of
 
 from CMBSegmentationLib.reading.scan import read_scan
-from CMBSegmentationLib.scene import load_results
+from CMBSegmentationLib.results.read_back import read_list
+from CMBSegmentationLib.scene import lesion_rows, load_results
 from CMBSegmentationLib.scene.volumes import geometry_of, set_geometry
 from CMBSegmentationLib.session import ReviewSession
 from CMBSegmentationLib.vocabulary.columns import COLUMNS, REVIEW_COLUMNS
@@ -316,3 +317,21 @@ def test_a_comparison_without_the_earlier_scan_or_with_itself_is_refused(a_sessi
         a_session.exporting.compare_with(a_result_folder, tmp_path / "changes")
     with refused("under review"):
         a_session.exporting.compare_with(a_result_folder, tmp_path / "c", earlier_scan=tmp_path / "renamed.nrrd")
+
+
+def test_no_file_gives_a_probability_to_what_a_reader_made(a_session, tmp_path):
+    added = a_session.editing.add_voxels(np.array([(12, 34, 34), (12, 34, 35)])).id
+    a_session.deciding.decide("rejected", lesion_id=1)
+    files = a_session.exporting.export(tmp_path / "out")
+    (row,) = [one for one in rows_of(files["table"]) if one["index"] == str(added)]
+    assert (row["origin"], row["probability"], row["detector"]) == ("added", "", "")  # n/a in the file
+    listed = json.loads(files["json"].read_text(encoding="utf-8"))["lesions"]
+    (row,) = [one for one in listed if one["id"] == added]
+    assert (row["probability"], row["detector"]) == (None, None)
+    (again,) = [one for one in read_list(files["json"]).lesions if one.id == added]
+    assert (again.origin, again.probability) == ("added", None)
+    (in_scene,) = [one for one in lesion_rows(a_session.review.nodes.table) if one["id"] == added]
+    assert (in_scene["probability"], in_scene["detector"]) == (None, None)
+    page = files["report"].read_text(encoding="utf-8")
+    assert ">Origin</th>" in page
+    assert {"added", "detected"} <= set(re.findall(r'<td class="text">(added|detected)</td>', page))

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 import slicer
 import slicer.util
 from oblique_scan import LESION_PEAKS, oblique_ijk_to_ras
@@ -13,7 +14,9 @@ from refusals import refused
 from review_sessions import a_clock, a_session, last, states
 
 from CMBScribbleGrowLib.growing.from_point import grower
+from CMBSegmentationLib.detecting.candidates.measuring import Measuring
 from CMBSegmentationLib.detecting.regions import FIRST_TISSUE
+from CMBSegmentationLib.review import from_text, to_text
 from CMBSegmentationLib.scene import load_results
 from CMBSegmentationLib.scene.names import LIST_ATTRIBUTE
 from CMBSegmentationLib.session import ReviewSession
@@ -184,7 +187,7 @@ def test_what_the_detector_found_is_not_deleted_without_trace(a_session):
         a_session.editing.delete(2)
     assert states(a_session) == before
     joined = a_session.editing.merge([one.id for one in a_session.editing.split(1)])
-    with refused("merged"):
+    with refused("holds a lesion found by the detector"):
         a_session.editing.delete(joined.id)
 
 
@@ -307,3 +310,70 @@ def test_without_a_lesion_nothing_is_asked(a_session):
     with refused("No lesion is chosen"):
         a_session.deciding.ask()
     assert not a_session.deciding.question.is_open
+
+
+def test_what_readers_added_alone_is_theirs_to_delete_also_merged_or_split(a_session):
+    k, j, i = UNSEEN
+    one = a_session.editing.add_voxels(np.array([(k, j, i), (k, j, i + 1)]))
+    two = a_session.editing.add_voxels(np.array([(k, j, i + 3), (k, j, i + 4)]))
+    joined = a_session.editing.merge([one.id, two.id])
+    part, rest = a_session.editing.split(joined.id)
+    text = to_text(a_session.review._saved())
+    assert all(lesion.is_readers_alone for lesion in from_text(text, "it").review.fixed)  # kept
+    a_session.editing.delete(part.id)
+    a_session.deciding.undo()
+    a_session.editing.merge([part.id, rest.id])
+    a_session.editing.delete(part.id)
+    assert set(states(a_session)) == {1, 2, 3, 4}  # the dropped candidate under it, too
+    detected = a_session.review.find(1)
+    beside = np.unravel_index(detected.voxels, a_session.review.candidates.shape)
+    k, j, i = (int(axis.max()) + 1 for axis in beside)
+    added = a_session.editing.add_voxels(np.array([(k, j, i)]))
+    mixed = a_session.editing.merge([1, added.id])
+    with refused("holds a lesion found by the detector"):
+        a_session.editing.delete(mixed.id)
+    part = a_session.editing.split(mixed.id)[1]
+    with refused("part of a lesion found by the detector"):
+        a_session.editing.delete(part.id)
+
+
+def test_a_lesion_that_is_hidden_is_chosen_no_more(a_session):
+    """Else the next verdict would be on what nobody sees."""
+    a_session.listing.show_dropped(True)
+    (dropped,) = [one.id for one in a_session.navigation.lesions if one.state == "dropped"]
+    heard = []
+    a_session.navigation.select(dropped)
+    a_session.current_changed.connect(heard.append)
+    a_session.listing.show_dropped(False)
+    assert (a_session.navigation.current, heard) == (None, [None])
+    with refused("No lesion is chosen"):
+        a_session.deciding.decide("accepted")
+    a_session.navigation.select(3)
+    a_session.listing.set_threshold(0.9)
+    assert a_session.navigation.current is None
+    a_session.listing.set_threshold(0.5)
+    a_session.navigation.select(1)
+    a_session.listing.show_dropped(True)
+    a_session.listing.show_dropped(False)
+    assert a_session.navigation.current.id == 1
+
+
+def test_signal_loss_is_against_brain_and_empty_where_there_is_none(a_session):
+    """As of parts at the edge of the brain, around which is background."""
+    review = a_session.review
+    voxels = sitk.GetArrayFromImage(review.scan_image)
+    brain = np.zeros(voxels.shape, np.uint8)
+    brain[:, :, 20:] = 1
+    voxels[brain == 0] = 5.0
+    voxels[brain == 1] = 100.0
+    mask = np.ravel_multi_index(([12, 12], [20, 20], [18, 19]), voxels.shape)
+    voxels[12, 20, 18:20] = 20.0
+
+    def measured(brain):
+        images = [sitk.GetImageFromArray(each) for each in (voxels, np.zeros(voxels.shape, np.float32), brain)]
+        for image in images:
+            image.CopyInformation(review.scan_image)
+        return Measuring(*images).of(np.array(mask)).contrast
+
+    assert measured(brain) == pytest.approx(0.8)
+    assert measured(np.zeros_like(brain)) is None

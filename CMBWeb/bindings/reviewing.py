@@ -135,12 +135,14 @@ class Reviewing:
         ids = [row["id"] for row in self.state.rows]
         if not ids:
             return
+        self.state.notice = ""  # it was about another lesion
         here = ids.index(self.state.current) if self.state.current in ids else (-1 if step > 0 else 0)
         self.session.navigation.select(ids[(here + step) % len(ids)])
 
     @edge
     def select(self, lesion_id: int) -> None:
         """Look at a lesion."""
+        self.state.notice = ""  # it was about another
         self.session.navigation.select(lesion_id)
 
     @edge

@@ -211,6 +211,7 @@ class Scribbling:
     def select(self, lesion_id: int) -> None:
         """Choose a grown lesion, and look at it."""
         self.session.growing.select(lesion_id)
+        self._show_status(self.session.status)  # in place of a refusal
         self.jump("microbleeds", lesion_id)
 
     @edge
@@ -221,10 +222,7 @@ class Scribbling:
     @edge
     def step_tolerance(self, steps: int) -> None:
         """Lower or raise the tolerance."""
-        lesion = self.session.current
-        if lesion is not None and lesion.tolerance_percent is not None:
-            percent = lesion.tolerance_percent + steps * TOLERANCE_STEP_PERCENT
-            self.session.growing.preview(min(max(percent, 0.0), 100.0))
+        self.session.growing.step_tolerance(steps * TOLERANCE_STEP_PERCENT)
 
     @edge
     def _take_mode(self) -> None:

@@ -298,9 +298,12 @@ def _change(bound: Reviewing) -> None:
             ("Merge", "Merge the ticked lesions into one", bound.merge, f"{review.merging}.length < 2"),
             (
                 "Delete",
-                titled("Delete a lesion that you added; reject one that the detector found", "delete"),
+                titled(
+                    "Delete what you added, also merged or split; what the detector found can only be rejected",
+                    "delete",
+                ),
                 bound.delete,
-                "!chosen || chosen.origin !== 'added'",
+                "!chosen || !chosen.is_readers_alone",
             ),
         ):
             v3.VBtn(label, click=click, size="small", variant="text", title=title, disabled=(disabled,), classes="px-2")

@@ -160,6 +160,8 @@ class Desktop:
         row = box.findText(text)
         assert row >= 0, f"{box.name} has no {text}"
         box.setCurrentIndex(row)
+        if hasattr(box, "activated"):
+            box.activated.emit(row)  # else nobody has chosen: a program has shown something
         self.settle()
 
     def wait_until(self, is_so: Callable[[], bool], seconds: float = 60.0) -> float:

@@ -117,10 +117,16 @@ class GrowSession:
         """Tell the reader something that happened around the session, such as in its worklist."""
         self._current.tell(status)
 
+    def _changed_by(self, step: GrowStep) -> LinkedLesion | None:
+        """Give the lesion that a step was about, where it is there now: the next key is meant for it."""
+        before, after = ({one.id: one for one in each.lesions} for each in (step.before, step.after))
+        changed = [one for one in self.lesions if before.get(one.id) is not after.get(one.id)]
+        return changed[-1] if changed else None
+
     def _after(self, step: GrowStep | None, word: str, nothing: str) -> GrowStep | None:
         if step is None:
             self.tell(Status(State.READY, nothing))
             return None
-        self._current.select(self.current)
+        self._current.select(self._changed_by(step) or self.current)
         self._current.tell_of_study(Status(State.READY, f"{word}: {step.what}."))
         return step

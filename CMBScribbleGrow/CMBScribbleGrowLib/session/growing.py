@@ -101,6 +101,11 @@ class Growing:
         self._current.preview(study, changed)
         return changed
 
+    def step_tolerance(self, step_percent: float) -> LinkedLesion:
+        """Lower or raise the tolerance of the current lesion; `InputError` if none is chosen, or it has none."""
+        percent = self._current.chosen().tolerance_percent
+        return self.preview(None if percent is None else min(max(percent + step_percent, 0.0), 100.0))
+
     def change(self, lesion_id: int | None = None, **settings: Any) -> LinkedLesion:
         """Grow a lesion anew with other settings; in another mode with the automatic tolerance.
 

@@ -9,6 +9,7 @@ import slicer
 
 from CMBScribbleGrowLib.growing.region import CONNECTIVITIES
 from CMBScribbleGrowLib.growing.settings import METHODS
+from CMBSegmentationWidgets.at_hand import allow
 from CMBSegmentationWidgets.panel.signals import Edge, unheard
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class GrowingPart:
 
     def __init__(self, ui: Any, logic: Any, edge: Edge) -> None:
         self.ui, self._logic, self._session, self._edge = ui, logic, logic.session, edge
+        self._first_tolerance = ui.toleranceSlider.value
         self._set_up_editor()
         ui.modeSelector.addItems(list(METHODS))
         ui.connectivitySelector.addItems([str(connectivity) for connectivity in CONNECTIVITIES])
@@ -52,8 +54,8 @@ class GrowingPart:
         self.tooltips |= {"lower_tolerance": ui.toleranceSlider, "raise_tolerance": ui.toleranceSlider}
         self.actions: dict[str, Callable[[], object]] = {name: action for name, (button, action) in buttons.items()}
         self.actions |= {
-            "lower_tolerance": lambda: self._step_tolerance(-TOLERANCE_STEP_PERCENT),
-            "raise_tolerance": lambda: self._step_tolerance(TOLERANCE_STEP_PERCENT),
+            "lower_tolerance": lambda: session.growing.step_tolerance(-TOLERANCE_STEP_PERCENT),
+            "raise_tolerance": lambda: session.growing.step_tolerance(TOLERANCE_STEP_PERCENT),
         }
 
     def grow(self) -> None:
@@ -72,6 +74,7 @@ class GrowingPart:
             _choose(ui.connectivitySelector, str(parameters.connectivity))
             ui.diameterSpin.setValue(parameters.largest_diameter_mm)
             ui.groupedCheck.setChecked(parameters.grouped)
+        self._update_buttons()
 
     def show_annotation(self, annotation: Annotation | None) -> None:
         """Have the Segment Editor paint in the study that is open."""
@@ -89,9 +92,9 @@ class GrowingPart:
         """Show how the current lesion was grown."""
         ui = self.ui
         with unheard(ui.toleranceSlider, ui.automaticCheck, ui.modeSelector, ui.connectivitySelector, ui.diameterSpin):
-            if lesion is not None and lesion.tolerance_percent is not None:
-                ui.toleranceSlider.setValue(lesion.tolerance_percent)
             percent = self._session.parameters.tolerance_percent
+            own = lesion.tolerance_percent if lesion is not None else percent
+            ui.toleranceSlider.setValue(self._first_tolerance if own is None else own)
             ui.automaticCheck.setChecked(lesion.automatic if lesion is not None else percent is None)
             if lesion is not None:
                 _choose(ui.modeSelector, lesion.settings.mode)
@@ -158,20 +161,16 @@ class GrowingPart:
         elif not self.ui.automaticCheck.checked:
             self._edge.do(self._session.opening.set_parameters, tolerance_percent=percent)
 
-    def _step_tolerance(self, step: float) -> None:
-        """Lower or raise the tolerance of the current lesion."""
-        lesion = self._session.current
-        if lesion is not None and lesion.tolerance_percent is not None:
-            self._session.growing.preview(min(max(lesion.tolerance_percent + step, 0.0), 100.0))
-
     def _update_buttons(self) -> None:
         """Allow what can be done now."""
         ui, session = self.ui, self._session
         for widget in (ui.growButton, ui.segmentEditor):
-            widget.setEnabled(session.study is not None)
-        ui.acceptButton.setEnabled(session.current is not None)
-        ui.undoButton.setEnabled(session.can_undo)
-        ui.redoButton.setEnabled(session.can_redo)
+            allow(widget, session.study is not None, ui.lesionList)
+        allow(ui.acceptButton, session.current is not None, ui.lesionList)
+        of_what = session.current or session.parameters
+        allow(ui.toleranceSlider, of_what.tolerance_percent is not None, ui.lesionList)
+        allow(ui.undoButton, session.can_undo, ui.lesionList)
+        allow(ui.redoButton, session.can_redo, ui.lesionList)
 
 
 def _choose(selector: Any, text: str) -> None:

@@ -190,7 +190,7 @@ def detect(
     scores = [_score(hill, verdict) for hill, verdict in zip_longest(hills, verdicts)]
     scored = [(mask, score) for mask, score in zip(masks, scores, strict=True) if mask is not None]
     midplane = None if mapped is None else mapped.midplane
-    candidates = measured(scored, Measuring(image, probability), brain, placing(midplane, brain))
+    candidates = measured(scored, Measuring(image, probability, brain), brain, placing(midplane, brain))
     field: sitk.Image | None = None
     phase_notes: tuple[str, ...] = ()
     if phases:

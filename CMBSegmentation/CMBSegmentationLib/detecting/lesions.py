@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,13 +37,13 @@ class Lesion:
         Of the sphere of that volume.
     elongation : float
         Longest over shortest principal extent, voxel size included; 1 is a ball.
-    contrast : float
-        Signal loss against the tissue around: 0 none, 1 black.
-    probability : float
+    contrast : float or None
+        Signal loss against the brain tissue around: 0 none, 1 black; None where there is no such tissue.
+    probability : float or None
         The score, which alone the threshold acts on: the verifier's where one ran, else the detector's highest. It has
-        four decimals.
+        four decimals. None of a mask that a reader made.
     detector : float or None
-        The first stage's highest probability; None where it is not known.
+        The first stage's highest probability; None where it is not known, and of a mask that a reader made.
     phase : str
         What a phase image says of it; empty where there is none.
     region, side : str
@@ -70,8 +70,8 @@ class Lesion:
     volume_mm3: float
     diameter_mm: float
     elongation: float
-    contrast: float
-    probability: float
+    contrast: float | None
+    probability: float | None
     detector: float | None = None
     phase: str = ""
     region: str = ""
@@ -98,6 +98,10 @@ class Lesion:
     def is_readers(self) -> bool:
         """Whether a reader made its mask (added, merged or split it), so that no network's probability is its own."""
         return self.origin != DETECTED_ONE
+
+    def without_others_scores(self) -> Lesion:
+        """Give it without a network's probability if a reader made its mask: that one was of other voxels."""
+        return replace(self, probability=None, detector=None) if self.is_readers else self
 
     @property
     def why_not_listed(self) -> str:

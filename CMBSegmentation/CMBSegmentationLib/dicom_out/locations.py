@@ -119,7 +119,7 @@ def _in_a_line(lesion: Lesion) -> str:
         f"CMB {lesion.id}",
         f"{lesion.diameter_mm:.1f} mm",
         f"{lesion.origin} by a reader"
-        if lesion.is_readers
+        if lesion.probability is None
         else f"probability {rounded_down(lesion.probability, 2):.2f}",
     ]
     return ", ".join([*said, place] if place else said)

@@ -167,7 +167,7 @@ def _lesion(
         hd.sr.Measurement(codes.VOLUME, lesion.volume_mm3, codes.CUBIC_MM),
         hd.sr.Measurement(codes.DIAMETER, lesion.diameter_mm, codes.MM),
     ]
-    if not lesion.is_readers:
+    if lesion.probability is not None:
         measurements.append(hd.sr.Measurement(codes.PROBABILITY, lesion.probability, codes.NO_UNIT))
     segment = next(one for one in segmentation.SegmentSequence if one.TrackingUID == tracking_uid)
     group = hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(

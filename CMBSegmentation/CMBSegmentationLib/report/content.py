@@ -66,7 +66,7 @@ class Card:
         """Name the columns of its numbers: none of a network for a mask that a reader made, and none twice."""
         one = self.lesion
         twice = one.detector in (None, one.probability)
-        networks = () if one.is_readers else ("probability",) if twice else ("probability", "detector")
+        networks = () if one.probability is None else ("probability",) if twice else ("probability", "detector")
         return (*MEASURED, *networks)
 
     @property

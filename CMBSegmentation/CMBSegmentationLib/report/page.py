@@ -74,7 +74,7 @@ SHOWN = {
     "volume_mm3": Column("Volume", "mm³", "", 1),
     "diameter_mm": Column("Diameter", "mm", "Of the sphere of equal volume", 1),
     "elongation": Column("Elongation", "", "Longest over shortest extent; 1 is a ball", 1),
-    "contrast": Column("Signal loss", "%", "Against the tissue around; 100 % is black", 0, 100),
+    "contrast": Column("Signal loss", "%", "Against the brain tissue around; 100 % is black", 0, 100),
     "probability": Column("Probability", "", f"{PROBABILITY}, 0 to 1", 2, rounds_down=True),
     "detector": Column(
         "Detector", "", "The first stage's highest probability in the lesion, 0 to 1", 2, rounds_down=True
@@ -83,7 +83,9 @@ SHOWN = {
     "region": Column("Region"),
     "side": Column("Side"),
     "cause": Column("Suspected cause"),
-    "origin": Column("By reader", "", "Added, merged or split: no network's probability is its own"),
+    "origin": Column(
+        "Origin", "", "Detected, or added, merged or split by a reader: no network's probability is such a lesion's own"
+    ),
     "dropped_because": Column("Dropped because"),
 }
 
@@ -204,10 +206,6 @@ def cell(lesion: Lesion, name: str) -> str:
         value = f"{lesion.side} {lesion.region}".strip()
     elif name == "dropped_because":
         value = lesion.why_not_listed
-    elif name == "origin":
-        value = value if lesion.is_readers else ""
-    elif name in ("probability", "detector") and lesion.is_readers:
-        value = None
     return SHOWN[name].text(value)
 
 

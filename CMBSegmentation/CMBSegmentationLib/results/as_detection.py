@@ -158,6 +158,6 @@ def _read(scan: Path, series: str | None, searched: str) -> Scan:
 def _probability(labels: sitk.Image, lesions: Sequence[Lesion]) -> sitk.Image:
     highest = np.zeros(max((one.id for one in lesions), default=0) + 1, np.float32)
     for one in lesions:
-        highest[one.id] = one.probability
+        highest[one.id] = one.probability or 0.0  # what a reader made has none
     values = sitk.GetArrayViewFromImage(labels)
     return sitk.GetImageFromArray(highest[np.minimum(values, len(highest) - 1)])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..detecting.lesions import DETECTED_ONE, Lesion
-from ..files.fields import Fields
+from ..files.fields import Fields, WrongValueError
 from ..vocabulary.columns import COLUMNS
 from ..vocabulary.reasons import Reason, Rule
 from ..vocabulary.verdicts import DECISIONS, DROPPED, KEPT, REJECTED, STATUSES, UNDECIDED
@@ -27,7 +27,7 @@ def checked_lesion(one: Fields) -> Lesion:
     status, reason = STATUS_OF_0_1_0.get(status, status), _reason_of(one)
     if decision == REJECTED and reason is not None and reason.said.startswith(REJECTED):
         status, reason = KEPT, None  # 0.1.0 wrote the reader's reason over the program's
-    return Lesion(
+    lesion = Lesion(
         id=one.whole("id", least=1, most=65535),
         status=status,
         **measures_of(one),
@@ -36,14 +36,18 @@ def checked_lesion(one: Fields) -> Lesion:
         origin=one.text("origin", default=DETECTED_ONE),
         **{name: one.text(name, default="") for name in ("mimic", "cause", "reader", "decided_at")},
     )
+    if lesion.probability is None and not lesion.is_readers:
+        raise WrongValueError(f"{one.named('probability')} is missing.")
+    return lesion.without_others_scores()
 
 
 def measures_of(one: Fields) -> dict[str, Any]:
     """Read what was measured on a mask and what is known of it, by the names of `Lesion`."""
     return {
-        **{name: one.number(name) for name in ("r_mm", "a_mm", "s_mm", "contrast")},
+        **{name: one.number(name) for name in ("r_mm", "a_mm", "s_mm")},
+        "contrast": one.number("contrast", default=None),
         **{name: one.number(name, least=0) for name in POSITIVE},
-        "probability": one.number("probability", least=0, most=1),
+        "probability": one.number("probability", least=0, most=1, default=None),
         "detector": one.number("detector", least=0, most=1, default=None),
         **{name: one.text(name, default="") for name in ("phase", "region", "side")},
     }

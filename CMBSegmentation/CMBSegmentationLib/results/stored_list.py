@@ -142,6 +142,8 @@ def _candidate(one: Fields, voxels: int, free: int) -> Candidate:
     flat = _voxels(one, voxels, free)
     peak = one.whole("peak", least=0, most=voxels - 1)
     lesion = Lesion(id=0, status=KEPT, **measures_of(one))
+    if lesion.probability is None:
+        raise WrongValueError(f"{one.named('probability')} is missing.")
     looks_like, calcium = one.text("looks_like", default=""), one.number("calcium", least=0, default=0.0)
     return Candidate(peak, flat, lesion, None if outside is None else Rule(outside), looks_like, calcium)
 

@@ -59,12 +59,13 @@ class CandidateField:
     def measured(self, voxels: Flat) -> Lesion:
         """Measure any voxels of the scan as one lesion, and say where it lies if that was mapped.
 
-        Its score is the highest of the candidates that it shares a voxel with, else the detector's highest.
+        Its score is the highest of the candidates that it shares a voxel with, else the detector's highest: no network
+        has seen the mask itself, and `ReviewedLesion.as_lesion` gives none.
         """
-        lesion = Measuring(self.scan, self.probability).of(voxels)
-        under = [one.lesion for one in self.candidates.every if np.isin(one.voxels, voxels, assume_unique=True).any()]
-        best = max(under, key=lambda one: one.probability, default=None)
+        lesion = Measuring(self.scan, self.probability, self.brain).of(voxels)
+        under = [one for one in self.candidates.every if np.isin(one.voxels, voxels, assume_unique=True).any()]
+        best = max(under, key=lambda one: one.score, default=None)
         peak = as_listed(float(self.probabilities(voxels).max()))
-        score, detector = (peak, peak) if best is None else (best.probability, best.detector)
+        score, detector = (peak, peak) if best is None else (best.score, best.lesion.detector)
         lesion = replace(lesion, probability=score, detector=detector)
         return lesion if self.placed is None else self.placed(lesion)

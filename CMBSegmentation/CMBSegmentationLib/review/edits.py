@@ -81,6 +81,7 @@ def merged(
     number = min(one.id for one in parts)
     voxels = np.unique(np.concatenate([one.voxels for one in parts]))
     lesion = _put_together(review, candidates, number, voxels, MERGED, _common_verdict(parts))
+    lesion = replace(lesion, of_added=all(one.is_readers_alone for one in parts))
     region, side = _said_places(review, parts)
     own = lesion.lesion
     lesion = lesion.at_place(
@@ -129,13 +130,14 @@ def split(
     parts = []
     for number, voxels in zip(ids, groups, strict=True):
         part = _put_together(review, candidates, number, voxels, SPLIT, lesion.verdict)
+        part = replace(part, of_added=lesion.is_readers_alone)
         parts.append(part.at_place(lesion.lesion.region, lesion.lesion.side))
         review = review.with_lesion(parts[-1])
     return review, tuple(parts)
 
 
 def deleted(review: Review, lesion: ReviewedLesion) -> Review:
-    """Forget a lesion that a reader added; a candidate of the detector's that lay under it is listed again."""
+    """Forget a lesion of which a reader added all; a candidate of the detector's that lay under it is listed again."""
     return review.without(lesion.id)
 
 

@@ -37,6 +37,8 @@ class ReviewedLesion:
     verdict : Verdict or None
     deleted : bool
         Taken off the list by a reader, in a review that version 0.1.0 began: no threshold brings it back.
+    of_added : bool
+        Merged or split of nothing but what a reader added.
     """
 
     id: int
@@ -46,6 +48,12 @@ class ReviewedLesion:
     origin: str = DETECTED
     verdict: Verdict | None = None
     deleted: bool = False
+    of_added: bool = False
+
+    @property
+    def is_readers_alone(self) -> bool:
+        """Whether no part of it is the detector's: a reader added all of it, and may delete it."""
+        return self.origin == ADDED or self.of_added
 
     @property
     def state(self) -> str:
@@ -65,8 +73,8 @@ class ReviewedLesion:
         return self.verdict is not None or self.deleted or self.origin != DETECTED
 
     def as_lesion(self) -> Lesion:
-        """Give it as files and counts have it: with its number, what the reader said, and how it came onto the list."""
-        lesion = replace(self.lesion, id=self.id, origin=self.origin)
+        """Give it as files, tables and counts have it: numbered, with what the reader said and how it was listed."""
+        lesion = replace(self.lesion, id=self.id, origin=self.origin).without_others_scores()
         if self.verdict is None:
             return lesion
         said = self.verdict

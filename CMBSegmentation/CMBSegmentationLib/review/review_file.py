@@ -168,6 +168,7 @@ def _lesion_to_json(one: ReviewedLesion, threshold: float) -> dict[str, Any]:
         "id": one.id,
         "origin": one.origin,
         "deleted": one.deleted,
+        **({"of_added": True} if one.of_added else {}),  # since 0.2.0
         "peak": one.peak,
         "threshold": threshold,  # 0.1.0 wants one for each
         "verdict": _verdict_to_json(one.verdict) if one.verdict else None,
@@ -202,6 +203,7 @@ def _lesion_from_json(data: Mapping[str, Any], voxels: int) -> ReviewedLesion:
         origin=data["origin"],
         verdict=Verdict(**data["verdict"]) if data["verdict"] else None,
         deleted=bool(data["deleted"]),
+        of_added=bool(data.get("of_added", False)),
     )
 
 

@@ -56,7 +56,8 @@ class ChosenReview:
         self._clock, self._grower = clock, grower
         self._open: dict[str, OpenReview] = {}
         self._save_error = ""
-        self._searched: str | None = None  # ID of the scan whose new results are to be listed
+        self._searched_at: dict[str, str | None] = {}  # operating point by ID of the scan: of searches that run
+        self._found_at: dict[str, str | None] = {}  # and of those that have ended, whose results are to be listed
         detection.found.connect(self._on_found)
 
     @property
@@ -87,8 +88,6 @@ class ChosenReview:
         review = self.review
         numbers = review.follow_annotated() if review is not None and review.is_there else []
         if review is not None and numbers:
-            if review.find(review.current) is None:
-                review.current = None
             self.after(f"{', '.join(f'CMB {number}' for number in numbers)}: as annotated")
 
     def lesion(self, lesion_id: int | None) -> ReviewedLesion:
@@ -104,7 +103,9 @@ class ChosenReview:
         self.noticed(Notice(message))
 
     def show(self) -> None:
-        """Have user interfaces show list and current lesion anew."""
+        """Have user interfaces show list and current lesion anew; one that is hidden now is chosen no more."""
+        if self.review is not None:
+            self.review.let_go_of_hidden()
         self.changed()
         self.current_changed(self.current)
 
@@ -116,7 +117,24 @@ class ChosenReview:
 
     # which reviews are open
 
-    def open(self, results: ResultNodes, folder: str | None, operating_point: str | None) -> tuple[bool, bool]:
+    def search_at(self, number: str, operating_point: str | None) -> None:
+        """List what a search finds at an operating point, whatever is chosen for other scans meanwhile.
+
+        Parameters
+        ----------
+        number : str
+            Node ID of the scan that is searched.
+        operating_point : str or None
+            None takes the detection's own threshold.
+        """
+        self._searched_at[number] = operating_point
+
+    @property
+    def searched_at(self) -> str | None:
+        """The operating point at which the running search of the chosen scan is to be listed."""
+        return self._searched_at.get(self.detection.parameters.scan_node_id or "")
+
+    def open(self, results: ResultNodes, folder: str | None) -> tuple[bool, bool]:
         """Open the review of a scan's results, where it is not open yet.
 
         Parameters
@@ -124,8 +142,6 @@ class ChosenReview:
         results : ResultNodes
         folder : str or None
             Where it is saved; None takes the scan's own folder.
-        operating_point : str or None
-            At which new results are listed; None takes the detection's own threshold.
 
         Returns
         -------
@@ -133,13 +149,13 @@ class ChosenReview:
             Whether it was opened now, and whether the results are those of a search that has just ended.
         """
         number = results.scan.GetID()
-        known, is_new = self._open.get(number), self._searched == number
+        known, is_new = self._open.get(number), number in self._found_at
         if known is not None and known.is_there and not is_new:
             return False, False
         former = self._open.pop(number, None)
         if former is not None:
             former.flush()
-        self._searched = None
+        operating_point = self._found_at.pop(number, None)
         review = OpenReview(results, folder, self._clock, self._grower)
         self._open[number] = review
         if is_new:
@@ -149,6 +165,9 @@ class ChosenReview:
 
     def drop_closed(self) -> None:
         """Let go of reviews whose scan is no longer in the scene, or is another."""
+        for at in (self._searched_at, self._found_at):
+            for number in [one for one in at if self.detection.scene.GetNodeByID(one) is None]:
+                del at[number]
         for number, review in list(self._open.items()):
             if not review.is_there or self.detection.scene.GetNodeByID(number) is not review.nodes.scan:
                 self._lose(number, review)
@@ -182,7 +201,8 @@ class ChosenReview:
         self._open.clear()
 
     def _on_found(self, results: ResultNodes) -> None:
-        self._searched = results.scan.GetID()
+        number = results.scan.GetID()
+        self._found_at[number] = self._searched_at.pop(number, None)
 
     def _lose(self, number: str, review: OpenReview) -> None:
         """The scan or its results were taken out of the scene: save what there is."""

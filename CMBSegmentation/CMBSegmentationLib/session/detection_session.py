@@ -145,6 +145,8 @@ class DetectionSession:
         Called with the new `Status`.
     results_changed : Signal
         Called with the `ResultNodes` of the chosen scan, or None.
+    started : Signal
+        Called with the node of the scan that is searched from now on.
     found : Signal
         Called with the `ResultNodes` of a search that has just ended, before all else.
     """
@@ -154,7 +156,7 @@ class DetectionSession:
     ) -> None:
         self.scene = scene
         self.parameters_changed, self.status_changed, self.results_changed = Signal(), Signal(), Signal()
-        self.found = Signal()
+        self.started, self.found = Signal(), Signal()
         self._python = python or sys.executable
         self._runner = runner
         self._parameters = DetectionParameters()
@@ -238,6 +240,7 @@ class DetectionSession:
             folder.cleanup()
             raise
         self._run = _Run(volume_node, folder, process, self._parameters.output)
+        self.started(volume_node)
         self._tell(Status(State.RUNNING, 0.0, "Starting the detector", exported.notes))
 
     def poll(self) -> None:

@@ -96,11 +96,22 @@ class Editing:
         return parts
 
     def delete(self, lesion_id: int | None = None) -> ReviewedLesion:
-        """Take a lesion off the list that a reader has added; what the detector found stays, with a verdict."""
+        """Take a lesion off the list that is nothing but what readers added; what the detector found can be rejected.
+
+        Raises
+        ------
+        InputError
+            The detector found it, or a part of it.
+        """
         review, lesion = self._chosen.ready(), self._chosen.lesion(lesion_id)
-        if lesion.origin != ADDED:
-            how = {MERGED: "merged", SPLIT: "split"}.get(lesion.origin, "found by the detector")
-            raise InputError(f"CMB {lesion.id} was {how}: it stays on the list.", "Reject it, and say what it is.")
+        if not lesion.is_readers_alone:
+            which = {MERGED: "CMB {} holds a lesion", SPLIT: "CMB {} is part of a lesion"}.get(
+                lesion.origin, "CMB {} was"
+            )
+            raise InputError(
+                f"{which.format(lesion.id)} found by the detector: it stays on the list.",
+                "Reject it, and say what it is.",
+            )
         before = [one.id for one in self._navigation.lesions]
         if review.current == lesion.id:
             after = before[before.index(lesion.id) + 1 :] if lesion.id in before else []

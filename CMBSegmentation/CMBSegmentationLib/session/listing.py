@@ -40,6 +40,21 @@ class Listing:
         return point_at(self.operating_points, self.threshold)
 
     @property
+    def searched_at(self) -> str:
+        """The name of the threshold at which the running search of the chosen scan will be listed, or "custom".
+
+        Empty if it is not being searched.
+        """
+        detection = self._chosen.detection
+        return (self._chosen.searched_at or "custom") if detection.is_searching else ""
+
+    def list_found_at(self, name: str | None) -> None:
+        """List what the running search of the chosen scan finds at a named threshold; None takes the search's own."""
+        detection = self._chosen.detection
+        if detection.is_searching:
+            self._chosen.search_at(detection.parameters.scan_node_id or "", name)
+
+    @property
     def dropped(self) -> int:
         """How many candidates the detector dropped that have no verdict."""
         review = self._chosen.review
@@ -61,18 +76,18 @@ class Listing:
         review = self._chosen.ready()
         review.show_dropped = bool(shown)
         review.show(save=False)
-        self._chosen.changed()
+        self._chosen.show()
 
     def set_threshold(self, threshold: float) -> None:
         """List the chosen scan at another threshold, above 0 and below 1; the network does not run."""
         review = self._chosen.ready()
         review.list_at(threshold)
-        if self._chosen.current is None:
-            review.current = None
         self._chosen.show()
 
     def set_operating_point(self, name: str | None) -> None:
         """List the chosen scan at a named threshold, and the next ones too; None keeps the threshold as it is."""
         self._reading.set(operating_point=name)
+        self.list_found_at(name)
+        self.list_found_at(name)
         if name is not None and self._chosen.review is not None:
             self.set_threshold(self.operating_points[name])

@@ -206,6 +206,12 @@ class OpenReview:
         if save and self._autosave is not None:
             self._autosave.changed(saved)
 
+    def let_go_of_hidden(self) -> None:
+        """Look at no lesion that is not in the list any more: the next verdict would be on what nobody sees."""
+        if self.current is not None and self.current not in {one.id for one in self.visible}:
+            self.current = None
+            self.keep_view()
+
     def keep_view(self) -> None:
         """Have the scene show and remember where the reader is."""
         self._shown.choose(self.current)

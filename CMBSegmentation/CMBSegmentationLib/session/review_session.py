@@ -83,6 +83,9 @@ class ReviewSession:
         self.deciding = Deciding(self._chosen, self.reading, self.navigation)
         self.editing = Editing(self._chosen, self.reading, self.navigation)
         self.exporting = Exporting(self._chosen)
+        self.detection.started.connect(
+            lambda scan: self._chosen.search_at(scan.GetID(), self.reading.parameters.operating_point)
+        )
         self.detection.results_changed.connect(self._on_results)
 
     @property
@@ -123,9 +126,8 @@ class ReviewSession:
 
     def _opened(self, results: ResultNodes) -> bool:
         """Open the review of results; tell whether a search has just found them."""
-        reading = self.reading.parameters
         try:
-            opened, is_new = self._chosen.open(results, reading.folder, reading.operating_point)
+            opened, is_new = self._chosen.open(results, self.reading.parameters.folder)
         except (CMBError, OSError) as error:  # nobody asked for it: the scan was only chosen
             self.noticed(Notice(str(problem := told(error)), problem))
             return False

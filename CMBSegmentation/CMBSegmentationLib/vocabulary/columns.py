@@ -49,9 +49,11 @@ MEANINGS: dict[str, Meaning] = {
     "volume_mm3": _meaning("Volume of the lesion's mask, which no threshold changes", "mm^3"),
     "diameter_mm": _meaning("Diameter of the sphere of that volume", "mm"),
     "elongation": _meaning("Longest by shortest principal extent; 1 is a ball"),
-    "contrast": _meaning("Signal loss against the tissue around: 0 none, 1 black"),
-    "probability": _meaning(f"{PROBABILITY}, 0 to 1"),
-    "detector": _meaning("The detector's highest probability in the lesion, 0 to 1"),
+    "contrast": _meaning("Signal loss against the brain tissue around: 0 none, 1 black; n/a where there is none"),
+    "probability": _meaning(f"{PROBABILITY}, 0 to 1; n/a of a lesion that a reader added, merged or split"),
+    "detector": _meaning(
+        "The detector's highest probability in the lesion, 0 to 1; n/a where it is not known, and as probability"
+    ),
     "phase": _one_of("What the scan's phase image says of the lesion", *SUBSTANCES),
     "region": _one_of("Region of the Microbleed Anatomical Rating Scale (MARS)", *ASSIGNABLE),
     "side": _one_of("Side of the brain", *SIDES),

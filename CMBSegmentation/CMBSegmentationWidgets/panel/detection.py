@@ -9,6 +9,7 @@ from slicer.i18n import tr as _
 
 from CMBSegmentationLib.scene import OWN_NEW, readers_segments
 
+from ..at_hand import allow
 from .messages import REQUESTER, Messages
 from .phase import PhasePart
 
@@ -49,8 +50,8 @@ class DetectionPart:
             phase=self._phase.fill(self._logic.getParameterNode()),
         )
         name = self.ui.operatingPointSelector.currentText
-        self._session.reading.set(operating_point=None if name == "custom" else name)
         self._logic.startDetection(self.ui.inputSelector.currentNode())
+        self._session.listing.list_found_at(None if name == "custom" else name)
 
     def show_status(self, status: Status) -> None:
         """Show how far the detection is, or that it has ended."""
@@ -64,8 +65,8 @@ class DetectionPart:
     def update_buttons(self) -> None:
         """Allow what can be done now."""
         ui, session = self.ui, self._session.detection
-        ui.detectButton.setEnabled(session.scan is not None and not session.is_running)
-        ui.cancelButton.setEnabled(session.is_running)
+        allow(ui.detectButton, session.scan is not None and not session.is_running, ui.lesionTable)
+        allow(ui.cancelButton, session.is_running, ui.lesionTable)
         ui.progressBar.setVisible(session.is_running)
 
 

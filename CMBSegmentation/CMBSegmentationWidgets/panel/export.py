@@ -74,7 +74,7 @@ class ExportPart:
             )
         files = session.exporting.export(folder, overwrite=overwrite, dicom_folder=source)
         left = session.listing.counts.not_read
-        more = " " + _("{left} of the list have no verdict yet.").format(left=left) if left else ""
+        more = " " + _("Without a verdict yet: {left} of the list.").format(left=left) if left else ""
         done = _("Exported to {folder}.").format(folder=folder) + more
         self._messages.tell(done)
         if self.ui.pdfCheck.checked:

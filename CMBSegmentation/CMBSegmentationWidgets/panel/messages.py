@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -53,12 +54,14 @@ class Messages:
     def __init__(self, ui: Any, session: ReviewSession) -> None:
         self.ui, self._session = ui, session
         self._log = PanelLog(ui.logText)
-        self.edge = Edge(self.refuse)
+        self._told, self._is_of_action = 0, False  # how many lines, and whether the last one is of an action
+        self.edge = Edge(self.refuse, self._begin)
         session.detection.status_changed.connect(self.show_status)
         session.noticed.connect(self._on_noticed)
 
-    def tell(self, message: str, *, is_problem: bool = False) -> None:
-        """Write a line for the user; a problem stands out."""
+    def tell(self, message: str, *, is_problem: bool = False, is_of_action: bool = False) -> None:
+        """Write a line for the user; a problem stands out, and what is said of an action goes with the next one."""
+        self._told, self._is_of_action = self._told + 1, is_of_action
         self.ui.statusLabel.setText(message)
         if not self._session.detection.is_running or is_problem:  # how far a search is changes all the time
             self._log.write(message, is_problem=is_problem)
@@ -66,11 +69,25 @@ class Messages:
 
     def refuse(self, why: str) -> None:
         """Tell why something was refused."""
-        self.tell(why, is_problem=True)
+        self.tell(why, is_problem=True, is_of_action=True)
+
+    def _begin(self) -> Callable[[], None]:
+        """Give what takes the line of a former action away once the next one is done, if that has told nothing."""
+        told = self._told
+
+        def done() -> None:
+            if told != self._told or not self._is_of_action:
+                return
+            if self._session.detection.is_running:
+                self.show_status(self._session.detection.status)
+            else:
+                self.tell("")
+
+        return done
 
     def show_status(self, status: Status) -> None:
         """Tell how far the detection is, or how it ended."""
         self.tell("\n".join((status.message, *status.notes)).strip(), is_problem=status.error is not None)
 
     def _on_noticed(self, notice: Notice) -> None:
-        self.tell(notice.message, is_problem=notice.error is not None)
+        self.tell(notice.message, is_problem=notice.error is not None, is_of_action=notice.error is None)

@@ -9,6 +9,7 @@ from slicer.i18n import tr as _
 
 from CMBSegmentationLib.vocabulary.regions import ASSIGNABLE, SIDES
 
+from ..at_hand import allow
 from ..count_table import CountTable
 from ..lesion_table import LesionTable
 from ..reader_name import ReaderName
@@ -38,12 +39,15 @@ class ReviewPart:
     ----------
     actions, tooltips : dict
         By the name of the action in `vocabulary.actions`: what to call, and whose tooltip names the key.
+    next_point : str
+        Operating point of the next scan that is searched: as the reader chose last, or as the scene remembers.
     """
 
     def __init__(self, ui: Any, session: ReviewSession, messages: Messages, reader: ReaderName) -> None:
         self.ui, self._session, self._messages, self._reader = ui, session, messages, reader
         self._edge = edge = messages.edge
         self._placing = Placing(self._on_given_up)
+        self.next_point: str = ui.operatingPointSelector.currentText
         deciding, editing, navigation = session.deciding, session.editing, session.navigation
         ui.sideSelector.addItems(["", *SIDES])
         ui.regionSelector.addItems(["", *ASSIGNABLE])
@@ -118,14 +122,14 @@ class ReviewPart:
         for widget in (
             ui.thresholdSlider, ui.droppedCheck, ui.addButton, ui.nextButton, ui.previousButton, ui.mergeButton,
         ):  # fmt: skip
-            widget.setEnabled(session.review is not None)
+            allow(widget, session.review is not None, ui.lesionTable)
         for widget in (
             ui.acceptButton, ui.rejectButton, ui.uncertainButton, ui.splitButton, ui.sideSelector, ui.regionSelector,
         ):  # fmt: skip
-            widget.setEnabled(current is not None)
-        ui.deleteButton.setEnabled(current is not None and current.origin == "added")
-        ui.undoButton.setEnabled(session.deciding.can_undo)
-        ui.redoButton.setEnabled(session.deciding.can_redo)
+            allow(widget, current is not None, ui.lesionTable)
+        allow(ui.deleteButton, current is not None and current.is_readers_alone, ui.lesionTable)
+        allow(ui.undoButton, session.deciding.can_undo, ui.lesionTable)
+        allow(ui.redoButton, session.deciding.can_redo, ui.lesionTable)
 
     def leave(self) -> None:
         """End what waits for an answer or a click: another module is shown."""
@@ -134,7 +138,7 @@ class ReviewPart:
 
     def _connect(self) -> None:
         ui, session = self.ui, self._session
-        ui.operatingPointSelector.connect("currentIndexChanged(int)", self._on_operating_point)
+        ui.operatingPointSelector.connect("activated(int)", self._on_operating_point)  # by the user, never by `show`
         ui.thresholdSlider.connect("valueChanged(double)", self._on_threshold)
         ui.droppedCheck.connect(
             "toggled(bool)", lambda checked: self._edge.do(session.listing.show_dropped, bool(checked))
@@ -148,17 +152,18 @@ class ReviewPart:
 
     def _on_operating_point(self, index: int = 0) -> None:
         """List at the named threshold; "custom" only says that the slider is elsewhere."""
-        session, name = self._session, self.ui.operatingPointSelector.currentText
-        if name == "custom" and session.listing.operating_point not in ("", "custom"):
+        listing, name = self._session.listing, self.ui.operatingPointSelector.currentText
+        if name == "custom" and listing.operating_point:
             self._show_operating_point()
-        elif name and name != "custom":
-            self._edge.do(session.listing.set_operating_point, name)
+            return
+        self.next_point = name
+        self._edge.do(listing.set_operating_point, None if name == "custom" else name)
 
     def _show_operating_point(self) -> None:
-        """Name the threshold at which the scan is listed."""
-        if self._session.listing.operating_point:
-            selector = self.ui.operatingPointSelector
-            selector.setCurrentIndex(selector.findText(self._session.listing.operating_point))
+        """Name the threshold at which the scan is listed, or will be once it is searched."""
+        listing, selector = self._session.listing, self.ui.operatingPointSelector
+        name = listing.operating_point or listing.searched_at or self.next_point
+        selector.setCurrentIndex(selector.findText(name))
 
     def _on_threshold(self, threshold: float) -> None:
         """List anew while the slider moves."""

@@ -29,18 +29,28 @@ class Edge:
     ----------
     tell : callable
         Called with why an action was refused, and what to do.
+    begin : callable, optional
+        Called before an action that no other action calls; what it gives is called once the action is done: what was
+        told of the action before may no longer be so.
     """
 
-    def __init__(self, tell: Callable[[str], object]) -> None:
-        self._tell = tell
+    def __init__(self, tell: Callable[[str], object], begin: Callable[[], Callable[[], object]] | None = None) -> None:
+        self._tell, self._begin = tell, begin
+        self._is_acting = False
 
     def do(self, action: Callable[..., object], *args: Any, **kwargs: Any) -> bool:
         """Call an action; tell whether it was done."""
+        is_within, self._is_acting = self._is_acting, True
+        done = None if is_within or self._begin is None else self._begin()
         try:
             action(*args, **kwargs)
         except (CMBError, MemoryError, OSError) as error:
             self._tell(str(told(error)))
             return False
+        finally:
+            self._is_acting = is_within
+        if done is not None:
+            done()
         return True
 
     def on(self, action: Callable[[], object]) -> Callable[..., None]:

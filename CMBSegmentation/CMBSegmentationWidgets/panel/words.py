@@ -20,14 +20,15 @@ def describe(lesion: ReviewedLesion | None) -> str:
     m = lesion.lesion
     words = [
         f"CMB {lesion.id}", f"{m.diameter_mm:.1f} mm", f"{m.volume_mm3:.0f} mm³",
-        f"R {m.r_mm:.1f}  A {m.a_mm:.1f}  S {m.s_mm:.1f} mm", f"signal loss {100 * m.contrast:.0f} %",
+        f"R {m.r_mm:.1f}  A {m.a_mm:.1f}  S {m.s_mm:.1f} mm",
+        "" if m.contrast is None else f"signal loss {100 * m.contrast:.0f} %",
         f"elongation {m.elongation:.1f}",
     ]  # fmt: skip
     said = lesion.as_lesion().why_not_listed
     if lesion.verdict is not None and not said:
         said = lesion.verdict.decision + (f" by {lesion.verdict.reader}" if lesion.verdict.reader else "")
         said += f": {lesion.verdict.cause}" if lesion.verdict.cause else ""
-    return " · ".join(words) + (f"\n{said}" if said else "")
+    return " · ".join(filter(None, words)) + (f"\n{said}" if said else "")
 
 
 def load_hint() -> str:

@@ -94,7 +94,7 @@ def _why_missed(near: Sequence[Lesion], contrast: float) -> str:
     """Give the cause, from what the program found within 3 mm of the microbleed."""
     if not near:
         return "no candidate, faint" if contrast < FAINT else "no candidate, plain to see"
-    best = max(near, key=lambda one: one.probability)
+    best = max(near, key=lambda one: one.probability or 0.0)
     if best.status == KEPT:
         return "found as one with a neighbour"
     return "dropped" if best.reason is None else WHY_DROPPED.get(best.reason.rule, "dropped by another rule")

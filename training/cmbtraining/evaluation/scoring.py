@@ -241,8 +241,10 @@ def _listed(path: Path | None) -> Sequence[Lesion]:
 
 
 def _lesion_of(row: dict[str, str]) -> Lesion:
-    measures = ("r_mm", "a_mm", "s_mm", "volume_mm3", "diameter_mm", "elongation", "contrast", "probability")
+    measures = ("r_mm", "a_mm", "s_mm", "volume_mm3", "diameter_mm", "elongation")
     measured: dict[str, Any] = {name: float(row.get(name) or 0) for name in measures}
+    for name in ("contrast", "probability"):
+        measured[name] = None if row.get(name) in (None, "", "n/a") else float(row[name])
     return Lesion(
         id=int(row["id"]),
         status=STATUS_OF_0_1_0.get(row["status"], row["status"]),
@@ -253,7 +255,7 @@ def _lesion_of(row: dict[str, str]) -> Lesion:
 
 def _probabilities(predicted: _Components, labels: NDArray, listed: Sequence[Lesion]) -> list[float | None]:
     """The highest probability of the listed lesions whose labels a component holds."""
-    known = {one.id: one.probability for one in listed if one.status == KEPT}
+    known = {one.id: one.probability for one in listed if one.status == KEPT and one.probability is not None}
     found: list[float | None] = []
     for number, box in enumerate(ndimage.find_objects(predicted.labels), start=1):
         ids = np.unique(labels[box][predicted.labels[box] == number])

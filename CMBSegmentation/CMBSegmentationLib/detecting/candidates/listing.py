@@ -45,6 +45,13 @@ class Candidate:
     looks_like: str = ""
     calcium: float = 0.0
 
+    @property
+    def score(self) -> float:
+        """What the threshold acts on."""
+        score = self.lesion.probability
+        assert score is not None  # only what a reader made has none
+        return score
+
     def reason(self, rules: LesionRules) -> Reason | None:
         """Say why it is dropped under some rules; None if it is kept.
 
@@ -59,8 +66,8 @@ class Candidate:
             return Reason(Rule.TOO_LARGE, lesion.diameter_mm, rules.max_diameter_mm)
         if self.calcium > 0:
             return Reason(Rule.CALCIUM, self.calcium)
-        if lesion.probability < rules.threshold:
-            return Reason(Rule.BELOW_THRESHOLD, lesion.probability, rules.threshold, self.looks_like)
+        if self.score < rules.threshold:
+            return Reason(Rule.BELOW_THRESHOLD, self.score, rules.threshold, self.looks_like)
         return None
 
 
@@ -202,11 +209,11 @@ def candidates_in(
     hills = find_hills(sitk.GetArrayViewFromImage(probability))
     masks = masks_in(probability, hills)
     scored = [(mask, Score(hill.peak, hill.peak)) for mask, hill in zip(masks, hills, strict=True)]
-    return measured(scored, Measuring(scan, probability), brain, placed)
+    return measured(scored, Measuring(scan, probability, brain), brain, placed)
 
 
 def _by_score(one: Candidate) -> tuple[float, float, int]:
-    return (-one.lesion.probability, -one.lesion.volume_mm3, one.peak)
+    return (-one.score, -one.lesion.volume_mm3, one.peak)
 
 
 def _numbered(one: Candidate, number: int, reason: Reason | None) -> Candidate:

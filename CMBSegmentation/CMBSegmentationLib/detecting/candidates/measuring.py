@@ -20,12 +20,15 @@ class Measuring:
     scan : SimpleITK.Image
     probability : SimpleITK.Image
         The detector's, on the scan's grid: what may be a lesion itself is not part of the tissue around one.
+    brain : SimpleITK.Image, optional
+        Mask, or map of regions, on the scan's grid: nothing else is tissue. None takes all of the scan for tissue.
     """
 
-    def __init__(self, scan: sitk.Image, probability: sitk.Image) -> None:
+    def __init__(self, scan: sitk.Image, probability: sitk.Image, brain: sitk.Image | None = None) -> None:
         self._scan = sitk.GetArrayViewFromImage(scan)
         self._probability = sitk.GetArrayViewFromImage(probability)
-        self._images = scan, probability  # the views do not keep them
+        self._brain = None if brain is None else sitk.GetArrayViewFromImage(brain)
+        self._images = scan, probability, brain  # the views do not keep them
         self.grid = grid_of(scan)
         self._spacing = np.array(scan.GetSpacing()[::-1])
 
@@ -43,7 +46,7 @@ class Measuring:
             volume_mm3=round(volume, 2),
             diameter_mm=round(2 * (3 * volume / (4 * np.pi)) ** (1 / 3), 2),
             elongation=round(self._elongation(zyx), 2),
-            contrast=round(self._contrast(zyx), 3),
+            contrast=self._contrast(zyx),
             probability=0.0,
         )
 
@@ -57,7 +60,8 @@ class Measuring:
         extent = np.sqrt(np.linalg.eigvalsh(inertia))
         return float(extent[-1] / extent[0])
 
-    def _contrast(self, zyx: NDArray[np.int64]) -> float:
+    def _contrast(self, zyx: NDArray[np.int64]) -> float | None:
+        """Give the signal loss against the tissue around; None where there is none, as outside the brain."""
         margin = np.ceil(SURROUND_MM / self._spacing).astype(int) + 1
         low, high = np.maximum(zyx.min(axis=0) - margin, 0), zyx.max(axis=0) + margin + 1
         box = tuple(slice(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True))
@@ -67,10 +71,11 @@ class Measuring:
         distance = scipy.ndimage.distance_transform_edt(~lesion, sampling=self._spacing)
         one_voxel = float(self._spacing.min())
         around = (distance > one_voxel) & (distance <= SURROUND_MM + one_voxel)
-        around &= self._probability[box] < CANDIDATE_PROBABILITY
+        tissue = ~lesion if self._brain is None else ~lesion & (self._brain[box] > 0)
+        around &= tissue & (self._probability[box] < CANDIDATE_PROBABILITY)
         if not around.any():
-            around = ~lesion
+            around = tissue
         surround = float(np.median(values[around])) if around.any() else 0.0
         if surround <= 0:
-            return 0.0
-        return float(np.clip(1 - values[lesion].mean() / surround, -1, 1))
+            return None
+        return round(float(np.clip(1 - values[lesion].mean() / surround, -1, 1)), 3)
