@@ -84,7 +84,8 @@ class OpenStudy:
         self.grid: ScanGrid = grid_of(scan_node)
         self.history: History[GrowStep] = History()
         kept = read_kept(scan_node)
-        files = files_of_scan(file_of(scan_node), scan_node.GetName(), folder or kept.folder)
+        self._stem = kept.stem
+        files = files_of_scan(file_of(scan_node), scan_node.GetName(), folder or kept.folder, kept.stem)
         on_disk = FoundOnDisk(Study(scan=_scan_name(scan_node)), Snapshot(Annotation(reader=reader)))
         if files is not None:
             on_disk = find_on_disk(files, _scan_name(scan_node), reader, self.image)
@@ -205,7 +206,7 @@ class OpenStudy:
     def files_in(self, folder: str | None) -> StudyFiles | None:
         """Tell where it would be saved if this folder were chosen; None if there is none."""
         scan = self.nodes.scan
-        return files_of_scan(file_of(scan), scan.GetName(), folder)
+        return files_of_scan(file_of(scan), scan.GetName(), folder, self._stem)
 
     def listed_mimic(self, ras_mm: Sequence[float]) -> dict[str, Any]:
         """Give what the list of the scan says of a point (world RAS mm), as `ListedLesions.mimic_at`."""
@@ -286,7 +287,9 @@ class OpenStudy:
 
     def _keep_in_scene(self) -> None:
         files = self.disk.files
-        write_kept(self.nodes, self.disk.study, self.snapshot, files.folder if files else None)
+        if files is not None:
+            self._stem = files.stem
+        write_kept(self.nodes, self.disk.study, self.snapshot, files.folder if files else None, self._stem)
 
 
 def _scene_if_newer(kept: KeptStudy, reader: str, on_disk: FoundOnDisk) -> Study | None:

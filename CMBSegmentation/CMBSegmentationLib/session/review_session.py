@@ -10,6 +10,7 @@ import slicer
 from ..errors import CMBError, told
 from ..review import Grower
 from ..scene import ResultNodes
+from ..scene.volumes import place_of
 from ..worker.process import ProcessRunner, Subprocess
 from .chosen_review import ChosenReview, Notice
 from .deciding import Deciding
@@ -83,6 +84,7 @@ class ReviewSession:
         self.deciding = Deciding(self._chosen, self.reading, self.navigation)
         self.editing = Editing(self._chosen, self.reading, self.navigation)
         self.exporting = Exporting(self._chosen)
+        self._refused: tuple[str, str] | None = None  # scan whose review could not be opened, and where it lay then
         self.detection.results_changed.connect(self._on_results)
 
     @property
@@ -93,6 +95,7 @@ class ReviewSession:
     def poll(self) -> None:
         """Hear of the worker and save what is due; never waits long."""
         self.detection.poll()
+        self._open_again()
         self._chosen.follow_annotation()
         self._chosen.poll()
 
@@ -123,12 +126,21 @@ class ReviewSession:
 
     def _opened(self, results: ResultNodes) -> bool:
         """Open the review of results; tell whether a search has just found them."""
-        reading = self.reading.parameters
+        reading, self._refused = self.reading.parameters, None
         try:
             opened, is_new = self._chosen.open(results, reading.folder, reading.operating_point)
         except (CMBError, OSError) as error:  # nobody asked for it: the scan was only chosen
+            self._refused = (results.scan.GetID(), place_of(results.scan))
             self.noticed(Notice(str(problem := told(error)), problem))
             return False
         if opened:
             self.reading.apply()
         return is_new
+
+    def _open_again(self) -> None:
+        """Try again to open a review that was refused, once its scan lies elsewhere: it may be back where it was."""
+        scan = self.detection.scan
+        if self._refused is None or scan is None or self._refused[0] != scan.GetID():
+            return
+        if place_of(scan) != self._refused[1]:
+            self.detection.results_changed(self.detection.results)
