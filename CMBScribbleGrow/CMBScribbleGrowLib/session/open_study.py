@@ -30,7 +30,15 @@ from ..scene.listed_lesions import ListedLesions
 from ..scene.scan_grid import ScanGrid
 from ..scene.shown_study import LANDMARKS, ShownStudy
 from ..study.linked_lesion import LinkedLesion, record_of
-from ..study.on_disk import FoundOnDisk, StudyOnDisk, all_segments, files_of_scan, find_on_disk, newest_entry
+from ..study.on_disk import (
+    FoundOnDisk,
+    StudyOnDisk,
+    all_segments,
+    files_of_scan,
+    find_on_disk,
+    keep_scene_beside,
+    newest_entry,
+)
 from ..study.state import GrowStep, Snapshot
 
 
@@ -101,6 +109,7 @@ class OpenStudy:
             self.shown.part_layers()
             self.snapshot = Snapshot(study.of(reader), read_lesions(self.nodes, self.grid))
         else:
+            self._keep_scene(kept, files, on_disk)
             self.snapshot = on_disk.snapshot
             self.shown.show_all(self.snapshot, on_disk.scribbles)
         ensure_paint_segment(self.nodes)
@@ -284,6 +293,18 @@ class OpenStudy:
     def _segments(self) -> list[Segment]:
         """All that is painted and grown, as it is saved."""
         return all_segments(self.snapshot.lesions, self.shown.not_grown(self.snapshot.lesions), self.reader)
+
+    def _keep_scene(self, kept: KeptStudy, files: StudyFiles | None, on_disk: FoundOnDisk) -> None:
+        """Write what only the scene says beside the later state on the disk, which is gone on with."""
+        if files is None or kept.study is None or kept.reader != self.reader:
+            return
+        in_scene, there = kept.study.of(self.reader), on_disk.snapshot.annotation
+        if all(entry in list(there.entries()) for entry in in_scene.entries()):
+            return
+        self.shown.part_layers()
+        lesions = read_lesions(self.nodes, self.grid)
+        name = keep_scene_beside(files, kept.study, lesions, self.reader, self.image)
+        self.notes += (f"The annotation on the disk is later and is shown; that of the scene is kept as {name}.",)
 
     def _keep_in_scene(self) -> None:
         files = self.disk.files

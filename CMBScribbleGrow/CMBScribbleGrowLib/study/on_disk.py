@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,15 +14,21 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import CMBError, InputError
-from CMBSegmentationLib.files.atomic_file import DamagedFileError, put_in_place, set_aside, write_error
+from CMBSegmentationLib.files.atomic_file import (
+    DamagedFileError,
+    free_name,
+    put_in_place,
+    set_aside,
+    write_error,
+)
 from CMBSegmentationLib.reading.scan import scan_stem
 from CMBSegmentationLib.review.kept_in import Kept, former_files, kept_in, plain_name
 from CMBSegmentationLib.signal import Signal
 
 from ..annotation.edits import with_annotation
-from ..annotation.file import ANNOTATION_ENDING, StudyFiles, open_study, read_study
+from ..annotation.file import ANNOTATION_ENDING, StudyFiles, open_study, read_study, write_study
 from ..annotation.records import Annotation, Study
-from ..annotation.segments_file import Segment, grown_name, read_segments, scribble_name
+from ..annotation.segments_file import Segment, grown_name, read_segments, scribble_name, write_segments
 from .autosave import Autosave
 from .linked_lesion import LinkedLesion, lesion_from_record
 from .state import Snapshot
@@ -105,6 +113,27 @@ def find_on_disk(files: StudyFiles, scan_name: str, reader: str, image: sitk.Ima
             notes = (*notes, f"CMB {record.id} has no mask in {files.segments.name}; its record is kept.")
     free = tuple(segment for name, segment in own.items() if name not in used and len(segment.voxels))
     return FoundOnDisk(study, Snapshot(annotation, tuple(lesions)), free, notes)
+
+
+def keep_scene_beside(
+    files: StudyFiles, kept: Study, lesions: tuple[LinkedLesion, ...], reader: str, image: sitk.Image
+) -> str:
+    """Write what only a scene says of a study beside its files, where that is not gone on with; give the file's name.
+
+    Raises
+    ------
+    CMBError
+        It cannot be written.
+    """
+    for other in files.folder.glob(f"{glob.escape(files.stem)}{Path(ANNOTATION_ENDING).stem}.other-*.json"):
+        with suppress(InputError):
+            if read_study(other) == kept:  # the same scene was opened before
+                return other.name
+    path = free_name(files.annotation, "other")
+    masks = path.with_name(path.name.removesuffix(path.suffix) + ".seg.nrrd")
+    write_segments(masks, all_segments(lesions, {}, reader), image)
+    write_study(path, kept)
+    return path.name
 
 
 def _rename_former(files: StudyFiles, scan_name: str, image: sitk.Image) -> tuple[str, ...]:
