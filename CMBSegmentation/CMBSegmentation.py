@@ -201,7 +201,8 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Show what the session has, in all parts."""
         session = self.logic.session
         self.reading.show(session.reading.parameters)
-        self.messages.show_status(session.detection.status)
+        if session.detection.status.message:  # else it would hide what was told as the scan was chosen
+            self.messages.show_status(session.detection.status)
         self.detection.show_status(session.detection.status)
         session.review_changed()
 

@@ -315,3 +315,49 @@ def test_several_scans_keep_their_own_reviews(a_panel, a_scene, a_searched_scan,
     a_panel.ui.inputSelector.setCurrentNode(a_searched_scan)
     assert verdicts(a_panel)[0] == "accepted"
     assert len(LESION_PEAKS) == 4
+
+
+def test_that_nothing_is_saved_on_the_disk_is_seen_in_the_panel(a_panel, tmp_path):
+    ui = a_panel.ui
+    assert ui.savedLabel.visible
+    assert "in the scene only" in ui.savedLabel.text
+    assert "choose where to save" in ui.statusLabel.text
+    folder = tmp_path / "reviews"
+    folder.mkdir()
+    a_panel.module.qt.QFileDialog.answers.append(str(folder))
+    a_panel.click(ui.folderButton)
+    assert not ui.savedLabel.visible
+    assert "reviews" in ui.folderButton.text
+
+
+@pytest.mark.parametrize("folder_is_there", [True, False])
+def test_a_scene_opened_again_is_saved_where_it_was_or_the_panel_says_so(
+    open_panel, a_panel, reopened, tmp_path, folder_is_there
+):
+    folder = tmp_path / "reviews"
+    folder.mkdir()
+    a_panel.module.qt.QFileDialog.answers.append(str(folder))
+    a_panel.click(a_panel.ui.folderButton)
+    a_panel.key("N")
+    a_panel.key("A")
+    a_panel.widget.logic.session.save()
+    scene = slicer.mrmlScene
+    a_panel.close()
+    if not folder_is_there:
+        folder.rename(tmp_path / "moved")
+    ui = open_panel("CMBSegmentation", reopened(scene)).ui
+    assert ui.savedLabel.visible is not folder_is_there
+    assert ("reviews" in ui.folderButton.text) is folder_is_there
+    assert (f"no folder {folder} any more" in ui.statusLabel.text) is not folder_is_there
+
+
+def test_how_a_search_ended_names_the_scan_that_was_searched(open_panel, new_scene, tmp_path, dark_model):
+    panel = open_panel("CMBSegmentation", new_scene())
+    searched = add_head(tmp_path)
+    other = slicer.util.addVolumeFromArray(scan_voxels(), name="other")
+    panel.ui.inputSelector.setCurrentNode(searched)
+    panel.ui.modelPath.currentPath = str(dark_model)
+    panel.click(panel.ui.detectButton)
+    panel.ui.inputSelector.setCurrentNode(other)
+    panel.wait_until(lambda: not panel.widget.logic.session.detection.is_running, 120)
+    assert panel.ui.statusLabel.text.startswith("head_T2starw: ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,7 @@ from CMBScribbleGrowLib.scene import (
     scribble_id,
     segment_ids,
 )
+from CMBScribbleGrowLib.scene.names import STUDY_ATTRIBUTE
 from CMBScribbleGrowLib.session import GrowSession
 from CMBScribbleGrowLib.study.state import State
 
@@ -101,6 +103,58 @@ def test_a_saved_scene_reopens_and_the_tolerance_is_changed_again(grown, a_scene
     assert wide.tolerance_percent > 3.0
     again.undo()
     assert again.current.tolerance_percent == 3.0
+    again.close()
+
+
+def test_what_only_an_older_scene_says_is_kept_beside(grown, a_scene, reopened, a_clock, folder):
+    file = folder / "sub-01_swi_desc-cmb_annotation.json"
+    grown.opening.close_study()
+    scene = reopened(a_scene)
+    text = file.read_text().replace('"location": ""', '"location": "thalamus"')
+    file.write_text(re.sub(r'"time": "20', '"time": "21', text))
+    again = GrowSession(scene, clock=a_clock)
+    again.opening.open(scene.GetFirstNodeByName(SCAN_NAME), reader="SI", folder=str(folder))
+    told = " ".join(again.status.notes)
+    assert again.annotation.microbleeds[0].location == "thalamus"
+    again.close()
+    (name,) = (path.name for path in folder.glob("*.other-*.json"))
+    assert f"that of the scene is kept as {name}" in told
+    kept = read_study(folder / name).of("SI")
+    assert kept.microbleeds[0].location == ""
+    assert len(list(folder.glob("*.other-*.seg.nrrd"))) == 1
+
+
+@pytest.mark.parametrize("name", ["5%3a T2%2a GRE", "5: T2* GRE"])
+def test_an_annotation_under_a_former_name_is_found_and_renamed(a_session, a_head, a_clock, folder, name):
+    a_head.SetName("5: T2* GRE")
+    a_session.opening.open(a_head, reader="SI", folder=str(folder))
+    paint(a_head, "A")
+    assert a_session.growing.grow()
+    a_session.opening.close_study()
+    written = sorted(path.name for path in folder.iterdir())
+    assert all(one.startswith("5_T2_GRE_desc-cmb_annotation") for one in written)
+    for path in list(folder.iterdir()):
+        path.rename(path.with_name(path.name.replace("5_T2_GRE", name)))
+    find_nodes(a_head).scribbles.RemoveAttribute(STUDY_ATTRIBUTE)
+    again = GrowSession(a_head.GetScene(), clock=a_clock)
+    again.opening.open(a_head, reader="SI", folder=str(folder))
+    assert len(again.lesions) == 1
+    assert sorted(path.name for path in folder.iterdir()) == written
+    assert f"was found as {name}" in " ".join(again.status.notes)
+    again.close()
+
+
+def test_an_annotation_keeps_its_name_in_a_saved_scene(a_session, a_head, a_scene, reopened, a_clock, folder):
+    a_head.SetName("5: T2* GRE")
+    a_session.opening.open(a_head, reader="SI", folder=str(folder))
+    paint(a_head, "A")
+    assert a_session.growing.grow()
+    a_session.opening.close_study()
+    scan = reopened(a_scene).GetFirstNodeByName("5: T2* GRE")
+    again = GrowSession(scan.GetScene(), clock=a_clock)
+    again.opening.open(scan, reader="SI")
+    assert again.study.disk.files.stem == "5_T2_GRE"
+    assert again.study.disk.files.folder == folder
     again.close()
 
 

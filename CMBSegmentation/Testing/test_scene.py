@@ -383,6 +383,7 @@ def test_oblique_slices_cross_where_they_are_seen_to(a_scene):
 def test_a_result_folder_of_two_scans_is_refused(a_scan, a_result_folder):
     list_file = next(Path(a_result_folder).glob("*_lesions.json"))
     (a_result_folder / "other_desc-cmb_lesions.json").write_bytes(list_file.read_bytes())
+    a_scan.SetName("neither")
     with pytest.raises(InputError, match="2 scans"):
         load_results(a_result_folder, a_scan)
 
@@ -395,9 +396,10 @@ def test_of_many_results_in_a_folder_the_scans_own_are_loaded(a_scan, a_result_f
         shutil.copy(path, path.with_name(path.name.replace(stem, "sub-09_swi")))
     other = a_result_folder / "sub-09_swi_desc-cmb_lesions.json"
     other.write_text(json.dumps({**json.loads(other.read_text()), "lesions": []}))
+    a_scan.SetName("neither")
     with pytest.raises(InputError, match="results of 2 scans"):
         load_results(a_result_folder, a_scan)
-    a_scan.SetName(stem)
+    a_scan.SetName(stem.replace("_", " "))  # as the node of the scene is called, and its files are not
     assert len(lesion_rows(load_results(a_result_folder, a_scan).table)) == wanted > 0
 
 

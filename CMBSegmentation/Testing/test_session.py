@@ -89,7 +89,7 @@ def test_a_detection_goes_from_idle_over_running_to_done(a_session, a_worker, a_
     assert told == [
         (State.RUNNING, 0.0, "Starting the detector"),
         (State.RUNNING, 0.4, "Searching, patch 8 of 20"),
-        (State.DONE, 1.0, "Done: 3 microbleeds, 1 candidate dropped."),
+        (State.DONE, 1.0, "sub-01 swi: 3 microbleeds, 1 candidate dropped."),
     ]
     assert not a_session.is_running
 

@@ -67,8 +67,8 @@ class Reviewing:
         """Work on another scan, its review saved in the session's own folder."""
         folder, reader = str(self._desk.kept.scan_folder()), self._desk.reader.state.reader
         self.session.reading.set(folder=folder, reader=reader, in_3d=True)
-        self.session.detection.set_parameters(scan_node_id=node.GetID())
         self._begin_list()
+        self.session.detection.set_parameters(scan_node_id=node.GetID())
         self._show_review()
         self._show_current(self.session.navigation.current)
 

@@ -33,11 +33,14 @@ class KeptStudy:
         Who was annotating.
     folder : str or None
         Where it was saved, if that is still there.
+    stem : str
+        What the names of its files began with; empty if that is not known.
     """
 
     study: Study | None = None
     reader: str = ""
     folder: str | None = None
+    stem: str = ""
 
 
 def read_kept(scan_node: slicer.vtkMRMLScalarVolumeNode) -> KeptStudy:
@@ -52,10 +55,11 @@ def read_kept(scan_node: slicer.vtkMRMLScalarVolumeNode) -> KeptStudy:
     if study is None:
         return KeptStudy()
     folder = where.get("folder")
-    return KeptStudy(study, where.get("reader") or "", folder if folder and Path(folder).is_dir() else None)
+    there = folder if folder and Path(folder).is_dir() else None
+    return KeptStudy(study, where.get("reader") or "", there, str(where.get("stem") or ""))
 
 
-def write_kept(nodes: GrowNodes, study: Study, snapshot: Snapshot, folder: Path | None) -> None:
+def write_kept(nodes: GrowNodes, study: Study, snapshot: Snapshot, folder: Path | None, stem: str = "") -> None:
     """Write a study's records, and what the list of lesions is to know of them, into the scene.
 
     Parameters
@@ -67,9 +71,11 @@ def write_kept(nodes: GrowNodes, study: Study, snapshot: Snapshot, folder: Path 
         Of the reader who annotates.
     folder : Path or None
         Where it is saved.
+    stem : str
+        What the names of its files begin with.
     """
     write_annotated(nodes.scan, _for_the_list(snapshot))
-    where = {"reader": snapshot.annotation.reader, "folder": str(folder) if folder else None}
+    where = {"reader": snapshot.annotation.reader, "folder": str(folder) if folder else None, "stem": stem}
     nodes.scribbles.SetAttribute(STUDY_ATTRIBUTE, json.dumps(study_to_json(study)))
     nodes.scribbles.SetAttribute(FILES_ATTRIBUTE, json.dumps(where))
 

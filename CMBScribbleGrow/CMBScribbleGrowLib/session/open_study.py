@@ -30,7 +30,15 @@ from ..scene.listed_lesions import ListedLesions
 from ..scene.scan_grid import ScanGrid
 from ..scene.shown_study import LANDMARKS, ShownStudy
 from ..study.linked_lesion import LinkedLesion, record_of
-from ..study.on_disk import FoundOnDisk, StudyOnDisk, all_segments, files_of_scan, find_on_disk, newest_entry
+from ..study.on_disk import (
+    FoundOnDisk,
+    StudyOnDisk,
+    all_segments,
+    files_of_scan,
+    find_on_disk,
+    keep_scene_beside,
+    newest_entry,
+)
 from ..study.state import GrowStep, Snapshot
 
 
@@ -84,7 +92,8 @@ class OpenStudy:
         self.grid: ScanGrid = grid_of(scan_node)
         self.history: History[GrowStep] = History()
         kept = read_kept(scan_node)
-        files = files_of_scan(file_of(scan_node), scan_node.GetName(), folder or kept.folder)
+        self._stem = kept.stem
+        files = files_of_scan(file_of(scan_node), scan_node.GetName(), folder or kept.folder, kept.stem)
         on_disk = FoundOnDisk(Study(scan=_scan_name(scan_node)), Snapshot(Annotation(reader=reader)))
         if files is not None:
             on_disk = find_on_disk(files, _scan_name(scan_node), reader, self.image)
@@ -100,6 +109,7 @@ class OpenStudy:
             self.shown.part_layers()
             self.snapshot = Snapshot(study.of(reader), read_lesions(self.nodes, self.grid))
         else:
+            self._keep_scene(kept, files, on_disk)
             self.snapshot = on_disk.snapshot
             self.shown.show_all(self.snapshot, on_disk.scribbles)
         ensure_paint_segment(self.nodes)
@@ -205,7 +215,7 @@ class OpenStudy:
     def files_in(self, folder: str | None) -> StudyFiles | None:
         """Tell where it would be saved if this folder were chosen; None if there is none."""
         scan = self.nodes.scan
-        return files_of_scan(file_of(scan), scan.GetName(), folder)
+        return files_of_scan(file_of(scan), scan.GetName(), folder, self._stem)
 
     def listed_mimic(self, ras_mm: Sequence[float]) -> dict[str, Any]:
         """Give what the list of the scan says of a point (world RAS mm), as `ListedLesions.mimic_at`."""
@@ -284,9 +294,23 @@ class OpenStudy:
         """All that is painted and grown, as it is saved."""
         return all_segments(self.snapshot.lesions, self.shown.not_grown(self.snapshot.lesions), self.reader)
 
+    def _keep_scene(self, kept: KeptStudy, files: StudyFiles | None, on_disk: FoundOnDisk) -> None:
+        """Write what only the scene says beside the later state on the disk, which is gone on with."""
+        if files is None or kept.study is None or kept.reader != self.reader:
+            return
+        in_scene, there = kept.study.of(self.reader), on_disk.snapshot.annotation
+        if all(entry in list(there.entries()) for entry in in_scene.entries()):
+            return
+        self.shown.part_layers()
+        lesions = read_lesions(self.nodes, self.grid)
+        name = keep_scene_beside(files, kept.study, lesions, self.reader, self.image)
+        self.notes += (f"The annotation on the disk is later and is shown; that of the scene is kept as {name}.",)
+
     def _keep_in_scene(self) -> None:
         files = self.disk.files
-        write_kept(self.nodes, self.disk.study, self.snapshot, files.folder if files else None)
+        if files is not None:
+            self._stem = files.stem
+        write_kept(self.nodes, self.disk.study, self.snapshot, files.folder if files else None, self._stem)
 
 
 def _scene_if_newer(kept: KeptStudy, reader: str, on_disk: FoundOnDisk) -> Study | None:

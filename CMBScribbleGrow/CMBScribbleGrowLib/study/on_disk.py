@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import glob
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import CMBError, InputError
-from CMBSegmentationLib.files.atomic_file import DamagedFileError, set_aside
-from CMBSegmentationLib.review.kept_in import kept_in
+from CMBSegmentationLib.files.atomic_file import (
+    DamagedFileError,
+    free_name,
+    put_in_place,
+    set_aside,
+    write_error,
+)
+from CMBSegmentationLib.reading.scan import scan_stem
+from CMBSegmentationLib.review.kept_in import Kept, former_files, kept_in, plain_name
 from CMBSegmentationLib.signal import Signal
 
 from ..annotation.edits import with_annotation
-from ..annotation.file import StudyFiles, open_study
+from ..annotation.file import ANNOTATION_ENDING, StudyFiles, open_study, read_study, write_study
 from ..annotation.records import Annotation, Study
-from ..annotation.segments_file import Segment, grown_name, read_segments, scribble_name
+from ..annotation.segments_file import Segment, grown_name, read_segments, scribble_name, write_segments
 from .autosave import Autosave
 from .linked_lesion import LinkedLesion, lesion_from_record
 from .state import Snapshot
@@ -48,9 +58,17 @@ class FoundOnDisk:
     notes: tuple[str, ...] = ()
 
 
-def files_of_scan(scan_file: str, name: str, folder: str | None) -> StudyFiles | None:
-    """Name the files of a scan's annotation, as `kept_in` says; None where there is no folder."""
-    where, stem = kept_in(scan_file, name, folder)
+def files_of_scan(scan_file: str, name: str, folder: str | None, stem: str = "") -> StudyFiles | None:
+    """Name the files of a scan's annotation, as `kept_in` says; None where there is no folder.
+
+    Parameters
+    ----------
+    scan_file, name, folder
+        As `kept_in`.
+    stem : str
+        What the names began with before; empty if that is not known.
+    """
+    where, stem = kept_in(scan_file, name, folder, Kept(stem))
     return None if where is None else StudyFiles(where, stem)
 
 
@@ -75,7 +93,9 @@ def find_on_disk(files: StudyFiles, scan_name: str, reader: str, image: sitk.Ima
     InputError
         A file is of a newer schema, may not be read, or was made on another scan; it is left untouched.
     """
+    renamed = _rename_former(files, scan_name, image)
     study, notes = open_study(files, scan_name)
+    notes = (*renamed, *notes)
     try:
         segments = {segment.name: segment for segment in read_segments(files.segments, image)}
     except DamagedFileError as damage:
@@ -93,6 +113,59 @@ def find_on_disk(files: StudyFiles, scan_name: str, reader: str, image: sitk.Ima
             notes = (*notes, f"CMB {record.id} has no mask in {files.segments.name}; its record is kept.")
     free = tuple(segment for name, segment in own.items() if name not in used and len(segment.voxels))
     return FoundOnDisk(study, Snapshot(annotation, tuple(lesions)), free, notes)
+
+
+def keep_scene_beside(
+    files: StudyFiles, kept: Study, lesions: tuple[LinkedLesion, ...], reader: str, image: sitk.Image
+) -> str:
+    """Write what only a scene says of a study beside its files, where that is not gone on with; give the file's name.
+
+    Raises
+    ------
+    CMBError
+        It cannot be written.
+    """
+    for other in files.folder.glob(f"{glob.escape(files.stem)}{Path(ANNOTATION_ENDING).stem}.other-*.json"):
+        with suppress(InputError):
+            if read_study(other) == kept:  # the same scene was opened before
+                return other.name
+    path = free_name(files.annotation, "other")
+    masks = path.with_name(path.name.removesuffix(path.suffix) + ".seg.nrrd")
+    write_segments(masks, all_segments(lesions, {}, reader), image)
+    write_study(path, kept)
+    return path.name
+
+
+def _rename_former(files: StudyFiles, scan_name: str, image: sitk.Image) -> tuple[str, ...]:
+    """Give an annotation of the scan that lies there under an earlier name the present one; say so."""
+    if files.annotation.exists() or files.segments.exists():
+        return ()
+    for path in former_files(files.annotation, ANNOTATION_ENDING):
+        former = StudyFiles(files.folder, path.name.removesuffix(ANNOTATION_ENDING))
+        if not _is_of(former, scan_name, image):
+            continue
+        try:
+            if former.segments.exists():
+                put_in_place(former.segments, files.segments)
+            put_in_place(path, files.annotation)
+        except OSError as error:
+            raise write_error(files.annotation, error) from error
+        return (f"The annotation of this scan was found as {path.name} and is named {files.annotation.name} now.",)
+    return ()
+
+
+def _is_of(former: StudyFiles, scan_name: str, image: sitk.Image) -> bool:
+    """Tell whether an annotation can be read and is of this scan."""
+    try:
+        study = read_study(former.annotation)
+        read_segments(former.segments, image)
+    except InputError:
+        return False
+    return _plain(study.scan) == _plain(scan_name)
+
+
+def _plain(scan_name: str) -> str:
+    return plain_name(scan_stem(Path(scan_name)))
 
 
 def newest_entry(annotation: Annotation) -> str:

@@ -9,7 +9,8 @@ from .candidates import CandidateField
 from .grower import Grower, GrowsFrom
 from .history import History, Step
 from .lesion_list import ADDED, DETECTED, MERGED, SPLIT, Numbering, Review, ReviewedLesion, listed
-from .review_file import SavedReview, from_text, on_grid, review_path, to_text
+from .review_file import SavedReview, from_text, on_grid, to_text
+from .two_states import holds, last_change
 
 __all__ = [
     "ACCEPTED",
@@ -41,9 +42,10 @@ __all__ = [
     "Verdict",
     "from_text",
     "grid_of",
+    "holds",
+    "last_change",
     "listed",
     "on_grid",
-    "review_path",
     "to_text",
     "utc_now",
 ]

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import glob
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from ..detecting.candidates.grid import Grid
 from ..errors import InputError
-from ..files.atomic_file import DamagedFileError, folder_lock, keep_copy, replacing, set_aside
+from ..files.atomic_file import (
+    DamagedFileError,
+    folder_lock,
+    free_name,
+    keep_copy,
+    put_in_place,
+    replacing,
+    set_aside,
+    write_error,
+)
 from ..files.write_soon import WAIT_S, WriteSoon
 from ..signal import Signal
-from .review_file import SavedReview, from_text, on_grid, to_text
+from .kept_in import former_files
+from .review_file import ENDING, SavedReview, from_text, on_grid, to_text
 
 
 class ReviewAutosave:
@@ -26,7 +37,7 @@ class ReviewAutosave:
     Attributes
     ----------
     noted : Signal
-        Called with a note for the reader: a file was set aside.
+        Called with a note for the reader: a file was set aside, or was found under an earlier name.
     """
 
     def __init__(self, path: Path, *, wait_s: float = WAIT_S, clock: Callable[[], float] = time.monotonic) -> None:
@@ -41,13 +52,15 @@ class ReviewAutosave:
         """Whether there is anything that is not on the disk yet."""
         return self._soon.dirty
 
-    def load(self, grid: Grid) -> SavedReview | None:
+    def load(self, grid: Grid, scan: str = "") -> SavedReview | None:
         """Read what is on the disk; what cannot be read, or is of another grid, is set aside and that is noted.
 
         Parameters
         ----------
         grid : Grid
             The scan's.
+        scan : str
+            The scan's name: a review of this scan that lies there under an earlier name is given the present one.
 
         Returns
         -------
@@ -59,6 +72,7 @@ class ReviewAutosave:
         InputError
             It may not be read, or not be renamed.
         """
+        self._rename_former(grid, scan)
         text = self._on_disk()
         if text is None:
             return None
@@ -71,6 +85,26 @@ class ReviewAutosave:
             return None
         self._known = text
         return saved
+
+    def keep_beside(self, text: str) -> Path:
+        """Keep a state (`to_text`) that is not gone on with beside the file, once; raises as `flush`."""
+        stem, suffix = self.path.name.removesuffix(self.path.suffix), self.path.suffix
+        for other in self.path.parent.glob(f"{glob.escape(stem)}.other-*{suffix}"):
+            if _read(other) == text:
+                return other
+        copy = free_name(self.path, "other")
+        with replacing(copy) as draft:
+            draft.write_text(text, encoding="utf-8")
+        return copy
+
+    def keep_found_beside(self) -> Path:
+        """Keep what `load` found beside the file, as `keep_beside`."""
+        assert self._known is not None
+        return self.keep_beside(self._known)
+
+    def forget_found(self) -> None:
+        """Have the first write keep what `load` found, which could not be kept until now."""
+        self._known = None
 
     def changed(self, saved: SavedReview) -> None:
         """Take a new state, to be written by a later `poll`."""
@@ -116,7 +150,41 @@ class ReviewAutosave:
                 f"{self.path.name} cannot be read ({error.strerror}).", "Ask for permission to read it."
             ) from error
 
+    def _rename_former(self, grid: Grid, scan: str) -> None:
+        """Give the latest review of this scan under an earlier name the present one, unless that one is later."""
+        former = [(file, saved) for file in former_files(self.path, ENDING) if (saved := _peek(file, grid))]
+        former = [(file, saved) for file, saved in former if saved.scan == scan]
+        if not former:
+            return
+        file, latest = max(former, key=lambda one: one[1].changed_at)
+        own = _peek(self.path, grid)
+        if self.path.exists() and (own is None or own.changed_at >= latest.changed_at):
+            return
+        with folder_lock(self.path.parent):
+            kept = f" What had this name is kept as {keep_copy(self.path, 'other').name}." if own else ""
+            try:
+                put_in_place(file, self.path)
+            except OSError as error:
+                raise write_error(self.path, error) from error
+        self.noted(f"The review of this scan was found as {file.name} and is named {self.path.name} now.{kept}")
+
     def _keep_other(self, there: str) -> None:
         """Two windows on one scan, or a file that nobody opened: what it says is kept beside."""
         copy = keep_copy(self.path, "other")
         self.noted(f"{self.path.name} was changed elsewhere meanwhile; that state is kept as {copy.name}.")
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+
+
+def _peek(path: Path, grid: Grid) -> SavedReview | None:
+    """Read a review of a grid if that can be done; the file stays as it is."""
+    text = _read(path)
+    try:
+        return None if text is None else on_grid(from_text(text, path.name), grid)
+    except DamagedFileError:
+        return None

@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,6 @@ from ..results.lesion_rows import checked_lesion, row_of
 from ..vocabulary.regions import ASSIGNABLE, SIDES
 from ..vocabulary.verdicts import Verdict
 from .annotated import annotated_from_row
-from .kept_in import kept_in
 from .lesion_list import ORIGINS, Link, Numbering, Review, ReviewedLesion
 
 SCHEMA_VERSION = 1
@@ -51,12 +49,6 @@ class SavedReview:
     grid: Grid
     scan: str = ""
     changed_at: str = ""
-
-
-def review_path(scan_file: str, name: str, folder: str | None) -> Path | None:
-    """Name the file of a scan's review, as `kept_in` says; None where there is no folder."""
-    where, stem = kept_in(scan_file, name, folder)
-    return None if where is None else where / (stem + ENDING)
 
 
 def to_text(saved: SavedReview) -> str:

@@ -27,6 +27,9 @@ REVIEW_ATTRIBUTE = "CMBSegmentation.Review"
 VIEW_ATTRIBUTE = "CMBSegmentation.ReviewView"
 """Attribute of the table's node: where the reader was, JSON (`session.open_review`)."""
 
+KEPT_ATTRIBUTE = "CMBSegmentation.Kept"
+"""Attribute of the table's node: where the review is saved, and by which name, JSON (`review.kept_in`)."""
+
 ANNOTATED_ATTRIBUTE = "CMBSegmentation.Annotated"
 """Attribute of the scan's node: what its annotation says that the list is to know, JSON (`annotated`)."""
 

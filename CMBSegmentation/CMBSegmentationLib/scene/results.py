@@ -18,12 +18,13 @@ from ..detecting.regions import placing
 from ..errors import InputError
 from ..files.fields import Fields, read_json
 from ..reading.grid import SAME_GRID_VOXELS
-from ..reading.scan import checked_scan, scan_stem
+from ..reading.scan import checked_scan
 from ..results.earlier_versions import candidates_of_earlier
 from ..results.names import SCHEMA_VERSION
 from ..results.read_back import read_result_folder
 from ..results.stored_list import FIRST_WITH_FIELDS, StoredList, from_json, to_json
 from ..review.candidates import CandidateField
+from ..review.kept_in import kept_in
 from ..vocabulary.looks import REVIEW_COLOURS
 from ..vocabulary.verdicts import UNDECIDED, certainty_of
 from . import names
@@ -37,7 +38,7 @@ from .lesion_nodes import (
 )
 from .output_segmentation import let_go, readers_segments, remove_lesions, replace_output
 from .phase_nodes import style_field
-from .volumes import fill_volume, geometry_of, image_from_volume, set_geometry, world_ijk_to_ras
+from .volumes import file_of, fill_volume, geometry_of, image_from_volume, set_geometry, world_ijk_to_ras
 
 NODE_KINDS = {  # kind: node class, and what follows the scan's name in the node's
     names.SEGMENTATION: ("vtkMRMLSegmentationNode", "CMB"),
@@ -103,7 +104,7 @@ def load_results(folder: Path, scan_node: slicer.vtkMRMLScalarVolumeNode, output
         A file is missing, damaged or of another version, or the scan was moved or changed since it
         was searched; the scene is as it was.
     """
-    found = read_result_folder(folder, _stem_of(scan_node))
+    found = read_result_folder(folder, kept_in(file_of(scan_node), scan_node.GetName() or "", None)[1])
     ijk_to_ras = world_ijk_to_ras(scan_node)
     for image in (found.labels, found.probability, found.brain, found.field):
         if image is not None:
@@ -121,13 +122,6 @@ def load_results(folder: Path, scan_node: slicer.vtkMRMLScalarVolumeNode, output
         if image is not None:
             fill_volume(node, sitk.GetArrayViewFromImage(image), ijk_to_ras)
     return _filled(scan_node, found.stored, sitk.GetArrayViewFromImage(found.labels), ijk_to_ras)
-
-
-def _stem_of(scan_node: slicer.vtkMRMLScalarVolumeNode) -> str:
-    """Give the name that a scan's results have: its file's, or its own where it has no file."""
-    storage = scan_node.GetStorageNode()
-    file = (storage.GetFileName() or "") if storage else ""
-    return scan_stem(Path(file)) if file else scan_node.GetName() or ""
 
 
 def find_results(scan_node: slicer.vtkMRMLScalarVolumeNode | None) -> ResultNodes | None:
@@ -196,6 +190,18 @@ def candidates_of(nodes: ResultNodes) -> CandidateField:
     return CandidateField(candidates, scan, probability, brain, stored.rules, place)
 
 
+def check_place(scan_node: slicer.vtkMRMLScalarVolumeNode, probability: sitk.Image) -> None:
+    """Check that a scan lies where it was searched; `InputError` says what to do if not.
+
+    Parameters
+    ----------
+    scan_node : vtkMRMLScalarVolumeNode
+    probability : SimpleITK.Image
+        On the grid of the search.
+    """
+    _check_grid(probability, scan_node, world_ijk_to_ras(scan_node))
+
+
 def list_of(nodes: ResultNodes) -> StoredList:
     """Give the list as it was loaded: rules, how the scan was searched, all candidates; `InputError` if damaged."""
     source = nodes.table.GetName()
@@ -243,9 +249,11 @@ def _check_grid(image: sitk.Image, scan_node: slicer.vtkMRMLScalarVolumeNode, ij
 
 
 def _moved(scan_node: slicer.vtkMRMLScalarVolumeNode) -> InputError:
+    parent = scan_node.GetParentTransformNode()
+    back = f"take it out of the transform {parent.GetName()}" if parent is not None else "undo that"
     return InputError(
-        f"The results do not lie on the grid of {scan_node.GetName()}: it was moved or changed since.",
-        "Run the detection again.",
+        f"{scan_node.GetName()} was moved or changed since it was searched: its list belongs to the former place.",
+        f"Either {back}, or run the detection again.",
     )
 
 

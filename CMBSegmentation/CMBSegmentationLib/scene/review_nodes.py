@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,15 @@ import slicer.util
 import vtk
 from numpy.typing import NDArray
 
+from ..files.fields import Fields, read_json
 from ..review import ReviewedLesion
+from ..review.kept_in import NOT_KEPT, Kept
 from ..vocabulary.looks import REVIEW_COLOURS, TERMINOLOGY, TERMINOLOGY_TAG
 from . import names
 from .lesion_nodes import fill_table, lesion_name
 from .markers import Markers
 from .output_segmentation import is_lesion, remove_lesions
-from .results import ResultNodes
+from .results import ResultNodes, node_of
 from .segment_voxels import add_segment, segment_ids, set_voxels
 from .volumes import world_ijk_to_ras
 
@@ -124,6 +127,21 @@ def write_review(nodes: ResultNodes, text: str) -> None:
 def read_review(nodes: ResultNodes) -> str | None:
     """Give the review that the scene keeps; None if there is none."""
     return nodes.table.GetAttribute(names.REVIEW_ATTRIBUTE) or None
+
+
+def write_kept_in(nodes: ResultNodes, kept: Kept) -> None:
+    """Have the scene remember where the review is saved."""
+    nodes.table.SetAttribute(names.KEPT_ATTRIBUTE, json.dumps(asdict(kept)))
+
+
+def read_kept_in(scan_node: slicer.vtkMRMLScalarVolumeNode) -> Kept:
+    """Give where a scan's review was saved."""
+    table = node_of(scan_node, names.TABLE)
+    try:
+        kept = Fields(read_json((table and table.GetAttribute(names.KEPT_ATTRIBUTE)) or "null"))
+        return Kept(kept.text("stem"), kept.text("folder"), kept.plain.get("chosen") is True)
+    except ValueError:  # none, or a scene that another program has changed
+        return NOT_KEPT
 
 
 def write_view(nodes: ResultNodes, view: dict[str, Any]) -> None:

@@ -190,6 +190,14 @@ def world_ijk_to_ras(volume_node: slicer.vtkMRMLScalarVolumeNode) -> NDArray[np.
     return ijk_to_ras
 
 
+def place_of(volume_node: slicer.vtkMRMLScalarVolumeNode) -> str:
+    """Give a text that changes whenever a volume is moved in the world."""
+    try:
+        return str(world_ijk_to_ras(volume_node).round(6).tolist())
+    except InputError as error:
+        return str(error)
+
+
 def set_geometry(image: sitk.Image, ijk_to_ras: NDArray[np.float64]) -> None:
     """Give an image its place from a matrix.
 

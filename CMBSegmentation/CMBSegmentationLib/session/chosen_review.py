@@ -58,6 +58,7 @@ class ChosenReview:
         self._save_error = ""
         self._searched_at: dict[str, str | None] = {}  # operating point by ID of the scan: of searches that run
         self._found_at: dict[str, str | None] = {}  # and of those that have ended, whose results are to be listed
+        self._moved: dict[str, str] = {}  # by scan, what was told of where it lies
         detection.found.connect(self._on_found)
 
     @property
@@ -71,7 +72,7 @@ class ChosenReview:
         return self.review.find(self.review.current) if self.review else None
 
     def ready(self) -> OpenReview:
-        """Give the chosen scan's review; `InputError` if there is none or its scan was removed."""
+        """Give the chosen scan's review; `InputError` if there is none, or its scan was removed or moved."""
         review = self.review
         if review is None and self.detection.is_searching:
             raise InputError("There is no list yet: the scan is being searched.", "Wait until the search is done.")
@@ -80,6 +81,7 @@ class ChosenReview:
         if not review.is_there:
             self._lose(self.detection.parameters.scan_node_id or "", review)
             raise InputError("The scan or its results were removed.", "Load the scan, or detect again.")
+        review.check_place()
         self.follow_annotation()
         return review
 
@@ -160,7 +162,7 @@ class ChosenReview:
         self._open[number] = review
         if is_new:
             review.list_new(operating_point)
-        self._tell_notes(review)
+        self.tell_notes(review)
         return True, is_new
 
     def drop_closed(self) -> None:
@@ -182,7 +184,8 @@ class ChosenReview:
                 if review.poll() and self._save_error:
                     self._save_error = ""
                     self.tell("Saved again.")
-                self._tell_notes(review)
+                self.tell_notes(review)
+            self._tell_place()
         except CMBError as error:
             if str(error) != self._save_error:
                 self._save_error = str(error)
@@ -213,7 +216,23 @@ class ChosenReview:
             self.noticed(Notice(str(error), error))
         self.show()
 
-    def _tell_notes(self, review: OpenReview) -> None:
-        notes, review.notes[:] = list(review.notes), []
-        for note in notes:
-            self.tell(note)
+    def tell_notes(self, review: OpenReview, *said: str) -> None:
+        """Tell what a review's reader should know, in one notice: the next one would hide it."""
+        notes, review.notes[:] = [*said, *review.notes], []
+        if notes:
+            self.tell("\n".join(notes))
+
+    def _tell_place(self) -> None:
+        """Tell once that the chosen scan was moved since it was searched, and once that it is back."""
+        review, number = self.review, self.detection.parameters.scan_node_id or ""
+        if review is None:
+            return
+        try:
+            review.check_place()
+        except CMBError as error:
+            if str(error) != self._moved.get(number):
+                self._moved[number] = str(error)
+                self.noticed(Notice(str(error), error))
+        else:
+            if self._moved.pop(number, None):
+                self.tell(f"{review.nodes.scan.GetName()} lies where it was searched again.")

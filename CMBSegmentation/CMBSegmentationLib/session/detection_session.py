@@ -317,7 +317,8 @@ class DetectionSession:
             results = load_results(run.result, run.scan, run.output)
         except CMBError as error:
             self._stop_worker()
-            self._fail(error)
+            name = "" if self.scan is run.scan else f"{run.scan.GetName()}: "
+            self._tell(Status(State.FAILED, message=f"{name}{error}", error=error))
             return
         self._stop_worker()
         self.found(results)
@@ -343,4 +344,5 @@ class DetectionSession:
 def _count(results: ResultNodes) -> str:
     rows = lesion_rows(results.table)
     listed = sum(bool(certainty_of(row["status"], row.get("decision") or UNDECIDED)) for row in rows)
-    return f"Done: {counted(listed, 'microbleed')}, {counted(len(rows) - listed, 'candidate')} dropped."
+    found, dropped = counted(listed, "microbleed"), counted(len(rows) - listed, "candidate")
+    return f"{results.scan.GetName()}: {found}, {dropped} dropped."

@@ -17,7 +17,6 @@ from ..results.counts import counts_of
 from ..results.folder import check_output_folder
 from ..results.names import all_names
 from ..review import utc_now
-from ..review.review_file import ENDING
 from ..scene.results import field_of
 from ..vocabulary.verdicts import KEPT
 
@@ -151,7 +150,7 @@ def drawing_packages() -> Iterator[None]:
 
 def stem_of(review: OpenReview) -> str:
     """Give the name that the files of a review begin with."""
-    return (review.path.name if review.path else review.nodes.scan.GetName()).removesuffix(ENDING)
+    return review.stem
 
 
 def holds_results(review: OpenReview, out: Path) -> bool:

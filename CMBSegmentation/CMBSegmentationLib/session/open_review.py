@@ -26,12 +26,15 @@ from ..review import (
     SavedReview,
     Step,
     from_text,
+    holds,
+    last_change,
     listed,
     on_grid,
-    review_path,
     to_text,
 )
 from ..review.following import followed, known_to
+from ..review.kept_in import Kept, kept_in
+from ..review.review_file import ENDING
 from ..scene import (
     ResultNodes,
     ShownReview,
@@ -43,6 +46,8 @@ from ..scene import (
     write_view,
 )
 from ..scene.annotated import read_annotated
+from ..scene.results import check_place
+from ..scene.review_nodes import read_kept_in, write_kept_in
 from ..scene.volumes import file_of
 from ..vocabulary.operating_points import checked_threshold
 from ..vocabulary.verdicts import BELOW, utc_now
@@ -58,7 +63,7 @@ class OpenReview:
     ----------
     nodes : ResultNodes
     folder : str or None
-        Where it is saved; None takes the scan's own folder.
+        Where it is saved; None takes where it was saved before, or the scan's own folder.
     clock : callable
         Seconds that never go back.
     grower : Grower, optional
@@ -70,6 +75,8 @@ class OpenReview:
     stored : StoredList
         The list as it was loaded.
     candidates : CandidateField
+    stem : str
+        What the names of its files begin with.
     review : Review
     numbers : Numbering
     lesions : tuple of ReviewedLesion
@@ -108,12 +115,10 @@ class OpenReview:
         self._grower = grower
         self._grow_from: GrowsFrom | None = None
         self.review, self.numbers = Review(self.candidates.rules.threshold), Numbering()
-        self._changed_at = ""
+        self._changed_at, self.stem = "", ""
         in_scene = self._in_scene()
-        on_disk = self.save_in(folder)
-        for saved in (on_disk, in_scene):  # the later one wins; of equal ones the scene
-            if saved is not None and saved.changed_at >= self._changed_at:
-                self._take(saved)
+        self._begin_with(in_scene, self._save_in(folder))
+        self._remember(folder)
         self.review = known_to(self.review, read_annotated(nodes.scan))
         view = read_view(nodes)
         self.current: int | None = view.get("current") if isinstance(view.get("current"), int) else None
@@ -127,6 +132,10 @@ class OpenReview:
     def is_there(self) -> bool:
         """Whether the scan and its results are still in the scene."""
         return self._shown.is_there
+
+    def check_place(self) -> None:
+        """Refuse to go on with a scan that lies elsewhere than where it was searched; `InputError` says what to do."""
+        check_place(self.nodes.scan, self.candidates.probability)
 
     @property
     def scan_image(self) -> sitk.Image:
@@ -311,31 +320,28 @@ class OpenReview:
         """Whether there is anything that is not on the disk."""
         return self._autosave.dirty if self._autosave else not self.review.is_empty
 
-    def save_in(self, folder: str | None) -> SavedReview | None:
-        """Save in a folder from now on; give what is there already. Raises as `ReviewAutosave.load`."""
-        path = review_path(file_of(self.nodes.scan), self.nodes.scan.GetName() or "", folder)
-        if path is None:
-            self._autosave = None
-            self.notes.append("The scan has no folder of its own: choose one, or the review is kept in the scene only.")
-            return None
-        autosave = ReviewAutosave(path, clock=self._clock)
-        autosave.noted.connect(self.notes.append)
-        found = autosave.load(self.candidates.grid)
-        self._autosave = autosave
-        return found
-
     def move_to(self, folder: str | None) -> None:
-        """Save in another folder from now on, everything at once; raises as `flush`, and all is as before then."""
-        before = self._autosave
+        """Save in another folder from now on, everything at once; raises as `flush`, and all is as before then.
+
+        The review at hand stays. Another one of this scan that lies there is kept beside; it is gone on with only where
+        it says all that the one at hand does.
+        """
+        before = self._autosave, self.stem, self.review, self.numbers, self._changed_at
         try:
-            found = self.save_in(folder)
-            if found is not None and found.changed_at > self._changed_at:
-                self._take(found)
+            found = self._save_in(folder)
+            if before[0] is not None and self.path is not None and before[0].path.resolve() == self.path.resolve():
+                self._autosave, found = before[0], None  # it knows its own file
+            if found is not None and not self._takes(found):
+                self._keep_aside(found)
             self.show()
             self.flush()
         except CMBError:
-            self._autosave = before
+            self._autosave, self.stem, self.review, self.numbers, self._changed_at = before
+            self.show(save=False)
             raise
+        if found is not None and self.review is found.review:
+            self._go_on_with(found, before[2])
+        self._remember(folder)
 
     def poll(self) -> bool:
         """Write if it is time to; raises as `ReviewAutosave.poll`."""
@@ -345,6 +351,80 @@ class OpenReview:
         """Write now; `InputError` or `MachineError` if that fails, and nothing is lost."""
         if self._autosave is not None:
             self._autosave.flush()
+
+    def _save_in(self, folder: str | None) -> SavedReview | None:
+        """Save in a folder from now on; give what is there already. Raises as `ReviewAutosave.load`."""
+        scan, before = self.nodes.scan, read_kept_in(self.nodes.scan)
+        where, stem = kept_in(file_of(scan), scan.GetName() or "", folder, before)
+        if where is None:
+            self._autosave, self.stem = None, stem
+            gone = (
+                f"There is no folder {before.folder} any more" if before.folder else "The scan has no folder of its own"
+            )
+            self.notes.append(f"{gone}: choose where to save, or the review is kept in the scene only.")
+            return None
+        autosave = ReviewAutosave(where / (stem + ENDING), clock=self._clock)
+        autosave.noted.connect(self.notes.append)
+        found = autosave.load(self.candidates.grid, scan.GetName() or "")
+        self._autosave, self.stem = autosave, stem
+        return found
+
+    def _remember(self, folder: str | None) -> None:
+        """Have the scene know where it is saved, and by which name."""
+        before = read_kept_in(self.nodes.scan)
+        kept_folder = str(self.path.parent.absolute()) if self.path else before.folder
+        is_chosen = bool(folder) or (before.chosen and kept_folder == before.folder)
+        write_kept_in(self.nodes, Kept(self.stem, kept_folder, is_chosen))
+
+    def _begin_with(self, in_scene: SavedReview | None, on_disk: SavedReview | None) -> None:
+        """Go on with the later of two states, of equal ones the scene's; what only the other says is kept beside."""
+        taken, other = in_scene, on_disk
+        if on_disk is not None and (in_scene is None or on_disk.changed_at > in_scene.changed_at):
+            taken, other = on_disk, in_scene
+        if taken is not None and other is not None and self._autosave is not None and not holds(taken, other):
+            places = {id(on_disk): "on the disk", id(in_scene): "in the scene"}
+            try:
+                copy = self._keep(other, found=other is on_disk)
+            except CMBError as error:
+                taken = in_scene
+                self._autosave.forget_found()
+                self.notes.append(f"{error} The review in the scene is shown.")
+            else:
+                self.notes.append(
+                    f"There are two reviews of {self.nodes.scan.GetName()}. The one {places[id(taken)]} is shown, "
+                    f"{last_change(taken)}; the one {places[id(other)]}, {last_change(other)}, is kept as {copy}."
+                )
+        if taken is not None:
+            self._take(taken)
+
+    def _takes(self, found: SavedReview) -> bool:
+        """Take a review that lies in a folder where it says more than the one at hand, and all of that."""
+        at_hand = self._saved()
+        if holds(at_hand, found) or not holds(found, at_hand):
+            return False
+        self._take(found)
+        return True
+
+    def _go_on_with(self, found: SavedReview, before: Review) -> None:
+        """Say that a review was taken, and let the reader take that back where there was one before."""
+        if before.is_empty:
+            self._history = History()
+        else:
+            self._history.add(Step(before, found.review, "review of the folder taken", about=self.current or NOWHERE))
+        if self.find(self.current) is None:
+            self.current = None
+        self.keep_view()
+        self.notes.append(f"The review that was there is shown, {last_change(found)}.")
+
+    def _keep_aside(self, found: SavedReview) -> None:
+        """Keep a review that lies in a folder beside, where it says what the one at hand does not."""
+        if not holds(self._saved(), found):
+            copy = self._keep(found, found=True)
+            self.notes.append(f"Another review of this scan was there, {last_change(found)}; it is kept as {copy}.")
+
+    def _keep(self, other: SavedReview, *, found: bool) -> Path:
+        assert self._autosave is not None
+        return self._autosave.keep_found_beside() if found else self._autosave.keep_beside(to_text(other))
 
     def _saved(self) -> SavedReview:
         name = self.nodes.scan.GetName() or ""

@@ -21,7 +21,7 @@ class ReviewParameters:
     reader : str
         Name or initials, written into each verdict.
     folder : str or None
-        Where the review is saved; None takes the scan's own folder.
+        Where the review is saved; None takes the one that was chosen before, or the scan's own.
     operating_point : str or None
         One of `vocabulary.operating_points.OPERATING_POINTS`, at which the next detection is listed; None
         takes the threshold of the detection's parameters.
@@ -107,7 +107,7 @@ class Reading:
         review = self._chosen.review
         if after.folder != before.folder and review is not None:
             review.move_to(after.folder)
-            self._chosen.tell(f"The review is saved in {review.path}.")
+            self._chosen.tell_notes(review, *([f"The review is saved in {review.path}."] if review.path else ()))
             self._chosen.changed()
         self._parameters = after
         if after.overview != before.overview and results is not None:

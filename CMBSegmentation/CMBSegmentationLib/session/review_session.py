@@ -10,6 +10,7 @@ import slicer
 from ..errors import CMBError, told
 from ..review import Grower
 from ..scene import ResultNodes
+from ..scene.volumes import place_of
 from ..worker.process import ProcessRunner, Subprocess
 from .chosen_review import ChosenReview, Notice
 from .deciding import Deciding
@@ -86,6 +87,7 @@ class ReviewSession:
         self.detection.started.connect(
             lambda scan: self._chosen.search_at(scan.GetID(), self.reading.parameters.operating_point)
         )
+        self._refused: tuple[str, str] | None = None  # scan whose review could not be opened, and where it lay then
         self.detection.results_changed.connect(self._on_results)
 
     @property
@@ -96,6 +98,7 @@ class ReviewSession:
     def poll(self) -> None:
         """Hear of the worker and save what is due; never waits long."""
         self.detection.poll()
+        self._open_again()
         self._chosen.follow_annotation()
         self._chosen.poll()
 
@@ -126,11 +129,21 @@ class ReviewSession:
 
     def _opened(self, results: ResultNodes) -> bool:
         """Open the review of results; tell whether a search has just found them."""
+        self._refused = None
         try:
             opened, is_new = self._chosen.open(results, self.reading.parameters.folder)
         except (CMBError, OSError) as error:  # nobody asked for it: the scan was only chosen
+            self._refused = (results.scan.GetID(), place_of(results.scan))
             self.noticed(Notice(str(problem := told(error)), problem))
             return False
         if opened:
             self.reading.apply()
         return is_new
+
+    def _open_again(self) -> None:
+        """Try again to open a review that was refused, once its scan lies elsewhere: it may be back where it was."""
+        scan = self.detection.scan
+        if self._refused is None or scan is None or self._refused[0] != scan.GetID():
+            return
+        if place_of(scan) != self._refused[1]:
+            self.detection.results_changed(self.detection.results)

@@ -14,7 +14,7 @@ from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.scene.origin import dicom_file_of
 from CMBSegmentationLib.session.export_review import holds_results
 
-from .messages import REQUESTER, Messages
+from .messages import PROBLEM_STYLE, REQUESTER, Messages
 
 if TYPE_CHECKING:
     from CMBSegmentationLib.session import ReviewSession
@@ -106,6 +106,9 @@ class ExportPart:
             _("Saved in {folder}").format(folder=path.parent.name) if path else _("Choose where to save…")
         )
         ui.folderButton.setVisible(review is not None)
+        ui.savedLabel.setText(_("The review is kept in the scene only, not on the disk: choose where to save."))
+        ui.savedLabel.setStyleSheet(PROBLEM_STYLE)
+        ui.savedLabel.setVisible(review is not None and path is None)
         for widget in (ui.copyButton, ui.exportButton, ui.dicomCheck, ui.pdfCheck, ui.compareButton):
             widget.setEnabled(review is not None)
 
