@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import slicer
+from slicer.i18n import tr as _
 
 from CMBScribbleGrowLib.growing.region import CONNECTIVITIES
 from CMBScribbleGrowLib.growing.settings import METHODS
@@ -169,6 +170,9 @@ class GrowingPart:
         ui, session = self.ui, self._session
         for widget in (ui.growButton, ui.segmentEditor):
             widget.setEnabled(session.study is not None)
+        waiting = session.waiting
+        strokes = _("1 stroke") if waiting == 1 else _("{count} strokes").format(count=waiting)
+        ui.growButton.setText(_("Grow {strokes}").format(strokes=strokes) if waiting else _("Grow"))
         ui.acceptButton.setEnabled(session.current is not None)
         ui.undoButton.setEnabled(session.can_undo)
         ui.redoButton.setEnabled(session.can_redo)
