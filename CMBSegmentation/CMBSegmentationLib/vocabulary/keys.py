@@ -42,8 +42,8 @@ BROWSER_KEYS = ("F1", "F3", "F5", "F6", "F7", "F10", "F11", "F12")
 
 MODIFIERS = ("Ctrl", "Alt", "Shift")
 LONG_KEYS = {
-    "Del": "Delete", "Return": "Enter", "Esc": "Escape", "PgUp": "Page Up", "PgDown": "Page Down", "Space": "Space", "Tab": "Tab",
-    "Home": "Home", "End": "End", "Ins": "Insert", "Backspace": "Backspace",
+    "Del": "Delete", "Return": "Enter", "Esc": "Escape", "PgUp": "Page Up", "PgDown": "Page Down", "Space": "Space",
+    "Tab": "Tab", "Home": "Home", "End": "End", "Ins": "Insert", "Backspace": "Backspace",
     "Up": "Up", "Down": "Down", "Left": "Left", "Right": "Right", **{f"F{n}": f"F{n}" for n in range(1, 13)},
 }  # fmt: skip
 """Qt's name of a key, and what is written on it."""
