@@ -65,6 +65,34 @@ def test_a_painted_scribble_grows_by_a_key_and_is_accepted_by_another(a_panel):
         a_panel.picture(Path(PICTURES) / "panel-scribble-grow.png")
 
 
+def test_undo_takes_back_the_stroke_and_what_is_painted_is_told(a_panel):
+    session, ui = a_panel.widget.logic.session, a_panel.ui
+    paint(a_panel.scan, "A")
+    a_panel.key("G")
+    ui.lesionList.setCurrentRow(0)
+    a_panel.choose(ui.locationSelector, "thalamus")
+    paint(a_panel.scan, "B", "C")
+    session.poll()
+    assert ui.growButton.text == "Grow 2 strokes"
+    a_panel.key("Ctrl+Z")
+    assert ui.statusLabel.text == "Undone: stroke painted."
+    assert ui.growButton.text == "Grow"
+    assert session.annotation.microbleeds[0].location == "thalamus"
+    a_panel.key("Ctrl+Y")
+    a_panel.key("G")
+    assert len(records(a_panel)) == 3
+
+
+def test_an_answer_is_not_given_to_a_lesion_that_was_grown_meanwhile(a_panel):
+    paint(a_panel.scan, "A")
+    a_panel.key("G")
+    a_panel.ui.locationSelector.setFocus()
+    paint(a_panel.scan, "B")
+    a_panel.key("G")
+    a_panel.key("Down")
+    assert [one.location for one in a_panel.widget.logic.session.annotation.microbleeds] == ["", ""]
+
+
 def test_undo_takes_the_lesion_back(a_panel):
     paint(a_panel.scan, "A")
     a_panel.click(a_panel.ui.growButton)

@@ -142,7 +142,7 @@ def test_no_column_of_the_counts_is_cut_off(a_panel):
     assert sum(table.columnWidth(column) for column in range(table.columnCount)) <= table.viewport().width()
     heights = sum(table.rowHeight(row) for row in range(table.rowCount))
     assert heights <= table.viewport().height() <= heights + 4
-    assert "Class: 1 microbleed." in a_panel.ui.summaryLabel.text
+    assert "Class: 1 microbleed (definite + possible)." in a_panel.ui.summaryLabel.text
 
 
 def test_keys_decide_and_undo_takes_back(a_panel):
@@ -252,6 +252,20 @@ def test_what_the_detector_found_is_not_deleted_by_a_key(a_panel):
     assert "found by the detector" in a_panel.ui.statusLabel.text
 
 
+def test_after_a_verdict_by_key_the_next_arrow_is_not_for_the_region(a_panel):
+    session, region = a_panel.widget.logic.session, a_panel.ui.regionSelector
+    a_panel.key("N")
+    first = session.navigation.current.id
+    region.setFocus()
+    a_panel.key("A")
+    second = session.navigation.current
+    assert second.id != first
+    for key in ("Down", "Up"):
+        a_panel.key(key)
+    assert session.navigation.current.id == second.id
+    assert session.review.review.places == {}
+
+
 def test_every_key_is_listed_in_the_panel_and_told_by_its_button(a_panel):
     keys = a_panel.widget.keys.keys
     table = a_panel.ui.keyTable
@@ -265,7 +279,7 @@ def test_a_key_is_changed_in_the_panel_and_kept(a_panel):
     table = a_panel.ui.keyTable
     row = next(row for row in range(table.rowCount) if table.item(row, 1).text().startswith("accept:"))
     table.item(row, 0).setText("N")
-    assert "is taken" in a_panel.ui.statusLabel.text
+    assert a_panel.ui.statusLabel.text.startswith("N is taken: next lesion.")
     assert table.item(row, 0).text() == "A"
     table.item(row, 0).setText("k")
     assert a_panel.ui.statusLabel.text == ""
@@ -279,7 +293,10 @@ def test_a_key_is_changed_in_the_panel_and_kept(a_panel):
     assert verdicts(a_panel)[0] == "accepted"
     a_panel.ui.keySection.collapsed = False
     a_panel.settle()
+    table.item(row, 0).setText("Down")
+    assert "moves in lists" in a_panel.ui.statusLabel.text
     a_panel.click(a_panel.ui.resetKeysButton)
+    assert a_panel.ui.statusLabel.text == ""
     assert table.item(row, 0).text() == "A"
 
 

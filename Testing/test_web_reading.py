@@ -187,6 +187,40 @@ def test_a_chosen_region_is_not_changed_by_the_next_key(reading):
     assert state_of(page, ids[1]) == "not reviewed"
 
 
+def test_after_a_verdict_by_key_the_next_arrow_is_for_the_list(reading):
+    page, ids = reading, rows_of(reading)
+    regions = page.locator(".cmb-region").all_inner_texts()
+    page.keyboard.press("n")
+    page.locator(f".cmb-current[data-lesion='{ids[0]}']").wait_for()
+    page.get_by_label("Region of the lesion").focus()
+    page.keyboard.press("a")
+    page.keyboard.press("ArrowDown")  # at once: the list may show the former lesion still
+    wait_for_state(page, ids[0], "accepted")
+    expect(page.locator(".cmb-current")).to_be_focused()
+    page.get_by_label("Region of the lesion").focus()
+    page.keyboard.press("u")
+    page.wait_for_timeout(500)
+    for key in ("ArrowDown", "ArrowUp"):
+        page.keyboard.press(key)
+    expect(page.locator(".cmb-current")).to_be_focused()
+    assert page.locator(".cmb-region").all_inner_texts() == regions
+
+
+def test_the_views_and_the_list_say_the_same_place(reading):
+    """The sample is oblique: no slice of it has one position along the patient's axes."""
+    page = reading
+    sides = set()
+    for lesion in rows_of(page)[:4]:
+        page.locator(f"[data-lesion='{lesion}']").click()
+        page.locator(f".cmb-current[data-lesion='{lesion}']").wait_for()
+        r, a, s = page.evaluate("() => window.trame.state.get('chosen').ras")
+        sides.add(r > 0)
+        for view, told in (("Axial", f"S {s:.1f} mm"), ("Coronal", f"A {a:.1f} mm"), ("Sagittal", f"R {r:.1f} mm")):
+            expect(page.locator(f".view-corner:has(.view-{view}) .view-offset")).to_have_text(told)
+    assert sides == {True, False}
+    expect(page.locator("[data-lesion]").first.locator("td").nth(4)).to_have_text(re.compile(r"^\d+ %$"))  # signal loss
+
+
 def test_a_list_gives_the_focus_back_after_a_choice_with_the_mouse(reading):
     page = reading
     page.keyboard.press("n")
@@ -252,7 +286,16 @@ def test_a_key_is_changed_in_the_help_and_kept_in_the_browser(reading, server):
     accept = page.get_by_role("button", name="accept: a definite microbleed")
     accept.click()
     page.keyboard.press("n")
-    wait_until_told(page, "N is taken")
+    wait_until_told(page, "N is taken: next lesion.")
+    for key in ("ArrowDown", "Space", "F5", "Tab"):
+        accept.click()
+        page.keyboard.press(key)
+        page.get_by_role("alert").get_by_text(
+            re.compile("moves in|ticks|belongs to the browser|next control")
+        ).wait_for()
+        expect(accept).to_have_text("A")
+    page.get_by_role("button", name="Reset keys").click()
+    page.get_by_role("alert").wait_for(state="hidden")
     accept.click()
     page.keyboard.press("k")
     expect(accept).to_have_text("K")
@@ -383,7 +426,12 @@ def test_every_control_has_a_name(reading):
     seen["Help"] = controls_of(page)
     assert_all_named(one for controls in seen.values() for one in controls)
     names = {where: {one.name for one in controls} for where, controls in seen.items()}
-    assert names["Read"] >= {"Axial view", "Axial slice position in mm", "Threshold, probability", "Merge CMB 1"}
+    assert names["Read"] >= {
+        "Axial view",
+        "Axial slice, mm along the scan's own axis",
+        "Threshold, probability",
+        "Merge CMB 1",
+    }
     assert names["Scribble"] >= {"Paint", "Brush diameter, mm", "Reader: SI", "Type of mimic 1", "What was found at 1"}
     assert names["Export"] >= {"Results", "Report", "Report as PDF", "Scene", "Compare with an earlier scan"}
     own = {one for one in names["Help"] - names["Scribble"] if not one.endswith("change the key")}

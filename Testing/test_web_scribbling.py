@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 from playwright.sync_api import expect
-from web_browser import take, view_of, wait_until
+from web_browser import state_of_page, take, view_of, wait_until
 from web_controls import assert_all_named, controls_of, place
 from web_pictures import AXIAL, brightness, colour
 from web_review import rows_of, state_of, wait_for_state
@@ -48,6 +48,73 @@ def test_a_scribble_grows_and_is_accepted_as_a_lesion(reading):
     page.get_by_role("tab", name="Review").click()
     page.wait_for_function("n => document.querySelectorAll('[data-lesion]').length === n", arg=len(ids) + 1)
     page.locator(f"[data-lesion='{name.removeprefix('CMB ')}']").wait_for()
+
+
+def test_undo_takes_back_the_stroke_and_leaves_the_answers(reading):
+    page = reading
+    page.get_by_role("tab", name="Scribble").click()
+    paint, waiting = page.get_by_role("button", name="Paint", pressed=True), page.get_by_role("status", name="Strokes")
+    grow, undo = (page.get_by_role("button", name=name, exact=True) for name in ("Grow", "Undo scribbling"))
+    page.keyboard.press("f")
+    page.keyboard.press("b")
+    paint.wait_for()
+    expect(grow).to_be_disabled()
+    scribble(page)
+    expect(waiting).to_have_text("1 stroke painted, not grown yet")
+    grow.click()
+    grown = page.get_by_role("list", name="Grown microbleeds")
+    grown.wait_for()
+    expect(waiting).to_have_count(0)
+    page.get_by_label("Location").select_option("thalamus")
+    grown.get_by_text("thalamus").wait_for()
+    page.keyboard.press("b")
+    paint.wait_for()
+    scribble(page, 0.7)
+    expect(undo).to_have_attribute("title", "Undo: stroke painted (Ctrl+Z)")
+    page.keyboard.press("Control+z")
+    expect(waiting).to_have_count(0)
+    expect(grow).to_be_disabled()
+    page.keyboard.press("Control+y")
+    expect(waiting).to_have_text("1 stroke painted, not grown yet")
+    page.keyboard.press("e")
+    page.get_by_role("button", name="Erase", pressed=True).wait_for()
+    scribble(page, 0.7)
+    expect(undo).to_have_attribute("title", "Undo: stroke erased (Ctrl+Z)")
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+z")
+    expect(waiting).to_have_count(0)
+    page.keyboard.press("b")
+    paint.wait_for()
+    for share in (0.7, 0.3):  # paints on
+        scribble(page, share)
+        expect(undo).to_have_attribute("title", "Undo: stroke painted (Ctrl+Z)")
+        page.wait_for_timeout(300)
+    expect(waiting).to_have_text("2 strokes painted, not grown yet")
+    expect(grown.get_by_text("thalamus")).to_have_count(1)
+
+
+def test_the_brush_is_put_down_where_nobody_sees_it(reading):
+    page = reading
+    paint = page.get_by_role("button", name="Paint", pressed=True)
+    page.keyboard.press("f")
+    for leave in ("tab", "help"):
+        page.keyboard.press("b")  # from Review: gives the brush, whatever was before
+        paint.wait_for()
+        expect(page.get_by_role("tab", name="Scribble")).to_have_attribute("aria-selected", "true")
+        if leave == "help":
+            page.keyboard.press("?")
+            page.get_by_role("dialog", name="Help").wait_for()
+            page.keyboard.press("?")
+            page.get_by_role("dialog", name="Help").wait_for(state="hidden")
+        else:
+            page.get_by_role("tab", name="Review").click()
+        wait_until(page, lambda: state_of_page(page)["brush"] == "")
+        scribble(page)
+        page.wait_for_timeout(500)
+        assert state_of_page(page)["strokes_waiting"] == 0
+    page.get_by_role("tab", name="Review").click()
+    page.keyboard.press("b")
+    paint.wait_for()
 
 
 def test_how_many_a_group_holds_is_asked_in_a_field_that_is_seen(reading):
@@ -171,10 +238,10 @@ def test_findings_and_quality_are_said_and_taken_home(reading):
     assert mimic["r_mm"] > finding["r_mm"]  # the patient's right is on the left of the view
 
 
-def scribble(page):
-    """Paint a few voxels in the axial view."""
+def scribble(page, share=0.57):
+    """Paint a few voxels in the axial view, at a share of its height."""
     box = view_of(page, AXIAL)
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.57
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] * share
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x + 2, y + 1, steps=3)

@@ -21,10 +21,13 @@ class AnswerForm:
     ----------
     answer : callable
         Called with a field and its new value when the reader changes it, not when the form does.
+    records : QListWidget, optional
+        Gets the focus when another record is shown: the next key is not meant for its answers.
     """
 
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
+    def __init__(self, answer: Answer, records: Any = None) -> None:
+        self._answer, self._records = answer, records
+        self._shown: int | None = None
         self._widgets: list[Any] = []
         self._setters: dict[str, Callable[[Any], None]] = {}
         self._showing = False
@@ -80,6 +83,7 @@ class AnswerForm:
 
     def show(self, record: Any) -> None:
         """Show a record; None empties the form and disables it."""
+        self._leave_former(getattr(record, "id", None))
         with self._quietly():
             for field, setter in self._setters.items():
                 empty = False if field == "uncertain" else None if field in ("included", "smaller_than_5_mm") else ""
@@ -87,6 +91,16 @@ class AnswerForm:
                 setter((value or None) if field == "count" else value)
         for widget in self._widgets:
             widget.setEnabled(record is not None)
+
+    def _leave_former(self, shown: int | None) -> None:
+        former, self._shown = self._shown, shown
+        if self._records is None or shown == former:
+            return
+        for widget in self._widgets:
+            if widget.inherits("QComboBox"):
+                widget.hidePopup()
+        if qt.QApplication.focusWidget() in self._widgets:
+            self._records.setFocus()
 
     def _changed(self, field: str, value: Any) -> None:
         if not self._showing:

@@ -30,6 +30,7 @@ from CMBScribbleGrowLib.scene import (
     scribble_id,
     segment_ids,
     set_voxels,
+    take_from_scribble,
 )
 from CMBScribbleGrowLib.study.state import State
 from CMBSegmentationLib.detecting.brain_mask import brain_mask
@@ -284,12 +285,74 @@ def test_growing_is_undone_to_what_was_painted_and_done_again(grown):
     assert len(painted_in_scene(grown)) == 0
 
 
-def test_undo_keeps_what_was_painted_meanwhile(grown, a_head):
-    paint(a_head, "B")
-    grown.undo()
-    assert len(painted_in_scene(grown)) == 4
+def test_undo_takes_back_the_last_stroke_and_no_answer(grown, a_head):
+    grown.answering.answer(grown.annotation.microbleeds[0], location="thalamus")
+    for name, strokes in (("B", 1), ("C", 2)):
+        paint(a_head, name)
+        grown.poll()
+        assert grown.waiting == strokes
+    assert grown.undoes == "stroke painted"
+    for strokes in (1, 0):
+        assert grown.undo().what == "stroke painted"
+        assert grown.waiting == strokes
+        assert len(painted_in_scene(grown)) == 2 * strokes
+    assert grown.annotation.microbleeds[0].location == "thalamus"
+    assert grown.redoes == "stroke painted"
     grown.redo()
-    assert len(painted_in_scene(grown)) == 2
+    grown.redo()
+    assert len(painted_in_scene(grown)) == 4
+    assert grown.redo() is None
+    assert len(grown.growing.grow()) == 2
+
+
+def test_undo_takes_back_a_stroke_where_nothing_else_was_done(opened, a_head):
+    paint(a_head, "A")
+    assert opened.undo().what == "stroke painted"
+    assert not len(painted_in_scene(opened))
+    assert opened.undo() is None
+    with refused("Nothing is painted"):
+        opened.growing.grow()
+
+
+def test_what_was_erased_comes_back(opened, a_head):
+    paint(a_head, "A", "B")
+    opened.poll()
+    study = opened.study
+    erased = painted_in_scene(opened)[:2]
+    take_from_scribble(study.nodes, PAINT_SEGMENT, erased, study.grid)
+    opened.poll()
+    assert (opened.waiting, opened.undoes) == (1, "stroke erased")
+    opened.undo()
+    assert (opened.waiting, len(painted_in_scene(opened))) == (2, 4)
+    opened.redo()
+    assert (opened.waiting, len(painted_in_scene(opened))) == (1, 2)
+
+
+def test_a_grown_stroke_is_taken_back_after_its_lesion(grown, a_head):
+    assert grown.waiting == 0
+    assert [grown.undo().what, grown.undo().what] == ["CMB 1 grown", "stroke painted"]
+    assert (grown.undo(), grown.waiting, len(painted_in_scene(grown))) == (None, 0, 0)
+    grown.redo()
+    grown.redo()
+    assert (len(grown.lesions), len(painted_in_scene(grown))) == (1, 0)
+
+
+def test_each_stroke_in_a_lesions_scribble_is_a_step(grown, a_head):
+    for name in ("B", "C"):
+        paint(a_head, name, segment=scribble_id(1))
+        grown.poll()
+    grown.undo()
+    assert len(grown.lesions[0].scribble) == 4
+
+
+def test_a_stroke_while_the_slider_moves_is_a_step_of_its_own(grown, a_head):
+    mask = grown.current.mask
+    grown.growing.preview(1.0)
+    paint(a_head, "B")
+    assert grown.undo().what == "stroke painted"
+    assert len(painted_in_scene(grown)) == 0
+    grown.undo()
+    assert np.array_equal(grown.current.mask, mask)
 
 
 def test_there_is_an_end_to_undo(opened):

@@ -33,7 +33,7 @@ class PanelKeys:
     table : QTableWidget
         All keys, to look them up and to change them.
     tell : callable
-        Called with why a key was refused.
+        Called with why a key was refused; with an empty text when one was taken.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class PanelKeys:
         for name, widget in tooltips.items():
             self._tips.setdefault(widget, (widget.toolTip, []))[1].append(name)
         self._captions = {name: (button, button.text) for name, button in captions.items()}
-        self._table = KeyTable(table, self.change, tell)
+        self._table, self._tell = KeyTable(table, self.change, tell), tell
         self._shortcuts: list[Any] = []
         self._of_question: list[Any] = []
         self._is_question_open = self._is_listening = False
@@ -108,6 +108,7 @@ class PanelKeys:
     def reset(self) -> None:
         """Use the keys of the table again."""
         self.change(Keys(DESKTOP))
+        self._tell("")  # an earlier refusal is settled
 
     def _show(self) -> None:
         for widget, (tip, names) in self._tips.items():

@@ -68,7 +68,7 @@ def test_the_text_names_what_was_found_and_leaves_out_what_was_not(lesions):
         "Pattern of the definite ones: mixed. Not finished: 1 detected lesion not reviewed yet.",
         "Size (definite/possible): < 5 mm 1/1, 5–10 mm 1/1.",
         "Region (definite/possible): right frontal 1/1, left thalamus 1/0, unassigned 0/1.",
-        "Class: 2–4 microbleeds.",
+        "Class: 2–4 microbleeds (definite + possible).",
         "Pattern: mixed (lobar together with deep or brainstem: described with hypertensive arteriopathy, "
         "alone or with the other).",
         "ARIA baseline 1–4; CROMIS-2 2–4 (any); ESO thrombolysis 1–10 (low to moderate) (without 1 not "

@@ -59,9 +59,35 @@ def test_a_key_that_is_not_free_is_refused_with_the_reason(name, key, because):
         Keys(DESKTOP).with_key(name, key)
 
 
-def test_the_browser_keeps_its_own_keys():
-    with pytest.raises(InputError, match="browser"):
-        Keys(PAGE).with_key("accept", "Ctrl+T")
+@pytest.mark.parametrize("key", ["Ctrl+T", "F5", "f12", "Shift+A"])
+def test_the_browser_keeps_its_own_keys(key):
+    with pytest.raises(InputError, match="belongs to the browser"):
+        Keys(PAGE).with_key("accept", key)
+    assert Keys(PAGE).with_key("accept", "F2").of("accept") == "F2"
+
+
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+@pytest.mark.parametrize(
+    ("key", "because"),
+    [("Up", "Up moves in lists"), ("Down", "moves in"), ("Left", "moves in"), ("Right", "moves in"),
+     ("Shift+Down", "Down moves in"), ("Home", "first or last"), ("End", "first or last"), ("Space", "Space ticks"),
+     ("Tab", "Tab goes to the next control"), ("Shift+Tab", "next control")],
+)  # fmt: skip
+def test_what_moves_the_focus_is_no_key_of_an_action(front_end, key, because):
+    with pytest.raises(InputError, match=because) as refused:
+        Keys(front_end).with_key("accept", key)
+    assert refused.value.hint
+
+
+def test_a_key_that_is_taken_is_said_to_be_that_of_the_other_action_only():
+    with pytest.raises(InputError) as refused:
+        Keys(PAGE).with_key("accept", "n")
+    assert refused.value.message == "N is taken: next lesion."
+
+
+def test_a_kept_key_that_cannot_be_chosen_any_more_takes_no_other_with_it():
+    kept = Keys.kept(PAGE, {"accept": "Down", "undo": "Hyper+A", "uncertain": "K", "next": "Q"})
+    assert kept.changed == {"uncertain": "K", "next": "Q"}
 
 
 @pytest.mark.parametrize("kept", [None, "nonsense", {"fly": "K"}, {"accept": "N"}, {"accept": 3}, [1, 2]])

@@ -71,6 +71,45 @@ def test_undo_and_redo_look_at_the_lesion_they_change(a_session):
     assert a_session.navigation.current.id == 1
 
 
+def test_the_same_verdict_again_is_no_step_and_keeps_its_time(a_session, monkeypatch):
+    times = iter(f"2026-01-01T00:00:0{n}Z" for n in range(9))
+    monkeypatch.setattr("CMBSegmentationLib.session.deciding.utc_now", lambda: next(times))
+    deciding = a_session.deciding
+    deciding.decide("accepted", lesion_id=1, advance=False)
+    deciding.set_cause("CAA", lesion_id=1)
+    deciding.set_place("thalamus", "left", lesion_id=1)
+    former = a_session.review.find(1)
+    told = []
+    a_session.noticed.connect(told.append)
+    deciding.decide("accepted", lesion_id=1, advance=False)
+    deciding.set_cause("CAA", lesion_id=1)
+    deciding.set_place("thalamus", "left", lesion_id=1)
+    assert told[0].message == "CMB 1 accepted already."
+    assert a_session.review.find(1).verdict == former.verdict
+    assert deciding.undo() == "place of CMB 1"
+    assert deciding.undo() == "cause of CMB 1"
+    assert deciding.undo() == "CMB 1 accepted"
+    assert not deciding.can_undo
+    assert a_session.review.find(1).verdict is None
+
+
+def test_the_same_verdict_by_another_reader_is_signed_anew(a_session):
+    a_session.reading.set(reader="SI")
+    a_session.deciding.decide("accepted", lesion_id=1, advance=False)
+    a_session.reading.set(reader="NB")
+    a_session.deciding.decide("accepted", lesion_id=1, advance=False)
+    assert a_session.review.find(1).verdict.reader == "NB"
+    a_session.deciding.undo()
+    assert a_session.review.find(1).verdict.reader == "SI"
+
+
+def test_the_same_verdict_again_leads_on(a_session):
+    a_session.deciding.decide("accepted", lesion_id=1, advance=False)
+    a_session.navigation.select(1)
+    a_session.deciding.decide("accepted")
+    assert a_session.navigation.current.id == 2
+
+
 def test_a_cause_is_said_of_what_counts_and_stays_with_the_next_verdict(a_session):
     a_session.navigation.select(1)
     with refused("verdict"):

@@ -32,8 +32,9 @@ class PageKeys:
     def __init__(self, desk: PageSession) -> None:
         self._desk = desk
         self.state = live(desk.server.state, KeysState)
-        self._is_pointing = False
-        anywhere = _anywhere(desk)
+        self._is_pointing = self._is_scribbling = False
+        self._refused = ""
+        anywhere = _anywhere(desk) | {"brush": lambda: self._brush(PAINT), "eraser": lambda: self._brush(ERASE)}
         self._reading = anywhere | _while_reading(desk) | {"add": self._add}
         self._scribbling = anywhere | _while_scribbling(desk)
         self._take(Keys(PAGE))
@@ -58,7 +59,7 @@ class PageKeys:
             Whether the mouse was in a slice view.
         """
         self._is_pointing = is_pointing
-        is_scribbling = panel == SCRIBBLE_PANEL
+        self._is_scribbling = is_scribbling = panel == SCRIBBLE_PANEL
         asks = self._desk.reviewing.session.deciding.question.is_open
         places = [SCRIBBLE] if is_scribbling else [QUESTION, READ] if asks else [READ]
         found = (self._keys.action(key, place) for place in places)
@@ -75,6 +76,12 @@ class PageKeys:
     def _add(self) -> None:
         self._desk.reviewing.add_pointed(is_pointing=self._is_pointing)
 
+    def _brush(self, brush: str) -> None:
+        """Give the brush or the eraser; only who is scribbling already puts it down with its key."""
+        self._desk.state.panel = SCRIBBLE_PANEL
+        scribbling = self._desk.scribbling
+        (scribbling.choose_brush if self._is_scribbling else scribbling.hold_brush)(brush)
+
     def _dialog_was_opened(self) -> bool:
         return self._desk.state.series_shown or self._desk.reader.state.reader_asked
 
@@ -88,12 +95,22 @@ class PageKeys:
             self._take(self._keys.with_key(name, key))
         except Exception as error:
             self._desk.tell_error(error)
+            self._refused = self._desk.state.message
+        else:
+            self._forget_refusal()
         return self._keys.changed
 
     def reset(self) -> dict[str, str]:
         """Use the keys of the table again."""
         self._take(Keys(PAGE))
+        self._forget_refusal()
         return self._keys.changed
+
+    def _forget_refusal(self) -> None:
+        """Close the message of a refusal that is settled, not any other."""
+        if self._refused and self._desk.state.message == self._refused:
+            self._desk.tell("")
+        self._refused = ""
 
     def _take(self, keys: Keys) -> None:
         self._keys = keys
@@ -114,16 +131,7 @@ def _anywhere(desk: PageSession) -> dict[str, Callable[[], object]]:
     def toggle_help() -> None:
         page.help_shown = not page.help_shown
 
-    def take_brush(brush: str) -> Callable[[], None]:
-        def act() -> None:
-            page.panel = SCRIBBLE_PANEL
-            desk.scribbling.choose_brush(brush)
-
-        return act
-
     return {
-        "brush": take_brush(PAINT),
-        "eraser": take_brush(ERASE),
         "crosshair": toggle_crosshair,
         "outlines": toggle_outlines,
         "fit": desk.views.reset,

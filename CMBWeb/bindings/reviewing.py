@@ -165,14 +165,14 @@ class Reviewing:
         self.session.deciding.question.close()
 
     @edge
-    def set_place(self, region: str, side: str) -> None:
-        """Say where the lesion lies."""
-        self.session.deciding.set_place(region, side)
+    def set_place(self, lesion_id: int, region: str, side: str) -> None:
+        """Say where a lesion lies: the one that the page showed when it was said."""
+        self.session.deciding.set_place(region, side, lesion_id=lesion_id)
 
     @edge
-    def set_cause(self, cause: str) -> None:
-        """Say what the lesion is suspected to come from."""
-        self._sign(lambda: self.session.deciding.set_cause(cause))
+    def set_cause(self, lesion_id: int, cause: str) -> None:
+        """Say what a lesion is suspected to come from, as `set_place`."""
+        self._sign(lambda: self.session.deciding.set_cause(cause, lesion_id=lesion_id))
 
     @edge
     def undo(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -52,6 +52,10 @@ class Scribbling:
         self._showing = self._preparing = self._grow_when_ready = False
         state, name = desk.server.state, names.scribble
         on_change(state, self.open_if_shown, names.page.panel)
+        page = names.page
+        on_change(
+            state, self._put_down_behind, page.busy, page.help_shown, page.series_shown, names.reader.reader_asked
+        )
         on_change(state, self._take_brush, name.brush, name.brush_mm)
         on_change(state, self._take_mode, name.grow_mode)
         on_change(state, self._take_tolerance, name.tolerance)
@@ -79,6 +83,7 @@ class Scribbling:
         """Open the annotation while its panel is shown: what was annotated before is there to see."""
         if self._desk.state.panel != SCRIBBLE_PANEL:
             self.end_placing()
+            self.put_down_quietly()  # nobody would see what the mouse does
         elif self._desk.node is not None:
             self.open()
 
@@ -136,12 +141,25 @@ class Scribbling:
     @edge
     def choose_brush(self, brush: str) -> None:
         """Take the brush or the eraser; once more puts it down."""
+        self._take(lambda: NO_TOOL if self.state.brush == brush else brush)
 
-        def choose() -> None:
+    @edge
+    def hold_brush(self, brush: str) -> None:
+        """Take the brush or the eraser, whatever was in the hand before."""
+        self._take(lambda: brush)
+
+    def _take(self, chosen: Callable[[], str]) -> None:
+        def take() -> None:
             self.end_placing()
-            self.state.brush = NO_TOOL if self.state.brush == brush else brush
+            self.state.brush = chosen()
 
-        self._desk.reader.before(choose)
+        self._desk.reader.before(take)
+
+    def _put_down_behind(self) -> None:
+        """Put the brush down behind a dialog, and while another scan is opened or compared."""
+        page = self._desk.state
+        if page.busy or page.help_shown or page.series_shown or self._desk.reader.state.reader_asked:
+            self.put_down_quietly()
 
     def put_down(self) -> None:
         """Put brush and eraser down."""
@@ -186,7 +204,7 @@ class Scribbling:
         self.session.growing.grow(PAINT_SEGMENT)
 
     def put_down_quietly(self) -> None:
-        """Put the brush down before a segment is rewritten under it."""
+        """Put the brush down, if it is in the hand: a segment is rewritten under it, or nobody would see it."""
         if self.state.brush:
             self.put_down()
 
@@ -197,15 +215,25 @@ class Scribbling:
 
     @edge
     def undo(self) -> None:
-        """Go back by one step."""
-        self.put_down_quietly()
-        self.session.undo()
+        """Go back by one step; the last stroke is one."""
+        with self._brush_kept():
+            self.session.undo()
 
     @edge
     def redo(self) -> None:
         """Go forward by one step that was undone."""
-        self.put_down_quietly()
-        self.session.redo()
+        with self._brush_kept():
+            self.session.redo()
+
+    @contextmanager
+    def _brush_kept(self) -> Iterator[None]:
+        """Take the brush up again after a segment was rewritten under it: one paints on after a wrong stroke."""
+        if self.state.brush:
+            self._editor.deactivate_effect()
+        try:
+            yield
+        finally:
+            self._take_brush()
 
     @edge
     def select(self, lesion_id: int) -> None:
@@ -246,10 +274,6 @@ class Scribbling:
         self.session.opening.set_parameters(grouped=bool(self.state.grouped))
 
     # answers and landmarks
-
-    def answer(self, field: str, value: Any) -> None:
-        """Write an answer into the current lesion's record."""
-        self.answer_in("microbleeds", self.state.grown_chosen, field, value)
 
     @edge
     def answer_in(self, kind: str, record_id: int | None, field: str, value: Any) -> None:
@@ -361,7 +385,10 @@ class Scribbling:
         self._show_answers()
 
     def _show_steps(self) -> None:
-        self.state.can_grow_undo, self.state.can_grow_redo = self.session.can_undo, self.session.can_redo
+        session, state = self.session, self.state
+        state.can_grow_undo, state.can_grow_redo = session.can_undo, session.can_redo
+        state.grow_undoes, state.grow_redoes = session.undoes, session.redoes
+        state.strokes_waiting = session.waiting
 
     def _show_current(self, lesion: LinkedLesion | None) -> None:
         percent = lesion.tolerance_percent if lesion is not None else None

@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import slicer
+import slicer.util
 from trame_server import Server
 from trame_slicer.core import LayoutManager, SlicerApp
 from trame_slicer.rca_view import RemoteViewFactory
@@ -40,6 +42,7 @@ HALF_BRAIN = 0.45  # of the 3D view's height, across
 LABEL_PIXELS = 56  # beside a lesion at the brain's edge
 SMALLEST_BRAIN = 0.4
 NEARLY = 1.05
+PARALLEL = 1e-3  # volume that the normals of three slices span, below which they cross nowhere
 MAGNIFIED = ("Axial", "Coronal", "Sagittal")
 VIEW_COLOURS = {"Axial": "#e0604f", "Coronal": "#6fae4c", "Sagittal": "#d8c14a"}
 BACKGROUND = "#06080b"
@@ -84,6 +87,8 @@ class Views:
         self.layouts = LayoutManager(app.scene, app.view_manager, server)
         self.layouts.register_layout_dict(_layouts())
         self.layouts.set_layout(FOUR_UP)
+        for view in self.slice_views:
+            view.modified.connect(self._show_crossing)
         on_change(server.state, self._take_window, names.views.window_range)
         on_change(server.state, self._take_crosshair, names.views.crosshair)
         self.set_left_drag()
@@ -173,6 +178,14 @@ class Views:
         if display is not None:
             display.SetAutoWindowLevel(False)
             display.SetWindowLevelMinMax(low, high)
+
+    def _show_crossing(self, *_: Any) -> None:
+        """Say where the slices cross: on an oblique scan, no slice has one position along the patient's axes."""
+        matrices = [slicer.util.arrayFromVTKMatrix(view.get_view_node().GetSliceToRAS()) for view in self.slice_views]
+        normals = np.array([matrix[:3, 2] for matrix in matrices])
+        offsets = [float(matrix[:3, 2] @ matrix[:3, 3]) for matrix in matrices]
+        if len(matrices) == len(MAGNIFIED) and abs(np.linalg.det(normals)) > PARALLEL:
+            self.state.crossing = [round(float(mm), 1) for mm in np.linalg.solve(normals, offsets)]
 
     def _take_window(self) -> None:
         self._apply_window(*self.state.window_range)

@@ -66,6 +66,8 @@ class ViewsState:
         Intensities shown black and white, and the lowest and highest that can be chosen.
     window_step : float
     crosshair : bool
+    crossing : list of float
+        Where the three slices cross: patient RAS, mm.
     shown_alone : str
         Name of the view that fills the place of all; empty while all are shown.
     """
@@ -74,6 +76,7 @@ class ViewsState:
     window_limits: list[float] = field(default_factory=lambda: [0.0, 1.0])
     window_step: float = 0.01
     crosshair: bool = False
+    crossing: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
     shown_alone: str = ""
 
 
@@ -220,6 +223,10 @@ class ScribbleState:
         What is said of the study, and of the scan.
     curve : dict
         As `growth_figure.growth_figure` gives it.
+    grow_undoes, grow_redoes : str
+        What undo and redo would do, for their tooltips.
+    strokes_waiting : int
+        How many strokes are painted and not grown yet.
     placing : {"", "mimics", "findings"}
         Which landmark the next click in a view sets.
     """
@@ -244,6 +251,9 @@ class ScribbleState:
     curve: Values = field(default_factory=dict)
     can_grow_undo: bool = False
     can_grow_redo: bool = False
+    grow_undoes: str = ""
+    grow_redoes: str = ""
+    strokes_waiting: int = 0
     placing: str = ""
 
 

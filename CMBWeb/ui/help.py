@@ -38,8 +38,8 @@ def build_help() -> None:
             _gestures("Without a mouse", BY_KEY)
         html.P(
             f"Prob. is the {PROBABILITY.lower()}; it is not calibrated on patients. Signal loss is measured against "
-            "the tissue around: 0 none, 1 black. Ø is the diameter of the sphere of equal volume. Positions are "
-            "patient RAS, in mm.",
+            "the tissue around: 100 % is black. Ø is the diameter of the sphere of equal volume. Positions are "
+            "patient RAS, in mm; those in the views are of the point where the slices cross.",
             classes="cmb-quiet",
         )
 

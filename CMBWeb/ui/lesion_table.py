@@ -15,7 +15,7 @@ COLUMNS = (  # row's key, heading, what it is
     ("id", "CMB", "Number: stays the same at every threshold"),
     ("state", "Status", "Verdict, or that there is none yet"),
     ("diameter_mm", "Ø mm", "Diameter of the sphere of equal volume"),
-    ("contrast", "Signal loss", "Against the brain tissue around: 0 none, 1 black; – where there is none"),
+    ("contrast", "Signal loss", "Against the brain tissue around; 100 % is black; – where there is none"),
     ("probability", "Prob.", PROBABILITY),
     ("phase", "Phase", "What the phase image says: blood (paramagnetic), calcium, or unclear"),
     ("region", "Region", "MARS"),
@@ -76,7 +76,7 @@ def _row(bound: Reviewing) -> None:
             html.Span("{{ row.state === 'unreviewed' ? 'not reviewed' : row.state }}")
             html.Span("{{ row.mimic }}", v_if="row.mimic", classes="cmb-mimic")
         html.Td("{{ row.diameter_mm.toFixed(1) }}", classes="cmb-number")
-        html.Td("{{ row.contrast === null ? '–' : row.contrast.toFixed(2) }}", classes="cmb-number cmb-col-contrast")
+        html.Td("{{ row.contrast === null ? '–' : (100 * row.contrast).toFixed(0) + ' %' }}", classes="cmb-number cmb-col-contrast")
         html.Td("{{ row.probability === null ? '–' : row.probability.toFixed(2) }}", classes="cmb-number")
         html.Td("{{ row.phase }}", v_if=review.has_substances)
         html.Td(

@@ -226,7 +226,8 @@ def _verdict(bound: Reviewing) -> None:
 
 def _facts(bound: Reviewing) -> None:
     """Build what is known of the chosen lesion, and what a reader says of it besides the verdict."""
-    with html.Div(classes="cmb-chosen-facts", v_if="current !== null && !asking"):
+    # its key: a list that is open goes with its lesion, and is never that of the next
+    with html.Div(classes="cmb-chosen-facts", v_if="current !== null && !asking", key="chosen.id"):
         html.Div(
             "CMB {{ chosen.id }} · {{ has_substances ? 'signal loss ' + chosen.contrast.toFixed(2) : "
             "'Ø ' + chosen.diameter_mm.toFixed(1) + ' mm' }} · "
@@ -248,11 +249,25 @@ def _facts(bound: Reviewing) -> None:
                     "Region of the lesion",
                     ASSIGNABLE,
                     bound.set_place,
-                    "[$event.target.value, chosen.side]",
+                    "[chosen.id, $event.target.value, chosen.side]",
                     "true",
                 ),
-                ("side", "Side of the lesion", SIDES, bound.set_place, "[chosen.region, $event.target.value]", "true"),
-                ("cause", "Suspected cause of the lesion", CAUSES, bound.set_cause, "[$event.target.value]", COUNTS),
+                (
+                    "side",
+                    "Side of the lesion",
+                    SIDES,
+                    bound.set_place,
+                    "[chosen.id, chosen.region, $event.target.value]",
+                    "true",
+                ),
+                (
+                    "cause",
+                    "Suspected cause of the lesion",
+                    CAUSES,
+                    bound.set_cause,
+                    "[chosen.id, $event.target.value]",
+                    COUNTS,
+                ),
             ):
                 with html.Select(
                     v_if=asked,

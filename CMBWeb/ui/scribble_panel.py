@@ -74,7 +74,7 @@ def _growing(desk: PageSession) -> None:
             click=bound.grow,
             color="primary",
             variant="flat",
-            disabled=(f"!{page.has_scan}",),
+            disabled=(f"!{page.has_scan} || !{scribble.strokes_waiting}",),
             title=titled("Grow what is painted: each stroke apart is one microbleed", "grow"),
         )
         v3.VBtn(
@@ -85,9 +85,9 @@ def _growing(desk: PageSession) -> None:
             disabled=(f"{scribble.grown_chosen} === null",),
             title=titled("Keep the mask as it is shown", "accept_grown"),
         )
-        for what, click, can in (
-            ("undo", bound.undo, scribble.can_grow_undo),
-            ("redo", bound.redo, scribble.can_grow_redo),
+        for what, click, can, step in (
+            ("undo", bound.undo, scribble.can_grow_undo, scribble.grow_undoes),
+            ("redo", bound.redo, scribble.can_grow_redo, scribble.grow_redoes),
         ):
             v3.VBtn(
                 icon=f"mdi-{what}",
@@ -95,9 +95,16 @@ def _growing(desk: PageSession) -> None:
                 variant="text",
                 size="x-small",
                 disabled=(f"!{can}",),
-                title=titled(what.capitalize(), what),
+                title=titled(f"{what.capitalize()}${{{step} && ': ' + {step}}}", what),
                 **named(f"{what.capitalize()} scribbling"),
             )
+    html.Div(
+        shown(f"{scribble.strokes_waiting} === 1 ? '1 stroke' : {scribble.strokes_waiting} + ' strokes'")
+        + " painted, not grown yet",
+        v_if=scribble.strokes_waiting,
+        classes="cmb-status",
+        **role("status", "Strokes"),
+    )
     with html.Div(classes="cmb-said", v_if=scribble.grow_message, **role("status", "Last step of scribbling")):
         html.Div(
             shown(scribble.grow_message),
@@ -183,17 +190,22 @@ def _grown(desk: PageSession) -> None:
 
 
 def _form(desk: PageSession) -> None:
-    answer, answers = desk.scribbling.answer, scribble.answers
-    with html.Div(classes="cmb-form", v_if=f"{answers}.id", **role("group", "What the protocol asks")):
+    answers = scribble.answers
+    answer, of_this = desk.scribbling.answer_in, f"'microbleeds', {answers}.id"
+    # its key: a list that is open goes with its lesion, and is never that of the next
+    with html.Div(
+        classes="cmb-form", v_if=f"{answers}.id", key=f"{answers}.id", **role("group", "What the protocol asks")
+    ):
         for field, label, words in FORM:
-            _words(label, words, f"{answers}.{field}", (answer, f"['{field}', $event.target.value]"))
-        _text("Which cause", f"{answers}.cause_text", (answer, "['cause_text', $event.target.value]"), CAUSE_ASKS)
-        _yes_no("Smaller than 5 mm", f"{answers}.smaller_than_5_mm", answer, "smaller_than_5_mm")
+            _words(label, words, f"{answers}.{field}", (answer, f"[{of_this}, '{field}', $event.target.value]"))
+        said = (answer, f"[{of_this}, 'cause_text', $event.target.value]")
+        _text("Which cause", f"{answers}.cause_text", said, CAUSE_ASKS)
+        _yes_no("Smaller than 5 mm", f"{answers}.smaller_than_5_mm", answer, f"{of_this}, 'smaller_than_5_mm'")
         with html.Label():
             html.Span("Uncertain")
             html.Input(
                 type="checkbox",
-                change=(answer, "['uncertain', $event.target.checked]"),
+                change=(answer, f"[{of_this}, 'uncertain', $event.target.checked]"),
                 **named("Uncertain", checked=f"{answers}.uncertain"),
             )
         with html.Label(v_if=f"{answers}.grouping === '{vocabulary.CAA_GROUP}'", title="Empty: not counted"):
@@ -202,10 +214,13 @@ def _form(desk: PageSession) -> None:
                 type="number",
                 min="1",
                 max=str(MOST_IN_A_GROUP),
-                change=(answer, "['count', $event.target.value === '' ? null : Number($event.target.value)]"),
+                change=(
+                    answer,
+                    f"[{of_this}, 'count', $event.target.value === '' ? null : Number($event.target.value)]",
+                ),
                 **named("How many", value=f"{answers}.count"),
             )
-        _text("Comment", f"{answers}.comment", (answer, "['comment', $event.target.value]"))
+        _text("Comment", f"{answers}.comment", (answer, f"[{of_this}, 'comment', $event.target.value]"))
 
 
 def _landmarks(desk: PageSession) -> None:
@@ -291,7 +306,7 @@ def _study(desk: PageSession) -> None:
             html.Span("Annotation finished")
     with html.Div(classes="cmb-form", **role("group", "Study quality")):
         _words("Quality", vocabulary.QUALITIES, f"{said}.quality", (bound.assess, "['quality', $event.target.value]"))
-        _yes_no("Included", f"{said}.included", bound.assess, "included")
+        _yes_no("Included", f"{said}.included", bound.assess, "'included'")
         _text(
             "Why not",
             f"{said}.why_not",
@@ -327,11 +342,12 @@ def _words(label: str, words: Sequence[str], value: str, change: Change) -> None
                 html.Option(word, value=word)
 
 
-def _yes_no(label: str, value: str, answer: Callable[..., None], field: str) -> None:
+def _yes_no(label: str, value: str, answer: Callable[..., None], first: str) -> None:
+    """Build a question with the answers yes and no; `first` is what is handed over before the answer."""
     with html.Label():
         html.Span(label)
         with html.Select(
-            change=(answer, f"['{field}', {{'': null, true: true, false: false}}[$event.target.value]]"),
+            change=(answer, f"[{first}, {{'': null, true: true, false: false}}[$event.target.value]]"),
             **named(label, value=f"{value} == null ? '' : String({value})"),
         ):
             for word, said in (("–", ""), ("yes", "true"), ("no", "false")):

@@ -11,9 +11,11 @@ from trame_server import Server
 from trame_slicer.app.logic.slice_view_logic import connect_slice_view_slider_to_state
 from trame_slicer.views import SliceView
 
+from ..state.names import views
 from .aria import named
+from .shown import shown
 
-TOWARDS = {"Axial": "S", "Coronal": "A", "Sagittal": "L"}  # where a slice's position grows
+AXES = {"Sagittal": (0, "R"), "Coronal": (1, "A"), "Axial": (2, "S")}  # of patient RAS, which the slice is across
 EDGES = {  # left, right, top, bottom of the picture: Slicer shows the patient's right on the left
     "Axial": "RLAP",
     "Coronal": "RLSI",
@@ -32,15 +34,20 @@ def view_corner(show_alone: Callable[[str], None]) -> Callable[[Server, str, Any
 
     def fill(server: Server, _view_id: str, view: Any) -> None:
         name = view.get_singleton_tag()
-        shown = "3D" if name == "ThreeD" else name
+        label = "3D" if name == "ThreeD" else name
         with html.Div(classes="view-corner"):
-            html.Span(shown, classes=f"view-name view-{name}")
+            html.Span(label, classes=f"view-name view-{name}")
             if isinstance(view, SliceView):
                 slider = connect_slice_view_slider_to_state(server, view)
-                html.Span(f"{TOWARDS[name]} {{{{ ({slider.name.value}).toFixed(1) }}}} mm", classes="view-offset")
+                axis, letter = AXES[name]
+                html.Span(
+                    f"{letter} {shown(f'{views.crossing}[{axis}].toFixed(1)')} mm",
+                    classes="view-offset",
+                    title="Where the slices cross, patient RAS",
+                )
         with html.Div(classes="view-buttons"):
-            _button("mdi-fit-to-page-outline", f"Fit the {shown} view to the scan", view.reset_view)
-            _button("mdi-arrow-expand-all", f"Show {shown} alone, or all four", lambda: show_alone(name))
+            _button("mdi-fit-to-page-outline", f"Fit the {label} view to the scan", view.reset_view)
+            _button("mdi-arrow-expand-all", f"Show {label} alone, or all four", lambda: show_alone(name))
         if isinstance(view, SliceView):
             for edge, letter in zip(("left", "right", "top", "bottom"), EDGES[name], strict=True):
                 html.Span(letter, classes=f"view-edge view-edge-{edge}")
@@ -55,7 +62,7 @@ def view_corner(show_alone: Callable[[str], None]) -> Callable[[Server, str, Any
                 thumb_size=12,
                 track_size=2,
                 hide_details=True,
-                **named(f"{name} slice position in mm"),
+                **named(f"{name} slice, mm along the scan's own axis"),
             )
 
     return fill

@@ -102,6 +102,13 @@ window.cmb = (() => {
     return (event.ctrlKey ? "Ctrl+" : "") + (shift ? "Shift+" : "") + name;
   };
 
+  /* A list must not take the next arrow key: by then, another lesion is shown. */
+  const leaveList = (list) => {
+    const row = document.querySelector("tr[aria-selected=true]");
+    if (row?.checkVisibility()) row.focus();
+    else list.blur();
+  };
+
   const press = (event) => {
     const key = keyOf(event);
     if (event.altKey || event.metaKey || !(window.trame?.state?.get("keys_heard") || []).includes(key)) return;
@@ -110,6 +117,7 @@ window.cmb = (() => {
     if (event.target.matches?.("select") && (isOpen(event.target) || event.key.length > 1)) return;
     if (document.querySelector(OVERLAY) && key !== "?") return;
     event.preventDefault();
+    if (event.target.matches?.("select")) leaveList(event.target);
     window.trame.trigger("key", [key, window.trame.state.get("panel"), !!document.querySelector(SLICE_UNDER_MOUSE)]);
   };
   document.addEventListener("keydown", press);

@@ -111,15 +111,13 @@ class ShownStudy:
             self._show_landmarks(snapshot.annotation)
         self.listen()
 
-    def paint(self, segment: str, voxels: NDArray[np.intp]) -> None:
-        """Paint voxels (z, y, x) in a scribble again."""
+    def repaint(self, segment: str, painted: NDArray[np.intp], taken: NDArray[np.intp]) -> None:
+        """Paint voxels (z, y, x) in a scribble, and take others out of it."""
         with self.quietly():
-            add_to_scribble(self.nodes, segment, voxels, self._grid)
-
-    def wipe(self, segment: str, voxels: NDArray[np.intp]) -> None:
-        """Take voxels (z, y, x) out of a scribble."""
-        with self.quietly():
-            take_from_scribble(self.nodes, segment, voxels, self._grid)
+            if len(taken):
+                take_from_scribble(self.nodes, segment, taken, self._grid)
+            if len(painted):
+                add_to_scribble(self.nodes, segment, painted, self._grid)
 
     # out of the scene
 
@@ -154,13 +152,17 @@ class ShownStudy:
 
     def not_grown(self, lesions: tuple[LinkedLesion, ...]) -> dict[str, NDArray[np.intp]]:
         """Give what is painted and belongs to no lesion: voxels (z, y, x) by name."""
-        free: dict[str, NDArray[np.intp]] = {}
-        for segment in free_scribbles(self.nodes, lesions):
-            voxels = self._voxels(self.nodes.scribbles, segment)
-            if len(voxels):
-                name = self.nodes.scribbles.GetSegmentation().GetSegment(segment).GetName().replace("|", " ")
-                free[name if name not in free else f"{name} {segment}"] = voxels
-        return free
+        named: dict[str, NDArray[np.intp]] = {}
+        for segment, voxels in self.free_voxels(lesions).items():
+            name = self.nodes.scribbles.GetSegmentation().GetSegment(segment).GetName().replace("|", " ")
+            named[name if name not in named else f"{name} {segment}"] = voxels
+        return named
+
+    def free_voxels(self, lesions: tuple[LinkedLesion, ...]) -> dict[str, NDArray[np.intp]]:
+        """Give what `not_grown` does, by segment."""
+        scribbles = self.nodes.scribbles
+        found = {segment: self._voxels(scribbles, segment) for segment in free_scribbles(self.nodes, lesions)}
+        return {segment: voxels for segment, voxels in found.items() if len(voxels)}
 
     def listen(self) -> None:
         """Hear of what is done in the scene with Slicer's own tools."""

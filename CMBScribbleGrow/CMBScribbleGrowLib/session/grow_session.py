@@ -94,8 +94,27 @@ class GrowSession:
         """Whether there is anything to redo."""
         return self.study is not None and self.study.history.can_redo
 
+    @property
+    def undoes(self) -> str:
+        """What `undo` would take back, worded for the reader; empty where that is not known, or nothing."""
+        step = self.study.history.undoes if self.study is not None else None
+        if self._current.is_previewing:
+            return "tolerance changed"
+        return step.what if step is not None else ""
+
+    @property
+    def redoes(self) -> str:
+        """What `redo` would bring back, worded for the reader; empty where there is nothing."""
+        step = self.study.history.redoes if self.study is not None else None
+        return step.what if step is not None else ""
+
+    @property
+    def waiting(self) -> int:
+        """How many strokes are painted and not grown yet."""
+        return self.study.waiting if self.study is not None else 0
+
     def undo(self) -> GrowStep | None:
-        """Go back by one step; nothing that is painted meanwhile is lost."""
+        """Go back by one step: a stroke is one, too."""
         return self._after(self._current.ready().undo(), "Undone", "Nothing to be undone.")
 
     def redo(self) -> GrowStep | None:

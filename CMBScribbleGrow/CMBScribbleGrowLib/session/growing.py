@@ -25,7 +25,7 @@ from ..growing.settings import GrowSettings
 from ..scene import PAINT_SEGMENT, lesion_of_segment, segment_on_scan, show_curve
 from ..scene.listed_lesions import ListedLesions, numbers_for
 from ..study.linked_lesion import LinkedLesion, at_percent, grow_lesion, strokes_of, with_growth
-from ..study.state import Snapshot, State, Status
+from ..study.state import NO_VOXELS, Snapshot, State, Status
 from .current_study import CurrentStudy
 from .open_study import OpenStudy
 
@@ -72,9 +72,9 @@ class Growing:
         lesions, refused = self._grown(study, scan, owner, own, apart)
         if not lesions:
             raise refused[0]
-        taken = None if owner else np.concatenate([lesion.scribble for lesion in lesions])
+        taken = NO_VOXELS if owner else np.concatenate([lesion.scribble for lesion in lesions])
         what = f"{_listed(lesions)} grown"
-        study.do(self._recorded(study, lesions), what, segment=segment_id, painted=taken)
+        study.do(self._recorded(study, lesions), what, segment=segment_id, taken=taken)
         self._current.select(lesions[-1])
         notes = (*notes, *(str(one) for one in refused), *_notes(lesions))
         self._current.tell_of_study(Status(State.READY, f"{what[0].upper()}{what[1:]}.", notes))

@@ -29,7 +29,7 @@ from ..scene.kept_study import KeptStudy, read_kept, write_kept
 from ..scene.listed_lesions import ListedLesions
 from ..scene.scan_grid import ScanGrid
 from ..scene.shown_study import LANDMARKS, ShownStudy
-from ..study.linked_lesion import LinkedLesion, record_of
+from ..study.linked_lesion import LinkedLesion, record_of, strokes_of
 from ..study.on_disk import (
     FoundOnDisk,
     StudyOnDisk,
@@ -39,7 +39,7 @@ from ..study.on_disk import (
     keep_scene_beside,
     newest_entry,
 )
-from ..study.state import GrowStep, Snapshot
+from ..study.state import NO_VOXELS, GrowStep, Snapshot
 
 
 class OpenStudy:
@@ -113,6 +113,7 @@ class OpenStudy:
             self.snapshot = on_disk.snapshot
             self.shown.show_all(self.snapshot, on_disk.scribbles)
         ensure_paint_segment(self.nodes)
+        self._strokes = self._strokes_in_scene()
         self.shown.listen()
         self._keep_in_scene()
         if use_scene and study.of(reader) != on_disk.study.of(reader):
@@ -133,6 +134,11 @@ class OpenStudy:
         """Whether the scan is still in a scene."""
         return self.nodes.scan.GetScene() is not None
 
+    @property
+    def waiting(self) -> int:
+        """How many strokes are painted and not grown yet."""
+        return sum(len(strokes_of(self._voxels(flat))) for flat in self._strokes.values() if len(flat))
+
     def check_scan(self) -> None:
         """Refuse to go on with a scan that was closed, moved or changed; `InputError` says which."""
         name = self.nodes.scan.GetName()
@@ -151,7 +157,7 @@ class OpenStudy:
         what: str,
         *,
         segment: str = "",
-        painted: NDArray[np.intp] | None = None,
+        taken: NDArray[np.intp] = NO_VOXELS,
         key: Hashable = None,
         before: Snapshot | None = None,
     ) -> None:
@@ -162,15 +168,14 @@ class OpenStudy:
         after : Snapshot
         what : str
             Worded for the reader.
-        segment, painted, key
+        segment, taken, key
             As in `GrowStep`.
         before : Snapshot, optional
             Where undo leads; the present one if not given.
         """
-        step = GrowStep(before or self.snapshot, after, what, key, segment, painted)
+        step = GrowStep(before or self.snapshot, after, what, key, segment, taken=taken)
         self.show(after)
-        if painted is not None:
-            self.shown.wipe(segment, painted)
+        self._repaint(segment, NO_VOXELS, taken)
         self.history.add(step)
         self.keep(segments=step.before.lesions != after.lesions)
 
@@ -179,8 +184,7 @@ class OpenStudy:
         step = self.history.undo()
         if step is not None:
             self.show(step.before)
-            if step.painted is not None:
-                self.shown.paint(step.segment, step.painted)
+            self._repaint(step.segment, step.taken, step.painted)
             self.keep(segments=True)
         return step
 
@@ -189,8 +193,7 @@ class OpenStudy:
         step = self.history.redo()
         if step is not None:
             self.show(step.after)
-            if step.painted is not None:
-                self.shown.wipe(step.segment, step.painted)
+            self._repaint(step.segment, step.painted, step.taken)
             self.keep(segments=True)
         return step
 
@@ -239,15 +242,48 @@ class OpenStudy:
         self.shown.touched = False
         if not self.shown.is_complete():
             self.shown.show_again(self.snapshot)
+            self._strokes = self._strokes_in_scene()
             self._keep_in_scene()
             return True
         self.shown.part_layers()
+        self._take_in_strokes()
         for lesion in self.snapshot.lesions:
             self._take_in_lesion(lesion)
         for name, word, kind in LANDMARKS:
             self._take_in_landmarks(name, word, kind)
         self.keep(segments=True)  # free scribbles are in no snapshot
         return True
+
+    def _take_in_strokes(self) -> None:
+        """Make a step of what was painted or erased in scribbles that are not grown yet."""
+        former, self._strokes = self._strokes, self._strokes_in_scene()
+        none = np.empty(0, np.intp)
+        for segment in sorted({*former, *self._strokes}):
+            before, now = former.get(segment, none), self._strokes.get(segment, none)
+            painted, taken = self._voxels(np.setdiff1d(now, before)), self._voxels(np.setdiff1d(before, now))
+            if len(painted) or len(taken):
+                what = "strokes changed" if len(painted) and len(taken) else "stroke painted"
+                what = what if len(painted) else "stroke erased"
+                same = self.snapshot
+                self.history.add(GrowStep(same, same, what, segment=segment, painted=painted, taken=taken))
+
+    def _strokes_in_scene(self) -> dict[str, NDArray[np.intp]]:
+        """Give what is painted and not grown yet, by segment: flat indices, sorted."""
+        free = self.shown.free_voxels(self.snapshot.lesions)
+        return {segment: self._flat(voxels) for segment, voxels in free.items()}
+
+    def _repaint(self, segment: str, painted: NDArray[np.intp], taken: NDArray[np.intp]) -> None:
+        """Change a scribble that is not grown yet, without taking that for the reader's doing."""
+        if segment and (len(painted) or len(taken)):
+            self.shown.repaint(segment, painted, taken)
+            there = np.setdiff1d(self._strokes.get(segment, np.empty(0, np.intp)), self._flat(taken))
+            self._strokes[segment] = np.union1d(there, self._flat(painted))
+
+    def _flat(self, voxels: NDArray[np.intp]) -> NDArray[np.intp]:
+        return np.unique(np.ravel_multi_index(tuple(voxels.T), self.grid.shape)).astype(np.intp)
+
+    def _voxels(self, flat: NDArray[np.intp]) -> NDArray[np.intp]:
+        return np.column_stack(np.unravel_index(flat, self.grid.shape)).astype(np.intp)
 
     def _take_in_lesion(self, lesion: LinkedLesion) -> None:
         if not self.shown.has_mask(lesion):
@@ -260,11 +296,11 @@ class OpenStudy:
         before = self.snapshot
         if changed.mask is not lesion.mask:
             self.snapshot = self.recorded(before, changed)  # the scene shows it already
-            self.do(self.snapshot, f"CMB {lesion.id} edited", key=("edited", lesion.id), before=before)
+            self.do(self.snapshot, f"CMB {lesion.id} edited", before=before)
         elif changed is not lesion:
             self.snapshot = before.with_lesion(changed)
             what = f"scribble of CMB {lesion.id} painted"
-            self.do(self.snapshot, what, key=("painted", lesion.id), before=before)
+            self.do(self.snapshot, what, before=before)
 
     def _take_in_landmarks(self, name: str, word: str, kind: Any) -> None:
         records = {record.id: record for record in getattr(self.annotation, name)}

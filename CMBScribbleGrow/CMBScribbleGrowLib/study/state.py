@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import numpy as np
@@ -14,6 +14,8 @@ from CMBSegmentationLib.review.history import Step
 from ..annotation.records import Annotation
 from ..growing.settings import AUTO, GrowSettings
 from .linked_lesion import LinkedLesion
+
+NO_VOXELS: NDArray[np.intp] = np.empty((0, 3), np.intp)
 
 
 class State(str, Enum):
@@ -112,9 +114,13 @@ class GrowStep(Step):
 
     Attributes
     ----------
-    segment, painted : str, int array (n, 3)
-        Strokes that became lesions' own; undo paints them again, since others may be there by then.
+    segment : str
+        Of the scribbles that are not grown yet, in which it painted or erased; empty where it did neither.
+    painted, taken : int array (n, 3)
+        Voxels (z, y, x) that it painted there, and those that it took away: erased, or lesions' own from then on.
+        Undo turns just these back, since others may be there by then.
     """
 
     segment: str = ""
-    painted: NDArray[np.intp] | None = None
+    painted: NDArray[np.intp] = field(default_factory=lambda: NO_VOXELS)
+    taken: NDArray[np.intp] = field(default_factory=lambda: NO_VOXELS)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import slicer
+from slicer.i18n import tr as _
 
 from CMBScribbleGrowLib.growing.region import CONNECTIVITIES
 from CMBScribbleGrowLib.growing.settings import METHODS
@@ -166,6 +167,9 @@ class GrowingPart:
         ui, session = self.ui, self._session
         for widget in (ui.growButton, ui.segmentEditor):
             allow(widget, session.study is not None, ui.lesionList)
+        waiting = session.waiting
+        strokes = _("1 stroke") if waiting == 1 else _("{count} strokes").format(count=waiting)
+        ui.growButton.setText(_("Grow {strokes}").format(strokes=strokes) if waiting else _("Grow"))
         allow(ui.acceptButton, session.current is not None, ui.lesionList)
         of_what = session.current or session.parameters
         allow(ui.toleranceSlider, of_what.tolerance_percent is not None, ui.lesionList)

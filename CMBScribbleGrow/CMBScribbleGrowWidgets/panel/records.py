@@ -72,7 +72,7 @@ class RecordsPart:
     def _set_up_lesions(self) -> None:
         ui = self.ui
         self._lesions = RecordList(ui.lesionList, self._logic.describe, self._on_lesion_chosen)
-        form = self._lesion_form = AnswerForm(lambda **said: self._answer(self._lesions.current, said))
+        form = self._lesion_form = AnswerForm(lambda **said: self._answer(self._lesions.current, said), ui.lesionList)
         form.words("location", ui.locationSelector, vocabulary.LOCATIONS)
         form.words("side", ui.sideSelector, vocabulary.SIDES)
         form.words("cause", ui.causeSelector, vocabulary.CAUSES)
@@ -85,12 +85,12 @@ class RecordsPart:
     def _set_up_landmarks(self) -> None:
         ui = self.ui
         self._mimics = RecordList(ui.mimicList, self._logic.describe, self._on_landmark_chosen)
-        self._mimic_form = AnswerForm(lambda **said: self._answer(self._mimics.current, said))
+        self._mimic_form = AnswerForm(lambda **said: self._answer(self._mimics.current, said), ui.mimicList)
         self._mimic_form.words("type", ui.mimicTypeSelector, vocabulary.MIMICS)
         self._mimic_form.words("side", ui.mimicSideSelector, vocabulary.SIDES)
         self._mimic_form.text("text", ui.mimicTextEdit)
         self._findings = RecordList(ui.findingList, self._logic.describe, self._on_landmark_chosen)
-        self._finding_form = AnswerForm(lambda **said: self._answer(self._findings.current, said))
+        self._finding_form = AnswerForm(lambda **said: self._answer(self._findings.current, said), ui.findingList)
         self._finding_form.text("text", ui.findingTextEdit)
 
     def _set_up_study(self) -> None:

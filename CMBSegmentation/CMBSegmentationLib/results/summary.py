@@ -82,7 +82,8 @@ def text_of(counts: Counts) -> str:
     if counts.is_read and counts.microbleeds:
         lines.append(f"Size (definite/possible): {', '.join(_pairs_by_size(counts))}.")
         lines.append(f"Region (definite/possible): {', '.join(_pairs_by_region(counts))}.")
-    lines.append(f"Class: {counted_class(counts.count_class, 'microbleed')}.")
+    of_both = " (definite + possible)" if counts.is_read else ""
+    lines.append(f"Class: {counted_class(counts.count_class, 'microbleed')}{of_both}.")
     if counts.pattern_meaning:
         lines.append(f"Pattern: {counts.pattern} ({counts.pattern_meaning}).")
     lines.append(f"{scales_text(counts)} {NOT_A_DIAGNOSIS} {SIDEROSIS}")

@@ -93,6 +93,15 @@ def decided(review: Review, lesion: ReviewedLesion, verdict: Verdict, annotated:
     return _answered(review, after, link, said)
 
 
+def says_already(review: Review, lesion: ReviewedLesion, verdict: Verdict) -> bool:
+    """Whether a lesion has this very verdict of the list's own reader, whenever it was given."""
+    link = review.links.get(lesion.id)
+    if link is not None and (link.is_added or link.withdrawn is not None):
+        return False
+    verdicts = [lesion.verdict] if link is None else [lesion.verdict, link.own.verdict]
+    return all(one is not None and replace(one, time=verdict.time) == verdict for one in verdicts)
+
+
 def with_own_cause(review: Review, lesion: ReviewedLesion, verdict: Verdict) -> Review:
     """Set a verdict in which the list's own reader has changed the cause."""
     link = review.links.get(lesion.id)

@@ -52,6 +52,16 @@ class History(Generic[S]):
         """Whether there is anything to redo."""
         return bool(self._undone)
 
+    @property
+    def undoes(self) -> S | None:
+        """The step that `undo` would go back by."""
+        return self._done[-1] if self._done else None
+
+    @property
+    def redoes(self) -> S | None:
+        """The step that `redo` would go forward by."""
+        return self._undone[-1] if self._undone else None
+
     def add(self, step: S) -> None:
         """Take a step; what was undone before cannot be redone any more."""
         last = self._done[-1] if self._done else None

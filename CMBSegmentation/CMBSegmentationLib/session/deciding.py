@@ -7,7 +7,7 @@ from dataclasses import replace
 from ..errors import InputError
 from ..review import REJECTED, ReviewedLesion, Step, Verdict, utc_now
 from ..review.edits import with_place
-from ..review.following import decided, with_own_cause
+from ..review.following import decided, says_already, with_own_cause
 from ..signal import Signal
 from ..vocabulary.regions import ASSIGNABLE, SIDES
 from .chosen_review import ChosenReview
@@ -89,7 +89,7 @@ class Deciding:
     def decide(
         self, decision: str, mimic: str = "", *, lesion_id: int | None = None, advance: bool | None = None
     ) -> ReviewedLesion:
-        """Give a verdict.
+        """Give a verdict; the same one of the same reader again is no step, and keeps its time.
 
         Parameters
         ----------
@@ -108,8 +108,11 @@ class Deciding:
         cause = lesion.verdict.cause if lesion.verdict and decision != REJECTED else ""
         verdict = Verdict(decision, mimic, self._reading.reader, utc_now(), cause)
         said = f"CMB {lesion.id} {decision}{f' ({mimic})' if mimic else ''}"
-        review.do(decided(review.review, lesion, verdict, review.annotated), said, lesion.id)
-        self._chosen.after(said)
+        if says_already(review.review, lesion, verdict):
+            self._chosen.after(f"{said} already")
+        else:
+            review.do(decided(review.review, lesion, verdict, review.annotated), said, lesion.id)
+            self._chosen.after(said)
         if self._reading.parameters.advance if advance is None else advance:
             self._navigation.advance(lesion.id)
         return review.find(lesion.id) or lesion
@@ -147,23 +150,27 @@ class Deciding:
         if side and side not in SIDES:
             raise InputError(f"There is no side {side!r}.", f"Sides are {', '.join(SIDES)}.")
         review, lesion = self._chosen.ready(), self._chosen.lesion(lesion_id)
-        review.do(with_place(review.review, lesion, region, side), f"place of CMB {lesion.id}", lesion.id)
+        if review.review.places.get(lesion.id) != (region, side):
+            review.do(with_place(review.review, lesion, region, side), f"place of CMB {lesion.id}", lesion.id)
         self._chosen.after(f"CMB {lesion.id}: {' '.join(filter(None, (side, region))) or 'no region'}")
         return review.find(lesion.id)
 
-    def set_cause(self, cause: str) -> ReviewedLesion | None:
-        """Say what the current lesion is suspected to come from; its verdict stays whose it is.
+    def set_cause(self, cause: str, *, lesion_id: int | None = None) -> ReviewedLesion | None:
+        """Say what a lesion is suspected to come from; its verdict stays whose it is.
 
         Parameters
         ----------
         cause : str
             One of `vocabulary.verdicts.CAUSES`, or empty.
+        lesion_id : int, optional
+            The current one if not given.
         """
-        review, lesion = self._chosen.ready(), self._chosen.lesion(None)
+        review, lesion = self._chosen.ready(), self._chosen.lesion(lesion_id)
         if lesion.verdict is None:
             raise InputError(f"CMB {lesion.id} has no verdict yet.", "Accept it, or mark it as uncertain, first.")
         verdict = replace(lesion.verdict, cause=cause)
-        review.do(with_own_cause(review.review, lesion, verdict), f"cause of CMB {lesion.id}", lesion.id)
+        if not says_already(review.review, lesion, verdict):
+            review.do(with_own_cause(review.review, lesion, verdict), f"cause of CMB {lesion.id}", lesion.id)
         self._chosen.after(f"CMB {lesion.id}: {cause or 'no cause'}")
         return review.find(lesion.id)
 

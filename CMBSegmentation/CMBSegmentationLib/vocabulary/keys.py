@@ -30,10 +30,20 @@ PAGE_CTRL_KEYS = ("Ctrl+Z", "Ctrl+Y")  # all others are the browser's
 THREE_D_VIEW_KEYS = ("PgDown", "Home", "End")
 """Of a 3D view that was clicked in, where they turn the head (Slicer's user guide, "Mouse & Keyboard Shortcuts")."""
 
+MOVING_KEYS = {
+    **dict.fromkeys(("Up", "Down", "Left", "Right"), "moves in lists and sliders"),
+    **dict.fromkeys(("Home", "End"), "goes to the first or last in a list"),
+    "Space": "ticks or presses what has the focus",
+    "Tab": "goes to the next control",
+}
+"""Keys of whatever has the focus, with or without Shift: those who use no mouse need them."""
+
+BROWSER_KEYS = ("F1", "F3", "F5", "F6", "F7", "F10", "F11", "F12")
+
 MODIFIERS = ("Ctrl", "Alt", "Shift")
 LONG_KEYS = {
     "Del": "Delete", "Return": "Enter", "Esc": "Escape", "PgUp": "Page Up", "PgDown": "Page Down", "Space": "Space",
-    "Home": "Home", "End": "End", "Ins": "Insert", "Backspace": "Backspace",
+    "Tab": "Tab", "Home": "Home", "End": "End", "Ins": "Insert", "Backspace": "Backspace",
     "Up": "Up", "Down": "Down", "Left": "Left", "Right": "Right", **{f"F{n}": f"F{n}" for n in range(1, 13)},
 }  # fmt: skip
 """Qt's name of a key, and what is written on it."""
@@ -82,7 +92,7 @@ class Keys:
     Raises
     ------
     InputError
-        There is no such key, it is not free, or it is 3D Slicer's or the browser's own.
+        There is no such key, it is not free, or it is 3D Slicer's, the browser's or the focused control's own.
     """
 
     def __init__(self, front_end: str, changed: Mapping[str, str] | None = None) -> None:
@@ -94,9 +104,13 @@ class Keys:
 
     @classmethod
     def kept(cls, front_end: str, changed: object) -> Keys:
-        """Take changes that were kept in settings; those that do not fit (any more) are left out, all of them."""
+        """Take changes that were kept in settings.
+
+        A key that cannot be chosen (any more) is left out; where two of the others meet, all are.
+        """
         try:
-            return cls(front_end, {str(name): str(key) for name, key in dict(changed).items()})  # type: ignore[call-overload]
+            known = {str(name): str(key) for name, key in dict(changed).items()}  # type: ignore[call-overload]
+            return cls(front_end, {name: key for name, key in known.items() if _can_be_chosen(front_end, key)})
         except (InputError, TypeError, ValueError):
             return cls(front_end)
 
@@ -121,21 +135,44 @@ class Keys:
         """Give an action another key; raises as the class does."""
         if name not in self._keys:
             raise InputError(f"There is no action {name!r}.", f"There are {', '.join(self._keys)}.")
+        wanted, own = key_named(key), next(one for one in self.actions if one.name == name)
+        for other in self.actions:
+            if other is not own and self._keys[other.name] == wanted and _meet(own, other):
+                raise InputError(
+                    f"{in_words(wanted)} is taken: {other.says}.", "Choose another key, or change that one first."
+                )
         return Keys(self.front_end, {**self.changed, name: key})
 
     def _check(self) -> None:
         for one in self.actions:
-            key = self._keys[one.name]
-            if key in SLICER_KEYS:
-                raise InputError(f"{key} is 3D Slicer's own: {SLICER_KEYS[key]}.", "Choose another key.")
-            if self.front_end == PAGE and "+" in key[:-1] and key not in PAGE_CTRL_KEYS:
-                raise InputError(f"{key} belongs to the browser.", "Choose a key without Ctrl, Alt or Shift.")
+            _check_own(self.front_end, self._keys[one.name])
         for one, other in combinations(self.actions, 2):
             if self._keys[one.name] == self._keys[other.name] and _meet(one, other):
                 raise InputError(
-                    f"{in_words(self._keys[one.name])} is taken: {one.says}; {other.says}.",
-                    "Choose another key, or change that one first.",
+                    f"{in_words(self._keys[one.name])} has two meanings: {one.says}; {other.says}.",
+                    "Choose another key for one of them.",
                 )
+
+
+def _check_own(front_end: str, key: str) -> None:
+    """Refuse a key that Slicer, the browser or the control with the focus needs."""
+    *modifiers, last = _parts(key)
+    if key in SLICER_KEYS:
+        raise InputError(f"{key} is 3D Slicer's own: {SLICER_KEYS[key]}.", "Choose another key.")
+    if last in MOVING_KEYS and set(modifiers) <= {"Shift"}:
+        raise InputError(f"{in_words(last)} {MOVING_KEYS[last]}.", "Choose another key.")
+    if front_end == PAGE and modifiers and key not in PAGE_CTRL_KEYS:
+        raise InputError(f"{key} belongs to the browser.", "Choose a key without Ctrl, Alt or Shift.")
+    if front_end == PAGE and key in BROWSER_KEYS:
+        raise InputError(f"{key} belongs to the browser.", "Choose another key.")
+
+
+def _can_be_chosen(front_end: str, key: str) -> bool:
+    try:
+        _check_own(front_end, key_named(key))
+    except InputError:
+        return False
+    return True
 
 
 def _meet(one: Action, other: Action) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import qt
 from slicer.i18n import tr as _
 
 from CMBSegmentationLib.vocabulary.regions import ASSIGNABLE, SIDES
@@ -48,6 +49,7 @@ class ReviewPart:
         self._edge = edge = messages.edge
         self._placing = Placing(self._on_given_up)
         self.next_point: str = ui.operatingPointSelector.currentText
+        self._shown: int | None = None
         deciding, editing, navigation = session.deciding, session.editing, session.navigation
         ui.sideSelector.addItems(["", *SIDES])
         ui.regionSelector.addItems(["", *ASSIGNABLE])
@@ -108,8 +110,11 @@ class ReviewPart:
 
     def show_current(self, lesion: ReviewedLesion | None) -> None:
         """Show which lesion the reader looks at."""
-        ui = self.ui
-        self._table.choose(lesion.id if lesion else None)
+        ui, number = self.ui, lesion.id if lesion else None
+        if number != self._shown:
+            self._close_places()
+        self._shown = number
+        self._table.choose(number)
         ui.lesionLabel.setText(describe(lesion))
         ui.regionSelector.setCurrentIndex(max(0, ui.regionSelector.findText(lesion.lesion.region if lesion else "")))
         ui.sideSelector.setCurrentIndex(max(0, ui.sideSelector.findText(lesion.lesion.side if lesion else "")))
@@ -169,6 +174,15 @@ class ReviewPart:
         """List anew while the slider moves."""
         if self._session.review is not None:
             self._edge.do(self._session.listing.set_threshold, threshold)
+
+    def _close_places(self) -> None:
+        """Give the focus to the list: region and side were opened for another lesion than the one to be shown."""
+        ui = self.ui
+        selectors = (ui.regionSelector, ui.sideSelector)
+        for selector in selectors:
+            selector.hidePopup()
+        if qt.QApplication.focusWidget() in selectors:
+            ui.lesionTable.setFocus()
 
     def _on_place(self, index: int = 0) -> None:
         """Say where the current lesion lies; what is refused is taken out of the lists again."""

@@ -50,7 +50,8 @@ def summary_line(session: ReviewSession) -> str:
         rejected=counts.rejected,
         left=counts.not_read,
     )
-    line += " " + _("Class: {count}.").format(count=counted_class(counts.count_class, _("microbleed")))
+    said = _("Class: {count} (definite + possible).") if counts.is_read else _("Class: {count}.")
+    line += " " + said.format(count=counted_class(counts.count_class, _("microbleed")))
     if counts.pattern:
         line += " " + _("Pattern: {pattern}.").format(pattern=counts.pattern)
     if not session.navigation.lesions:
