@@ -382,6 +382,8 @@ class Scribbling:
     def _show_answers(self) -> None:
         record = self._record("microbleeds", self.state.grown_chosen)
         self.state.answers = asdict(record) if record is not None else {}
+        current = self.session.current
+        self.state.grown_accepted = current is not None and current.accepted
 
     @contextmanager
     def _quietly(self) -> Iterator[None]:
