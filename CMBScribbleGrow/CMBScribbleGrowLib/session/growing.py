@@ -135,7 +135,8 @@ class Growing:
         lesion = self._current.chosen(lesion_id)
         if lesion.id in study.rejected():
             raise InputError(
-                f"CMB {lesion.id} is rejected in the list.", "Change its verdict there, then accept it; or remove it here."
+                f"CMB {lesion.id} is rejected in the list.",
+                "Change its verdict there, then accept it; or remove it here.",
             )
         before = self._current.before_preview()
         if lesion.accepted and before is None:
