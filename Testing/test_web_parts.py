@@ -28,7 +28,9 @@ from CMBSegmentationLib.reading.dicom.series import OfferedSeries, SeriesChoiceE
 from CMBSegmentationLib.reading.scan import FormatError, read_scan
 from CMBSegmentationLib.reading.scan_identity import ScanName
 from CMBSegmentationLib.scene.origin import origin_of
+from CMBSegmentationLib.session import State, Status
 from CMBWeb.bindings.exporting import export
+from CMBWeb.bindings.reviewing import Reviewing
 from CMBWeb.bindings.scans import add_scan, read_in
 from CMBWeb.files.kept_results import KeptResults, KeptScan, scan_key
 from CMBWeb.files.session_folder import private, remove_old
@@ -40,7 +42,7 @@ from CMBWeb.server.access import Access, folder_name, is_plain, new_key
 from CMBWeb.server.names import without_folders
 from CMBWeb.server.page_process import SCAN_VARIABLE, PageProcess
 from CMBWeb.server.serving import _open_in_browser
-from CMBWeb.state.declared import PageState
+from CMBWeb.state.declared import PageState, ReviewState
 
 __all__ = ["a_scene", "new_scene"]
 
@@ -379,6 +381,17 @@ def test_a_message_that_asks_to_wait_goes_when_there_is_nothing_left_to_wait_for
     assert desk.state.message_shown
     desk._opening_is_over()
     assert not desk.state.message_shown
+
+
+def test_a_review_that_is_resumed_says_how_it_was_searched(tmp_path):
+    bound = Reviewing.__new__(Reviewing)
+    bound.state = SimpleNamespace(**asdict(ReviewState()))
+    bound.session = SimpleNamespace(review=SimpleNamespace(stored=SimpleNamespace(notes=["Series 5 was taken."])))
+    bound._desk = a_page_session(tmp_path)
+    bound._show_search_notes()
+    assert bound.state.detect_notes == ["Series 5 was taken."]
+    bound._show_status(Status(State.DONE, 1.0, "Done.", ("As it was searched now.",)))
+    assert bound.state.detect_notes == ["As it was searched now."]
 
 
 def test_the_page_says_what_it_opens_besides_scans(tmp_path):
