@@ -11,7 +11,6 @@ from CMBSegmentationLib.compare.page import COLUMNS, ENDINGS, Study, write_compa
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.models.hardware import DEVICES
 from CMBSegmentationLib.reading.apart import read_scan_apart
-from CMBSegmentationLib.reading.scan import scan_stem
 from CMBSegmentationLib.reading.scan_identity import doubts, identity_of
 from CMBSegmentationLib.results.as_detection import read_detection
 from CMBSegmentationLib.results.folder import check_output_folder
@@ -51,21 +50,23 @@ def run(arguments: argparse.Namespace, screen: Console) -> int:
     series = [None if one == "-" else one for one in arguments.series]
     if arguments.first.resolve() == arguments.second.resolve() and series[0] == series[1]:
         raise InputError("Both scans are the same file.", "Give the earlier and the later scan.")
-    stem = scan_stem(arguments.second)
-    check_output_folder(arguments.out, {stem + ending for ending in ENDINGS.values()}, arguments.overwrite)
     folders = arguments.results or [arguments.out / "first", arguments.out / "second"]
-    whose = []
+    whose, stems = [], []
     meant = list(zip(scans, series, folders, strict=True))
-    for scan, number, folder in meant:  # what is wrong is told before the first is searched
-        whose.append(identity_of(read_scan_apart(scan, number)))
+    for scan, number, _ in meant:  # what is wrong is told before the first is searched
+        given = read_scan_apart(scan, number)
+        whose.append(identity_of(given))
+        stems.append(given.stem)
+    check_output_folder(arguments.out, {stems[1] + ending for ending in ENDINGS.values()}, arguments.overwrite)
+    for stem, folder in zip(stems, folders, strict=True):
         if not arguments.results:
-            check_output_folder(folder, all_names(scan_stem(scan)), arguments.overwrite)
+            check_output_folder(folder, all_names(stem), arguments.overwrite)
     for which, scan, identity in zip(("first", "second"), scans, whose, strict=True):
         screen.print(f"The {which} scan: {scan.name}, {identity.words}", highlight=False, markup=False, soft_wrap=True)
     for warning in doubts(*whose):
         screen.print(f"Warning: {warning}", highlight=False, markup=False, soft_wrap=True)
     studies = []
-    for scan, number, folder in meant:
+    for (scan, number, folder), stem in zip(meant, stems, strict=True):
         if not arguments.results:
             screen.print(f"Searching {scan.name}", highlight=False, markup=False)
             request = Request(
@@ -79,7 +80,7 @@ def run(arguments: argparse.Namespace, screen: Console) -> int:
             )
             search(request)
         stored = read_detection(folder, scan, number)
-        studies.append(Study(scan_stem(scan), stored.detection, stored.identity))
+        studies.append(Study(stem, stored.detection, stored.identity))
     screen.print("Aligning the scans", highlight=False)
     files = write_comparison(studies[0], studies[1], arguments.out)
     _tell(files, Console())

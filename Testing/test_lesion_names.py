@@ -22,7 +22,7 @@ from CMBScribbleGrowLib.scene import PAINT_SEGMENT, add_to_scribble
 from CMBScribbleGrowLib.scene.names import STUDY_ATTRIBUTE
 from CMBScribbleGrowLib.session import GrowSession
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.review import edits, from_text
+from CMBSegmentationLib.review import Verdict, edits, following, from_text
 from CMBSegmentationLib.scene import export_scan, load_results, read_review
 from CMBSegmentationLib.scene.names import ANNOTATED_ATTRIBUTE
 from CMBSegmentationLib.session import ReviewSession
@@ -32,6 +32,7 @@ from CMBSegmentationLib.vocabulary.regions import ASSIGNABLE, LOBE_UNKNOWN, grou
 __all__ = ["a_scene", "new_scene"]
 
 FIRST, SECOND, _, FAINT = LESION_PEAKS  # k, j, i; at 0.5 the list has the first three
+LATER = "2031-01-01T00:00:00+00:00"
 
 
 class Desk:
@@ -118,6 +119,29 @@ def test_a_scribble_in_a_rejected_lesion_has_its_number_and_is_not_put_back(a_de
     with pytest.raises(InputError, match=f"CMB {second} is rejected"):
         a_desk.accept()
     assert a_desk.list.review.find(second).state == "rejected"
+    assert not a_desk.scribbles.current.accepted  # nor is it said of it there
+
+
+def test_what_was_accepted_as_a_scribble_and_is_rejected_on_the_list_is_told_when_the_annotation_is_finished(a_desk):
+    a_desk.detect()
+    second = a_desk.grow(SECOND)
+    a_desk.accept()
+    a_desk.scribbles.answering.mark_done()
+    contradiction = f"CMB {second} is rejected in the list"
+    assert contradiction not in a_desk.scribbles.status.notes
+    a_desk.list.deciding.decide("rejected", "vessel", lesion_id=second)
+    a_desk.scribbles.answering.mark_done()
+    assert contradiction in a_desk.scribbles.status.notes
+
+
+def test_accepting_what_is_accepted_is_no_step(a_desk):
+    a_desk.detect()
+    number = a_desk.grow(SECOND)
+    a_desk.accept()
+    assert a_desk.accept().state == "accepted"
+    assert a_desk.scribbles.status.message == f"CMB {number} is accepted already."
+    assert a_desk.scribbles.undo().what == f"CMB {number} accepted"
+    assert a_desk.scribbles.undo().what == f"CMB {number} grown"
 
 
 def test_a_detection_after_the_scribble_names_it_as_the_scribble_is_named(a_desk):
@@ -364,6 +388,31 @@ def test_uncertain_is_the_same_in_the_annotation_and_on_the_list(a_desk):
         assert listed(a_desk, number)[0] == "uncertain"
         assert a_desk.list.deciding.decide("accepted", lesion_id=number).state == "accepted"
         assert listed(a_desk, number)[0] == "accepted"  # the list's own reader, later
+
+
+def test_a_verdict_that_the_annotation_changes_has_the_time_and_the_reader_of_the_change(a_desk, monkeypatch):
+    a_desk.detect()
+    a_desk.list.reading.set(reader="KH")
+    number = number_at(a_desk, SECOND)
+    a_desk.list.deciding.decide("accepted", lesion_id=number)
+    given = a_desk.list.review.find(number).verdict
+    a_desk.grow(SECOND)
+    a_desk.accept()
+    (record,) = a_desk.scribbles.annotation.microbleeds
+
+    def verdict(**answers):
+        a_desk.scribbles.answering.answer(record, **answers)
+        a_desk.list.poll()
+        return a_desk.list.review.find(number).verdict
+
+    monkeypatch.setattr(following, "utc_now", lambda: LATER)
+    assert verdict(cause="CAA") == replace(given, cause="CAA")  # naming a cause is no change of it
+    assert verdict(uncertain=True) == Verdict("uncertain", "", "SI", LATER, "CAA")
+    saved = from_text(read_review(a_desk.list.detection.results), "the scene").review.find(number)
+    assert (saved.as_lesion().reader, saved.as_lesion().decided_at) == ("SI", LATER)
+    a_desk.scribbles.answering.remove(record)
+    assert listed(a_desk, number)[0] == "accepted"
+    assert a_desk.list.review.find(number).verdict == given
 
 
 def test_a_group_is_no_lesion_of_the_list(a_desk):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
 from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
 
-from CMBWeb.files.session_folder import lock_of
+from CMBWeb.files.session_folder import KEPT_HOURS, lock_of
 from CMBWeb.server import gateway
 from CMBWeb.server.access import Access, is_key, new_key
 from CMBWeb.server.door import SERVER_OPTIONS, Door
@@ -181,6 +182,31 @@ def test_behind_tls_a_cookie_is_sent_encrypted_only(tmp_path, behind_tls):
             assert ("; Secure" in cookie) is behind_tls
             assert "HttpOnly" in cookie
             assert "SameSite=Strict" in cookie
+
+    asyncio.run(run())
+
+
+def cookie_in(told):
+    """The one cookie of an answer: its value, and how many seconds a browser keeps it."""
+    (line,) = (line for line in told.splitlines() if line.startswith("Set-Cookie"))
+    kept = re.search(r"Max-Age=(\d+)", line)
+    return line.split("=")[1].split(";")[0], int(kept[1]) if kept else 0
+
+
+def test_a_browser_keeps_its_cookie_as_long_as_a_review_is_kept_and_each_request_renews_it(tmp_path):
+    async def run():
+        async with served(tmp_path, Door()) as port:
+            told = await asked(port, b"GET /?token=%s HTTP/1.1\r\nHost: 127.0.0.1" % TOKEN.encode())
+            key, kept_s = cookie_in(told)
+            assert kept_s == KEPT_HOURS * 3600
+            head = b"%s HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: cmb_session_1=%s"
+            again = await asked(port, head % (b"GET /standing", key.encode()))
+            assert cookie_in(again) == (key, kept_s)
+            assert "HttpOnly" in again
+            closed, _ = cookie_in(await asked(port, head % (b"POST /forget", key.encode())))
+            assert closed != key
+            assert "Set-Cookie" not in await asked(port, head % (b"GET /standing", key.encode()))
+            assert "Set-Cookie" not in await asked(port, b"GET /alive HTTP/1.1\r\nHost: 127.0.0.1")
 
     asyncio.run(run())
 

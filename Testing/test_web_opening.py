@@ -112,9 +112,14 @@ def test_where_two_series_are_equally_suitable_the_reader_chooses(page, tmp_path
     choose(page, "DICOM folder", tmp_path / "study", exact=True)
     dialog = page.get_by_role("dialog", name="Choose a series")
     dialog.get_by_text("equally suitable").wait_for()
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
+    choose(page, "DICOM folder", tmp_path / "study", exact=True)
+    dialog.get_by_text("equally suitable").wait_for()
     dialog.get_by_text("15 'SWI'", exact=True).click()
     dialog.wait_for(state="hidden")
     page.locator(".cmb-scan").get_by_text("study", exact=True).wait_for()
+    page.locator(".cmb-scan").get_by_text("series 15 'SWI', 2026-01-02").wait_for()
 
 
 def test_a_file_is_opened_by_dropping_it(page):

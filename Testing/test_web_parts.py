@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
@@ -22,19 +24,25 @@ from dicom_series import a_volume, write_series
 
 from CMBCommand import cli
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.reading.scan import read_scan
+from CMBSegmentationLib.reading.dicom.series import OfferedSeries, SeriesChoiceError
+from CMBSegmentationLib.reading.scan import FormatError, read_scan
 from CMBSegmentationLib.reading.scan_identity import ScanName
 from CMBSegmentationLib.scene.origin import origin_of
+from CMBSegmentationLib.session import State, Status
 from CMBWeb.bindings.exporting import export
+from CMBWeb.bindings.reviewing import Reviewing
 from CMBWeb.bindings.scans import add_scan, read_in
 from CMBWeb.files.kept_results import KeptResults, KeptScan, scan_key
 from CMBWeb.files.session_folder import private, remove_old
 from CMBWeb.page import reading_ahead
 from CMBWeb.page.grey_window import reading_window
+from CMBWeb.page.page_session import PageSession, _by_its_name
 from CMBWeb.server import gateway
 from CMBWeb.server.access import Access, folder_name, is_plain, new_key
+from CMBWeb.server.names import without_folders
 from CMBWeb.server.page_process import SCAN_VARIABLE, PageProcess
 from CMBWeb.server.serving import _open_in_browser
+from CMBWeb.state.declared import PageState, ReviewState
 
 __all__ = ["a_scene", "new_scene"]
 
@@ -296,6 +304,106 @@ def exported(tmp_path, scan, write, **attributes):
     return said
 
 
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("Give the folder: /home/u/.local/state/slicer-cmb/web/9037/upload/ab.", "Give the folder: ab."),
+        ("[Errno 2] No such file: '/tmp/cmb-x/results/a.json'", "[Errno 2] No such file: 'a.json'"),
+        (r"C:\Users\u\scan.nii, or (/data/scans/b.nii)", "scan.nii, or (b.nii)"),
+        ("5 mm/s, 3/4 and https://example.org/a/b", "5 mm/s, 3/4 and https://example.org/a/b"),
+        ("Supported are .nii, .nii.gz and DICOM.", "Supported are .nii, .nii.gz and DICOM."),
+    ],
+)
+def test_a_message_does_not_say_where_on_the_server_a_file_lies(told, shown):
+    assert without_folders(told) == shown
+
+
+def a_page_session(folder):
+    """As much of one as asks and tells; nothing is read."""
+    desk = PageSession.__new__(PageSession)
+    desk.state = SimpleNamespace(**asdict(PageState()))
+    desk.server = SimpleNamespace(state=nullcontext())
+    desk.folder, desk._waiting = folder, None
+    detection = SimpleNamespace(is_running=False)
+    desk.reviewing = SimpleNamespace(session=SimpleNamespace(detection=detection))
+    desk.opening = []
+    desk.start = lambda work: (desk.opening.append(True), work.close())
+    return desk
+
+
+@pytest.fixture
+def an_asking_page(tmp_path):
+    """It asks which series of an uploaded folder is meant."""
+    (tmp_path / "study").mkdir()
+    desk = a_page_session(tmp_path)
+    offered = [OfferedSeries("1.2", "5 'SWI'", "a"), OfferedSeries("1.3", "6 'SWI'", "b")]
+    kept = KeptScan(str(tmp_path / "study"), "two visits", uploaded=True)
+    desk._ask_for_series(kept, SeriesChoiceError("Two DICOM series.", "", offered))
+    assert desk.state.series_shown
+    return desk
+
+
+def test_escape_closes_the_question_which_series_is_meant(an_asking_page, tmp_path):
+    an_asking_page.state.series_shown = False  # the browser says so
+    an_asking_page._close_series_choice()
+    assert an_asking_page.state.series_offered == []
+    assert not (tmp_path / "study").exists()
+    an_asking_page.choose_series("1.3")
+    assert an_asking_page.opening == []
+
+
+def test_another_scan_takes_the_place_of_the_question_which_series_is_meant(an_asking_page, tmp_path):
+    assert an_asking_page._begin_opening("another.nii")
+    assert (an_asking_page.state.series_shown, an_asking_page.state.series_offered) == (False, [])
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_series_that_was_chosen_is_opened(an_asking_page, tmp_path):
+    an_asking_page.choose_series("1.3")
+    assert an_asking_page.opening == [True]
+    assert not an_asking_page.state.series_shown
+    assert (tmp_path / "study").exists()
+
+
+def test_a_message_that_asks_to_wait_goes_when_there_is_nothing_left_to_wait_for(tmp_path):
+    desk = a_page_session(tmp_path)
+    detection = desk.reviewing.session.detection
+    detection.is_running = True
+    assert not desk._begin_opening("a.nii")
+    assert desk.state.message == "A detection is running."
+    desk.detection_is_over()
+    assert not desk.state.message_shown
+    detection.is_running = False
+    assert desk._begin_opening("a.nii")
+    assert not desk._begin_opening("b.nii")
+    assert desk.state.message == "A scan is being opened."
+    desk.detection_is_over()
+    assert desk.state.message_shown
+    desk._opening_is_over()
+    assert not desk.state.message_shown
+
+
+def test_a_review_that_is_resumed_says_how_it_was_searched(tmp_path):
+    bound = Reviewing.__new__(Reviewing)
+    bound.state = SimpleNamespace(**asdict(ReviewState()))
+    bound.session = SimpleNamespace(review=SimpleNamespace(stored=SimpleNamespace(notes=["Series 5 was taken."])))
+    bound._desk = a_page_session(tmp_path)
+    bound._show_search_notes()
+    assert bound.state.detect_notes == ["Series 5 was taken."]
+    bound._show_status(Status(State.DONE, 1.0, "Done.", ("As it was searched now.",)))
+    assert bound.state.detect_notes == ["As it was searched now."]
+
+
+def test_the_page_says_what_it_opens_besides_scans(tmp_path):
+    (tmp_path / "00000").write_bytes(b"%PDF-1.7")
+    with pytest.raises(FormatError) as refused:
+        read_scan(tmp_path / "00000")
+    assert ".mrb" not in refused.value.hint
+    told = _by_its_name(refused.value, tmp_path / "00000", "letter.pdf")
+    assert told.message.startswith("letter.pdf is not a scan")
+    assert ".mhd, .mrb and DICOM folders" in told.hint
+
+
 def test_an_export_without_dicom_objects_says_why(tmp_path):
     def fails(dicom_folder=None, **_):
         if dicom_folder is not None:
@@ -322,7 +430,22 @@ def test_an_opened_series_keeps_its_name_and_uids_in_the_scene_and_nothing_of_th
     node = add_scan(a_scene, opened)
     origin = origin_of(node)
     assert origin.name == ScanName(
-        "sub-01 study", study_uid=opened.identity.study_uid, series_uid=opened.identity.series_uid
+        "sub-01 study",
+        study_uid=opened.identity.study_uid,
+        series_uid=opened.identity.series_uid,
+        series_number="1",
+        series_description="series 1",
+        study_date="2026-01-02",
     )
     assert origin.name.series_uid
     assert origin.identity.patient == ""
+
+
+def test_the_page_says_which_visit_is_open_and_names_its_files_apart(a_scene, tmp_path):
+    for number, date in ((105, "20250615"), (205, "20260712")):
+        write_series(tmp_path, number=number, SeriesDescription="SWI", StudyDate=date, study=f"{number}")
+    opened = read_in(tmp_path, "two_visits", "105")
+    assert opened.facts.startswith("series 105 'SWI', 2025-06-15 · 22 × 24 × 12 voxels")
+    assert opened.notes == ("Of 2 DICOM series, 105 'SWI' of 2025-06-15 was taken: it was asked for.",)
+    names = [add_scan(a_scene, read_in(tmp_path, "two_visits", number)).GetName() for number in ("105", "205")]
+    assert names == ["two_visits_series-105", "two_visits_series-205"]

@@ -251,6 +251,7 @@ def test_of_two_equally_suitable_dicom_series_one_can_be_chosen(tmp_path, capsys
     assert main([*given, "-o", str(tmp_path / "out")]) == 2
     assert "--series" in capsys.readouterr().err
     assert main([*given, "-o", str(tmp_path / "out"), "--series", "15"]) == 0
+    assert (tmp_path / "out" / "study_series-15_desc-cmbgrown_lesions.json").exists()
 
 
 def test_nan_voxels_are_cleaned_and_that_is_said(grow, tmp_path, scan) -> None:

@@ -6,6 +6,8 @@ import gzip
 import struct
 import subprocess
 import sys
+import tarfile
+import zipfile
 import zlib
 
 import nibabel
@@ -235,3 +237,25 @@ def test_what_is_no_known_kind_by_its_name_goes_to_no_reader(tmp_path, name):
     (tmp_path / "scan.nrrd").rename(tmp_path / name)
     with pytest.raises(InputError, match="not a scan in a supported format"):
         read_scan(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["two_visits.zip", "00000", "study.tar", "study.tar.gz"])
+def test_an_archive_is_to_be_unpacked(tmp_path, name):
+    path = tmp_path / name
+    if name.endswith((".tar", ".gz")):
+        with tarfile.open(path, "w:gz" if name.endswith("gz") else "w") as archive:
+            archive.addfile(tarfile.TarInfo("a.dcm"))
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a.dcm", "x")
+    with pytest.raises(InputError, match="is an archive of files, not a scan") as refused:
+        read_scan(path)
+    assert refused.value.hint.startswith("Unpack it")
+
+
+def test_a_scene_is_no_scan_of_a_command(tmp_path):
+    with zipfile.ZipFile(tmp_path / "review.mrb", "w") as archive:
+        archive.writestr("a.mrml", "x")
+    with pytest.raises(InputError, match="is a scene, not a scan") as refused:
+        read_scan(tmp_path / "review.mrb")
+    assert "3D Slicer" in refused.value.hint

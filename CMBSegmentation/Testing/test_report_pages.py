@@ -287,6 +287,17 @@ def test_a_report_without_names_names_nobody():
     assert "1 definite" in text
 
 
+def test_a_report_says_at_its_head_which_series_of_which_day_it_is_of_unless_it_is_deidentified(tmp_path):
+    scan = ScanName("two_visits", series_number="105", series_description="SWI Doe", study_date="2025-06-15")
+    content = content_of(a_detection(search=Search(scan=scan)), scan_name="two_visits_series-105")
+    for text in (Page(page_of(content)).text, words_of(report_pdf(content), tmp_path)):
+        assert "two_visits_series-105 Series 105 'SWI Doe', 2025-06-15 " in " ".join(text.split())
+        assert "series description" in text  # in the provenance
+    for text in (Page(page_of(without_names(content))).text, words_of(report_pdf(without_names(content)), tmp_path)):
+        assert "Doe" not in text
+        assert "2025" not in text
+
+
 def test_without_reportlab_it_is_said_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "reportlab", None)
     with pytest.raises(MachineError) as told:

@@ -123,6 +123,9 @@ def test_the_archive_gets_what_was_decided(a_reviewed_series, tmp_path):
     session, study = a_reviewed_series
     files = session.exporting.export(tmp_path / "out", dicom_folder=study)
     assert_valid(files["dicom_seg"], files["dicom_sr"])
+    paper = pydicom.dcmread(files["dicom_pdf"])
+    assert paper.EncapsulatedDocument.startswith(b"%PDF")
+    assert paper.StudyInstanceUID == pydicom.dcmread(files["dicom_sr"]).StudyInstanceUID
     written, report = pydicom.dcmread(files["dicom_seg"]), pydicom.dcmread(files["dicom_sr"])
     assert str(written.PatientName) == "Doe^Jane"
     kept = [one for one in session.navigation.lesions if one.counts]

@@ -62,7 +62,14 @@ def test_the_worker_is_told_which_series_slicer_has_read(a_session, a_worker, a_
     a_scan.SetAttribute("DICOM.instanceUIDs", f"{stored.SOPInstanceUID} 1.2.3")
     a_session.start(a_scan)
     told = json.loads(a_worker.command[a_worker.command.index("--origin") + 1])
-    named = ScanName("sub-01 swi", study_uid=stored.StudyInstanceUID, series_uid=stored.SeriesInstanceUID)
+    named = ScanName(
+        "sub-01 swi",
+        study_uid=stored.StudyInstanceUID,
+        series_uid=stored.SeriesInstanceUID,
+        series_number="1",
+        series_description="series 1",
+        study_date="2026-01-02",
+    )
     assert told == asdict(named)
     whose = origin_of(a_scan).identity
     assert (whose.patient, whose.subject, whose.date) == (stored.PatientID, "", "2026-01-02")

@@ -13,6 +13,7 @@ from odd_dicom import refused, rewrite, voxels
 
 from CMBSegmentationLib.reading.dicom.series import SeriesChoiceError
 from CMBSegmentationLib.reading.scan import read_scan
+from CMBSegmentationLib.reading.scan_identity import identity_of
 
 OTHER, DERIVED = ["ORIGINAL", "PRIMARY", "OTHER"], ["DERIVED", "SECONDARY", "OTHER"]
 
@@ -125,7 +126,32 @@ def test_two_examinations_are_told_apart_and_named(tmp_path):
     write_series(tmp_path, number=6, SeriesDescription="SWI", StudyDate="20260304", study=f"{ROOT}.8")
     said = refused(tmp_path)
     assert "2 examinations (of 2024-01-02: 5 'SWI'; of 2026-03-04: 6 'SWI')" in said
-    assert read_scan(tmp_path, "6").frames
+    for number, day in (("5", "2024-01-02"), ("6", "2026-03-04")):
+        scan = read_scan(tmp_path, number)
+        assert scan.notes == (f"Of 2 DICOM series, {number} 'SWI' of {day} was taken: it was asked for.",)
+        assert identity_of(scan).series == f"series {number} 'SWI', {day}"
+        assert scan.stem == f"{tmp_path.name}_series-{number}"
+
+
+def test_files_of_two_visits_whose_series_have_one_number_have_two_names(tmp_path):
+    for number in (5, 6):
+        write_series(tmp_path, number=number, SeriesNumber=5, SeriesDescription="SWI", study=f"{ROOT}.{number}")
+    stems = {read_scan(tmp_path, f"{ROOT}.2.{number}").stem for number in (5, 6)}
+    assert len(stems) == 2
+    assert all(stem.startswith(f"{tmp_path.name}_series-5-") for stem in stems)
+
+
+def test_the_only_series_of_a_folder_needs_no_name_of_its_own(tmp_path):
+    write_series(tmp_path, number=5, SeriesDescription="SWI")
+    scan = read_scan(tmp_path, "5")
+    assert (scan.stem, scan.notes) == (tmp_path.name, ())
+
+
+def test_one_slice_is_refused_without_saying_where_it_lies(tmp_path):
+    write_series(tmp_path)
+    said = refused(next(tmp_path.iterdir()))
+    assert "Give the folder that holds all of them." in said
+    assert str(tmp_path) not in said
 
 
 def test_the_choice_that_only_a_user_can_make_is_offered_and_outlasts_a_copy(tmp_path):

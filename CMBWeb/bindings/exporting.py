@@ -92,7 +92,7 @@ def _write_files(desk: PageSession, folder: Path) -> None:
             if opened is not None and opened.scan is None and is_of_series(desk.node):
                 desk.tell(
                     "Exported without DICOM objects: a scene does not hold the DICOM files of its scan.",
-                    "Open the DICOM folder itself for SEG and SR.",
+                    "Open the DICOM folder itself for SEG, SR and PDF.",
                 )
     _annotation(desk, folder)
     if not any(folder.iterdir()):

@@ -17,6 +17,7 @@ from CMBSegmentationLib.vocabulary.operating_points import point_at
 from CMBSegmentationLib.vocabulary.verdicts import BELOW
 
 from ..files.kept_results import KeptResults
+from ..server.names import without_folders
 from ..state import names
 from ..state.declared import ReviewState
 from ..state.typed import live, on_change
@@ -276,10 +277,19 @@ class Reviewing:
     def _show_status(self, status: Status) -> None:
         self.state.detecting = status.state is State.RUNNING
         self.state.detect_fraction = round(100 * status.fraction)
-        self.state.detect_message = status.message
-        self.state.detect_notes = list(status.notes)
+        self.state.detect_message = without_folders(status.message)
+        self.state.detect_notes = [without_folders(note) for note in status.notes]
+        self._show_search_notes()
+        if not self.state.detecting:
+            self._desk.detection_is_over()
         if status.error is not None:
             self._desk.tell_error(status.error)
+
+    def _show_search_notes(self) -> None:
+        """Say how a scan was searched whose results were found here."""
+        review = self.session.review
+        if review is not None and not self.state.detect_notes:
+            self.state.detect_notes = [without_folders(note) for note in review.stored.notes]
 
     def _show_results(self, results: ResultNodes | None) -> None:
         if results is None:
@@ -295,7 +305,7 @@ class Reviewing:
         if notice.error is not None:
             self._desk.tell_error(notice.error)
         else:
-            self.state.notice = notice.message
+            self.state.notice = without_folders(notice.message)
 
     def _show_reading(self, reading: ReviewParameters) -> None:
         self.state.slab_mm = reading.slab_mm or 0
@@ -322,6 +332,7 @@ class Reviewing:
         state.merging = [one for one in state.merging if review is not None and review.find(one)]
         if session.listing.threshold is not None:
             state.threshold = session.listing.threshold
+        self._show_search_notes()
         self._show_rows()
 
     def _show_rows(self) -> None:

@@ -10,7 +10,7 @@ import SimpleITK as sitk
 import slicer
 
 from CMBSegmentationLib.reading.doubts import doubts
-from CMBSegmentationLib.reading.scan import scan_stem
+from CMBSegmentationLib.reading.scan import marked, scan_stem
 from CMBSegmentationLib.reading.scan_identity import identity_of
 from CMBSegmentationLib.scene.origin import Origin, keep_origin
 from CMBSegmentationLib.scene.volumes import fill_volume, geometry_of
@@ -51,7 +51,7 @@ class OpenedScan:
     scan : Scan or None
         All that was read, to find its phase by; None in a scene that was saved.
     identity : ScanIdentity or None
-        Whose it is, as `scan` says.
+        Whose it is, as `scan` says, or the scene.
     """
 
     image: sitk.Image
@@ -68,10 +68,11 @@ class OpenedScan:
 
     @property
     def facts(self) -> str:
-        """Matrix and voxel size, for the page."""
+        """Which series of which day it is, where that is known; matrix and voxel size: for the page."""
         size = " × ".join(str(n) for n in self.image.GetSize())
         spacing = " × ".join(f"{mm:.3g}" for mm in self.image.GetSpacing())
-        return f"{size} voxels, {spacing} mm"
+        series = self.identity.series if self.identity is not None else ""
+        return " · ".join(filter(None, (series, f"{size} voxels, {spacing} mm")))
 
 
 def read_in(path: Path, name: str, series: str | None = None) -> OpenedScan:
@@ -93,7 +94,9 @@ def read_in(path: Path, name: str, series: str | None = None) -> OpenedScan:
 
 def add_scan(scene: slicer.vtkMRMLScene, scan: OpenedScan) -> slicer.vtkMRMLScalarVolumeNode:
     """Put a scan into the scene."""
-    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", _stem_of(scan.name))
+    node = scene.AddNewNodeByClass(
+        "vtkMRMLScalarVolumeNode", marked(_stem_of(scan.name), scan.scan.mark if scan.scan else "")
+    )
     if scan.identity is not None:
         keep_origin(node, Origin(scan.name, scan.identity))
     fill_volume(node, sitk.GetArrayViewFromImage(scan.image), geometry_of(scan.image))

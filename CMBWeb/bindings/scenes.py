@@ -13,6 +13,7 @@ from CMBSegmentationLib.reading.apart import apart
 from CMBSegmentationLib.reading.doubts import doubts
 from CMBSegmentationLib.scene import find_results, image_from_volume, remove_results
 from CMBSegmentationLib.scene.names import RESULT_ATTRIBUTE
+from CMBSegmentationLib.scene.origin import origin_of
 
 from ..files.kept_results import scan_key
 from ..files.scene_archive import check_scene_and_images
@@ -58,4 +59,5 @@ def open_scene(app: SlicerApp, path: Path, name: str) -> OpenedScan:
     node = next((node for node in scans if find_results(node) is not None), scans[0])
     image = image_from_volume(node)[0]
     found = doubts(image)
-    return OpenedScan(image, path, name, found, found, scan_key(image), node)
+    identity = origin_of(node).identity
+    return OpenedScan(image, path, name, found, found, scan_key(image), node, identity=identity)

@@ -20,6 +20,7 @@ from CMBScribbleGrowLib.study.state import GrowParameters, State, Status
 from CMBSegmentationLib.errors import CMBError, told
 
 from ..page.own_process import brain_found_elsewhere
+from ..server.names import without_folders
 from ..state import names
 from ..state.declared import NO_TOOL, SCRIBBLE_PANEL, ScribbleState
 from ..state.typed import live, on_change
@@ -99,7 +100,7 @@ class Scribbling:
         known = told(error)
         if not isinstance(error, (CMBError, MemoryError)):
             self._desk.tell_error(error)
-        self.state.grow_message, self.state.grow_failed, self.state.grow_notes = str(known), True, []
+        self.state.grow_message, self.state.grow_failed, self.state.grow_notes = without_folders(str(known)), True, []
         self._show_annotation(self.session.annotation)
 
     def close(self) -> None:
@@ -374,9 +375,9 @@ class Scribbling:
             self.state.grow_mode, self.state.grouped = parameters.mode, parameters.grouped
 
     def _show_status(self, status: Status) -> None:
-        self.state.grow_message = status.message
+        self.state.grow_message = without_folders(status.message)
         self.state.grow_failed = status.state is State.FAILED
-        self.state.grow_notes = list(status.notes)
+        self.state.grow_notes = [without_folders(note) for note in status.notes]
         self._show_steps()
 
     def _show_annotation(self, annotation: Annotation | None) -> None:
@@ -407,6 +408,8 @@ class Scribbling:
     def _show_answers(self) -> None:
         record = self._record("microbleeds", self.state.grown_chosen)
         self.state.answers = asdict(record) if record is not None else {}
+        current = self.session.current
+        self.state.grown_accepted = current is not None and current.accepted
 
     @contextmanager
     def _quietly(self) -> Iterator[None]:

@@ -18,6 +18,7 @@ from CMBScribbleGrowLib.study.linked_lesion import LinkedLesion
 from CMBSegmentationLib.errors import CMBError, InputError, told
 from CMBSegmentationLib.files.bundled import sample_scan
 from CMBSegmentationLib.reading.dicom.series import SeriesChoiceError
+from CMBSegmentationLib.reading.scan import SUPPORTED, FormatError
 from CMBSegmentationLib.scene import load_results
 
 from ..bindings.exporting import compare, compared_with, export
@@ -33,12 +34,15 @@ from ..files.chosen_image import ImageChoiceError, one_of_images
 from ..files.kept_results import KeptResults, KeptScan
 from ..files.session_folder import COMPARISON, EXPORTS, PHASE, REVIEW, UPLOADS, private, queue_folder, remove
 from ..files.upload import SCENE_SUFFIX, Earlier, Received
+from ..server.names import without_folders
+from ..state import names
 from ..state.declared import PageState
-from ..state.typed import live
+from ..state.typed import live, on_change
 from ..ui.view_corner import view_corner
 
 POLL_S = 0.1
 SAMPLE_NAME = "cmb-sample_T2starw"
+OPENING, DETECTING = "A scan is being opened.", "A detection is running."
 log = logging.getLogger(__name__)
 
 
@@ -66,6 +70,7 @@ class PageSession:
         self.phase = PhaseShown(self)
         self.scribbling = Scribbling(self)
         self.keys = PageKeys(self)
+        on_change(server.state, self._close_series_choice, names.page.series_shown)
         server.controller.on_server_ready.add_task(self._poll)
 
     # the beginning and the end
@@ -112,7 +117,7 @@ class PageSession:
     def tell(self, message: str, hint: str = "", kind: str = "info") -> None:
         """Show a message in the page until it is closed or another comes."""
         with self.server.state:
-            self.state.message, self.state.message_hint = message, hint
+            self.state.message, self.state.message_hint = without_folders(message), without_folders(hint)
             self.state.message_kind, self.state.message_shown = kind, bool(message)
 
     def tell_error(self, error: Exception) -> None:
@@ -151,13 +156,18 @@ class PageSession:
         if uid:
             self._waiting = None
             self.start(self._open(replace(waiting, series=uid)))
-        else:
+        self._forget_waiting()
+
+    def _close_series_choice(self) -> None:
+        """Take Escape, or a click beside the question, for "None of these"."""
+        if self._waiting is not None and not self.state.series_shown:
             self._forget_waiting()
-        with self.server.state:
-            self.state.series_offered, self.state.series_shown = [], False
 
     def _forget_waiting(self) -> None:
+        """Ask no more which series is meant."""
         waiting, self._waiting = self._waiting, None
+        with self.server.state:
+            self.state.series_offered, self.state.series_shown = [], False
         if waiting is not None and waiting.uploaded:
             remove(Path(waiting.path))
 
@@ -197,12 +207,10 @@ class PageSession:
             self.tell_error(_by_its_name(told(error), path, name))
             return False
         finally:
-            with self.server.state:
-                self.state.busy = ""
+            self._opening_is_over()
         return True
 
     def _ask_for_series(self, wanted: KeptScan, error: SeriesChoiceError) -> None:
-        self._forget_waiting()
         self._waiting = wanted
         with self.server.state:
             self.state.series_offered = [asdict(one) for one in error.offered]
@@ -222,22 +230,36 @@ class PageSession:
             self.tell_error(_by_its_name(told(error), received.path, received.name))
         finally:
             remove(received.path.parent)
-            with self.server.state:
-                self.state.busy = ""
+            self._opening_is_over()
 
     def _is_busy(self) -> bool:
         """Whether no scan can be opened now; then the reader is told why."""
         if self.state.busy:
-            self.tell("A scan is being opened.", "Wait until it is shown.", "warning")
+            self.tell(OPENING, "Wait until it is shown.", "warning")
         elif self.reviewing.session.detection.is_running:
-            self.tell("A detection is running.", "Wait for it or cancel it, then open another scan.", "warning")
+            self.tell(DETECTING, "Wait for it or cancel it, then open another scan.", "warning")
         else:
             return False
         return True
 
+    def detection_is_over(self) -> None:
+        """Ask no more to wait for the detection."""
+        self._take_back(DETECTING)
+
+    def _opening_is_over(self) -> None:
+        with self.server.state:
+            self.state.busy = ""
+        self._take_back(OPENING)
+
+    def _take_back(self, message: str) -> None:
+        if self.state.message == message:
+            with self.server.state:
+                self.state.message, self.state.message_shown = "", False
+
     def _begin_opening(self, name: str) -> bool:
         if self._is_busy():
             return False
+        self._forget_waiting()
         with self.server.state:
             self.state.busy, self.state.message_shown = f"Reading {name} …", False
         return True
@@ -340,6 +362,8 @@ class PageSession:
 
 def _by_its_name(error: CMBError, path: Path, name: str) -> CMBError:
     """Word an error with the name that the reader knows; where it lies on the disk is no concern of theirs."""
+    if isinstance(error, FormatError):
+        error = FormatError(error.message, f"Supported are {SUPPORTED}, {SCENE_SUFFIX} and DICOM folders.")
     with contextlib.suppress(TypeError):
         return type(error)(_shown(error.message, path, name), _shown(error.hint, path, name))
     return error

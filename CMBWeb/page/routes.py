@@ -10,7 +10,7 @@ from aiohttp import web
 from CMBSegmentationLib.errors import CMBError, told
 
 from ..files.upload import receive, receive_earlier
-from ..server.names import attachment
+from ..server.names import attachment, without_folders
 from ..server.page_process import SECRET_HEADER
 from .page_session import PageSession
 
@@ -72,4 +72,6 @@ def add_routes(app: web.Application, desk: PageSession) -> None:
 
 
 def _refused(error: CMBError) -> web.Response:
-    return web.json_response({"message": error.message, "hint": error.hint}, status=422)
+    return web.json_response(
+        {"message": without_folders(error.message), "hint": without_folders(error.hint)}, status=422
+    )

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from CMBSegmentationLib.errors import MachineError
 
 from ..files.limits import LARGEST_MB, LARGEST_MESSAGE_BYTES, too_large
-from ..files.session_folder import holds_review, lock_of, private, remove, remove_old
+from ..files.session_folder import KEPT_HOURS, holds_review, lock_of, private, remove, remove_old
 from .access import SECURITY_HEADERS, Access, folder_name, is_from_another_site, is_key, is_plain, new_key
 from .door import Door
 from .messages import own_navigation, refusal_page
@@ -92,6 +92,7 @@ class Gateway:
         app.router.add_post("/forget", self._forget)
         app.router.add_route("*", "/{path:.*}", self._request)
         app.cleanup_ctx.append(self._while_serving)
+        app.on_response_prepare.append(self._renew)
         app.on_shutdown.append(self._say_goodbye)
         return app
 
@@ -166,8 +167,28 @@ class Gateway:
         """Send a session's cookie; its folder is made once the page is used."""
         if key not in self._given:
             self._given.append(key)
-        secure = self._access.is_behind_tls
-        answer.set_cookie(self._access.cookie, key, httponly=True, samesite="Strict", path="/", secure=secure)
+        self._set_cookie(key, answer)
+
+    def _set_cookie(self, key: str, answer: web.StreamResponse) -> None:
+        """Have a browser keep a session's cookie for as long as an untouched review is kept, also when it is closed."""
+        answer.set_cookie(
+            self._access.cookie,
+            key,
+            max_age=round(KEPT_HOURS * 3600),
+            httponly=True,
+            samesite="Strict",
+            path="/",
+            secure=self._access.is_behind_tls,
+        )
+
+    async def _renew(self, request: web.Request, answer: web.StreamResponse) -> None:
+        """Have the cookie live on from each request of its session, unless the session was closed meanwhile."""
+        key = request.get("key")
+        if key is None or self._access.cookie in answer.cookies or not self._is_known(key):
+            return
+        renewed = web.Response()
+        self._set_cookie(key, renewed)
+        answer.headers.add("Set-Cookie", renewed.cookies[self._access.cookie].OutputString())
 
     async def _session(self, key: str) -> BrowserSession:
         """Find a browser's session, or begin it (again, if its process has died)."""

@@ -1,4 +1,4 @@
-"""File names that others chose, without what steers a terminal or a header; and as a header may hold them."""
+"""Names that others chose, without what steers a terminal or a header; and messages without folders of the server."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from urllib.parse import quote
 LONGEST = 120  # of what is shown
 STEERING = ("Cc", "Cs", "Co", "Cn", "Zl", "Zp")  # controls, halves of characters, no characters, ends of lines
 TURNS_TEXT = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
+PATH = re.compile(r"(?<![\w./:])(?:/|[A-Za-z]:[\\/])(?:[^\s/\\'\"]+[\\/])+([^\s/\\'\",;:)]*)")
 
 
 def plain_name(name: str) -> str:
@@ -27,6 +28,11 @@ def plain_name(name: str) -> str:
     kept = "".join("\0" if unicodedata.category(one) in STEERING or one in TURNS_TEXT else one for one in name)
     kept = re.sub("\0+", "_", kept).strip()
     return kept if len(kept) <= LONGEST else f"{kept[:60]}…{kept[-(LONGEST - 61) :]}"
+
+
+def without_folders(text: str) -> str:
+    """Leave out of a message where on the server something lies: of an absolute path its last name stays."""
+    return PATH.sub(r"\1", text)
 
 
 def attachment(name: str) -> str:

@@ -213,6 +213,8 @@ class ScribbleState:
         The grown lesions.
     grown_chosen : int or None
         Number of the one that is chosen.
+    grown_accepted : bool
+        Whether that one is accepted as it is shown.
     grouped : bool
         Whether all strokes are one entry.
     answers : dict
@@ -242,6 +244,7 @@ class ScribbleState:
     grow_notes: list[str] = field(default_factory=list)
     grown: list[Values] = field(default_factory=list)
     grown_chosen: int | None = None
+    grown_accepted: bool = False
     grouped: bool = False
     answers: Values = field(default_factory=dict)
     mimics: list[Values] = field(default_factory=list)

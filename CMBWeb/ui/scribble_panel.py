@@ -14,7 +14,7 @@ from CMBScribbleGrowLib.growing.settings import METHODS
 from ..bindings.scribbling import ERASE, PAINT, Scribbling
 from ..page.page_session import PageSession
 from ..state.declared import SCRIBBLE_PANEL
-from ..state.names import page, scribble
+from ..state.names import page, review, scribble
 from .aria import named, role, roving
 from .key_titles import key_of, titled
 from .shown import shown
@@ -27,6 +27,10 @@ FORM = (  # field, label, words
 )
 
 CAUSE_ASKS = f"{scribble.answers}.cause === '{vocabulary.OTHER}'"
+IS_WHERE_IT_BELONGS = (  # nothing is left to do with what is accepted, but a list that was made later may lack it
+    f"(!{review.searched} || {scribble.answers}.grouping !== '{vocabulary.SINGLE}'"
+    f" || {review.rows}.some((row) => row.id === {scribble.grown_chosen}))"
+)
 Change = tuple[Callable[..., None], str]
 """What is called with which arguments, an expression of the page's."""
 
@@ -82,7 +86,7 @@ def _growing(desk: PageSession) -> None:
             prepend_icon="mdi-check",
             click=bound.accept,
             variant="tonal",
-            disabled=(f"{scribble.grown_chosen} === null",),
+            disabled=(f"{scribble.grown_chosen} === null || ({scribble.grown_accepted} && {IS_WHERE_IT_BELONGS})",),
             title=titled("Keep the mask as it is shown", "accept_grown"),
         )
         for what, click, can, step in (

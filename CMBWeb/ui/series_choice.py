@@ -16,7 +16,7 @@ WIDEST_PX = 640
 def build_series_choice(desk: PageSession) -> None:
     """Build the dialog."""
     with (
-        v3.VDialog(v_model=(page.series_shown,), max_width=WIDEST_PX, persistent=True, **named("Choose a series")),
+        v3.VDialog(v_model=(page.series_shown,), max_width=WIDEST_PX, **named("Choose a series")),
         v3.VCard(classes="cmb-help"),
     ):
         html.H2(shown(page.series_title))

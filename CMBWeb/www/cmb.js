@@ -258,6 +258,9 @@ window.cmb = (() => {
   };
   watch();
 
+  /* The cookie is renewed by requests, of which a page that is only read and decided in makes none. */
+  setInterval(() => !ended && fetch("standing", { cache: "no-store" }).catch(() => {}), 3600000);
+
   /* Taking home: fetched first, so that what is refused is said in the page and not in an empty tab. */
   function show(tab, blob, name) {
     const url = URL.createObjectURL(blob);

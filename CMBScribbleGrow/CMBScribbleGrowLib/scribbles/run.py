@@ -105,11 +105,12 @@ def grow_scribbles(request: GrowRequest, progress: Progress = no_progress) -> Gr
     from .pictures import draw_curve, draw_triptych  # matplotlib takes half a second, which no other command needs
 
     stem = scan_stem(request.scan)
-    names = {"labels": f"{stem}_desc-cmbgrown_dseg.nii.gz", "json": f"{stem}_desc-cmbgrown_lesions.json"}
-    check_output_folder(request.out, names.values(), request.overwrite)
-    check_names(request.out, [f"{stem}_desc-cmbgrown_curve-{LARGEST_NUMBER}.png"])
+    names = _checked_names(stem, request)
     progress(0.0, "Reading")
     given = read_scan_apart(request.scan, request.series)
+    if given.stem != stem:
+        stem = given.stem
+        names = _checked_names(stem, request)
     scribbles = read_scribbles(request.scribbles, given.image)
     progress(0.1, "Finding the brain's intensities")
     scan = scan_to_grow(given.image)
@@ -141,6 +142,14 @@ def grow_scribbles(request: GrowRequest, progress: Progress = no_progress) -> Gr
     }
     progress(1.0, "Done")
     return GrowOutcome(tuple(lesions), files, notes)
+
+
+def _checked_names(stem: str, request: GrowRequest) -> dict[str, str]:
+    """Name label image and list, and see that the folder can take them."""
+    names = {"labels": f"{stem}_desc-cmbgrown_dseg.nii.gz", "json": f"{stem}_desc-cmbgrown_lesions.json"}
+    check_output_folder(request.out, names.values(), request.overwrite)
+    check_names(request.out, [f"{stem}_desc-cmbgrown_curve-{LARGEST_NUMBER}.png"])
+    return names
 
 
 def _grown(scan: ScanToGrow, scribbles: Scribbles, request: GrowRequest, progress: Progress) -> list[GrownStroke]:

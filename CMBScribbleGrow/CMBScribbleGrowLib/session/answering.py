@@ -28,9 +28,12 @@ class Answering:
 
     @property
     def unanswered(self) -> list[str]:
-        """What the protocol asks and the reader has not answered, worded for the reader."""
-        annotation = self._current.annotation
-        return unanswered(annotation) if annotation else []
+        """What the reader is to look at: what the protocol asks and was not answered, and what the list contradicts."""
+        study = self._current.study
+        if study is None:
+            return []
+        contradicted = [f"CMB {number} is rejected in the list" for number in study.rejected()]
+        return [*contradicted, *unanswered(study.annotation)]
 
     def answer(self, entry: Entry, **answers: Any) -> Entry:
         """Change answers in an entry of the annotation.

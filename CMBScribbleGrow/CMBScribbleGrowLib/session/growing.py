@@ -129,11 +129,25 @@ class Growing:
         return grown
 
     def accept(self, lesion_id: int | None = None) -> LinkedLesion:
-        """Keep a lesion as it is shown; the current one if none is named. The status tells of a group."""
+        """Keep a lesion as it is shown; the current one if none is named. The status tells of a group.
+
+        Raises
+        ------
+        InputError
+            No lesion is chosen, or the list of the scan rejects it: that would be said of it and its contrary.
+        """
         study = self._current.ready(settle=False)
         lesion = self._current.chosen(lesion_id)
-        accepted = replace(lesion, accepted=True, was_accepted=True)
+        if lesion.id in study.rejected():
+            raise InputError(
+                f"CMB {lesion.id} is rejected in the list.",
+                "Change its verdict there, then accept it; or remove it here.",
+            )
         before = self._current.before_preview()
+        if lesion.accepted and before is None:
+            self._current.tell_of_study(Status(State.READY, f"CMB {lesion.id} is accepted already."))
+            return lesion
+        accepted = replace(lesion, accepted=True, was_accepted=True)
         study.do(study.recorded(study.snapshot, accepted), f"CMB {lesion.id} accepted", before=before)
         record = next(one for one in study.annotation.microbleeds if one.id == lesion.id)
         notes = _not_listed(record) if record.grouping != SINGLE else ()

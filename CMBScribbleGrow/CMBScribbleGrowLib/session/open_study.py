@@ -24,6 +24,7 @@ from ..annotation.edits import next_id, utc_now, with_entry, without_entry
 from ..annotation.file import StudyFiles
 from ..annotation.records import Annotation, Mimic, Study
 from ..annotation.segments_file import Segment
+from ..annotation.words import SINGLE
 from ..scene import GrowNodes, ensure_paint_segment, grid_of, name_landmark, read_lesions
 from ..scene.kept_study import KeptStudy, read_kept, write_kept
 from ..scene.listed_lesions import ListedLesions
@@ -223,6 +224,11 @@ class OpenStudy:
     def listed_mimic(self, ras_mm: Sequence[float]) -> dict[str, Any]:
         """Give what the list of the scan says of a point (world RAS mm), as `ListedLesions.mimic_at`."""
         return ListedLesions(self.nodes.scan, self.grid).mimic_at(ras_mm)
+
+    def rejected(self) -> list[int]:
+        """Give the numbers of the single lesions that the list of the scan rejects."""
+        listed = ListedLesions(self.nodes.scan, self.grid).rejected
+        return [one.id for one in self.annotation.microbleeds if one.grouping == SINGLE and one.id in listed]
 
     def close(self) -> None:
         """Stop listening to the scene; `disk.flush` first."""

@@ -24,9 +24,17 @@ if TYPE_CHECKING:
     from .dicom.headers import Frame
 
 FILE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+SUPPORTED = ", ".join(FILE_SUFFIXES)
+SCENE_SUFFIX = ".mrb"
+ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
+TAR_MARK, TAR_MARK_AT = b"ustar", 257
 SMALLEST_SIDE_MM, LARGEST_SIDE_MM = 20.0, 600.0
 SMALLEST_VOXEL_MM = 0.05  # heads post mortem are scanned at 0.1
 FEWEST_SLICES = 3
+
+
+class FormatError(InputError):
+    """A file is of no format that is read; where more is read than scans, the front end says so."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,8 @@ class Scan:
         Where it came as DICOM, the source of each slice; empty otherwise.
     header : nibabel.nifti1.Nifti1Header or None
         Where it came as NIfTI and lies on its own grid: results carry its sform and qform.
+    mark : str
+        What tells a DICOM series that the user has chosen from others of its folder; empty otherwise.
     """
 
     image: sitk.Image
@@ -51,11 +61,12 @@ class Scan:
     notes: tuple[str, ...] = ()
     frames: tuple[Frame, ...] = ()
     header: Nifti1Header | None = None
+    mark: str = ""
 
     @property
     def stem(self) -> str:
-        """The name without its extension, from which result files are named."""
-        return scan_stem(self.source)
+        """The name without its extension, from which result files are named; a chosen series adds its own."""
+        return marked(scan_stem(self.source), self.mark)
 
 
 def scan_stem(path: Path) -> str:
@@ -65,6 +76,11 @@ def scan_stem(path: Path) -> str:
         if name.lower().endswith(suffix) and len(name) > len(suffix):
             return name[: -len(suffix)]
     return name
+
+
+def marked(stem: str, mark: str) -> str:
+    """Give the name of a scan with what tells it from others of its folder (`Scan.mark`)."""
+    return f"{stem}_{mark}" if mark else stem
 
 
 def read_scan(path: Path, series: str | None = None) -> Scan:
@@ -97,7 +113,7 @@ def read_scan(path: Path, series: str | None = None) -> Scan:
     try:
         if is_dicom:
             volume = read_dicom(path, series)
-            return _with(checked_scan(volume.image, path), volume.notes, frames=volume.frames)
+            return _with(checked_scan(volume.image, path), volume.notes, frames=volume.frames, mark=volume.mark)
         if is_nifti_name(path):
             nifti = read_nifti(path)
             scan = checked_scan(nifti.image, path)
@@ -176,9 +192,7 @@ def checked_scan(image: sitk.Image, source: Path) -> Scan:
 def _read_file(path: Path) -> sitk.Image:
     known = path.name.lower().endswith(FILE_SUFFIXES)
     if not known:
-        raise InputError(
-            f"{path.name} is not a scan in a supported format.", f"Supported are {', '.join(FILE_SUFFIXES)} and DICOM."
-        )
+        raise _not_supported(path)
     reader = reader_of(path)
     try:
         reader.ReadImageInformation()
@@ -195,6 +209,28 @@ def _read_file(path: Path) -> sitk.Image:
         raise InputError(
             f"{path.name} is cut off or damaged: its header is whole, its voxels are not.", "Copy or export it again."
         ) from error
+
+
+def _not_supported(path: Path) -> InputError:
+    if path.name.lower().endswith(SCENE_SUFFIX):
+        return InputError(
+            f"{path.name} is a scene, not a scan.", "Open it in 3D Slicer, or drop it on the page of cmb web."
+        )
+    if _is_archive(path):
+        return InputError(
+            f"{path.name} is an archive of files, not a scan.", "Unpack it, and give the scan or DICOM folder in it."
+        )
+    return FormatError(f"{path.name} is not a scan in a supported format.", f"Supported are {SUPPORTED} and DICOM.")
+
+
+def _is_archive(path: Path) -> bool:
+    """Tell whether a file is an archive, by its first bytes: uploads have no name of their own."""
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(TAR_MARK_AT + len(TAR_MARK))
+    except OSError:
+        return False
+    return start.startswith(ARCHIVES) or start[TAR_MARK_AT:] == TAR_MARK
 
 
 def _reason(error: RuntimeError) -> str:

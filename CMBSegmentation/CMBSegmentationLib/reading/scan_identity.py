@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 SUBJECT = re.compile(r"(?:^|_)sub-([A-Za-z0-9]+)(?:_|$)")  # BIDS
-HEADER = ("PatientID", "StudyDate", "StudyTime", "StudyInstanceUID", "SeriesInstanceUID")
+HEADER = (
+    "PatientID", "StudyDate", "StudyTime", "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "SeriesDescription",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class ScanName:
         Of DICOM.
     uri : str
         BIDS URI, of a scan in a data set: ``bids:raw:sub-01/anat/sub-01_T2starw.nii.gz``.
+    series_number, series_description, study_date : str
+        Of DICOM: which series of which day it is, for people.
     """
 
     file: str = ""
@@ -40,6 +44,14 @@ class ScanName:
     study_uid: str = ""
     series_uid: str = ""
     uri: str = ""
+    series_number: str = ""
+    series_description: str = ""
+    study_date: str = ""
+
+    @property
+    def series(self) -> str:
+        """As `ScanIdentity.series`."""
+        return _series_words(self.series_number, self.series_description, self.study_date)
 
 
 NAMING = tuple(one.name for one in fields(ScanName))
@@ -58,6 +70,8 @@ class ScanIdentity:
     date, time : str
         Of the study: ``2024-01-02`` and DICOM's ``101112``.
     study_uid, series_uid : str
+    number, description : str
+        Of the series.
     """
 
     patient: str = ""
@@ -66,6 +80,13 @@ class ScanIdentity:
     time: str = ""
     study_uid: str = ""
     series_uid: str = ""
+    number: str = ""
+    description: str = ""
+
+    @property
+    def series(self) -> str:
+        """Which DICOM series of which day it is, as a reader sees it; empty where it is no DICOM."""
+        return _series_words(self.number, self.description, self.date)
 
     @property
     def words(self) -> str:
@@ -97,16 +118,21 @@ def identity_in_file(path: Path, stem: str) -> ScanIdentity:
     named, header = identity_by_name(stem), read_header(path)
     if header is None:
         return named
-    patient, date, time, study, series = (_text(header, keyword) for keyword in HEADER)
+    patient, date, time, study, series, number, description = (_text(header, keyword) for keyword in HEADER)
     day = re.fullmatch(r"(\d{4})[.\-]?(\d{2})[.\-]?(\d{2})", date)
     date = "-".join(day.groups()) if day else ""
-    return ScanIdentity(patient, named.subject, date, time.replace(":", ""), study, series)
+    return ScanIdentity(patient, named.subject, date, time.replace(":", ""), study, series, number, description)
 
 
 def identity_by_name(stem: str) -> ScanIdentity:
     """Tell whose a scan is of which only the name is known."""
     found = SUBJECT.search(stem)
     return ScanIdentity(subject=f"sub-{found.group(1)}" if found else "")
+
+
+def _series_words(number: str, description: str, date: str) -> str:
+    named = f"series {number or '?'} {description!r}" if number or description else ""
+    return ", ".join(filter(None, (named, date)))
 
 
 def _text(header: Dataset, keyword: str) -> str:
@@ -129,10 +155,22 @@ def voxels_sha256(image: sitk.Image) -> str:
 
 
 def scan_name_of(image: sitk.Image, identity: ScanIdentity | None, file: str) -> ScanName:
-    """Name a scan by its file, its voxels and, if it is DICOM, its UIDs."""
+    """Name a scan by its file, its voxels and, if it is DICOM, its UIDs and its series."""
     if identity is None or not identity.series_uid:
         return ScanName(file, voxels_sha256(image))
-    return ScanName(file, voxels_sha256(image), identity.study_uid, identity.series_uid)
+    return replace(name_in(identity, file), voxels_sha256=voxels_sha256(image))
+
+
+def name_in(identity: ScanIdentity, file: str) -> ScanName:
+    """Give what results keep of whose scan it is: not the patient."""
+    return ScanName(
+        file,
+        study_uid=identity.study_uid,
+        series_uid=identity.series_uid,
+        series_number=identity.number,
+        series_description=identity.description,
+        study_date=identity.date,
+    )
 
 
 def what_differs(given: ScanName, image: sitk.Image, identity: ScanIdentity) -> str:

@@ -85,6 +85,8 @@ class ReportContent:
     Attributes
     ----------
     scan_name, scan_facts, model_name : str
+    series : str
+        Which DICOM series of which day it is; empty otherwise.
     cautions : list of (str, str)
         The model's own, with headings.
     notes : list of str
@@ -113,6 +115,7 @@ class ReportContent:
     """
 
     scan_name: str
+    series: str
     scan_facts: str
     model_name: str
     cautions: list[tuple[str, str]]
@@ -172,6 +175,7 @@ def content_of(detection: Detection, *, scan_name: str, notes: Sequence[str] = (
 
     return ReportContent(
         scan_name=scan_name,
+        series=_capital(detection.search.scan.series),
         scan_facts=_scan_facts(detection),
         model_name=detection.search.detector.title if detection.search.detector else "",
         cautions=_cautions(detection.search.detector),
@@ -197,7 +201,7 @@ def content_of(detection: Detection, *, scan_name: str, notes: Sequence[str] = (
 
 
 def without_names(content: ReportContent) -> ReportContent:
-    """Leave out of a report what may name the patient or the reader: the scan's name, its file, the readers."""
+    """Leave out of a report what may name the patient or the reader: names of the scan, its series, the readers."""
     kept = {key: value for key, value in content.provenance.items() if key not in ("review", "input", "phase")}
     given = content.provenance.get("input")
     if isinstance(given, Mapping):
@@ -216,6 +220,7 @@ def without_names(content: ReportContent) -> ReportContent:
     return replace(
         content,
         scan_name=SAY["without_name"],
+        series="",
         notes=[],
         sentence=sentence_of(counts),
         provenance=kept,
@@ -226,6 +231,10 @@ def without_names(content: ReportContent) -> ReportContent:
         listed_cards=unnamed_cards(content.listed_cards),
         dropped_cards=unnamed_cards(content.dropped_cards),
     )
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _scan_facts(detection: Detection) -> str:

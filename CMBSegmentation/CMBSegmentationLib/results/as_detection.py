@@ -76,9 +76,10 @@ def read_detection(folder: Path, scan: Path, series: str | None = None) -> Store
     InputError
         The folder or the scan cannot be read, or the scan is another one.
     """
-    found = read_result_folder(folder, scan_stem(scan))
+    chosen = read_scan_apart(scan, series) if series is not None else None
+    found = read_result_folder(folder, scan_stem(scan) if chosen is None else chosen.stem)
     stored = found.stored
-    read = _read(scan, series, stored.search.scan.series_uid)
+    read = chosen or _read(scan, stored.search.scan.series_uid)
     image, labels, identity = read.image, found.labels, identity_of(read)
     differs = "its grid is another one"
     if is_same_grid(image, labels):
@@ -147,12 +148,12 @@ def find_scan(folder: Path) -> Path:
     )
 
 
-def _read(scan: Path, series: str | None, searched: str) -> Scan:
+def _read(scan: Path, searched: str) -> Scan:
     """Read a scan; of a DICOM folder with many series the one that was searched (its UID), where it is there."""
-    if series is None and searched and scan.is_dir():
+    if searched and scan.is_dir():
         with suppress(InputError):  # another folder: what is wrong with it is told below
             return read_scan_apart(scan, searched)
-    return read_scan_apart(scan, series)
+    return read_scan_apart(scan)
 
 
 def _probability(labels: sitk.Image, lesions: Sequence[Lesion]) -> sitk.Image:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..vocabulary.places import region_in
-from ..vocabulary.verdicts import ACCEPTED, REJECTED, UNCERTAIN, Verdict
+from ..vocabulary.verdicts import ACCEPTED, REJECTED, UNCERTAIN, Verdict, utc_now
 from .annotated import Annotated, AnnotatedLesion
 from .lesion_list import ADDED, Link, Review, ReviewedLesion
 
@@ -172,7 +172,9 @@ def _answered(review: Review, lesion: ReviewedLesion, link: Link, said: Annotate
     if verdict is None or verdict.decision == REJECTED:
         return review.with_lesion(lesion)
     if said.uncertain != before.uncertain:
-        verdict = replace(verdict, decision=UNCERTAIN if said.uncertain else ACCEPTED)
+        decision = UNCERTAIN if said.uncertain else ACCEPTED
+        if decision != verdict.decision:  # another verdict: of whoever gave it in the annotation, and now
+            verdict = replace(verdict, decision=decision, reader=link.reader, time=utc_now())
     if said.cause != before.cause:
         verdict = replace(verdict, cause=said.cause or (own.verdict.cause if own.verdict else ""))
     shape = lesion if said.accepted else own

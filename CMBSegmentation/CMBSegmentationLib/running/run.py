@@ -107,8 +107,9 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
     """
     stem = scan_stem(request.scan)
     check_present(request.scan)
-    pseudonyms = request.pseudonyms  # files are named by them once the scan is read
-    check_output_folder(request.out, () if pseudonyms else all_names(stem), request.overwrite)
+    pseudonyms = request.pseudonyms  # files are named by them, or by the series, once the scan is read
+    is_named_later = pseudonyms is not None or request.series is not None
+    check_output_folder(request.out, () if is_named_later else all_names(stem), request.overwrite)
     clock = Clock()
     parcellation = None
     if request.parcellation is not None:  # what is wrong with it is told before any other work
@@ -118,6 +119,9 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
     clock.lap("model")
     progress(0.02, "Reading the scan")
     scan = read_scan_apart(request.scan, request.series)
+    if pseudonyms is None and request.series is not None:
+        stem = scan.stem
+        check_output_folder(request.out, all_names(stem), request.overwrite)
     source = None if request.dicom is None else prepare_export(scan.frames, request.scan.name, request.dicom)
     notes, name = (*scan.notes, *stages.notes, *(source.notes if source else ())), request.scan.name or stem
     if pseudonyms is not None:

@@ -10,9 +10,11 @@ import slicer
 
 from ..files.fields import Fields, read_json
 from ..reading.scan import scan_stem
-from ..reading.scan_identity import ScanIdentity, ScanName, identity_by_name, identity_in_file
+from ..reading.scan_identity import ScanIdentity, ScanName, identity_by_name, identity_in_file, name_in
 from .names import ORIGIN_ATTRIBUTE
 from .volumes import file_of
+
+KEPT = ("file", "study_uid", "series_uid", "series_number", "series_description", "study_date")  # of `ScanName`
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,12 @@ class Origin:
     @property
     def name(self) -> ScanName:
         """As results keep it: without whose it is."""
-        return ScanName(self.file, study_uid=self.identity.study_uid, series_uid=self.identity.series_uid)
+        return name_in(self.identity, self.file)
 
 
 def keep_origin(scan_node: slicer.vtkMRMLScalarVolumeNode, origin: Origin) -> None:
     """Have a scan's node remember where it came from; whose it is stays out of the scene."""
-    kept = {"file": origin.file, "study_uid": origin.name.study_uid, "series_uid": origin.name.series_uid}
+    kept = {key: getattr(origin.name, key) for key in KEPT}
     scan_node.SetAttribute(ORIGIN_ATTRIBUTE, json.dumps(kept))
 
 
@@ -48,7 +50,15 @@ def origin_of(scan_node: slicer.vtkMRMLScalarVolumeNode) -> Origin:
     kept = _kept(scan_node)
     if kept is not None:
         by_name = identity_by_name(scan_stem(Path(kept.file or name)))
-        return Origin(kept.file or name, replace(by_name, study_uid=kept.study_uid, series_uid=kept.series_uid))
+        identity = replace(
+            by_name,
+            date=kept.study_date,
+            study_uid=kept.study_uid,
+            series_uid=kept.series_uid,
+            number=kept.series_number,
+            description=kept.series_description,
+        )
+        return Origin(kept.file or name, identity)
     dicom = dicom_file_of(scan_node)
     if dicom is not None:
         return Origin(name, identity_in_file(dicom, name))
@@ -73,6 +83,6 @@ def dicom_file_of(scan_node: slicer.vtkMRMLScalarVolumeNode) -> Path | None:
 def _kept(scan_node: slicer.vtkMRMLScalarVolumeNode) -> ScanName | None:
     try:
         kept = Fields(read_json(scan_node.GetAttribute(ORIGIN_ATTRIBUTE) or "null"))
-        return ScanName(**{key: kept.text(key, default="") for key in ("file", "study_uid", "series_uid")})
+        return ScanName(**{key: kept.text(key, default="") for key in KEPT})
     except ValueError:  # none, or a scene that another program has changed
         return None

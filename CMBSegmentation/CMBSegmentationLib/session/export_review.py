@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from ..vocabulary.verdicts import KEPT
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header
+    from pydicom.dataset import Dataset
 
     from ..detecting.detect import Detection
     from ..dicom_out import ExportSource
@@ -38,7 +39,7 @@ class ExportedFrom:
     Attributes
     ----------
     dicom_folder : Path or None
-        A DICOM segmentation and report are written too.
+        A DICOM segmentation, a structured report and the report as encapsulated PDF are written too.
     series : str or None
         UID of the series that was read of it.
     header : nibabel.nifti1.Nifti1Header or None
@@ -91,10 +92,26 @@ def export_review(
     if failed is not None:
         raise failed
     if source is not None:
-        from ..dicom_out import dicom_objects, write_objects
+        from ..dicom_out import write_objects
 
-        files |= write_objects(lambda: dicom_objects(detection, source), out, stem)
+        files |= write_objects(lambda: _dicom_objects(detection, source, stem, notes), out, stem)
     return files
+
+
+def _dicom_objects(detection: Detection, source: ExportSource, stem: str, notes: Sequence[str]) -> dict[str, Dataset]:
+    """Make segmentation and structured report and, where ReportLab is installed, the report as encapsulated PDF."""
+    from ..dicom_out import dicom_objects
+    from ..dicom_out.encapsulated import pdf_object
+    from ..report.content import content_of
+    from ..report.pdf import check_can_write_pdf, report_pdf
+
+    objects = dicom_objects(detection, source)
+    try:
+        check_can_write_pdf()
+    except MachineError:
+        return objects
+    pdf = report_pdf(content_of(detection, scan_name=stem, notes=notes))
+    return {**objects, "dicom_pdf": pdf_object(pdf, source, detection.search.software)}
 
 
 def export_pdf(review: OpenReview, path: Path, *, overwrite: bool = False, dropped: bool = False) -> Path:

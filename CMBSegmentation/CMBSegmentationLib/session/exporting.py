@@ -51,7 +51,7 @@ class Exporting:
         overwrite : bool
             Whether earlier results of the same scan may be replaced.
         dicom_folder : path, optional
-            The series that the scan came from: a DICOM segmentation and report are written too.
+            The series that the scan came from: DICOM objects are written too, the report as PDF among them.
         series : str, optional
             Its UID, in a folder with many.
         header : nibabel.nifti1.Nifti1Header, optional

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -31,6 +32,7 @@ REFORMATTED = re.compile(r"(?<![A-Z])(C?MPR|REFORMAT\w*|RECON)(?![A-Z])")
 LONG_ECHO_MS, USEFUL_ECHO_MS = 15.0, 8.0
 SAME_ECHO_MS = 0.3  # scanners give the same echo with another last digit from slice to slice
 SAME_PLACE_MM = 0.01
+MARK_DIGITS = 6  # hexadecimal: two series of one number in a folder are told apart
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,8 @@ def choose(series: Sequence[Series], folder: str, wanted: str | None = None) -> 
     _check_patients(candidates, folder)
     offers = [offer for one in candidates for offer in offers_of(one)]
     if len(candidates) == 1:
-        return _longest_echo(offers, folder)
+        offer, notes = _longest_echo(offers, folder)
+        return offer, (*_asked_note(offer.series, series), *notes) if wanted is not None else notes
     best = sorted((o for o in offers if o.rank > 0), key=_merit, reverse=True)
     if not best:
         raise SeriesChoiceError(
@@ -150,6 +153,19 @@ def choose(series: Sequence[Series], folder: str, wanted: str | None = None) -> 
     note = f"Of {len(candidates)} DICOM series, {first.series.name} was taken: {first.why}. Not taken: {others}."
     _, echo_notes = _longest_echo([o for o in offers if o.series is first.series], folder)
     return first, (note, *echo_notes)
+
+
+def _asked_note(one: Series, series: Sequence[Series]) -> tuple[str, ...]:
+    if len(series) == 1:
+        return ()
+    return (f"Of {len(series)} DICOM series, {one.name} of {_day(one.study_date)} was taken: it was asked for.",)
+
+
+def mark_of(one: Series, series: Sequence[Series]) -> str:
+    """Tell a series from the others of its folder in the names of files: by its number, where no other has it."""
+    unique = one.number is not None and sum(other.number == one.number for other in series) == 1
+    more = "" if unique else hashlib.sha256(one.uid.encode()).hexdigest()[:MARK_DIGITS]
+    return "-".join(filter(None, ("series", "" if one.number is None else str(one.number), more)))
 
 
 def _merit(offer: Offer) -> tuple[int, bool, float]:

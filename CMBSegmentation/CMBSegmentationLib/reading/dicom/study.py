@@ -23,7 +23,7 @@ from ..image_size import check_dicom_file_size, check_dicom_size
 from .deflated import check_deflated
 from .headers import FolderContent, Frame, begins_as_dicom, read_file, read_header, read_series
 from .losses import losses
-from .series import choose
+from .series import choose, mark_of
 from .values import items, number, raw, text
 
 UNEVEN_SHARE = 0.1  # slices may stray from even steps, and from a straight stack, by this share of a step
@@ -41,11 +41,14 @@ class DicomVolume:
     frames : tuple of Frame
     notes : tuple of str
         What was chosen and why, worded for the user.
+    mark : str
+        What tells the series from others of its folder in the names of files, where the user has chosen it.
     """
 
     image: sitk.Image
     frames: tuple[Frame, ...]
     notes: tuple[str, ...]
+    mark: str = ""
 
 
 def is_dicom_file(path: Path) -> bool:
@@ -79,11 +82,13 @@ def read_dicom(path: Path, series: str | None = None) -> DicomVolume:
     if not found.series:
         raise _nothing_found(path, paths, found)
     offer, notes = choose(found.series, path.name, series)
+    is_chosen = series is not None and len(found.series) > 1
     name = f"Series {offer.series.name} in {path.name}"
     if not path.is_dir() and len(offer.frames) == 1:
-        raise InputError(f"{path.name} is one slice of a series.", f"Give the folder that holds them: {path.parent}.")
+        raise InputError(f"{path.name} is one slice of a series.", "Give the folder that holds all of them.")
     volume = read_frames(offer.frames, name)
-    return replace(volume, notes=(*notes, *losses(found, offer.series, volume.frames), *volume.notes))
+    notes = (*notes, *losses(found, offer.series, volume.frames), *volume.notes)
+    return replace(volume, notes=notes, mark=mark_of(offer.series, found.series) if is_chosen else "")
 
 
 def read_frames(frames: Sequence[Frame], name: str) -> DicomVolume:

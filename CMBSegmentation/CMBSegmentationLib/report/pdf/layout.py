@@ -120,6 +120,7 @@ class Layout:
             Spacer(1, 9),
             self.text(SAY["title"], "title"),
             self.text(content.scan_name),
+            *([self.text(content.series)] if content.series else []),
             self.text(" · ".join(fact for fact in facts if fact), "quiet"),
         ]
         return parts + [self.text(f"{heading}: {words}", "quiet") for heading, words in content.cautions]
