@@ -159,7 +159,9 @@ def test_classes_of_a_half_read_scan_are_not_shown_as_a_fall():
     assert "review of the second scan is not finished" in found.caution
     told = found.to_json()
     assert told["scales_count"] == {"first": found.notes[0], "second": found.notes[1], "caution": found.caution}
-    assert all(one in told["scales_sentence"] for one in ("CROMIS-2 ≥ 5 (any) and 1 (any)", *found.notes, found.caution))
+    assert all(
+        one in told["scales_sentence"] for one in ("CROMIS-2 ≥ 5 (any) and 1 (any)", *found.notes, found.caution)
+    )
     half = clinical_change(after, after, [])
     assert "review of the two scans is not finished" in half.caution
     assert "confirmed the first scan's microbleeds and not" in clinical_change(before, lesions(3), []).caution

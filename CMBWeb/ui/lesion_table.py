@@ -76,7 +76,10 @@ def _row(bound: Reviewing) -> None:
             html.Span("{{ row.state === 'unreviewed' ? 'not reviewed' : row.state }}")
             html.Span("{{ row.mimic }}", v_if="row.mimic", classes="cmb-mimic")
         html.Td("{{ row.diameter_mm.toFixed(1) }}", classes="cmb-number")
-        html.Td("{{ row.contrast === null ? '–' : (100 * row.contrast).toFixed(0) + ' %' }}", classes="cmb-number cmb-col-contrast")
+        html.Td(
+            "{{ row.contrast === null ? '–' : (100 * row.contrast).toFixed(0) + ' %' }}",
+            classes="cmb-number cmb-col-contrast",
+        )
         html.Td("{{ row.probability === null ? '–' : row.probability.toFixed(2) }}", classes="cmb-number")
         html.Td("{{ row.phase }}", v_if=review.has_substances)
         html.Td(

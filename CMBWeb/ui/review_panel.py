@@ -229,8 +229,8 @@ def _facts(bound: Reviewing) -> None:
     # its key: a list that is open goes with its lesion, and is never that of the next
     with html.Div(classes="cmb-chosen-facts", v_if="current !== null && !asking", key="chosen.id"):
         html.Div(
-            "CMB {{ chosen.id }} · {{ has_substances ? (chosen.contrast === null ? 'no signal loss' : 'signal loss ' + (100 * chosen.contrast).toFixed(0) + ' %') : "
-            "'Ø ' + chosen.diameter_mm.toFixed(1) + ' mm' }} · "
+            "CMB {{ chosen.id }} · {{ !has_substances ? 'Ø ' + chosen.diameter_mm.toFixed(1) + ' mm' : "
+            "'signal loss ' + (chosen.contrast === null ? '–' : (100 * chosen.contrast).toFixed(0) + ' %') }} · "
             "{{ chosen.volume_mm3.toFixed(1) }} mm³ · elongation {{ chosen.elongation.toFixed(1) }}",
             classes="cmb-number",
         )

@@ -63,8 +63,8 @@ def build_empty(desk: PageSession) -> None:
                 disabled=(f"!!{page.busy}",),
             )
         html.P(
-            "… or drop one on this page, with its phase beside it, or a scene (.mrb) to resume a review. NIfTI, NRRD, MetaImage and "
-            "DICOM are read. Nothing leaves the machine that serves this page.",
+            "… or drop one on this page, with its phase beside it, or a scene (.mrb) to resume a review. NIfTI, NRRD, "
+            "MetaImage and DICOM are read. Nothing leaves the machine that serves this page.",
             classes="cmb-quiet",
         )
         with html.Ol(classes="cmb-steps"):
