@@ -171,7 +171,10 @@ def test_no_word_of_the_list_is_broken_on_paper(tmp_path):
     told[2] = replace(told[2], mimic="basal-ganglia calcification", status="dropped")
     content = content_of(replace(detection, lesions=told), scan_name="s")
     text = words_of(report_pdf(content, dropped=True), tmp_path)
-    tables = (text.index(" List "), text.index("R, A, S:")), (text.rindex("whole axial slice"), text.rindex(" Methods "))
+    tables = (
+        (text.index(" List "), text.index("R, A, S:")),
+        (text.rindex("whole axial slice"), text.rindex(" Methods ")),
+    )
     for kind, shown, (begin, end) in zip(("listed", "dropped"), (content.listed, content.dropped), tables, strict=True):
         names = columns_of(shown, kind)
         texts = [SHOWN[name].heading for name in names] + [cell_of(one, name) for one in shown for name in names]

@@ -31,7 +31,7 @@ from ..scene.scan_grid import ScanGrid
 from ..scene.shown_study import LANDMARKS, ShownStudy
 from ..study.linked_lesion import LinkedLesion, record_of
 from ..study.on_disk import FoundOnDisk, StudyOnDisk, all_segments, files_of_scan, find_on_disk, newest_entry
-from ..study.state import GrowStep, Snapshot
+from ..study.state import GrowStep, Snapshot, as_tagged
 
 
 class OpenStudy:
@@ -98,14 +98,14 @@ class OpenStudy:
         self.disk = StudyOnDisk(files, study, reader, self.image, clock)
         if use_scene:
             self.shown.part_layers()
-            self.snapshot = Snapshot(study.of(reader), read_lesions(self.nodes, self.grid))
+            self.snapshot = as_tagged(Snapshot(study.of(reader), read_lesions(self.nodes, self.grid)))
         else:
             self.snapshot = on_disk.snapshot
             self.shown.show_all(self.snapshot, on_disk.scribbles)
         ensure_paint_segment(self.nodes)
         self.shown.listen()
         self._keep_in_scene()
-        if use_scene and study.of(reader) != on_disk.study.of(reader):
+        if use_scene and self.annotation != on_disk.study.of(reader):
             self.keep(segments=True)
 
     @property
@@ -286,7 +286,7 @@ class OpenStudy:
 
     def _keep_in_scene(self) -> None:
         files = self.disk.files
-        write_kept(self.nodes, self.disk.study, self.snapshot, files.folder if files else None)
+        write_kept(self.nodes, self.disk.study, self.snapshot, files.folder if files else None, self.grid)
 
 
 def _scene_if_newer(kept: KeptStudy, reader: str, on_disk: FoundOnDisk) -> Study | None:

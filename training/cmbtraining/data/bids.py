@@ -106,10 +106,10 @@ def _gather_one(scan: BidsScan, folders: Sequence[Path], out: Path, reader: str 
 
 
 def _annotated(path: Path, image: sitk.Image, reader: str | None) -> sitk.Image:
-    """All grown masks of a reader, or of all, as one mask."""
+    """All grown masks of a reader, or of all, as one mask; without those that their reader has not accepted."""
     mask = np.zeros(image.GetSize()[::-1], np.uint8)
     for segment in read_segments(path, image):
-        if "scribble" not in segment.name and reader in (None, segment.reader):
+        if "scribble" not in segment.name and reader in (None, segment.reader) and segment.accepted is not False:
             mask[tuple(segment.voxels.T)] = 1
     lesions = sitk.GetImageFromArray(mask)
     lesions.CopyInformation(image)
