@@ -153,7 +153,7 @@ def test_a_readers_annotation_is_gathered_and_further_scans_of_a_subject_stay_wi
         (tmp_path / "annotated").mkdir(exist_ok=True)
         write_segments(tmp_path / f"annotated/{at.stem}_desc-cmb_annotation.seg.nrrd", segments, image)
     told = gather(tmp_path / "bids", [tmp_path / "annotated"], tmp_path / "own", reader="A")
-    assert [one.lesion_voxels for one in told] == [8, 8]
+    assert [(one.lesion_voxels, one.not_accepted) for one in told] == [(8, 1), (8, 1)]
     found = find_subjects(tmp_path / "own")
     assert [one.name for one in found] == ["sub-7", "sub-7"]
     for one in found:
