@@ -93,6 +93,7 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def enter(self) -> None:
         """Listen to the keyboard while the module is shown, and take the name that the other panel was given."""
         self.opening.reader.recall()
+        self.records.show(self.logic.session.annotation)  # the list may say something else by now
         self.keys.listen()
 
     def exit(self) -> None:
@@ -277,7 +278,11 @@ class CMBScribbleGrowLogic(ScriptedLoadableModuleLogic):
 
         if isinstance(record, Microbleed):
             size = f"{record.diameter_mm:.1f} mm" if record.diameter_mm else _("group")
-            return " · ".join(word for word in (f"CMB {record.id}", size, record.location, record.side) if word)
+            said = {True: "", False: _("not accepted")}[record.accepted]
+            verdict = self.session.listed_verdicts.get(record.id, "")
+            listed = _("list: {verdict}").format(verdict=verdict) if verdict not in ("", "accepted") else ""
+            words = (f"CMB {record.id}", size, record.location, record.side, said, listed)
+            return " · ".join(word for word in words if word)
         if isinstance(record, Mimic):
             return " · ".join(word for word in (f"Mimic {record.id}", record.type, record.side) if word)
         return " · ".join(word for word in (f"Finding {record.id}", record.text) if word)

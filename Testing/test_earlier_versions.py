@@ -143,7 +143,9 @@ def test_an_annotation(stored):
     assert study.readers == ("SI",)
     (bleed,) = study.annotations[0].microbleeds
     assert bleed.growing is not None
+    assert bleed.accepted  # its files do not say
     image = read_scan(stored / "annotations" / "scan.nrrd").image
     segments = read_segments(file.with_name(file.name.replace(".json", ".seg.nrrd")), image)
     assert {one.reader for one in segments} == {"SI"}
     assert all(len(one.voxels) for one in segments)
+    assert {one.accepted for one in segments} == {None}

@@ -2,97 +2,27 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
-import slicer.util
-from module_file import ROOT
+from desk import FAINT, FIRST, SECOND, a_desk, number_at
+from oblique_scan import oblique_ijk_to_ras
 from slicer_scene import a_scene, new_scene
 
-sys.path.append(str(ROOT / "CMBSegmentation" / "Testing"))
-from oblique_scan import LESION_PEAKS, SCAN_NAME, oblique_ijk_to_ras, scan_voxels, write_detection
-
-from CMBScribbleGrowLib.growing.from_point import grower
 from CMBScribbleGrowLib.scene import PAINT_SEGMENT, add_to_scribble
 from CMBScribbleGrowLib.scene.names import STUDY_ATTRIBUTE
 from CMBScribbleGrowLib.session import GrowSession
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.review import Verdict, edits, following, from_text
-from CMBSegmentationLib.scene import export_scan, load_results, read_review
+from CMBSegmentationLib.scene import read_review
 from CMBSegmentationLib.scene.names import ANNOTATED_ATTRIBUTE
-from CMBSegmentationLib.session import ReviewSession
 from CMBSegmentationLib.vocabulary.places import LOCATIONS, REGIONS_OF, location_of, region_in
 from CMBSegmentationLib.vocabulary.regions import ASSIGNABLE, LOBE_UNKNOWN, group_of
 
-__all__ = ["a_scene", "new_scene"]
+__all__ = ["a_desk", "a_scene", "new_scene"]
 
-FIRST, SECOND, _, FAINT = LESION_PEAKS  # k, j, i; at 0.5 the list has the first three
 LATER = "2031-01-01T00:00:00+00:00"
-
-
-class Desk:
-    """One scan, its list and its scribbles."""
-
-    def __init__(self, scene: Any, folder: Any) -> None:
-        self.folder = folder
-        self.scan = slicer.util.addVolumeFromArray(scan_voxels(), ijkToRAS=oblique_ijk_to_ras(), name=SCAN_NAME)
-        self.list = ReviewSession(scene, grower=grower)
-        self.scribbles = GrowSession(scene)
-        self.list.reading.set(reader="SI", folder=str(folder))
-        self.list.detection.set_parameters(scan_node_id=self.scan.GetID())
-
-    def open_list(self, scene: Any) -> None:
-        """Open the list in a session of its own."""
-        self.list = ReviewSession(scene, grower=grower)
-        self.list.reading.set(reader="SI", folder=str(self.folder))
-        self.list.detection.set_parameters(scan_node_id=self.scan.GetID())
-        self.list.reopen()
-
-    def detect(self) -> None:
-        """Have the list show what a detection found."""
-        folder = write_detection(export_scan(self.scan, self.folder).path, self.folder / "results")
-        self.list.detection.found(load_results(folder, self.scan))
-        self.list.reopen()
-
-    def open(self) -> Any:
-        """Open the annotation, if it is not; give the study."""
-        if self.scribbles.study is None:
-            study = self.scribbles.opening.open(self.scan, reader="SI", folder=str(self.folder))
-            image = self.scribbles.growing.without_brain()
-            self.scribbles.growing.take_brain(study, image, sitk.Cast(image > 0, sitk.sitkUInt8))
-        return self.scribbles.study
-
-    def grow(self, place: tuple[int, int, int]) -> int:
-        """Paint two voxels there and grow them; give the lesion's number."""
-        study = self.open()
-        painted = np.array([place, np.add(place, (0, 0, 1))])
-        add_to_scribble(study.nodes, PAINT_SEGMENT, painted, study.grid)
-        (lesion,) = self.scribbles.growing.grow()
-        return lesion.id
-
-    def accept(self) -> Any:
-        """Accept what was grown, and put it on the list, as the page does."""
-        accepted = self.scribbles.growing.accept()
-        return self.list.editing.add_voxels(accepted.mask, number=accepted.id)
-
-
-@pytest.fixture
-def a_desk(a_scene: Any, tmp_path: Any) -> Iterator[Desk]:
-    desk = Desk(a_scene, tmp_path)
-    yield desk
-    desk.list.close()
-    desk.scribbles.close()
-
-
-def number_at(desk: Desk, place: tuple[int, int, int]) -> int:
-    flat = int(np.ravel_multi_index(place, desk.list.review.candidates.shape))
-    (lesion,) = [one for one in desk.list.review.lesions if flat in one.voxels]
-    return lesion.id
 
 
 def test_a_missed_lesion_has_a_number_of_its_own_and_keeps_it_on_the_list(a_desk):

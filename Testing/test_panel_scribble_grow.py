@@ -232,3 +232,55 @@ def test_after_undo_of_a_growth_the_slider_is_no_lesions_and_a_key_says_so(a_pan
     a_panel.key("]")
     assert "No lesion is chosen" not in a_panel.ui.statusLabel.text
     assert slider.enabled
+
+
+def test_what_is_not_accepted_is_marked_in_the_list(a_panel):
+    paint(a_panel.scan, "A")
+    a_panel.key("G")
+    assert records(a_panel)[0].endswith("not accepted")
+    a_panel.key("Return")
+    assert "accepted" not in records(a_panel)[0]
+
+
+def test_the_verdict_of_the_list_stands_beside_a_lesion(a_panel, monkeypatch):
+    paint(a_panel.scan, "A")
+    a_panel.key("G")
+    a_panel.widget.exit()
+    session = type(a_panel.widget.logic.session)
+    monkeypatch.setattr(session, "listed_verdicts", property(lambda self: {1: "rejected (vessel)"}))
+    a_panel.widget.enter()
+    assert records(a_panel)[0].endswith("list: rejected (vessel)")
+
+
+def test_the_button_says_where_the_annotation_is_saved(open_panel, a_scene, tmp_path):
+    scan = add_head()
+    panel = open_panel("CMBScribbleGrow")
+    panel.ui.scanSelector.setCurrentNode(scan)
+    panel.type(panel.ui.readerEdit, "SI")
+    assert "nothing is saved" in panel.ui.statusLabel.text
+    assert panel.ui.folderButton.text == "Choose where to save…"
+    panel.module.qt.QFileDialog.answers.append(str(tmp_path / "ann"))
+    panel.click(panel.ui.folderButton)
+    paint(scan, "A")
+    panel.key("G")
+    assert panel.ui.folderButton.text == "ann"
+    session = panel.widget.logic.session
+    session.opening.set_parameters(scan_node_id=None, folder=None)  # as in a session of its own
+    assert panel.ui.folderButton.text == "Beside the scan"
+    panel.ui.scanSelector.setCurrentNode(scan)
+    assert session.parameters.folder is None
+    assert session.study.disk.files.folder == tmp_path / "ann"  # where the scan's annotation was
+    assert (panel.ui.folderButton.text, panel.ui.folderButton.toolTip) == ("ann", str(tmp_path / "ann"))
+
+
+def test_beside_the_scan_is_said_where_it_is_saved_there(open_panel, a_scene, tmp_path):
+    scan = add_head()
+    storage = scan.GetStorageNode() or a_scene.AddNewNodeByClass("vtkMRMLVolumeArchetypeStorageNode")
+    storage.SetFileName(str(tmp_path / "sub-01_swi.nrrd"))
+    scan.SetAndObserveStorageNodeID(storage.GetID())
+    panel = open_panel("CMBScribbleGrow")
+    panel.ui.scanSelector.setCurrentNode(scan)
+    panel.type(panel.ui.readerEdit, "SI")
+    assert panel.widget.logic.session.study.disk.files.folder == tmp_path
+    assert panel.ui.folderButton.text == "Beside the scan"
+    assert panel.ui.folderButton.toolTip == str(tmp_path)

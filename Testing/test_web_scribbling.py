@@ -195,6 +195,30 @@ def test_enter_after_a_click_on_grow_accepts(reading):
     grown.get_by_text("accepted", exact=True).wait_for()
 
 
+def test_the_verdict_of_the_list_stands_beside_a_grown_lesion(reading):
+    page, ids = reading, rows_of(reading)
+    page.get_by_role("tab", name="Scribble").click()
+    page.keyboard.press("f")
+    page.keyboard.press("b")
+    page.get_by_role("button", name="Paint", pressed=True).wait_for()
+    scribble(page)
+    page.keyboard.press("g")
+    grown = page.get_by_role("list", name="Grown microbleeds")
+    grown.get_by_text("not accepted yet").wait_for()
+    page.keyboard.press("Enter")
+    grown.get_by_text("accepted", exact=True).wait_for()
+    page.get_by_role("tab", name="Review").click()
+    page.wait_for_function("n => document.querySelectorAll('[data-lesion]').length === n", arg=len(ids) + 1)
+    (number,) = set(rows_of(page)) - set(ids)
+    page.locator(f"[data-lesion='{number}']").click()
+    page.locator(f".cmb-current[data-lesion='{number}']").wait_for()
+    page.keyboard.press("r")
+    page.keyboard.press("1")
+    wait_for_state(page, number, "rejected")
+    page.get_by_role("tab", name="Scribble").click()
+    grown.get_by_text(re.compile(r"list: rejected \(.+\)")).wait_for()
+
+
 def test_keys_of_the_list_do_nothing_in_scribble(reading):
     """Nobody sees the list then."""
     page, ids = reading, rows_of(reading)

@@ -39,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     for one in told:
-        print(f"{one.scan.name}: {f'{one.lesion_voxels} lesion voxels' if one.mask else 'no mask, left out'}")
+        left_out = f", {one.not_accepted} masks left out that are not accepted" if one.not_accepted else ""
+        print(f"{one.scan.name}: {f'{one.lesion_voxels} lesion voxels{left_out}' if one.mask else 'no mask, left out'}")
     print(options.out)
     return 0
 

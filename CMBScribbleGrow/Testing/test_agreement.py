@@ -1,5 +1,7 @@
 """Two readers compared; the expected figures are worked out by hand beside them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from annotated_study import TIME, microbleed
@@ -56,6 +58,21 @@ def test_two_readers_over_three_studies_give_the_figures_worked_out_by_hand(thre
     # 4 and 6 voxels, 3 of them shared
     assert found.dice == pytest.approx((0.6,))
     assert found.mean_dice == pytest.approx(0.6)
+
+
+def test_what_a_reader_has_not_accepted_does_not_count(three_studies):
+    one = three_studies[1]
+    (ours, theirs) = one.study.annotations
+
+    def with_first(acceptance):
+        bleed = replace(ours.microbleeds[0], acceptance=acceptance)
+        return [rated(replace(ours, microbleeds=(bleed,)), theirs, one.segments)]
+
+    found = agreement(with_first("not accepted"), FIRST, SECOND)
+    assert (found.matched, found.only_first, found.only_second, found.dice) == (0, 0, 1, ())
+    found = agreement(with_first("changed since"), FIRST, SECOND)  # a microbleed, by a mask that is not accepted
+    assert (found.matched, found.dice) == (1, ())
+    assert study_class(with_first("not accepted")[0].study.of(FIRST)) == "0"
 
 
 def test_readers_change_places_and_the_figures_stay(three_studies):

@@ -51,7 +51,7 @@ def test_the_file_says_what_it_is_without_this_program(files):
     write_study(files.annotation, full_study())
     text = files.annotation.read_text(encoding="utf-8")
     data = json.loads(text)
-    assert (data["schema_version"], data["coordinates"], data["scan"]) == (1, "patient RAS, mm", "sub-01_swi.nii.gz")
+    assert (data["schema_version"], data["coordinates"], data["scan"]) == (2, "patient RAS, mm", "sub-01_swi.nii.gz")
     assert data["annotations"][0]["microbleeds"][0]["location"] == "cortex / grey-white junction"
     assert "größer" in text
 
@@ -81,9 +81,9 @@ def test_files_damaged_in_the_same_second_are_all_kept(files):
 
 
 def test_a_file_of_a_newer_schema_is_refused_and_left_untouched(files):
-    path = changed(files, schema_version=2)
+    path = changed(files, schema_version=3)
     before = path.read_bytes()
-    with pytest.raises(InputError, match=r"newer version .*schema 2") as refused:
+    with pytest.raises(InputError, match=r"newer version .*schema 3") as refused:
         open_study(files, "scan.nii")
     assert not isinstance(refused.value, DamagedFileError)
     assert "Update" in refused.value.hint

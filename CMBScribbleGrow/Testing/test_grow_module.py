@@ -67,6 +67,9 @@ def test_records_are_described_in_a_line(a_logic, tmp_path):
     a_logic.grow()
     answering, (grown,) = a_logic.session.answering, a_logic.session.annotation.microbleeds
     record = answering.answer(grown, location="thalamus", side="left")
+    assert a_logic.describe(record) == f"CMB 1 · {record.diameter_mm:.1f} mm · thalamus · left · not accepted"
+    a_logic.session.growing.accept()
+    (record,) = a_logic.session.annotation.microbleeds
     assert a_logic.describe(record) == f"CMB 1 · {record.diameter_mm:.1f} mm · thalamus · left"
     mimic = answering.add_mimic((1, 2, 3), type="vessel")
     finding = answering.add_finding((1, 2, 3), text="lacune")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tempfile
@@ -31,6 +32,7 @@ from painted_scan import SCAN_NAME, add_head, head, oblique_ijk_to_ras, paint
 from refusals import refused
 
 from CMBScribbleGrowLib.annotation.file import read_study
+from CMBScribbleGrowLib.annotation.segments_file import read_segments
 from CMBScribbleGrowLib.scene import (
     find_nodes,
     scribble_id,
@@ -39,6 +41,7 @@ from CMBScribbleGrowLib.scene import (
 from CMBScribbleGrowLib.scene.names import STUDY_ATTRIBUTE
 from CMBScribbleGrowLib.session import GrowSession
 from CMBScribbleGrowLib.study.state import State
+from CMBSegmentationLib.scene.annotated import read_annotated
 
 __all__ = ["a_clock", "a_head", "a_session", "folder", "grown", "opened"]
 
@@ -81,6 +84,61 @@ def test_a_study_is_resumed_in_a_fresh_scene(grown, new_scene, a_clock, folder):
     assert again.growing.preview(None).tolerance_percent == tolerance
     (second,) = again.growing.grow()
     assert second.id == 2
+    again.close()
+
+
+def test_what_was_not_accepted_is_so_in_a_fresh_scene(grown, new_scene, a_clock, folder):
+    paint(grown.study.nodes.scan, "B")
+    grown.growing.grow()
+    grown.growing.accept(1)
+    paint(grown.study.nodes.scan, "C")
+    (third,) = grown.growing.grow()
+    grown.growing.accept(third.id)
+    grown.growing.change(third.id, largest_diameter_mm=9.0)
+    states = [(1, True, True), (2, False, False), (3, False, True)]
+    assert [(one.id, one.accepted, one.was_accepted) for one in grown.lesions] == states
+    grown.opening.close_study()
+    said = [one.acceptance for one in saved(grown, folder).microbleeds]
+    assert said == ["accepted", "not accepted", "changed since"]
+
+    new_scene()
+    again = GrowSession(slicer.mrmlScene, clock=a_clock)
+    again.opening.open(add_head(), reader="SI", folder=str(folder))
+    assert [(one.id, one.accepted, one.was_accepted) for one in again.lesions] == states
+    told = read_annotated(again.study.nodes.scan)
+    assert [told.lesions[number].accepted for number in (1, 2, 3)] == [True, False, True]
+    image = again.study.image
+    again.answering.mark_done()
+    left = [note for note in again.status.notes if note.endswith("not accepted")]
+    assert left == ["CMB 2: not accepted", "CMB 3: not accepted"]
+    again.close()
+    tags = {one.name: one.accepted for one in read_segments(next(folder.glob("*.seg.nrrd")), image)}
+    assert tags == {
+        "CMB 1 grown (SI)": True, "CMB 2 grown (SI)": False, "CMB 3 grown (SI)": False,
+        "CMB 1 scribble (SI)": None, "CMB 2 scribble (SI)": None, "CMB 3 scribble (SI)": None,
+    }  # fmt: skip
+
+
+def test_a_scene_of_a_version_that_did_not_say_so_in_records_tells_by_its_segments(
+    grown, a_scene, reopened, a_clock, folder
+):
+    node = grown.study.nodes.scribbles
+    paint(grown.study.nodes.scan, "B")
+    grown.growing.grow()
+    grown.growing.accept()
+    text = node.GetAttribute(STUDY_ATTRIBUTE)
+    old = json.loads(text)
+    for record in old["annotations"][0]["microbleeds"]:
+        del record["acceptance"]
+    grown.close()
+    node.SetAttribute(STUDY_ATTRIBUTE, json.dumps(old))
+    for file in folder.iterdir():
+        file.unlink()
+    scan = reopened(a_scene).GetFirstNodeByName(SCAN_NAME)
+    again = GrowSession(slicer.mrmlScene, clock=a_clock)
+    again.opening.open(scan, reader="SI")
+    assert [one.accepted for one in again.lesions] == [False, True]
+    assert [one.acceptance for one in again.annotation.microbleeds] == ["not accepted", "accepted"]
     again.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,7 +32,18 @@ def ras_of(k, j, i):
     return (oblique_ijk_to_ras() @ [i, j, k, 1])[:3]
 
 
+def forget_candidate(session, place):
+    """Have the detector not have pointed at a place at all."""
+    review = session.review
+    flat = np.ravel_multi_index(place, review.candidates.shape)
+    candidates = review.candidates.candidates
+    others = tuple(one for one in candidates.every if flat not in one.voxels)
+    review.candidates = replace(review.candidates, candidates=replace(candidates, every=others))
+    review.show()
+
+
 def test_a_missed_lesion_is_grown_from_a_point_beside_it(a_session):
+    forget_candidate(a_session, UNSEEN)
     k, j, i = UNSEEN
     lesion = a_session.editing.add_at(ras_of(k, j, i + 1))
     assert lesion.origin == "added"
@@ -52,6 +64,7 @@ def test_a_missed_lesion_is_named_by_the_region_around_it(a_scene, a_scan, a_res
     session = ReviewSession(a_scene, grower=grower)
     session.reading.set(folder=str(tmp_path))
     session.detection.set_parameters(scan_node_id=a_scan.GetID())
+    forget_candidate(session, UNSEEN)
     lesion = session.editing.add_at(ras_of(*UNSEEN)).lesion
     assert (lesion.region, lesion.side) == ("temporal", "right")
     parts = session.editing.split(1)
@@ -161,6 +174,7 @@ def test_a_single_lesion_is_cut_across_its_longest_extent(a_session):
 
 
 def test_only_an_added_lesion_is_deleted_and_comes_back_at_no_threshold(a_session):
+    forget_candidate(a_session, UNSEEN)
     k, j, i = UNSEEN
     number = a_session.editing.add_at(ras_of(k, j, i + 1)).id
     assert a_session.editing.delete(number)
@@ -174,8 +188,7 @@ def test_only_an_added_lesion_is_deleted_and_comes_back_at_no_threshold(a_sessio
 def test_a_candidate_under_a_deleted_lesion_is_listed_again(a_session):
     a_session.listing.show_dropped(True)
     (dropped,) = [one for one in a_session.navigation.lesions if one.state == "dropped"]
-    k, j, i = UNSEEN
-    added = a_session.editing.add_at(ras_of(k, j, i))
+    added = a_session.editing.add_voxels(np.array([UNSEEN]))
     assert dropped.id not in states(a_session)  # the added one is there instead
     assert a_session.editing.delete(added.id)
     assert states(a_session)[dropped.id] == "dropped"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from CMBScribbleGrowLib.annotation.records import Annotation
@@ -11,7 +11,9 @@ from CMBScribbleGrowLib.study.linked_lesion import LinkedLesion
 from ..state.declared import ScribbleState
 
 
-def show_annotation(state: ScribbleState, annotation: Annotation | None, lesions: Sequence[LinkedLesion]) -> None:
+def show_annotation(
+    state: ScribbleState, annotation: Annotation | None, lesions: Sequence[LinkedLesion], verdicts: Mapping[int, str]
+) -> None:
     """Show an annotation in the page; all empty where none is open.
 
     Parameters
@@ -21,6 +23,8 @@ def show_annotation(state: ScribbleState, annotation: Annotation | None, lesions
     annotation : Annotation or None
     lesions : sequence of LinkedLesion
         As they were grown, by which it is known whether each was accepted.
+    verdicts : mapping
+        What the list of the same scan says of them, by number.
     """
     accepted = {lesion.id: lesion.accepted for lesion in lesions}
     state.grown = [
@@ -28,7 +32,8 @@ def show_annotation(state: ScribbleState, annotation: Annotation | None, lesions
             "id": one.id,
             "diameter": one.diameter_mm,
             "location": one.location,
-            "accepted": accepted.get(one.id, True),
+            "accepted": accepted.get(one.id, one.accepted),
+            "listed": verdicts.get(one.id, ""),
         }
         for one in (annotation.microbleeds if annotation else ())
     ]

@@ -95,6 +95,11 @@ class Scribbling:
         if self.session.study is not None:
             self.session.opening.close_study()
 
+    def show_verdicts(self) -> None:
+        """Show what the list says of the grown lesions now."""
+        if self.session.study is not None:
+            self._show_annotation(self.session.annotation)
+
     def refused(self, error: Exception) -> None:
         """Tell the reader why an action was refused, and have the forms show what is recorded."""
         known = told(error)
@@ -381,7 +386,7 @@ class Scribbling:
         self._show_steps()
 
     def _show_annotation(self, annotation: Annotation | None) -> None:
-        show_annotation(self.state, annotation, self.session.lesions)
+        show_annotation(self.state, annotation, self.session.lesions, self.session.listed_verdicts)
         self._show_steps()
         self._show_answers()
 

@@ -69,6 +69,7 @@ class PageSession:
         self.reviewing = Reviewing(self, self.kept)
         self.phase = PhaseShown(self)
         self.scribbling = Scribbling(self)
+        self.reviewing.session.review_changed.connect(self.scribbling.show_verdicts)
         self.keys = PageKeys(self)
         on_change(server.state, self._close_series_choice, names.page.series_shown)
         server.controller.on_server_ready.add_task(self._poll)

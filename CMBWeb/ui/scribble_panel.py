@@ -182,7 +182,16 @@ def _grown(desk: PageSession) -> None:
                 html.Span("CMB {{ one.id }}")
                 html.Span("{{ one.diameter ? one.diameter.toFixed(1) + ' mm' : 'group' }}", classes="cmb-number")
                 html.Span("{{ one.location }}", classes="cmb-quiet")
-                html.Span("{{ one.accepted ? 'accepted' : 'not accepted yet' }}", classes="cmb-quiet")
+                html.Span(
+                    "{{ one.accepted ? 'accepted' : 'not accepted yet' }}",
+                    classes=("one.accepted ? 'cmb-quiet' : 'cmb-pending'",),
+                )
+                html.Span(
+                    "{{ 'list: ' + one.listed }}",
+                    v_if="one.listed && one.listed !== 'accepted'",
+                    classes="cmb-quiet",
+                    title="What the list of microbleeds says of it",
+                )
             v3.VBtn(
                 icon="mdi-delete-outline",
                 size="x-small",

@@ -149,10 +149,11 @@ def test_a_readers_annotation_is_gathered_and_further_scans_of_a_subject_stay_wi
         boxes["A"][5:7, 10:12, 10:12] = boxes["B"][5:8, 20:22, 10:12] = True
         segments = [segment_of(grown_name(1, reader), reader, box) for reader, box in boxes.items()]
         segments.append(segment_of(scribble_name(2, "A"), "A", boxes["B"]))
+        segments.append(dataclasses.replace(segment_of(grown_name(3, "A"), "A", boxes["B"]), accepted=False))
         (tmp_path / "annotated").mkdir(exist_ok=True)
         write_segments(tmp_path / f"annotated/{at.stem}_desc-cmb_annotation.seg.nrrd", segments, image)
     told = gather(tmp_path / "bids", [tmp_path / "annotated"], tmp_path / "own", reader="A")
-    assert [one.lesion_voxels for one in told] == [8, 8]
+    assert [(one.lesion_voxels, one.not_accepted) for one in told] == [(8, 1), (8, 1)]
     found = find_subjects(tmp_path / "own")
     assert [one.name for one in found] == ["sub-7", "sub-7"]
     for one in found:

@@ -72,7 +72,8 @@ class Agreement:
 def agreement(rated: Sequence[RatedStudy], first: str, second: str, *, within_mm: float = MATCH_MM) -> Agreement:
     """Compare two readers.
 
-    Uncertain lesions count like certain ones. A group (CAA) has no one centre: it is left out of the
+    Uncertain lesions count like certain ones; what its reader has not accepted does not, nor does a mask that was
+    changed since. A group (CAA) has no one centre: it is left out of the
     lesions and counts in its study's class with the number that its reader gave.
 
     Parameters
@@ -156,8 +157,8 @@ def cohens_kappa(ratings: Sequence[tuple[str, str]]) -> float | None:
 
 
 def study_class(annotation: Annotation) -> str | None:
-    """Name the class of a study's number of microbleeds, of `COUNT_CLASSES`; None where a group was not counted."""
-    counts = [cmb.count for cmb in annotation.microbleeds]
+    """Name the class of a study's number of accepted microbleeds, of `COUNT_CLASSES`; None if a group has no count."""
+    counts = [cmb.count for cmb in annotation.microbleeds if cmb.counts]
     if None in counts:
         return None
     number = sum(count for count in counts if count)
@@ -185,7 +186,7 @@ def _why_not(study: Study, first: str, second: str) -> str:
 
 
 def _singles(annotation: Annotation) -> list[Microbleed]:
-    return [cmb for cmb in annotation.microbleeds if cmb.grouping == SINGLE]
+    return [cmb for cmb in annotation.microbleeds if cmb.grouping == SINGLE and cmb.counts]
 
 
 def _centres(lesions: Sequence[Microbleed]) -> list[tuple[float, float, float]]:
@@ -194,6 +195,7 @@ def _centres(lesions: Sequence[Microbleed]) -> list[tuple[float, float, float]]:
 
 def _overlaps(pairs: Sequence[tuple[Microbleed, Microbleed]], segments: Sequence[Segment]) -> list[float]:
     by_name = {segment.name: segment for segment in segments}
+    pairs = [(a, b) for a, b in pairs if a.accepted and b.accepted]
     masks = [(by_name.get(a.grown_segment), by_name.get(b.grown_segment)) for a, b in pairs]
     values = [dice(ours, theirs) for ours, theirs in masks if ours is not None and theirs is not None]
     return [value for value in values if value is not None]

@@ -14,7 +14,7 @@ from .words import CAA_GROUP, CALCIFICATION, NOT_ANSWERED, OTHER, OTHER_ARTEFACT
 
 Answered = TypeVar("Answered", bound=Microbleed | Mimic | Finding | SeriesQuality | Assessment)
 
-NOT_ANSWERS = ("id", "reader", "time", "scribble_segment", "grown_segment", "growing", "series")
+NOT_ANSWERS = ("id", "reader", "time", "scribble_segment", "grown_segment", "growing", "acceptance", "series")
 
 MOST_IN_A_GROUP = 1000
 """Microbleeds that a reader can say a group stands for; more is a slip of the keyboard."""

@@ -1,7 +1,8 @@
 """A study's annotation on disk: JSON beside the segmentation, readable without this program.
 
-Form, schema version 1: ``schema_version, software, coordinates, scan, report, priority`` and ``annotations``,
+Form, schema version 2: ``schema_version, software, coordinates, scan, report, priority`` and ``annotations``,
 a list with one object a reader whose keys are the fields of `annotation.records.Annotation`.
+Version 1 (0.1.0) has no ``acceptance`` of a microbleed: each counts as accepted.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from CMBSegmentationLib.files.paths import check_names
 
 from .records import LISTS, Annotation, Assessment, Growing, Microbleed, SeriesQuality, Study
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION, FIRST_SCHEMA_VERSION = 2, 1
 COORDINATES = "patient RAS, mm"
 ANNOTATION_ENDING = "_desc-cmb_annotation.json"
 SEGMENTS_ENDING = "_desc-cmb_annotation.seg.nrrd"
@@ -156,9 +157,9 @@ def _check_schema(data: Any, path: Path) -> None:
             f"{path.name} is of a newer version of the program (schema {version}; this one knows {SCHEMA_VERSION}).",
             "Update the program. The file was left untouched.",
         )
-    if version < SCHEMA_VERSION:
+    if version < FIRST_SCHEMA_VERSION:
         raise DamagedFileError(
-            f"{path.name} is damaged: schema_version is {version}, and {SCHEMA_VERSION} is the first that there is.",
+            f"{path.name} is damaged: schema_version is {version}, and {FIRST_SCHEMA_VERSION} is the first there is.",
             "Restore it from a backup.",
         )
 

@@ -23,11 +23,14 @@ from .checks import (
     check_word,
 )
 from .words import (
+    ACCEPTANCES,
+    ACCEPTED,
     CALCIFICATION,
     CAUSES,
     GROUPINGS,
     LOCATIONS,
     MIMICS,
+    NOT_ACCEPTED,
     NOT_ANSWERED,
     OTHER,
     OTHER_ARTEFACT,
@@ -96,6 +99,8 @@ class Microbleed:
     cause, cause_text : str
         Suspected, of `CAUSES`; the text says which other one.
     growing : Growing or None
+    acceptance : str
+        Of `ACCEPTANCES`: whether its reader has accepted the mask.
     comment : str
     """
 
@@ -117,6 +122,7 @@ class Microbleed:
     cause: str = NOT_ANSWERED
     cause_text: str = ""
     growing: Growing | None = None
+    acceptance: str = ACCEPTED
     comment: str = ""
 
     def __post_init__(self) -> None:
@@ -139,6 +145,17 @@ class Microbleed:
         _check_only_with("cause_text", self.cause_text, "cause", self.cause, OTHER)
         if self.growing is not None and not isinstance(self.growing, Growing):
             raise InputError(f"growing is {self.growing!r}.", "It must hold the settings of a grown mask, or nothing.")
+        check_word("acceptance", self.acceptance, ACCEPTANCES)
+
+    @property
+    def accepted(self) -> bool:
+        """Whether its reader has accepted the mask as it is."""
+        return self.acceptance == ACCEPTED
+
+    @property
+    def counts(self) -> bool:
+        """Whether its reader has accepted it, with this mask or an earlier one."""
+        return self.acceptance != NOT_ACCEPTED
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,15 +11,19 @@ from __future__ import annotations
 
 from CMBSegmentationLib.vocabulary.places import LOCATIONS
 from CMBSegmentationLib.vocabulary.regions import SIDES
-from CMBSegmentationLib.vocabulary.verdicts import CALCIFICATION, CAUSES, MIMICS, OTHER
+from CMBSegmentationLib.vocabulary.verdicts import ACCEPTED, CALCIFICATION, CAUSES, MIMICS, OTHER
 
 __all__ = [
+    "ACCEPTANCES",
+    "ACCEPTED",
     "CAA_GROUP",
     "CALCIFICATION",
     "CAUSES",
+    "CHANGED",
     "GROUPINGS",
     "LOCATIONS",
     "MIMICS",
+    "NOT_ACCEPTED",
     "NOT_ANSWERED",
     "OTHER",
     "OTHER_ARTEFACT",
@@ -36,6 +40,10 @@ NOT_ANSWERED = ""
 SINGLE, CAA_GROUP = "single", "CAA group"
 GROUPINGS = (SINGLE, CAA_GROUP)
 """One microbleed an entry, or one entry for the many of cerebral amyloid angiopathy."""
+
+CHANGED, NOT_ACCEPTED = "changed since", "not accepted"
+ACCEPTANCES = (ACCEPTED, CHANGED, NOT_ACCEPTED)
+"""Of a grown mask. What was accepted and changed since is still a microbleed, but its present mask is not accepted."""
 
 QUALITIES = ("sufficient", "insufficient T2*/SWI", "insufficient other", "insufficient all")
 OTHER_ARTEFACT = "other artefact"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import slicer
 
 from CMBSegmentationLib.errors import InputError
@@ -19,6 +20,7 @@ from ..annotation.words import SINGLE
 from ..study.state import Snapshot
 from .grow_nodes import GrowNodes, find_nodes
 from .names import FILES_ATTRIBUTE, STUDY_ATTRIBUTE
+from .scan_grid import ScanGrid
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,9 @@ def read_kept(scan_node: slicer.vtkMRMLScalarVolumeNode) -> KeptStudy:
     return KeptStudy(study, where.get("reader") or "", there, str(where.get("stem") or ""))
 
 
-def write_kept(nodes: GrowNodes, study: Study, snapshot: Snapshot, folder: Path | None, stem: str = "") -> None:
+def write_kept(
+    nodes: GrowNodes, study: Study, snapshot: Snapshot, folder: Path | None, grid: ScanGrid, stem: str = ""
+) -> None:
     """Write a study's records, and what the list of lesions is to know of them, into the scene.
 
     Parameters
@@ -71,18 +75,19 @@ def write_kept(nodes: GrowNodes, study: Study, snapshot: Snapshot, folder: Path 
         Of the reader who annotates.
     folder : Path or None
         Where it is saved.
+    grid : ScanGrid
+        Of the scan as it was opened.
     stem : str
         What the names of its files begin with.
     """
-    write_annotated(nodes.scan, _for_the_list(snapshot))
+    write_annotated(nodes.scan, _for_the_list(snapshot, grid.shape), grid.shape, grid.ijk_to_ras)
     where = {"reader": snapshot.annotation.reader, "folder": str(folder) if folder else None, "stem": stem}
     nodes.scribbles.SetAttribute(STUDY_ATTRIBUTE, json.dumps(study_to_json(study)))
     nodes.scribbles.SetAttribute(FILES_ATTRIBUTE, json.dumps(where))
 
 
-def _for_the_list(snapshot: Snapshot) -> Annotated:
+def _for_the_list(snapshot: Snapshot, shape: tuple[int, int, int]) -> Annotated:
     annotation, lesions = snapshot.annotation, {}
-    pending = {one.id for one in snapshot.lesions if not one.was_accepted}
     for one in annotation.microbleeds:
         lesions[one.id] = AnnotatedLesion(
             (one.r_mm, one.a_mm, one.s_mm),
@@ -90,11 +95,14 @@ def _for_the_list(snapshot: Snapshot) -> Annotated:
             one.side,
             one.cause,
             uncertain=one.uncertain,
-            accepted=one.id not in pending,
+            accepted=one.counts,
             grouped=one.grouping != SINGLE,
         )
     mimics = [AnnotatedMimic((one.r_mm, one.a_mm, one.s_mm), one.type) for one in annotation.mimics]
-    return Annotated(lesions, tuple(mimics), annotation.reader)
+    masks = {
+        one.id: np.sort(np.ravel_multi_index(tuple(one.mask.T), shape)) for one in snapshot.lesions if not one.grouped
+    }
+    return Annotated(lesions, tuple(mimics), annotation.reader, masks)
 
 
 def _without_head(data: dict[str, Any]) -> dict[str, Any]:

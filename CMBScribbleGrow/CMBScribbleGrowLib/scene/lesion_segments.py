@@ -15,7 +15,7 @@ from CMBSegmentationLib.scene.lesion_nodes import lesion_name
 from CMBSegmentationLib.scene.segment_voxels import add_segment, segment_ids, set_voxels
 from CMBSegmentationLib.vocabulary.looks import LESION_COLOUR, TERMINOLOGY, TERMINOLOGY_TAG
 
-from ..annotation.segments_file import READER_TAG
+from ..annotation.segments_file import PENDING_COLOUR, READER_TAG
 from ..growing.settings import GrowSettings
 from ..study.linked_lesion import LinkedLesion
 from .grow_nodes import GrowNodes, keep_if_filled
@@ -24,7 +24,6 @@ from .scan_grid import ScanGrid, segment_on_scan
 
 PAINT_SEGMENT = "scribble"  # id of the segment that is there to be painted in
 SCRIBBLE_COLOUR = (1.0, 0.69, 0.0)
-PENDING_COLOUR = (0.0, 0.63, 1.0)  # a mask that its reader has not accepted yet
 
 
 def mask_id(lesion_id: int) -> str:

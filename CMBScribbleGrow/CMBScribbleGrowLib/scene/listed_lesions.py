@@ -14,7 +14,7 @@ from CMBSegmentationLib.review import SavedReview, from_text
 from CMBSegmentationLib.scene import ResultNodes, find_results, lesion_rows, read_review
 from CMBSegmentationLib.scene.review_nodes import ids_of_segments, segment_name
 from CMBSegmentationLib.vocabulary.places import location_of
-from CMBSegmentationLib.vocabulary.verdicts import CALCIFICATION, REJECTED, UNCERTAIN
+from CMBSegmentationLib.vocabulary.verdicts import CALCIFICATION, DECISIONS, REJECTED, UNCERTAIN
 
 from .scan_grid import ScanGrid, segment_on_scan
 
@@ -98,6 +98,17 @@ class ListedLesions:
                 side = {"side": one.lesion.side} if one.verdict.mimic == CALCIFICATION and one.lesion.side else {}
                 return {"type": one.verdict.mimic, **side}
         return {}
+
+
+def listed_verdicts(scan_node: slicer.vtkMRMLScalarVolumeNode) -> dict[int, str]:
+    """Give what readers decided on lesions of a scan's list, by number: "rejected (vessel)", say."""
+    nodes = find_results(scan_node)
+    rows = lesion_rows(nodes.table) if nodes is not None else ()
+    return {
+        row["id"]: f"{row['decision']} ({row['mimic']})" if row.get("mimic") else row["decision"]
+        for row in rows
+        if row["decision"] in DECISIONS
+    }
 
 
 def numbers_for(

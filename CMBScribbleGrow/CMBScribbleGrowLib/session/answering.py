@@ -101,7 +101,7 @@ class Answering:
         after = replace(study.snapshot, annotation=with_done(study.annotation, done))
         study.do(after, "study marked as done" if done else "study marked as not done")
         study.disk.flush()
-        pending = [f"CMB {lesion.id}: not accepted" for lesion in study.snapshot.lesions if not lesion.accepted]
+        pending = [f"CMB {one.id}: not accepted" for one in study.annotation.microbleeds if not one.accepted]
         notes = tuple(pending + self.unanswered) if done else ()
         self._current.tell_of_study(
             Status(State.READY, "Marked as done and saved." if done else "Marked as not done.", notes)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import slicer
 
 from ..annotation.records import Annotation
+from ..scene.listed_lesions import listed_verdicts
 from ..study.linked_lesion import LinkedLesion
 from ..study.state import GrowParameters, GrowStep, State, Status
 from .answering import Answering
@@ -83,6 +84,12 @@ class GrowSession:
     def current(self) -> LinkedLesion | None:
         """The lesion whose tolerance and mode are adjusted."""
         return self._current.lesion
+
+    @property
+    def listed_verdicts(self) -> dict[int, str]:
+        """What the list of the same scan says of its lesions, by number; as `scene.listed_lesions.listed_verdicts`."""
+        study = self.study
+        return listed_verdicts(study.nodes.scan) if study is not None and study.is_there else {}
 
     @property
     def can_undo(self) -> bool:

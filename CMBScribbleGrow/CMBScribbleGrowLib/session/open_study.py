@@ -40,7 +40,7 @@ from ..study.on_disk import (
     keep_scene_beside,
     newest_entry,
 )
-from ..study.state import NO_VOXELS, GrowStep, Snapshot
+from ..study.state import NO_VOXELS, GrowStep, Snapshot, as_tagged
 
 
 class OpenStudy:
@@ -108,7 +108,7 @@ class OpenStudy:
         self.disk = StudyOnDisk(files, study, reader, self.image, clock)
         if use_scene:
             self.shown.part_layers()
-            self.snapshot = Snapshot(study.of(reader), read_lesions(self.nodes, self.grid))
+            self.snapshot = as_tagged(Snapshot(study.of(reader), read_lesions(self.nodes, self.grid)))
         else:
             self._keep_scene(kept, files, on_disk)
             self.snapshot = on_disk.snapshot
@@ -117,7 +117,7 @@ class OpenStudy:
         self._strokes = self._strokes_in_scene()
         self.shown.listen()
         self._keep_in_scene()
-        if use_scene and study.of(reader) != on_disk.study.of(reader):
+        if use_scene and self.annotation != on_disk.study.of(reader):
             self.keep(segments=True)
 
     @property
@@ -352,7 +352,7 @@ class OpenStudy:
         files = self.disk.files
         if files is not None:
             self._stem = files.stem
-        write_kept(self.nodes, self.disk.study, self.snapshot, files.folder if files else None, self._stem)
+        write_kept(self.nodes, self.disk.study, self.snapshot, files.folder if files else None, self.grid, self._stem)
 
 
 def _scene_if_newer(kept: KeptStudy, reader: str, on_disk: FoundOnDisk) -> Study | None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..annotation.edits import utc_now
 from ..annotation.records import Growing, Microbleed
 from ..annotation.segments_file import grown_name, scribble_name
-from ..annotation.words import CAA_GROUP, SINGLE
+from ..annotation.words import ACCEPTED, CAA_GROUP, CHANGED, NOT_ACCEPTED, SINGLE
 from ..growing.lesion import GrownLesion, at_tolerance, grow
 from ..growing.scan import ScanToGrow
 from ..growing.settings import GrowSettings
@@ -65,6 +65,11 @@ class LinkedLesion:
     def automatic(self) -> bool:
         """Whether the tolerance was found rather than set."""
         return self.settings.tolerance_percent is None
+
+    @property
+    def acceptance(self) -> str:
+        """Whether the reader has accepted it, in a record's word."""
+        return ACCEPTED if self.accepted else CHANGED if self.was_accepted else NOT_ACCEPTED
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -199,7 +204,7 @@ def record_of(image: sitk.Image, lesion: LinkedLesion, reader: str, former: Micr
     )
     measured = {
         "r_mm": round(-left, 3), "a_mm": round(-posterior, 3), "s_mm": round(superior, 3),
-        "growing": growing, "time": utc_now(),
+        "growing": growing, "time": utc_now(), "acceptance": lesion.acceptance,
         "diameter_mm": None if lesion.grouped else round(sphere_diameter_mm(image, lesion.mask), 2),
         "scribble_segment": scribble_name(lesion.id, reader), "grown_segment": grown_name(lesion.id, reader),
     }  # fmt: skip
@@ -223,7 +228,7 @@ def lesion_from_record(record: Microbleed, scribble: NDArray[np.intp], mask: NDA
     tolerance = grown.tolerance_percent if grown is not None else None
     grouped = record.grouping == CAA_GROUP
     linked = LinkedLesion(record.id, scribble, mask, settings, settings.mode, tolerance, grouped)
-    return replace(linked, accepted=True, was_accepted=True)
+    return replace(linked, accepted=record.accepted, was_accepted=record.counts)
 
 
 def sphere_diameter_mm(image: sitk.Image, mask: NDArray[np.integer]) -> float:

@@ -191,7 +191,7 @@ def all_segments(lesions: tuple[LinkedLesion, ...], free: dict[str, NDArray[np.i
     segments = []
     for lesion in lesions:
         segments.append(Segment(scribble_name(lesion.id, reader), reader, lesion.scribble))
-        segments.append(Segment(grown_name(lesion.id, reader), reader, lesion.mask))
+        segments.append(Segment(grown_name(lesion.id, reader), reader, lesion.mask, lesion.accepted))
     return segments + [Segment(f"{name} ({reader})", reader, voxels) for name, voxels in free.items()]
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from CMBSegmentationLib.errors import CMBError
 from CMBSegmentationLib.review.history import Step
 
+from ..annotation.edits import with_entry
 from ..annotation.records import Annotation
 from ..growing.settings import AUTO, GrowSettings
 from .linked_lesion import LinkedLesion
@@ -106,6 +107,16 @@ class Snapshot:
     def without_lesion(self, lesion_id: int) -> Snapshot:
         """Remove a lesion."""
         return replace(self, lesions=tuple(one for one in self.lesions if one.id != lesion_id))
+
+
+def as_tagged(snapshot: Snapshot) -> Snapshot:
+    """Have records say of each mask whether it is accepted, as the mask itself does: those of 0.1.0 do not say."""
+    annotation = snapshot.annotation
+    for record in annotation.microbleeds:
+        lesion = snapshot.lesion(record.id)
+        if lesion is not None and record.acceptance != lesion.acceptance:
+            annotation = with_entry(annotation, replace(record, acceptance=lesion.acceptance))
+    return replace(snapshot, annotation=annotation)
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,6 +38,7 @@ class OpeningPart:
         ui.scanSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.open_scan)
         ui.folderButton.connect("clicked()", edge.on(self.choose_folder))
         self._session.parameters_changed.connect(self.show)
+        self._session.annotation_changed.connect(lambda annotation: self._show_folder())
 
     def open_scan(self, volume_node: Any) -> None:
         """Open the annotation of the chosen scan."""
@@ -67,5 +68,18 @@ class OpeningPart:
         ui = self.ui
         with unheard(ui.scanSelector):
             ui.scanSelector.setCurrentNodeID(parameters.scan_node_id or "")
-        ui.folderButton.setText(Path(parameters.folder).name if parameters.folder else _("Beside the scan"))
-        ui.folderButton.setToolTip(parameters.folder or _("Choose where the annotation is saved"))
+        self._show_folder()
+
+    def _show_folder(self) -> None:
+        """Show where the annotation that is open is saved; where none is open, what was chosen for the next."""
+        button, study, chosen = self.ui.folderButton, self._session.study, self._session.parameters.folder
+        if study is None:
+            where, is_own = Path(chosen) if chosen else None, not chosen
+        else:
+            files, own = study.disk.files, study.files_in(None) if study.is_there else None
+            where, is_own = files.folder if files else None, files == own and own is not None
+        if is_own:
+            button.setText(_("Beside the scan"))
+        else:
+            button.setText(where.name or str(where) if where else _("Choose where to save…"))
+        button.setToolTip(str(where) if where else _("Choose where the annotation is saved"))

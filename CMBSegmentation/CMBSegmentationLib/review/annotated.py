@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from ..detecting.candidates.grid import Flat
 from ..vocabulary.places import LOCATIONS
 from ..vocabulary.regions import SIDES
 from ..vocabulary.verdicts import CAUSES, MIMICS
@@ -71,11 +74,25 @@ class Annotated:
     mimics : tuple of AnnotatedMimic
     reader : str
         Whose annotation it is; empty where none is open.
+    masks : mapping
+        Voxels by number, flat indices in the scan's array: of single lesions, as they are grown now.
     """
 
     lesions: Mapping[int, AnnotatedLesion] = field(default_factory=dict)
     mimics: tuple[AnnotatedMimic, ...] = ()
     reader: str = ""
+    masks: Mapping[int, Flat] = field(default_factory=dict, compare=False)
+
+    def number_at(self, voxels: Flat) -> int | None:
+        """Give the number of the lesion that some voxels are the same as; None if there is none."""
+        return same_mask(self.masks, voxels)
+
+
+def same_mask(masks: Mapping[int, Flat], voxels: Flat) -> int | None:
+    """Give the number of the mask that shares most of some voxels: at least half of the smaller of the two."""
+    shared = {number: int(np.isin(mask, voxels).sum()) for number, mask in masks.items()}
+    same = [number for number, count in shared.items() if count and 2 * count >= min(len(masks[number]), len(voxels))]
+    return max(same, key=lambda number: shared[number], default=None)
 
 
 def annotated_from_row(row: Mapping[str, Any]) -> AnnotatedLesion:

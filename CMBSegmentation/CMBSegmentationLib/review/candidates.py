@@ -6,12 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 import SimpleITK as sitk
 
 from ..detecting.candidates.grid import Flat, Grid, grid_of
 from ..detecting.candidates.listing import Candidate, Candidates
 from ..detecting.candidates.measuring import Measuring
-from ..detecting.lesions import Lesion, LesionRules, as_listed
+from ..detecting.lesions import SURROUND_MM, Lesion, LesionRules, as_listed
+
+BRIGHT_PERCENTILE, AIR_SHARE = 95, 0.15
+"""What is less than this share as bright as the brightest twentieth of the brain is air and its noise: noise reaches an
+eighth of the tissue at a signal-to-noise ratio of 10, and iron-laden basal ganglia stay above a quarter."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +60,25 @@ class CandidateField:
     def probabilities(self, voxels: Flat) -> np.ndarray:
         """Give the detector's probability of some voxels."""
         return sitk.GetArrayViewFromImage(self.probability).ravel()[voxels]
+
+    def is_in_head(self, voxels: Flat) -> bool:
+        """Whether there is tissue around some voxels: most of what lies within `SURROUND_MM` is brighter than air."""
+        values = sitk.GetArrayViewFromImage(self.scan)
+        zyx = np.column_stack(np.unravel_index(voxels, self.shape))
+        spacing = np.array(self.scan.GetSpacing()[::-1])
+        reach = np.ceil(SURROUND_MM / spacing).astype(int)
+        low, high = np.maximum(zyx.min(axis=0) - reach, 0), zyx.max(axis=0) + reach + 1
+        box = values[tuple(slice(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True))]
+        own = np.zeros(box.shape, bool)
+        own[tuple((zyx - low).T)] = True
+        around = scipy.ndimage.distance_transform_edt(~own, sampling=spacing) <= SURROUND_MM
+        if not (around & ~own).any():
+            return True
+        brain = values > 0 if self.brain is None else sitk.GetArrayViewFromImage(self.brain) > 0
+        if not brain.any():
+            return True
+        bright = np.percentile(values[brain], BRIGHT_PERCENTILE)
+        return bool(np.median(box[around & ~own]) > AIR_SHARE * bright)
 
     def measured(self, voxels: Flat) -> Lesion:
         """Measure any voxels of the scan as one lesion, and say where it lies if that was mapped.

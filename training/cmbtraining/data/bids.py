@@ -32,11 +32,14 @@ class Gathered:
     mask : Path or None
         None where none was found, and the scan left out.
     lesion_voxels : int
+    not_accepted : int
+        Grown masks of a .seg.nrrd that were left out, as their reader has not accepted them.
     """
 
     scan: Path
     mask: Path | None
     lesion_voxels: int = 0
+    not_accepted: int = 0
 
 
 def gather(bids: Path, masks: Sequence[Path], out: Path, reader: str | None = None) -> list[Gathered]:
@@ -88,7 +91,8 @@ def _gather_one(scan: BidsScan, folders: Sequence[Path], out: Path, reader: str 
     if mask is None:
         return Gathered(scan.path, None)
     image = read_scan(scan.path).image
-    lesions = _annotated(mask, image, reader) if mask.name.endswith(ANNOTATED) else read_mask(mask)[0]
+    is_annotated = mask.name.endswith(ANNOTATED)
+    lesions, not_accepted = _annotated(mask, image, reader) if is_annotated else (read_mask(mask)[0], 0)
     apart = grid_difference(lesions, image)
     if apart:
         raise DatasetError(f"{mask.name} is on another grid than its scan ({apart}).")
@@ -102,15 +106,19 @@ def _gather_one(scan: BidsScan, folders: Sequence[Path], out: Path, reader: str 
     else:
         sitk.WriteImage(image, str(target), True)
     sitk.WriteImage(lesions, str(folder / f"{subject}_space-{space}_CMB.nii.gz"), True)
-    return Gathered(scan.path, mask, int(sitk.GetArrayViewFromImage(lesions).sum(dtype=np.int64)))
+    return Gathered(scan.path, mask, int(sitk.GetArrayViewFromImage(lesions).sum(dtype=np.int64)), not_accepted)
 
 
-def _annotated(path: Path, image: sitk.Image, reader: str | None) -> sitk.Image:
-    """All grown masks of a reader, or of all, as one mask."""
-    mask = np.zeros(image.GetSize()[::-1], np.uint8)
+def _annotated(path: Path, image: sitk.Image, reader: str | None) -> tuple[sitk.Image, int]:
+    """All accepted masks of a reader, or of all, as one mask, and how many are not accepted."""
+    mask, not_accepted = np.zeros(image.GetSize()[::-1], np.uint8), 0
     for segment in read_segments(path, image):
-        if "scribble" not in segment.name and reader in (None, segment.reader):
+        if "scribble" in segment.name or reader not in (None, segment.reader):
+            continue
+        if segment.accepted is False:
+            not_accepted += 1
+        else:
             mask[tuple(segment.voxels.T)] = 1
     lesions = sitk.GetImageFromArray(mask)
     lesions.CopyInformation(image)
-    return lesions
+    return lesions, not_accepted

@@ -1,0 +1,140 @@
+"""A lesion that a reader adds to the list: what lies there already, in the annotation or among what was dropped."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import slicer
+import slicer.util
+from desk import FAINT, FIRST, SECOND, a_desk, darken, number_at, ras_of
+from slicer_scene import a_scene, new_scene
+
+from CMBSegmentationLib.errors import InputError
+
+__all__ = ["a_desk", "a_scene", "new_scene"]
+
+MISSED = (4, 34, 10)  # k, j, i
+
+
+@pytest.fixture
+def a_scribble(a_desk):
+    """A missed lesion was scribbled, described and accepted; the list is open and does not have it."""
+    darken(a_desk, MISSED)
+    a_desk.detect()
+    number = a_desk.grow(MISSED)
+    a_desk.scribbles.growing.accept()
+    (record,) = a_desk.scribbles.annotation.microbleeds
+    a_desk.scribbles.answering.answer(record, location="thalamus", side="left", cause="CAA", uncertain=True)
+    assert number not in [one.id for one in a_desk.list.navigation.lesions]
+    return a_desk
+
+
+def beside(place):
+    """A voxel of the dark ball, off its middle."""
+    return (place[0], place[1], place[2] + 1)
+
+
+def test_a_lesion_added_where_a_scribble_was_accepted_is_the_scribbles(a_scribble):
+    added = a_scribble.list.editing.add_at(ras_of(beside(MISSED)))
+    (record,) = a_scribble.scribbles.annotation.microbleeds
+    assert added.id == record.id == 5
+    assert (added.lesion.region, added.lesion.side) == ("thalamus", "left")
+    assert (added.verdict.cause, added.state) == ("CAA", "uncertain")
+    mask = a_scribble.scribbles.lesions[0].mask
+    assert np.array_equal(added.voxels, np.sort(np.ravel_multi_index(tuple(mask.T), (20, 44, 48))))
+
+
+def test_it_follows_the_annotation_and_stays_when_that_is_taken_back(a_scribble):
+    number = a_scribble.list.editing.add_at(ras_of(MISSED)).id
+    (record,) = a_scribble.scribbles.annotation.microbleeds
+    a_scribble.scribbles.answering.answer(record, uncertain=False, side="right")
+    a_scribble.list.reopen()
+    a_scribble.list.navigation.select(number)
+    found = a_scribble.list.review.find(number)
+    assert (found.state, found.lesion.side) == ("accepted", "right")
+    a_scribble.scribbles.answering.remove(record)
+    a_scribble.list.navigation.next()
+    a_scribble.list.listing.show_dropped(True)
+    assert a_scribble.list.review.find(number).state == "accepted"  # its reader said so on the list, too
+
+
+def test_a_mask_that_nobody_accepted_gives_its_number_alone(a_desk):
+    darken(a_desk, MISSED)
+    a_desk.detect()
+    number = a_desk.grow(MISSED)
+    a_desk.scribbles.growing.preview(0.0)
+    a_desk.scribbles.poll()
+    small = len(a_desk.scribbles.lesions[0].mask)
+    added = a_desk.list.editing.add_at(ras_of(MISSED))
+    assert added.id == number
+    assert len(added.voxels) > small
+    (record,) = a_desk.scribbles.annotation.microbleeds
+    a_desk.scribbles.answering.answer(record, side="left")
+    a_desk.list.listing.show_dropped(True)
+    found = a_desk.list.review.find(number)
+    assert (found.state, found.lesion.side) == ("accepted", "left")
+
+
+def test_a_scribble_of_a_saved_scene_of_an_earlier_version_still_gives_its_number(a_scribble):
+    attribute = "CMBSegmentation.Annotated"
+    text = a_scribble.scan.GetAttribute(attribute)
+    a_scribble.scan.SetAttribute(attribute, text[: text.index('"masks"')] + text[text.index('"reader"') :])
+    assert a_scribble.list.editing.add_at(ras_of(MISSED)).id == 5
+
+
+def test_a_dropped_candidate_is_accepted_under_its_own_number(a_desk):
+    a_desk.detect()
+    dropped = number_at(a_desk, FAINT)
+    before = a_desk.list.review.find(dropped)
+    assert before.state == "dropped"
+    added = a_desk.list.editing.add_at(ras_of(beside(FAINT)))
+    assert (added.id, added.state, added.origin) == (dropped, "accepted", "detected")
+    assert np.array_equal(added.voxels, before.voxels)
+    assert [one.id for one in a_desk.list.navigation.lesions] == [1, 2, 3, dropped]
+    a_desk.list.deciding.undo()
+    assert a_desk.list.review.find(dropped).state == "dropped"
+
+
+def test_nothing_is_added_where_nothing_is_dark(a_desk):
+    values = slicer.util.arrayFromVolume(a_desk.scan)
+    values[:, :8] = 0  # the air around a head
+    values[:, 30:, 30:] = np.where(values[:, 30:, 30:] > 300, 600, values[:, 30:, 30:])  # tissue without noise
+    a_desk.detect()
+    for place, why in (((10, 1, 24), "outside the head"), ((4, 40, 40), "Nothing dark")):
+        with pytest.raises(InputError, match=why) as refused:
+            a_desk.list.editing.add_at(ras_of(place))
+        assert "scribbled" in refused.value.hint
+    assert a_desk.list.listing.counts.microbleeds == 3
+
+
+def test_noise_in_the_air_is_no_lesion_either(a_desk):
+    values = slicer.util.arrayFromVolume(a_desk.scan)
+    values[:, :8] = np.abs(np.random.default_rng(3).normal(0, 40, values[:, :8].shape))
+    a_desk.detect()
+    with pytest.raises(InputError, match="outside the head"):
+        a_desk.list.editing.add_at(ras_of((10, 2, 24)))
+
+
+def test_a_faint_one_is_added_and_said_to_be_faint(a_desk):
+    said = []
+    a_desk.list.noticed.connect(said.append)
+    values = slicer.util.arrayFromVolume(a_desk.scan)
+    values[3:6, 33:36, 9:12] = 540  # of 600
+    a_desk.detect()
+    added = a_desk.list.editing.add_at(ras_of(MISSED))
+    assert added.state == "accepted"
+    assert 0 < added.lesion.contrast < 0.15
+    assert "hardly any signal loss" in said[-1].message
+
+
+def test_a_search_of_a_moved_scan_names_lesions_as_their_scribbles_are_named(a_desk):
+    darken(a_desk, MISSED)
+    assert [a_desk.grow(place) for place in (FAINT, MISSED, SECOND)] == [1, 2, 3]
+    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    transform.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(np.array(
+        [[1, 0, 0, 7.0], [0, 1, 0, -12.0], [0, 0, 1, 31.0], [0, 0, 0, 1.0]]
+    )))  # fmt: skip
+    a_desk.scan.SetAndObserveTransformNodeID(transform.GetID())
+    a_desk.detect()
+    assert (number_at(a_desk, SECOND), number_at(a_desk, FAINT)) == (3, 1)
+    assert number_at(a_desk, FIRST) == 4
