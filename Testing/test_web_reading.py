@@ -226,7 +226,7 @@ def test_the_views_and_the_list_say_the_same_place(reading):
         for view, told in (("Axial", f"S {s:.1f} mm"), ("Coronal", f"A {a:.1f} mm"), ("Sagittal", f"R {r:.1f} mm")):
             expect(page.locator(f".view-corner:has(.view-{view}) .view-offset")).to_have_text(told)
     assert sides == {True, False}
-    expect(page.locator("[data-lesion]").first.locator("td").nth(4)).to_have_text(re.compile(r"^\d+ %$"))  # signal loss
+    expect(page.locator("[data-lesion]").first.locator("td").nth(4)).to_have_text(re.compile(r"^\d+ %"))  # signal loss
 
 
 def test_a_list_gives_the_focus_back_after_a_choice_with_the_mouse(reading):

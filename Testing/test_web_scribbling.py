@@ -112,9 +112,6 @@ def test_the_brush_is_put_down_where_nobody_sees_it(reading):
         scribble(page)
         page.wait_for_timeout(500)
         assert state_of_page(page)["strokes_waiting"] == 0
-    page.get_by_role("tab", name="Review").click()
-    page.keyboard.press("b")
-    paint.wait_for()
 
 
 def test_how_many_a_group_holds_is_asked_in_a_field_that_is_seen(reading):
