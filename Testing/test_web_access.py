@@ -217,12 +217,14 @@ def test_axe_finds_nothing(reading, first_page):
     found += [("who reads", one) for one in findings(page)]
     page.keyboard.press("Escape")
     told = {"message": "m", "message_hint": "h", "message_shown": True}
-    asked = {"series_offered": [{"uid": "1", "name": "T2*", "why": "35 slices"}], "series_shown": True}
+    offered = [{"uid": "1", "name": "T2*", "why": "35 slices"}]
+    asked = {"series_title": "Which series?", "series_offered": offered, "series_shown": True}
     page.evaluate("values => window.trame.state.update(values)", {**told, **asked})
     page.get_by_role("dialog", name="Choose a series").wait_for()
     page.wait_for_timeout(300)
     found += [("message, series", one) for one in findings(page)]
-    page.evaluate("() => window.trame.state.update({ message_shown: false, series_shown: false, series_offered: [] })")
+    closed = {"message_shown": False, "series_shown": False, "series_offered": [], "series_title": ""}
+    page.evaluate("values => window.trame.state.update(values)", closed)
     page.get_by_role("dialog", name="Choose a series").wait_for(state="hidden")
     page.get_by_role("tab", name="Scribble").click()
     page.get_by_label("Quality", exact=True).wait_for()

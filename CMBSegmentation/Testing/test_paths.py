@@ -201,6 +201,7 @@ SYNCED_THERE = {
     "files/draft_folder.py",  # `move_in`, and a lock
     "node/inbox.py",  # an image: synced before its sender is told that it is here
     "bindings/exporting.py",  # an upload's name: nothing that must outlast the session
+    "files/upload.py",  # likewise
 }
 
 
