@@ -234,7 +234,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         scan, mask = chosen.inputVolume, chosen.brainMask
         if session.detection.scan is not scan and not session.detection.is_running:
             self.messages.tell("")  # it was about the former scan
-        self.messages.edge.do(
+        self.messages.unasked.do(
             session.detection.set_parameters,
             scan_node_id=scan.GetID() if scan else None,
             device=chosen.device,
@@ -248,7 +248,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneStartClose(self, caller: Any = None, event: Any = None) -> None:
         """Let go of the scene that is closed; what was decided is saved first."""
-        self.messages.edge.do(self.logic.session.save)
+        self.messages.unasked.do(self.logic.session.save)
         self.setParameterNode(None)
 
     def onSceneChanged(self, caller: Any = None, event: Any = None) -> None:

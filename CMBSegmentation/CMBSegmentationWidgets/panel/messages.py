@@ -49,13 +49,15 @@ class Messages:
     ----------
     edge : Edge
         Through which the panel calls the session.
+    unasked : Edge
+        For what follows from a choice, or from a scene that was opened: nothing that was told goes away with it.
     """
 
     def __init__(self, ui: Any, session: ReviewSession) -> None:
         self.ui, self._session = ui, session
         self._log = PanelLog(ui.logText)
         self._told, self._is_of_action = 0, False  # how many lines, and whether the last one is of an action
-        self.edge = Edge(self.refuse, self._begin)
+        self.edge, self.unasked = Edge(self.refuse, self._begin), Edge(self.refuse)
         session.detection.status_changed.connect(self.show_status)
         session.noticed.connect(self._on_noticed)
 
@@ -90,4 +92,5 @@ class Messages:
         self.tell("\n".join((status.message, *status.notes)).strip(), is_problem=status.error is not None)
 
     def _on_noticed(self, notice: Notice) -> None:
-        self.tell(notice.message, is_problem=notice.error is not None, is_of_action=notice.error is None)
+        of_action = notice.error is None and self.edge.is_acting
+        self.tell(notice.message, is_problem=notice.error is not None, is_of_action=of_action)

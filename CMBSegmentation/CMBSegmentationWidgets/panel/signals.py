@@ -32,15 +32,20 @@ class Edge:
     begin : callable, optional
         Called before an action that no other action calls; what it gives is called once the action is done: what was
         told of the action before may no longer be so.
+
+    Attributes
+    ----------
+    is_acting : bool
+        Whether an action is being done.
     """
 
     def __init__(self, tell: Callable[[str], object], begin: Callable[[], Callable[[], object]] | None = None) -> None:
         self._tell, self._begin = tell, begin
-        self._is_acting = False
+        self.is_acting = False
 
     def do(self, action: Callable[..., object], *args: Any, **kwargs: Any) -> bool:
         """Call an action; tell whether it was done."""
-        is_within, self._is_acting = self._is_acting, True
+        is_within, self.is_acting = self.is_acting, True
         done = None if is_within or self._begin is None else self._begin()
         try:
             action(*args, **kwargs)
@@ -48,7 +53,7 @@ class Edge:
             self._tell(str(told(error)))
             return False
         finally:
-            self._is_acting = is_within
+            self.is_acting = is_within
         if done is not None:
             done()
         return True
