@@ -63,7 +63,7 @@ class UnreadSample:
         sitk.WriteImage(_black_but_for_a_dot(), str(path))
         upload = {"scan": {"name": OTHER_SCAN, "mimeType": "application/gzip", "buffer": path.read_bytes()}}
         assert page.request.post(f"{self._server.origin}upload", multipart=upload).ok
-        page.get_by_text(OTHER_SCAN, exact=True).wait_for()
+        wait_until(page, page.get_by_text(OTHER_SCAN, exact=True).is_visible, lambda: _said(page))
         page.locator("[data-lesion]").first.wait_for(state="detached")
         self._set_as_at_first(page, LAST_SAID)
 
@@ -84,6 +84,12 @@ def _black_but_for_a_dot() -> sitk.Image:
     scan = sitk.GetImageFromArray(voxels)
     scan.SetSpacing((8.0, 8.0, 12.0))
     return scan
+
+
+def _said(page: Page) -> dict[str, Any]:
+    """What the page tells of an opening."""
+    state = state_of_page(page)
+    return {name: state[name] for name in ("scan_name", "busy", "message", "message_shown", "series_shown")}
 
 
 def _lasting(state: dict[str, Any]) -> dict[str, Any]:

@@ -83,8 +83,14 @@ def as_it_was(a_head_file, tmp_path_factory) -> list[dict[str, str]]:
     return listed_by_detect(a_head_file, folder / "out", write_dark_voxel_model(folder / "dark.onnx"))
 
 
-@pytest.mark.parametrize("orientation", ["LPS", "SRA", "AIR"])
-@pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd", ".mha"])
+@pytest.mark.parametrize(
+    ("orientation", "suffix"),
+    [
+        pytest.param(orientation, suffix, marks=() if i == j else pytest.mark.soak)  # each of both once, else all pairs
+        for i, orientation in enumerate(("SRA", "AIR", "LPS"))
+        for j, suffix in enumerate((".nii.gz", ".nrrd", ".mha"))
+    ],
+)
 def test_axis_order_and_file_format_do_not_change_the_list(
     as_it_was, scan_file, dark_model, tmp_path, orientation, suffix
 ):

@@ -53,6 +53,7 @@ def test_a_brighter_or_darker_scanner_gives_the_same_answer():
     np.testing.assert_allclose(np.asarray(network(patch)), np.asarray(network(3 * patch)), atol=0.02)
 
 
+@pytest.mark.soak
 def test_one_patch_is_learnt_by_heart():
     rng = np.random.default_rng(2)
     voxels = rng.normal(size=(2, 16, 16, 8, 1)).astype(np.float32)
@@ -132,7 +133,7 @@ def test_the_learning_rate_rises_falls_and_ends_low():
     assert rates[1] > rates[2] > rates[3] == pytest.approx(1e-4)
 
 
-@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("dynamic", [pytest.param(False, marks=pytest.mark.soak), True])
 def test_exported_channels_are_normalised_by_one_operator(tmp_path, dynamic):
     import onnx
 

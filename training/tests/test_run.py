@@ -59,6 +59,7 @@ def weights(path: Path) -> list[np.ndarray]:
     return [np.asarray(w) for w in [*model.weights, *model.optimizer.variables]]
 
 
+@pytest.mark.soak
 def test_a_killed_run_goes_on_to_the_weights_it_would_have_had(place, whole, tmp_path):
     run = [sys.executable, "-u", str(TRAINING / "train.py"), *arguments(place, tmp_path / "run", "training.epochs=400")]
     with subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
