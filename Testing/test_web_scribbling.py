@@ -21,11 +21,7 @@ pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("chromium")]
 
 def test_a_scribble_grows_and_is_accepted_as_a_lesion(reading):
     page, ids = reading, rows_of(reading)
-    page.get_by_role("tab", name="Scribble").click()
-    page.keyboard.press("f")
-    page.keyboard.press("b")
-    page.get_by_role("button", name="Paint", pressed=True).wait_for()
-    scribble(page)
+    open_and_scribble(page)
     page.keyboard.press("g")
     grown = page.get_by_role("list", name="Grown microbleeds")
     name = grown.get_by_text(re.compile(r"^\s*CMB \d+$")).inner_text().strip()
@@ -180,11 +176,7 @@ def test_outlines_and_slices_stay_while_a_scribble_is_grown_by_keys(reading):
 
 def test_enter_after_a_click_on_grow_accepts(reading):
     page = reading
-    page.get_by_role("tab", name="Scribble").click()
-    page.keyboard.press("f")
-    page.keyboard.press("b")
-    page.get_by_role("button", name="Paint", pressed=True).wait_for()
-    scribble(page)
+    open_and_scribble(page)
     page.get_by_role("button", name="Grow", exact=True).click()
     grown = page.get_by_role("list", name="Grown microbleeds")
     grown.get_by_text("not accepted yet").wait_for()
@@ -194,11 +186,7 @@ def test_enter_after_a_click_on_grow_accepts(reading):
 
 def test_the_verdict_of_the_list_stands_beside_a_grown_lesion(reading):
     page, ids = reading, rows_of(reading)
-    page.get_by_role("tab", name="Scribble").click()
-    page.keyboard.press("f")
-    page.keyboard.press("b")
-    page.get_by_role("button", name="Paint", pressed=True).wait_for()
-    scribble(page)
+    open_and_scribble(page)
     page.keyboard.press("g")
     grown = page.get_by_role("list", name="Grown microbleeds")
     grown.get_by_text("not accepted yet").wait_for()
@@ -257,6 +245,15 @@ def test_findings_and_quality_are_said_and_taken_home(reading):
     assert (mimic["type"], mimic["side"]) == ("basal-ganglia calcification", "left")
     assert finding["text"] == "old infarct"
     assert mimic["r_mm"] > finding["r_mm"]  # the patient's right is on the left of the view
+
+
+def open_and_scribble(page):
+    """Open Scribble, take the brush and paint once, with the whole head in the views."""
+    page.get_by_role("tab", name="Scribble").click()
+    page.keyboard.press("f")
+    page.keyboard.press("b")
+    page.get_by_role("button", name="Paint", pressed=True).wait_for()
+    scribble(page)
 
 
 def scribble(page, share=0.57):
