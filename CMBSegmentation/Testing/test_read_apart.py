@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from waiting import wait_until
 from CMBCommand import cli
 from CMBSegmentationLib.errors import InputError, MachineError
 from CMBSegmentationLib.files.bundled import sample_scan
-from CMBSegmentationLib.reading.apart import read_scan_apart
+from CMBSegmentationLib.reading.apart import read_phases_apart, read_scan_apart
 from CMBSegmentationLib.reading.scan import read_scan
 from CMBSegmentationLib.results.read_back import read_result_folder
 
@@ -81,6 +82,16 @@ def test_a_scan_read_apart_is_the_same(tmp_path):
         assert here.image.GetOrigin() == there.image.GetOrigin()
         assert here.image.GetSpacing() == there.image.GetSpacing()
         assert (here.source, here.notes, here.frames) == (there.source, there.notes, there.frames)
+
+
+def test_a_scan_with_no_phase_beside_it_starts_no_process_to_read_that(tmp_path, monkeypatch):
+    scan = replace(read_scan(sample_scan()), source=tmp_path / "scan.nii.gz")
+    (tmp_path / "other.nii.gz").touch()
+    (tmp_path / "other.json").write_text("[" * 100_000)  # deeper than any parser goes
+    if os.name == "posix":
+        os.mkfifo(tmp_path / "scan.json")  # which nobody fills
+    monkeypatch.setattr(subprocess, "run", None)
+    assert read_phases_apart(scan) == ((), ())
 
 
 READS = """

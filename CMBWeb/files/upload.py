@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from aiohttp import BodyPartReader, web
 
 from CMBSegmentationLib.errors import InputError, MachineError
-from CMBSegmentationLib.reading.dicom.study import is_dicom_file
+from CMBSegmentationLib.reading.dicom.first_bytes import is_dicom_file
 from CMBSegmentationLib.reading.phase.files import is_image_name
 from CMBSegmentationLib.reading.phase.several_files import RESOURCE_FORK, images_among, scans_among
 from CMBSegmentationLib.reading.scan import FILE_SUFFIXES, scan_stem

@@ -15,7 +15,6 @@ import SimpleITK as sitk
 from ..detecting.lesions import Lesion
 from ..errors import Cancelled, CMBError, InputError, MachineError
 from ..files.draft_folder import drafts, move_in
-from ..reading.dicom.headers import Frame
 from ..results.counts import Counts, counts_of
 from ..results.deidentify import Pseudonyms
 from ..results.names import ENDINGS_DICOM, ENDINGS_REPORT, first_part
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
     from ..detecting.detect import Detection
+    from ..reading.dicom.headers import Frame
     from .software import Software
 
 

@@ -62,8 +62,13 @@ def read_scan_apart(path: Path, series: str | None = None) -> Scan:
 
 def read_phases_apart(scan: Scan, asked: Sequence[Path] = ()) -> tuple[tuple[PhaseImage, ...], tuple[str, ...]]:
     """Find and read a scan's phase as `reading.phase.pairing.read_phases`, in another process; raises as that."""
+    from .phase.files import phase_files_of
     from .phase.pairing import read_phases
 
+    if not asked and not scan.frames:
+        files, doubts = phase_files_of(scan.source)
+        if not files:  # names and sidecars say so, which no reader in C sees
+            return (), doubts
     return apart(read_phases, scan, asked, name=(asked[-1] if asked else scan.source).name)
 
 

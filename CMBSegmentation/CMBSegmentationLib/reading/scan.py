@@ -11,6 +11,7 @@ import SimpleITK as sitk
 
 from ..errors import InputError, MachineError
 from ..files.present import check_present
+from .dicom.first_bytes import is_dicom_file
 from .doubts import doubts
 from .grid import is_same_grid
 from .image_file import reader_of
@@ -104,14 +105,14 @@ def read_scan(path: Path, series: str | None = None) -> Scan:
     MachineError
         There is not enough memory for it.
     """
-    from .dicom.study import is_dicom_file, read_dicom  # a panel that only shows what was found needs no pydicom
-
     check_present(path)
     is_dicom = path.is_dir() or is_dicom_file(path)
     if series is not None and not is_dicom:
         raise InputError(f"{path.name} is not DICOM: it has no series to choose from.", "Remove --series.")
     try:
         if is_dicom:
+            from .dicom.study import read_dicom  # other scans need no pydicom
+
             volume = read_dicom(path, series)
             return _with(checked_scan(volume.image, path), volume.notes, frames=volume.frames, mark=volume.mark)
         if is_nifti_name(path):

@@ -128,18 +128,29 @@ def _saddles(
     flat: NDArray[np.intp], values: NDArray[np.float32], summits: NDArray[np.intp], shape: tuple[int, ...]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
     """Give the pairs of hills that touch, by their summits, and the highest way from one to the other."""
-    lows, highs, heights = [], [], []
+    every, nth = np.unique(summits, return_inverse=True)
+    keys, heights = [], []
     for one, other in _touching(flat, shape):
-        a, b = summits[one], summits[other]
-        apart = a != b
-        lows.append(np.minimum(a, b)[apart])
-        highs.append(np.maximum(a, b)[apart])
-        heights.append(np.minimum(values[one], values[other])[apart])
-    low, high, height = np.concatenate(lows), np.concatenate(highs), np.concatenate(heights)
-    order = np.lexsort((-height, high, low))
-    low, high, height = low[order], high[order], height[order]
-    first = (np.diff(low, prepend=-1) != 0) | (np.diff(high, prepend=-1) != 0)
-    return low[first], high[first], height[first]
+        apart = summits[one] != summits[other]
+        one, other = one[apart], other[apart]
+        pair = np.minimum(nth[one], nth[other]) * len(every) + np.maximum(nth[one], nth[other])
+        key, height = _highest_of_each(pair, np.minimum(values[one], values[other]))
+        keys.append(key)
+        heights.append(height)
+    key, height = _highest_of_each(np.concatenate(keys), np.concatenate(heights))
+    return every[key // len(every)], every[key % len(every)], height
+
+
+def _highest_of_each(
+    keys: NDArray[np.intp], heights: NDArray[np.float32]
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Give each key once, in order, and the highest of its heights."""
+    if not len(keys):
+        return keys, heights
+    order = np.argsort(keys)
+    keys, heights = keys[order], heights[order]
+    first = np.flatnonzero(np.diff(keys, prepend=-1))
+    return keys[first], np.maximum.reduceat(heights, first)
 
 
 def _touching(flat: NDArray[np.intp], shape: tuple[int, ...]) -> Iterator[Pairs]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import linalg
 
 HIGHEST_ORDER = 3  # of the background's polynomial
 ROUNDS = 3  # in which the background is fitted to what is left of the phase
@@ -79,8 +79,8 @@ def without_background(phase: NDArray[np.float32], weight: NDArray[np.float32]) 
         left = wrapped(left - terms @ _solved(weighted.T @ terms, weighted.T @ left))
     rooted = terms * np.sqrt(flat)[:, None]
     gram = (rooted.T @ rooted).astype(np.float64)
-    factor = linalg.cholesky(gram + RIDGE * np.diag(np.diag(gram) + 1e-6), lower=True)
-    basis = rooted @ linalg.solve_triangular(factor, np.eye(len(factor)), lower=True).T.astype(np.float32)
+    factor = scipy.linalg.cholesky(gram + RIDGE * np.diag(np.diag(gram) + 1e-6), lower=True)
+    basis = rooted @ scipy.linalg.solve_triangular(factor, np.eye(len(factor)), lower=True).T.astype(np.float32)
     return PhaseBox(left.reshape(phase.shape), weight, basis)
 
 

@@ -9,8 +9,8 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from .iron import deep_grey, iron_boxes, iron_correlation
 from .source_field import BoxOffer, Geometry, Radians
@@ -71,7 +71,7 @@ class Witness:
             return 0.0
         count, mean = len(self.values), float(np.mean(self.values))
         error = max(float(np.std(self.values, ddof=1)) / count**0.5, 1e-9)
-        chance = float(np.clip(stats.t.sf(abs(mean) / error, count - 1), 1e-15, 0.5))
+        chance = float(np.clip(scipy.special.stdtr(count - 1, -abs(mean) / error), 1e-15, 0.5))
         return float(np.copysign(NormalDist().inv_cdf(1 - chance), mean))
 
     def agrees(self, sign: int) -> int:

@@ -7,8 +7,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft
 
 from .box import without_background
 from .dipole import dipole
@@ -99,9 +99,9 @@ def field_correlation(
 
 def _field_of(source: NDArray[np.float32], geometry: Geometry) -> NDArray[np.float32]:
     """Give the field that a box of sources makes in itself, to a factor."""
-    padded = tuple(fft.next_fast_len(2 * n - 1, real=True) for n in source.shape)
-    spectrum = fft.rfftn(source, padded) * _kernel_spectrum(source.shape, padded, geometry)
-    return fft.irfftn(spectrum, padded)[tuple(slice(n - 1, 2 * n - 1) for n in source.shape)]
+    padded = tuple(scipy.fft.next_fast_len(2 * n - 1, real=True) for n in source.shape)
+    spectrum = scipy.fft.rfftn(source, padded) * _kernel_spectrum(source.shape, padded, geometry)
+    return scipy.fft.irfftn(spectrum, padded)[tuple(slice(n - 1, 2 * n - 1) for n in source.shape)]
 
 
 @lru_cache(maxsize=32)
@@ -110,4 +110,4 @@ def _kernel_spectrum(
 ) -> NDArray[np.complex64]:
     nz, ny, nx = shape
     kernel = dipole(geometry.spacing_mm, geometry.b0, (nx - 1, ny - 1, nz - 1), (0.0, 0.0, 0.0))
-    return fft.rfftn(kernel, padded)
+    return scipy.fft.rfftn(kernel, padded)

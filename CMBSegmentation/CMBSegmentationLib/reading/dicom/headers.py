@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from ...errors import InputError
+from .first_bytes import is_dicom_file
 from .values import ge_component, is_unreadable, items, number, numbers, raw, text, texts
 
 MAGNITUDE = "magnitude"
@@ -235,33 +235,13 @@ def _completed(dataset: Dataset) -> Dataset:
     return dataset
 
 
-def begins_as_dicom(path: Path) -> bool:
-    """Tell whether a file begins as DICOM does (PS3.10, 7.1), or as a bare data set."""
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(132)
-    except OSError:
-        return False
-    return start[128:] == b"DICM" or _is_bare(start)
-
-
 def _read(path: Path, *, stop_before_pixels: bool) -> Dataset | None:
     try:
-        if not begins_as_dicom(path):
+        if not is_dicom_file(path):
             return None
         return _completed(pydicom.dcmread(path, stop_before_pixels=stop_before_pixels, force=True))
     except Exception:  # damage makes pydicom raise whatever the bytes lead to
         return None
-
-
-def _is_bare(start: bytes) -> bool:
-    """A data set begins with group 0002 or 0008, in little endian, and an element of a short value."""
-    if len(start) < 8:
-        return False
-    group, element = struct.unpack("<HH", start[:4])
-    explicit = start[4:6].isalpha() and start[4:6].isupper()
-    length = struct.unpack("<H", start[6:8])[0] if explicit else struct.unpack("<I", start[4:8])[0]
-    return group in (2, 8) and element <= 0x70 and length < 1024
 
 
 def _is_damaged(path: Path, header: Dataset | None) -> bool:
@@ -272,7 +252,7 @@ def _is_damaged(path: Path, header: Dataset | None) -> bool:
         return False
     if path.name.upper() == "DICOMDIR" or path.name.startswith("."):
         return False
-    return path.suffix.lower() in DICOM_NAMES or (path.is_file() and begins_as_dicom(path))
+    return path.suffix.lower() in DICOM_NAMES or (path.is_file() and is_dicom_file(path))
 
 
 def _is_picture(header: Dataset) -> bool:

@@ -21,7 +21,7 @@ from ...vocabulary.numbers import counted
 from ..image_file import read_dicom_image
 from ..image_size import check_dicom_file_size, check_dicom_size
 from .deflated import check_deflated
-from .headers import FolderContent, Frame, begins_as_dicom, read_file, read_header, read_series
+from .headers import FolderContent, Frame, read_file, read_header, read_series
 from .losses import losses
 from .series import choose, mark_of
 from .values import items, number, raw, text
@@ -49,11 +49,6 @@ class DicomVolume:
     frames: tuple[Frame, ...]
     notes: tuple[str, ...]
     mark: str = ""
-
-
-def is_dicom_file(path: Path) -> bool:
-    """Tell whether a file is DICOM, by its first bytes."""
-    return begins_as_dicom(path)
 
 
 def read_dicom(path: Path, series: str | None = None) -> DicomVolume:

@@ -105,10 +105,10 @@ def sidecar_of(path: Path) -> dict[str, Any]:
     """Read the JSON file beside an image; empty where there is none that can be read."""
     sidecar = path.with_name(f"{scan_stem(path)}.json")
     try:
-        if sidecar.stat().st_size > LONGEST_SIDECAR:
+        if not sidecar.is_file() or sidecar.stat().st_size > LONGEST_SIDECAR:
             return {}
         content = json.loads(sidecar.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from ...errors import InputError
-from ..dicom.study import is_dicom_file
+from ..dicom.first_bytes import is_dicom_file
 from ..grid import is_same_grid, steps_onto
 from ..not_finite import without_gaps
 from ..scan import Scan, read_label_image
