@@ -51,9 +51,10 @@ lint: $(VENV)/.ready-test
 benchmark: $(VENV)/.ready-test
 	$(BIN)/python Testing/benchmark.py
 
-# The page and the report of the sample, as the README and Docs/ show them.
+# The page, the report and the panels, as the README and Docs/ show them.
 pictures: $(VENV)/.ready-test
 	$(BIN)/python Testing/pictures.py
+	CMB_PICTURES=Resources/Screenshots $(BIN)/python -m pytest --numprocesses 2 --dist load Testing/test_panel_*.py
 
 # The sample's results in OHIF, a viewer of others: needs Orthanc and npm, and says so.
 ohif: $(VENV)/.ready-test

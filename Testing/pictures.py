@@ -1,4 +1,4 @@
-"""Make the pictures of the page and of the report from the program as it is: `make pictures`."""
+"""Make the pictures of the page, the report and the node from the program as it is: `make pictures`."""
 
 from __future__ import annotations
 
