@@ -124,7 +124,7 @@ def test_a_faint_one_is_added_and_said_to_be_faint(a_desk):
     added = a_desk.list.editing.add_at(ras_of(MISSED))
     assert added.state == "accepted"
     assert 0 < added.lesion.contrast < 0.15
-    assert "hardly any signal loss" in said[-1].message
+    assert "its signal loss is only" in said[-1].message
 
 
 def test_a_search_of_a_moved_scan_names_lesions_as_their_scribbles_are_named(a_desk):

@@ -64,6 +64,22 @@ def test_what_was_accepted_as_a_scribble_and_is_rejected_on_the_list_is_told_whe
     assert contradiction in a_desk.scribbles.status.notes
 
 
+@pytest.mark.parametrize(("decision", "ticked"), [("uncertain", False), ("accepted", True)])
+def test_what_is_certain_in_one_of_list_and_annotation_only_is_told_when_it_is_finished(a_desk, decision, ticked):
+    a_desk.detect()
+    number = a_desk.grow(SECOND)
+    a_desk.accept()
+    (entry,) = a_desk.scribbles.annotation.microbleeds
+    a_desk.scribbles.answering.answer(entry, uncertain=ticked)
+    a_desk.list.deciding.decide(decision, lesion_id=number)
+    a_desk.scribbles.answering.mark_done()
+    here = "uncertain" if ticked else "certain"
+    assert f"CMB {number} is {decision} in the list, {here} here" in a_desk.scribbles.status.notes
+    a_desk.list.deciding.decide("uncertain" if ticked else "accepted", lesion_id=number)
+    a_desk.scribbles.answering.mark_done()
+    assert not [note for note in a_desk.scribbles.status.notes if "in the list" in note]
+
+
 def test_accepting_what_is_accepted_is_no_step(a_desk):
     a_desk.detect()
     number = a_desk.grow(SECOND)

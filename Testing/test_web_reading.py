@@ -226,6 +226,10 @@ def test_the_views_and_the_list_say_the_same_place(reading):
         for view, told in (("Axial", f"S {s:.1f} mm"), ("Coronal", f"A {a:.1f} mm"), ("Sagittal", f"R {r:.1f} mm")):
             expect(page.locator(f".view-corner:has(.view-{view}) .view-offset")).to_have_text(told)
     assert sides == {True, False}
+    page.keyboard.press("f")  # the whole scan, at the slices where one is
+    page.keyboard.press("c")
+    expect(page.get_by_role("button", name="Crosshair", exact=True)).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".view-corner:has(.view-Axial) .view-offset")).to_have_text(f"S {s:.1f} mm")
     expect(page.locator("[data-lesion]").first.locator("td").nth(4)).to_have_text(re.compile(r"^\d+ %"))  # signal loss
 
 
@@ -317,6 +321,36 @@ def test_a_key_is_changed_in_the_help_and_kept_in_the_browser(reading, server):
     page.get_by_role("button", name="Reset keys").click()
     expect(accept).to_have_text("A")
     wait_until(page, lambda: page.evaluate("() => localStorage.getItem('cmb_keys')") == "{}")
+
+
+def test_a_key_that_was_to_be_changed_is_as_it_was_once_the_help_is_closed(reading):
+    page, (first, *_) = reading, rows_of(reading)
+    page.locator(f"[data-lesion='{first}']").click()
+    page.keyboard.press("?")
+    page.get_by_role("button", name="accept: a definite microbleed").click()
+    page.get_by_role("button", name="Close", exact=True).click()
+    page.get_by_role("dialog", name="Help").wait_for(state="hidden")
+    page.keyboard.press("k")
+    page.keyboard.press("a")
+    wait_for_state(page, first, "accepted")
+    assert page.evaluate("() => localStorage.getItem('cmb_keys')") in (None, "{}")
+
+
+def test_the_help_is_closed_by_its_key_whichever_that_is(reading):
+    page = reading
+    page.keyboard.press("?")
+    own = page.get_by_role("button", name="open or close this help")
+    own.click()
+    page.keyboard.press("x")
+    expect(own).to_have_text("X")
+    for state in ("hidden", "visible", "hidden"):
+        page.keyboard.press("x")
+        page.get_by_role("dialog", name="Help").wait_for(state=state)
+    page.keyboard.press("?")  # which is no key any more
+    page.keyboard.press("x")
+    page.get_by_role("dialog", name="Help").wait_for()
+    page.get_by_role("button", name="Reset keys").click()
+    expect(own).to_have_text("?")
 
 
 def test_a_key_right_after_the_help_was_closed_acts(reading):

@@ -204,6 +204,29 @@ def test_the_verdict_of_the_list_stands_beside_a_grown_lesion(reading):
     grown.get_by_text(re.compile(r"list: rejected \(.+\)")).wait_for()
 
 
+def test_grown_lesions_are_listed_once_and_go_when_removed_whatever_their_numbers(reading):
+    """A number as a key may be one that the page's framework gives something else in the panel."""
+    page, ids = reading, rows_of(reading)
+    lists = page.locator("[aria-label='Grown microbleeds']")
+    for number, lesion in enumerate(ids[:6], 1):
+        page.get_by_role("tab", name="Review").click()
+        page.locator(f"[data-lesion='{lesion}']").click()
+        page.locator(f".cmb-current[data-lesion='{lesion}']").wait_for()
+        page.get_by_role("tab", name="Scribble").click()
+        page.get_by_role("button", name="Paint", exact=True).click()
+        page.get_by_role("button", name="Paint", pressed=True).wait_for()
+        scribble(page, 0.5)
+        page.keyboard.press("g")
+        lists.first.get_by_text(f"CMB {lesion}", exact=True).wait_for()
+        expect(lists).to_have_count(1)
+        expect(lists.locator("li")).to_have_count(number)
+        expect(page.get_by_role("status", name="Last step of scribbling")).to_have_count(1)
+    for left in reversed(range(6)):
+        page.get_by_role("button", name=re.compile(r"^Remove CMB \d+$")).first.click()
+        expect(lists.locator("li")).to_have_count(left)
+    expect(lists).to_have_count(0)
+
+
 def test_keys_of_the_list_do_nothing_in_scribble(reading):
     """Nobody sees the list then."""
     page, ids = reading, rows_of(reading)

@@ -116,6 +116,7 @@ class PageKeys:
         self._keys = keys
         self.state.keys = keys.in_words()
         self.state.keys_heard = [keys.of(one.name) for one in keys.actions]
+        self.state.key_of_help = keys.of(HELP)
 
 
 def _anywhere(desk: PageSession) -> dict[str, Callable[[], object]]:
@@ -134,7 +135,7 @@ def _anywhere(desk: PageSession) -> dict[str, Callable[[], object]]:
     return {
         "crosshair": toggle_crosshair,
         "outlines": toggle_outlines,
-        "fit": desk.views.reset,
+        "fit": desk.views.show_whole,
         HELP: toggle_help,
     }
 

@@ -160,6 +160,11 @@ class Views:
         fields = [min(view.get_view_node().GetFieldOfView()[:2]) for view in self.slice_views]
         return bool(fields) and max(fields) <= field_of_view_mm * NEARLY
 
+    def show_whole(self) -> None:
+        """Show the whole scan in each view, at the slices where they are: the crosshair stays where they cross."""
+        self.fit()
+        self.frame_head()
+
     def fit(self) -> None:
         """Show the whole scan, each slice view at the slice where it is."""
         for view in self.slice_views:

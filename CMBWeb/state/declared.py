@@ -99,10 +99,13 @@ class KeysState:
         Each action's key, as it is shown.
     keys_heard : list of str
         The keys that the browser tells of, in Qt's words.
+    key_of_help : str
+        The one that closes the help, too.
     """
 
     keys: dict[str, str] = field(default_factory=dict)
     keys_heard: list[str] = field(default_factory=list)
+    key_of_help: str = ""
 
 
 @dataclass

@@ -7,9 +7,10 @@ from trame.widgets import vuetify3 as v3
 
 from ..page.page_session import PageSession
 from ..state import names
+from ..state.declared import REVIEW_PANEL
 from .aria import named
-from .key_titles import titled
-from .shown import shown
+
+SHOWS = "'Local phase in place of the scan: bright above and below blood, dark by calcium'"
 
 
 def build_phase_choice() -> None:
@@ -18,11 +19,11 @@ def build_phase_choice() -> None:
     with html.Label(
         classes="cmb-field cmb-phase-choice",
         v_if=f"{names.page.has_scan} && {phase.phase_found} && !{names.review.detecting}",
-        title="Phase tells calcium from blood. The phase image that belongs to the scan was found with it.",
+        title=(f"`Phase tells calcium from blood. Found with the scan: ${{{phase.phase_found}}}`",),
     ):
         html.Span("Phase")
         with html.Select(raw_attrs=[f'v-model="{phase.phase_used}"', 'aria-label="Phase image"']):
-            html.Option(shown(phase.phase_found), raw_attrs=[f':value="{phase.phase_found}"'])
+            html.Option("as found", raw_attrs=[f':value="{phase.phase_found}"'])
             html.Option("none", value="")
 
 
@@ -36,6 +37,6 @@ def build_phase_button(desk: PageSession) -> None:
         size="small",
         prepend_icon="mdi-sine-wave",
         classes="cmb-phase",
-        title=titled("Local phase in place of the scan: bright above and below blood, dark by calcium", "field"),
+        title=(f"{SHOWS} + ({names.page.panel} === '{REVIEW_PANEL}' ? ` (${{{names.keys.keys}.field}})` : '')",),
         **named("Local phase", aria_pressed=names.phase.phase_shown),
     )

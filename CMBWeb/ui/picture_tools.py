@@ -75,7 +75,7 @@ def build_picture_tools(desk: PageSession) -> None:
         v3.VSpacer()
         v3.VBtn(
             "Whole scan",
-            click=desk.views.reset,
+            click=desk.views.show_whole,
             variant="text",
             size="small",
             prepend_icon="mdi-fit-to-page-outline",

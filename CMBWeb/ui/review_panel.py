@@ -227,7 +227,7 @@ def _verdict(bound: Reviewing) -> None:
 def _facts(bound: Reviewing) -> None:
     """Build what is known of the chosen lesion, and what a reader says of it besides the verdict."""
     # its key: a list that is open goes with its lesion, and is never that of the next
-    with html.Div(classes="cmb-chosen-facts", v_if="current !== null && !asking", key="chosen.id"):
+    with html.Div(classes="cmb-chosen-facts", v_if="current !== null && !asking", key="'facts ' + chosen.id"):
         html.Div(
             "CMB {{ chosen.id }} · {{ !has_substances ? 'Ø ' + chosen.diameter_mm.toFixed(1) + ' mm' : "
             "'signal loss ' + (chosen.contrast === null ? '–' : (100 * chosen.contrast).toFixed(0) + ' %') }} · "

@@ -205,9 +205,13 @@ def _grown(desk: PageSession) -> None:
 def _form(desk: PageSession) -> None:
     answers = scribble.answers
     answer, of_this = desk.scribbling.answer_in, f"'microbleeds', {answers}.id"
-    # its key: a list that is open goes with its lesion, and is never that of the next
+    # its key: a list that is open goes with its lesion, and is never that of the next; bare numbers are the keys that
+    # Vue gives what stands beside it under a condition
     with html.Div(
-        classes="cmb-form", v_if=f"{answers}.id", key=f"{answers}.id", **role("group", "What the protocol asks")
+        classes="cmb-form",
+        v_if=f"{answers}.id",
+        key=f"'answers ' + {answers}.id",
+        **role("group", "What the protocol asks"),
     ):
         for field, label, words in FORM:
             _words(label, words, f"{answers}.{field}", (answer, f"[{of_this}, '{field}', $event.target.value]"))

@@ -86,7 +86,7 @@ window.cmb = (() => {
     send(files, entries.length === 1 && entries[0].isDirectory ? entries[0].name : "");
   });
 
-  /* Keys: the server knows what they do. None acts while one types, nor behind a dialog or a menu, but for "?". */
+  /* Keys: the server knows what they do. None acts while one types, nor behind a dialog or a menu, but for the help's. */
   const TYPING = "input:not([type=range]):not([type=checkbox]), textarea, [contenteditable]";
   const OVERLAY = ".v-overlay--active.v-dialog, .v-overlay--active.v-menu, .cmb-ended";
   const SLICE_UNDER_MOUSE = ".layout-grid-item:has(.view-slider) .remote-controlled-area:hover";
@@ -115,7 +115,7 @@ window.cmb = (() => {
     if (event.target.closest?.(TYPING)) return;
     if (event.key === "Enter" && event.target.closest?.("button, a, [role=button]")) return;
     if (event.target.matches?.("select") && (isOpen(event.target) || event.key.length > 1)) return;
-    if (document.querySelector(OVERLAY) && key !== "?") return;
+    if (document.querySelector(OVERLAY) && key !== window.trame.state.get("key_of_help")) return;
     event.preventDefault();
     if (event.target.matches?.("select")) leaveList(event.target);
     window.trame.trigger("key", [key, window.trame.state.get("panel"), !!document.querySelector(SLICE_UNDER_MOUSE)]);
@@ -149,13 +149,16 @@ window.cmb = (() => {
       event.preventDefault();
       event.stopImmediatePropagation();
       forgetKey();
-      if (event.key !== "Escape") keep(await window.trame.trigger("set_key", [action, keyOf(event)]));
+      const held = (event.altKey ? "Alt+" : "") + (event.metaKey ? "Meta+" : "");
+      if (event.key !== "Escape") keep(await window.trame.trigger("set_key", [action, held + keyOf(event)]));
     };
     forgetKey = () => {
       window.removeEventListener("keydown", take, true);
+      window.removeEventListener("pointerdown", forgetKey, true); // a click elsewhere: the help may be closed
       button.classList.remove("cmb-asked");
     };
     window.addEventListener("keydown", take, true);
+    window.addEventListener("pointerdown", forgetKey, true);
     button.classList.add("cmb-asked");
   }
 

@@ -14,7 +14,7 @@ from CMBSegmentationLib.review import SavedReview, from_text
 from CMBSegmentationLib.scene import ResultNodes, find_results, lesion_rows, read_review
 from CMBSegmentationLib.scene.review_nodes import ids_of_segments, segment_name
 from CMBSegmentationLib.vocabulary.places import location_of
-from CMBSegmentationLib.vocabulary.verdicts import CALCIFICATION, DECISIONS, REJECTED, UNCERTAIN
+from CMBSegmentationLib.vocabulary.verdicts import CALCIFICATION, DECISIONS, UNCERTAIN
 
 from .scan_grid import ScanGrid, segment_on_scan
 
@@ -39,10 +39,10 @@ class ListedLesions:
         return self._saved.numbers.last if self._saved else 0
 
     @property
-    def rejected(self) -> frozenset[int]:
-        """Numbers of the lesions that are rejected there."""
+    def states(self) -> dict[int, str]:
+        """What a reader decided there, by number: of `vocabulary.verdicts.DECISIONS`."""
         fixed = self._saved.review.fixed if self._saved else ()
-        return frozenset(one.id for one in fixed if one.state == REJECTED)
+        return {one.id: one.state for one in fixed if one.state in DECISIONS}
 
     def number_at(self, voxels: NDArray[np.integer]) -> int | None:
         """Give the number of a lesion that counts or was decided on and lies where the voxels (n, 3: k, j, i) do."""

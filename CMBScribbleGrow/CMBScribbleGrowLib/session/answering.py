@@ -7,12 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.vocabulary.verdicts import ACCEPTED, REJECTED, UNCERTAIN
 
 from ..annotation.answers import answered
 from ..annotation.edits import next_id, unanswered, utc_now, with_done, with_entry, without_entry
 from ..annotation.records import LISTS, Assessment, Entry, Finding, Microbleed, Mimic, SeriesQuality, entry_key
 from ..study.state import State, Status
 from .current_study import CurrentStudy
+
+CONTRARY = {ACCEPTED: "uncertain", UNCERTAIN: "certain"}
 
 
 class Answering:
@@ -32,7 +35,10 @@ class Answering:
         study = self._current.study
         if study is None:
             return []
-        contradicted = [f"CMB {number} is rejected in the list" for number in study.rejected()]
+        contradicted = [
+            f"CMB {number} is {state} in the list" + ("" if state == REJECTED else f", {CONTRARY[state]} here")
+            for number, state in study.contradicted().items()
+        ]
         return [*contradicted, *unanswered(study.annotation)]
 
     def answer(self, entry: Entry, **answers: Any) -> Entry:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import CMBError, InputError
 from CMBSegmentationLib.reading.scan import checked_scan
+from CMBSegmentationLib.vocabulary.verdicts import REJECTED
 
 from ..annotation.answers import answered
 from ..annotation.edits import next_id, with_entry
@@ -138,7 +139,7 @@ class Growing:
         """
         study = self._current.ready(settle=False)
         lesion = self._current.chosen(lesion_id)
-        if lesion.id in study.rejected():
+        if study.contradicted().get(lesion.id) == REJECTED:
             raise InputError(
                 f"CMB {lesion.id} is rejected in the list.",
                 "Change its verdict there, then accept it; or remove it here.",

@@ -19,6 +19,7 @@ from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.review.history import History
 from CMBSegmentationLib.scene import image_from_volume
 from CMBSegmentationLib.scene.volumes import file_of
+from CMBSegmentationLib.vocabulary.verdicts import ACCEPTED, UNCERTAIN
 
 from ..annotation.edits import next_id, utc_now, with_entry, without_entry
 from ..annotation.file import StudyFiles
@@ -225,10 +226,15 @@ class OpenStudy:
         """Give what the list of the scan says of a point (world RAS mm), as `ListedLesions.mimic_at`."""
         return ListedLesions(self.nodes.scan, self.grid).mimic_at(ras_mm)
 
-    def rejected(self) -> list[int]:
-        """Give the numbers of the single lesions that the list of the scan rejects."""
-        listed = ListedLesions(self.nodes.scan, self.grid).rejected
-        return [one.id for one in self.annotation.microbleeds if one.grouping == SINGLE and one.id in listed]
+    def contradicted(self) -> dict[int, str]:
+        """Give what the list of the scan decided on single lesions where it is not what is said here, by number.
+
+        What is accepted there is certain, what is uncertain there is not, and what is rejected there is no microbleed.
+        """
+        states = ListedLesions(self.nodes.scan, self.grid).states
+        single = {one.id: one for one in self.annotation.microbleeds if one.grouping == SINGLE}
+        said = {number: UNCERTAIN if one.uncertain else ACCEPTED for number, one in single.items()}
+        return {number: states[number] for number in said if states.get(number, said[number]) != said[number]}
 
     def close(self) -> None:
         """Stop listening to the scene; `disk.flush` first."""

@@ -112,7 +112,7 @@ def paragraph(way: Way) -> list[str]:
     if search.detector is not None:
         mm = search.detector.spacing_mm
         spacing = f"{' × '.join(f'{s:g}' for s in mm)} mm" if mm else "its own voxel size"
-        told = {"model": search.detector.title, "spacing": spacing, "share": MASK_SHARE}
+        told = {"model": search.detector.title, "spacing": spacing, "share": 100 * MASK_SHARE}
         sentence = METHODS["detector"].format(threshold=threshold_text(rules.threshold), **told)
         point = _point(way)
         said.append(sentence + (METHODS["at_point"].format(point=point) if point else ""))

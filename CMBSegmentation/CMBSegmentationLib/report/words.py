@@ -128,7 +128,7 @@ METHODS = {
     ),
     "detector": (
         "The network {model} gave each voxel of the brain a probability at {spacing}. Each peak that stands apart was "
-        "one candidate; its mask is what reaches {share:.0%} of the peak, whatever the threshold. Candidates with a "
+        "one candidate; its mask is what reaches {share:.0f} % of the peak, whatever the threshold. Candidates with a "
         "probability of {threshold} or more counted as microbleeds."
     ),
     "at_point": " This is the operating point “{point}”.",

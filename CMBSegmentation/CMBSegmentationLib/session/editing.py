@@ -242,7 +242,7 @@ def _said_of_faint(lesion: ReviewedLesion) -> str:
     loss = lesion.lesion.contrast
     if loss is None or loss >= FAINT_SIGNAL_LOSS:
         return ""
-    return f"; hardly any signal loss ({max(loss, 0):.0%}): is it a microbleed?"
+    return f"; its signal loss is only {100 * max(loss, 0):.0f} %"
 
 
 def _refuse_on(lesion: ReviewedLesion | None) -> None:

@@ -157,14 +157,14 @@ class Keys:
 def _check_own(front_end: str, key: str) -> None:
     """Refuse a key that Slicer, the browser or the control with the focus needs."""
     *modifiers, last = _parts(key)
-    if key in SLICER_KEYS:
-        raise InputError(f"{key} is 3D Slicer's own: {SLICER_KEYS[key]}.", "Choose another key.")
     if last in MOVING_KEYS and set(modifiers) <= {"Shift"}:
         raise InputError(f"{in_words(last)} {MOVING_KEYS[last]}.", "Choose another key.")
     if front_end == PAGE and modifiers and key not in PAGE_CTRL_KEYS:
         raise InputError(f"{key} belongs to the browser.", "Choose a key without Ctrl, Alt or Shift.")
     if front_end == PAGE and key in BROWSER_KEYS:
         raise InputError(f"{key} belongs to the browser.", "Choose another key.")
+    if key in SLICER_KEYS:  # which a key that both have must not be, either
+        raise InputError(f"{key} is 3D Slicer's own: {SLICER_KEYS[key]}.", "Choose another key.")
 
 
 def _can_be_chosen(front_end: str, key: str) -> bool:

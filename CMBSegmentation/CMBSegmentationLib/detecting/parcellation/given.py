@@ -102,7 +102,7 @@ def checked_parcellation(image: sitk.Image, name: str, sha256: str = "") -> Parc
         named = ", ".join(str(label) for label in present[strange][:8]) + (" …" if strange.sum() > 8 else "")
         _refuse_other_atlas(name, present, share, named)
         values = np.where(np.isin(values, present[strange]), 0, values)
-        notes.append(f"{name}: labels that are not known were left out ({named}; {share:.1%} of its voxels).")
+        notes.append(f"{name}: labels that are not known were left out ({named}; {100 * share:.1f} % of its voxels).")
     known = present[~strange]
     _check_sides(name, known, voxels[~strange])
     tissue = voxels[~strange][[REGION_OF[int(label)] != FLUID for label in known]].sum()
@@ -142,11 +142,13 @@ def _refuse_other_atlas(name: str, present: NDArray[np.int32], share: float, nam
         )
     if present.max() <= 15:
         raise InputError(
-            f"{name} has labels 1 to {present.max()} only, and {share:.0%} of its voxels are none of FreeSurfer's "
-            f"({named}): it is a segmentation of tissue or of another atlas.",
+            f"{name} has labels 1 to {present.max()} only, and {100 * share:.0f} % of its voxels are none of "
+            f"FreeSurfer's ({named}): it is a segmentation of tissue or of another atlas.",
             HINT,
         )
-    raise InputError(f"{name} has labels that are none of FreeSurfer's ({named}; {share:.0%} of its voxels).", HINT)
+    raise InputError(
+        f"{name} has labels that are none of FreeSurfer's ({named}; {100 * share:.0f} % of its voxels).", HINT
+    )
 
 
 def _check_sides(name: str, known: NDArray[np.int32], voxels: NDArray[np.intp]) -> None:

@@ -114,9 +114,13 @@ def _check_place(name: str, tissue: sitk.Image, scan: sitk.Image, brain: sitk.Im
             "No brain was found in the scan, on which the parcellation could lie.", "Check the brain mask."
         )
     apart = float(np.linalg.norm(np.subtract(_middle(tissue), _middle(brain))))
-    where = "does not lie in the scan" if both == 0 else f"does not fit the scan's brain: {inside:.0%} of it lies in it"
+    where = (
+        "does not lie in the scan"
+        if both == 0
+        else f"does not fit the scan's brain: {100 * inside:.0f} % of it lies in it"
+    )
     if both and inside >= LEAST_INSIDE:
-        where = f"covers only {covered:.0%} of the scan's brain"
+        where = f"covers only {100 * covered:.0f} % of the scan's brain"
     raise InputError(
         f"{name} {where} (their centres are {apart:.0f} mm apart).",
         "Give the parcellation of this patient in this scan's space; one of another session's T1, or in a template's "
