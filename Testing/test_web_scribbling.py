@@ -212,14 +212,15 @@ def test_grown_lesions_are_listed_once_and_go_when_removed_whatever_their_number
         page.get_by_role("tab", name="Review").click()
         page.locator(f"[data-lesion='{lesion}']").click()
         page.locator(f".cmb-current[data-lesion='{lesion}']").wait_for()
-        page.get_by_role("tab", name="Scribble").click()
-        page.get_by_role("button", name="Paint", exact=True).click()
+        wait_until(page, lambda: not state_of_page(page)["brush"])  # it was put down with its tab
+        page.keyboard.press("b")
         page.get_by_role("button", name="Paint", pressed=True).wait_for()
         scribble(page, 0.5)
         page.keyboard.press("g")
         lists.first.get_by_text(f"CMB {lesion}", exact=True).wait_for()
         expect(lists).to_have_count(1)
         expect(lists.locator("li")).to_have_count(number)
+        expect(lists.locator("[aria-current=true]")).to_be_in_viewport(ratio=0.9)  # of a list that shows three
         expect(page.get_by_role("status", name="Last step of scribbling")).to_have_count(1)
     for left in reversed(range(6)):
         page.get_by_role("button", name=re.compile(r"^Remove CMB \d+$")).first.click()

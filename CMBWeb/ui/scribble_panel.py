@@ -177,6 +177,7 @@ def _grown(desk: PageSession) -> None:
             v_for=f"one in {scribble.grown}",
             key="one.id",
             classes=(f"{{ 'cmb-chosen': one.id === {scribble.grown_chosen} }}",),
+            raw_attrs=[f':aria-current="one.id === {scribble.grown_chosen}"'],
         ):
             with html.Button(click=(bound.select, "[one.id]"), classes="cmb-plain"):
                 html.Span("CMB {{ one.id }}")

@@ -64,7 +64,10 @@
   const bring = (row) => row?.scrollIntoView({ block: "nearest" });
   const sizes = new ResizeObserver((changes) => changes.forEach(({ target }) => bring(chosenIn(target))));
   let brought = null;
+  let grown = null;
   new MutationObserver(() => {
+    const last = grown;
+    if ((grown = document.querySelector("li[aria-current=true]")) !== last) bring(grown);
     const chosen = document.querySelector("tr[aria-selected=true]"); // its row may be new
     if (chosen === brought) return;
     brought = chosen;
@@ -72,5 +75,5 @@
     bring(chosen);
     sizes.observe(chosen.closest("[data-roving]").parentElement);
     if (document.activeElement.matches("tr")) chosen.focus();
-  }).observe(document, { subtree: true, childList: true, attributeFilter: ["aria-selected"] });
+  }).observe(document, { subtree: true, childList: true, attributeFilter: ["aria-selected", "aria-current"] });
 })();
