@@ -65,4 +65,6 @@ def told(error: Exception) -> CMBError:
         return error
     if isinstance(error, MemoryError):
         return MachineError("There is not enough memory.", "Close other programs and try again.")
-    return UnforeseenError(f"Unexpected: {type(error).__name__}: {error}", "Run again with --debug and report it.")
+    return UnforeseenError(
+        f"Unexpected: {type(error).__name__}: {error}", "Report it; in the shell, --debug says more."
+    )

@@ -93,12 +93,16 @@ def prepare_export(frames: Sequence[Frame], scan: str, export: DicomExport) -> E
         highdicom is not installed.
     """
     if not frames:
-        raise InputError(f"{scan} is not DICOM: there is no study for DICOM results to belong to.", "Remove --dicom.")
+        raise InputError(
+            f"{scan} is not DICOM: there is no study for DICOM results to belong to.",
+            "Leave DICOM out (in the shell: without --dicom).",
+        )
     files = {frame.path for frame in frames}
     if 1 < len(files) < len(frames):
         raise InputError(
             f"The slices of {scan} are spread over {len(files)} multi-frame files.",
-            "DICOM results need them in one file, or in one file each; remove --dicom.",
+            "DICOM results need them in one file, or in one file each; "
+            "leave DICOM out (in the shell: without --dicom).",
         )
     try:
         import highdicom  # noqa: F401 - asked for now, not after minutes of searching
@@ -237,7 +241,7 @@ def write_objects(make: Callable[[], Mapping[str, Dataset]], out: Path, stem: st
     except Exception as error:  # highdicom's and pydicom's, of any kind
         raise MachineError(
             f"The DICOM results could not be made ({_last_line(error)}). {kept}",
-            "Run again with --debug and report it; cmb report --dicom tries again without a search.",
+            "Report it; in the shell, --debug says more, and cmb report --dicom tries again without a search.",
         ) from error
     return {kind: out / file for kind, file in files.items()}
 

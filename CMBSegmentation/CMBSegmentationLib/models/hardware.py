@@ -61,7 +61,7 @@ def open_session(path: Path, device: str = "auto", threads: int | None = None) -
     wanted = [d for d in PROVIDERS if PROVIDERS[d] in available] if device == "auto" else [device]
     if PROVIDERS[wanted[0]] not in available:
         have = ", ".join(d for d in PROVIDERS if PROVIDERS[d] in available)
-        raise MachineError(f"Device {device} is not available here.", f"Available: {have}; or use --device auto.")
+        raise MachineError(f"Device {device} is not available here.", f"Available: {have}; or choose auto.")
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
@@ -72,7 +72,7 @@ def open_session(path: Path, device: str = "auto", threads: int | None = None) -
             return session, name
     if wanted[-1] == "cpu":
         raise AssertionError("the CPU provider opens a model or says why not")
-    raise MachineError(f"Device {device} could not be started.", "Use --device auto or --device cpu.")
+    raise MachineError(f"Device {device} could not be started.", "Choose auto or cpu.")
 
 
 class OpenVINOSession:

@@ -95,7 +95,9 @@ def load_stages(
         if made_for.get("sha256") != detector.sha256:
             what = f"The verifier {verifier.manifest.name} was made for the detector {made_for.get('name', 'unknown')}"
             if choice.verifier != AUTO:
-                raise InputError(f"{what}, not for {detector.manifest.name}.", "Leave it out with --verifier none.")
+                raise InputError(
+                    f"{what}, not for {detector.manifest.name}.", "Leave it out (in the shell: --verifier none)."
+                )
             verifier = None
             notes = (f"{what}: candidates of {detector.manifest.name} are not verified.",)
     return Stages(detector, regions, verifier, notes)

@@ -76,7 +76,7 @@ class Model:
                 ) from error
             raise MachineError(
                 f"The network failed on device {self.device} ({_last_line(error)}).",
-                "Try --device cpu, or close other programs to free memory.",
+                "Choose the device cpu, or close other programs to free memory.",
             ) from error
         self._check_output(output, patches.shape)
         return output
@@ -97,7 +97,7 @@ class Model:
         if not (output.min() > -LARGEST_LOGIT and output.max() < LARGEST_LOGIT):  # NaN is neither
             raise ModelError(
                 f"The output of {self.path.name} has NaN or infinite values.",
-                "Its training went wrong, or the file is damaged: get another one. On a GPU, try --device cpu.",
+                "Its training went wrong, or the file is damaged: get another one. On a GPU, try the device cpu.",
             )
 
 

@@ -44,12 +44,12 @@ def check_output_folder(out: Path, names: Collection[str], overwrite: bool) -> N
     check_utf_8(out)
     check_names(out, names)
     if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file, not a folder.", "Give another folder with -o.")
+        raise InputError(f"{out} is a file, not a folder.", "Give another folder.")
     taken = [name for name in names if (out / name).exists()]
     if taken and not overwrite:
         raise InputError(
             f"{out} already holds results of this scan ({taken[0]}).",
-            "Nothing was changed. Give --overwrite to replace them, or another folder.",
+            "Nothing was changed. Give another folder, or replace them (in the shell: --overwrite).",
         )
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ def check_output_folder(out: Path, names: Collection[str], overwrite: bool) -> N
         if error.errno in OF_THE_DISK:
             raise results_not_written(out, error) from error
         raise InputError(
-            f"{out} cannot be written ({error.strerror}).", "Give a folder that you may write to with -o."
+            f"{out} cannot be written ({error.strerror}).", "Give a folder that you may write to."
         ) from error
 
 

@@ -135,7 +135,7 @@ def choose(series: Sequence[Series], folder: str, wanted: str | None = None) -> 
         raise SeriesChoiceError(
             f"None of the {len(candidates)} DICOM series in {folder} is a T2*-weighted or SWI magnitude: "
             f"{_listed(candidates, offers)}.",
-            "Name the right one with --series NUMBER if it is there.",
+            "Choose the right one if it is there (in the shell: --series NUMBER).",
             _offered(candidates, offers),
         )
     first = best[0]
@@ -146,7 +146,7 @@ def choose(series: Sequence[Series], folder: str, wanted: str | None = None) -> 
             raise SeriesChoiceError(
                 f"Two DICOM series in {folder} are equally suitable: {first.series.name} and {other.series.name} "
                 f"({first.why}).",
-                "Choose one with --series NUMBER.",
+                "Choose one (in the shell: --series NUMBER).",
                 _offered(candidates, offers),
             )
     others = _listed([s for s in candidates if s is not first.series], offers)
@@ -185,7 +185,8 @@ def _check_one_examination(offers: Sequence[Offer], folder: str) -> None:
         )
         raise SeriesChoiceError(
             f"{folder} holds {len(studies)} examinations ({named}).",
-            "Put each examination in a folder of its own, or name the right series with --series NUMBER or UID.",
+            "Put each examination in a folder of its own, or choose the right series "
+            "(in the shell: --series NUMBER or UID).",
             [
                 OfferedSeries(one.uid, one.name, f"{_day(one.study_date)}: {_best_of(one, offers).why}")
                 for them in studies.values()
@@ -226,7 +227,7 @@ def _check_patients(series: Sequence[Series], folder: str) -> None:
         groups = "; ".join(", ".join(names) for names in patients.values())
         raise InputError(
             f"{folder} holds DICOM series of {len(patients)} patients ({groups}).",
-            "Put each patient in a folder of its own, or name the right series with --series NUMBER.",
+            "Put each patient in a folder of its own, or choose the right series (in the shell: --series NUMBER).",
         )
 
 

@@ -87,7 +87,9 @@ def _of_one_run(paths: list[Path], own: dict[str, Any]) -> tuple[list[Path], tup
         order = sorted(rivals, key=lambda path: _far_from(sidecar_of(path), own))
         if len(order) > 1 and _far_from(sidecar_of(order[0]), own) == _far_from(sidecar_of(order[1]), own):
             named = " and ".join(path.name for path in order)
-            notes.append(f"Phase was not used: {named} fit the scan equally well. Name the right one with --phase.")
+            notes.append(
+                f"Phase was not used: {named} fit the scan equally well. Choose the right one (in the shell: --phase)."
+            )
             continue
         chosen.append(order[0])
         notes += [f"Phase {path.name} was not used: {order[0].name} is nearer to the scan." for path in order[1:]]
