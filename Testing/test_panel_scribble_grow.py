@@ -234,6 +234,55 @@ def test_after_undo_of_a_growth_the_slider_is_no_lesions_and_a_key_says_so(a_pan
     assert slider.enabled
 
 
+def test_only_what_is_asked_for_can_be_answered(a_panel):
+    ui, session = a_panel.ui, a_panel.widget.logic.session
+    asked = (ui.causeTextEdit, ui.countSpin, ui.mimicSideSelector, ui.mimicTextEdit, ui.whyNotEdit, ui.seriesTextEdit)
+    paint(a_panel.scan, "A")
+    a_panel.key("G")
+    session.answering.add_mimic(ras_of(SPOTS["B"]), type="vessel")
+    ui.mimicList.setCurrentRow(0)
+    a_panel.choose(ui.causeSelector, "trauma")
+    a_panel.choose(ui.includedSelector, "yes")
+    ui.seriesFlagsList.item(0).setCheckState(a_panel.module.qt.Qt.Checked)
+    assert [widget.name for widget in asked if widget.enabled] == []
+    a_panel.choose(ui.causeSelector, "other")
+    a_panel.choose(ui.mimicTypeSelector, "other")
+    a_panel.choose(ui.includedSelector, "no")
+    flags = ui.seriesFlagsList
+    flags.item(flags.count - 1).setCheckState(a_panel.module.qt.Qt.Checked)
+    for edit in (ui.causeTextEdit, ui.mimicTextEdit, ui.whyNotEdit, ui.seriesTextEdit):
+        a_panel.type(edit, "z")
+        assert edit.text == "z"
+    a_panel.choose(ui.mimicTypeSelector, "basal-ganglia calcification")
+    assert (ui.mimicSideSelector.enabled, ui.mimicTextEdit.enabled, ui.mimicTextEdit.text) == (True, False, "")
+    session.opening.set_parameters(grouped=True)
+    paint(a_panel.scan, "C")
+    a_panel.key("G")
+    assert ui.countSpin.enabled
+    assert session.status.state != "failed"
+
+
+def test_a_field_that_is_not_asked_for_any_more_hands_the_focus_to_no_other_answer(a_panel):
+    ui = a_panel.ui
+    paint(a_panel.scan, "A")
+    a_panel.key("G")
+    a_panel.choose(ui.causeSelector, "other")
+    ui.lesionSection.collapsed = False
+    ui.causeTextEdit.setFocus()
+    a_panel.widget.logic.session.undo()
+    assert not ui.causeTextEdit.enabled
+    assert ui.lesionList.focus
+
+
+def test_what_is_still_open_names_a_stroke_that_is_not_grown_and_a_mask_that_is_not_accepted(a_panel):
+    paint(a_panel.scan, "A")
+    a_panel.key("G")
+    paint(a_panel.scan, "B")
+    a_panel.widget.logic.session.poll()
+    open_lines = a_panel.ui.unansweredText.toPlainText().splitlines()
+    assert open_lines[:2] == ["1 stroke painted, not grown", "CMB 1: not accepted"]
+
+
 def test_what_is_not_accepted_is_marked_in_the_list(a_panel):
     paint(a_panel.scan, "A")
     a_panel.key("G")

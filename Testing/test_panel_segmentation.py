@@ -145,6 +145,25 @@ def test_no_column_of_the_counts_is_cut_off(a_panel):
     assert "Class: 1 microbleed (definite + possible)." in a_panel.ui.summaryLabel.text
 
 
+def test_the_longest_region_is_read_whole_in_a_narrow_panel(a_panel):
+    from PySide6 import QtWidgets
+
+    a_panel.key("N")
+    a_panel.window.resize(420, 1000)
+    a_panel.widget.logic.session.deciding.set_place("deep and periventricular white matter", "left")
+    a_panel.settle()
+    combo = a_panel.ui.regionSelector
+    option = QtWidgets.QStyleOptionComboBox()
+    QtWidgets.QComboBox.initStyleOption(combo, option)
+    style = QtWidgets.QWidget.style(combo)
+    complex_control, field = (
+        QtWidgets.QStyle.ComplexControl.CC_ComboBox,
+        QtWidgets.QStyle.SubControl.SC_ComboBoxEditField,
+    )
+    room = style.subControlRect(complex_control, option, field, combo).width()
+    assert QtWidgets.QWidget.fontMetrics(combo).horizontalAdvance(combo.currentText) <= room
+
+
 def test_keys_decide_and_undo_takes_back(a_panel):
     a_panel.key("N")
     a_panel.key("A")

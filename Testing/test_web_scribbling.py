@@ -125,13 +125,18 @@ def test_how_many_a_group_holds_is_asked_in_a_field_that_is_seen(reading):
     assert number.evaluate(look) == text.evaluate(look)
 
 
-def test_what_is_unanswered_is_in_sight_of_who_finishes(reading):
+def test_what_is_left_open_is_in_sight_of_who_finishes(reading):
     page = reading
     page.get_by_role("tab", name="Scribble").click()
     place(page, "mimic", 0.4)
+    page.keyboard.press("b")
+    page.get_by_role("button", name="Paint", pressed=True).wait_for()
+    scribble(page)
+    page.get_by_text("1 stroke painted, not grown yet").wait_for()
     page.set_viewport_size({"width": 853, "height": 533})
     page.get_by_label("Comments").scroll_into_view_if_needed()
     page.get_by_label("Annotation finished").check()
+    expect(page.get_by_text("1 stroke painted, not grown", exact=True)).to_be_in_viewport(ratio=1)
     expect(page.get_by_text("Mimic 1: no type")).to_be_in_viewport(ratio=1)
     expect(page.get_by_label("Annotation finished")).to_be_in_viewport(ratio=1)
     page.set_viewport_size({"width": 1280, "height": 800})

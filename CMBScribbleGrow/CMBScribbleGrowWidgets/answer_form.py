@@ -8,6 +8,9 @@ from typing import Any
 
 import qt
 
+from CMBScribbleGrowLib.annotation.dependent_answers import is_asked
+from CMBSegmentationWidgets.at_hand import allow
+
 Answer = Callable[..., object]
 """Called with one field by name: ``answer(location="thalamus")``."""
 
@@ -21,14 +24,15 @@ class AnswerForm:
     ----------
     answer : callable
         Called with a field and its new value when the reader changes it, not when the form does.
-    records : QListWidget, optional
-        Gets the focus when another record is shown: the next key is not meant for its answers.
+    instead : QWidget
+        Gets the focus when another record is shown, for the next key is not meant for its answers; and from a field
+        that is not asked for any more.
     """
 
-    def __init__(self, answer: Answer, records: Any = None) -> None:
-        self._answer, self._records = answer, records
+    def __init__(self, answer: Answer, instead: Any) -> None:
+        self._answer, self._instead = answer, instead
         self._shown: int | None = None
-        self._widgets: list[Any] = []
+        self._widgets: dict[str, Any] = {}  # by field
         self._setters: dict[str, Callable[[Any], None]] = {}
         self._showing = False
 
@@ -41,7 +45,7 @@ class AnswerForm:
 
         combo.connect("currentIndexChanged(int)", lambda index: self._changed(field, combo.itemText(index)))
         self._setters[field] = show
-        self._widgets.append(combo)
+        self._widgets[field] = combo
 
     def yes_no(self, field: str, combo: Any) -> None:
         """Have a combo box ask for yes, no, or not answered."""
@@ -52,7 +56,7 @@ class AnswerForm:
 
         combo.connect("currentIndexChanged(int)", lambda i: self._changed(field, list(YES_NO.values())[i]))
         self._setters[field] = show
-        self._widgets.append(combo)
+        self._widgets[field] = combo
 
     def text(self, field: str, edit: Any) -> None:
         """Have a line ask for free text."""
@@ -63,13 +67,13 @@ class AnswerForm:
 
         edit.connect("textEdited(QString)", lambda text: self._changed(field, text))
         self._setters[field] = show
-        self._widgets.append(edit)
+        self._widgets[field] = edit
 
     def flag(self, field: str, check: Any) -> None:
         """Have a check box ask for yes or no."""
         check.connect("toggled(bool)", lambda checked: self._changed(field, bool(checked)))
         self._setters[field] = check.setChecked
-        self._widgets.append(check)
+        self._widgets[field] = check
 
     def count(self, field: str, spin: Any) -> None:
         """Have a spin box ask for a number; 0 is not counted."""
@@ -79,28 +83,29 @@ class AnswerForm:
 
         spin.connect("valueChanged(int)", lambda value: self._changed(field, int(value) or None))
         self._setters[field] = show
-        self._widgets.append(spin)
+        self._widgets[field] = spin
 
     def show(self, record: Any) -> None:
-        """Show a record; None empties the form and disables it."""
+        """Show a record, with what is not asked for disabled; None empties the form and disables it."""
         self._leave_former(getattr(record, "id", None))
         with self._quietly():
             for field, setter in self._setters.items():
                 empty = False if field == "uncertain" else None if field in ("included", "smaller_than_5_mm") else ""
                 value = empty if record is None else getattr(record, field)
                 setter((value or None) if field == "count" else value)
-        for widget in self._widgets:
-            widget.setEnabled(record is not None)
+        for field, widget in self._widgets.items():
+            allow(widget, record is not None and is_asked(record, field), self._instead)
 
     def _leave_former(self, shown: int | None) -> None:
         former, self._shown = self._shown, shown
-        if self._records is None or shown == former:
+        if shown == former:
             return
-        for widget in self._widgets:
+        widgets = list(self._widgets.values())
+        for widget in widgets:
             if widget.inherits("QComboBox"):
                 widget.hidePopup()
-        if qt.QApplication.focusWidget() in self._widgets:
-            self._records.setFocus()
+        if qt.QApplication.focusWidget() in widgets:
+            self._instead.setFocus()
 
     def _changed(self, field: str, value: Any) -> None:
         if not self._showing:

@@ -7,8 +7,10 @@ from annotated_study import TIME, full_annotation, full_study, microbleed, point
 
 from CMBScribbleGrowLib.annotation.answers import answered
 from CMBScribbleGrowLib.annotation.checks import check_time
+from CMBScribbleGrowLib.annotation.dependent_answers import is_asked
 from CMBScribbleGrowLib.annotation.edits import (
     next_id,
+    told_by_acceptance,
     unanswered,
     utc_now,
     with_annotation,
@@ -17,6 +19,10 @@ from CMBScribbleGrowLib.annotation.edits import (
 )
 from CMBScribbleGrowLib.annotation.records import Annotation, Assessment, Finding, Growing, Mimic, SeriesQuality, Study
 from CMBSegmentationLib.errors import InputError
+
+
+def series():
+    return {"series": "SWI", "reader": "SI", "time": TIME}
 
 
 @pytest.mark.parametrize(
@@ -71,18 +77,82 @@ def test_each_record_knows_its_words(make, name):
 
 
 @pytest.mark.parametrize(
-    "make",
+    ("make", "said"),
     [
-        lambda: microbleed(cause="CAA", cause_text="sure"),
-        lambda: Mimic(**point(), type="vessel", side="left"),
-        lambda: Mimic(**point(), type="vessel", text="a vein"),
-        lambda: SeriesQuality(series="SWI", reader="SI", time=TIME, flags=("metal",), text="clip"),
-        lambda: Assessment(reader="SI", time=TIME, included=True, why_not="dark"),
+        (lambda: microbleed(cause="CAA", cause_text="sure"), "cause_text is 'sure', but cause is 'CAA'."),
+        (lambda: microbleed(cause_text="sure"), "cause_text is 'sure', but cause is empty."),
+        (lambda: microbleed(count=3), "count is 3, but grouping is 'single'."),
+        (lambda: Mimic(**point(), type="vessel", side="left"), "side is 'left', but type is 'vessel'."),
+        (lambda: Mimic(**point(), type="vessel", text="a vein"), "text is 'a vein', but type is 'vessel'."),
+        (lambda: SeriesQuality(**series(), flags=("metal",), text="clip"), "text is 'clip', but flags is 'metal'."),
+        (
+            lambda: SeriesQuality(**series(), flags=("blurry", "metal"), text="clip"),
+            "text is 'clip', but flags is 'blurry', 'metal'.",
+        ),
+        (
+            lambda: Assessment(reader="SI", time=TIME, included=True, why_not="dark"),
+            "why_not is 'dark', but included is true.",
+        ),
     ],
 )
-def test_an_answer_to_a_question_that_was_not_asked_is_refused(make):
-    with pytest.raises(InputError, match=", but "):
+def test_an_answer_to_a_question_that_was_not_asked_is_refused_with_what_is_there(make, said):
+    with pytest.raises(InputError) as refused:
         make()
+    assert refused.value.message == said
+
+
+@pytest.mark.parametrize(
+    ("record", "answer", "said"),
+    [
+        (
+            lambda: microbleed(cause="trauma"),
+            {"cause_text": "z"},
+            "Other cause is asked only where the suspected cause is 'other'; here it is 'trauma'.",
+        ),
+        (
+            microbleed,
+            {"count": 3},
+            "Count in the group is asked only where the entry is 'CAA group'; here it is 'single'.",
+        ),
+        (
+            lambda: Mimic(**point(), type="basal-ganglia calcification"),
+            {"text": "t"},
+            "Other type is asked only where the type is 'other'; here it is 'basal-ganglia calcification'.",
+        ),
+        (
+            lambda: Mimic(**point()),
+            {"side": "left"},
+            "Side is asked only where the type is 'basal-ganglia calcification'; that is not answered yet.",
+        ),
+        (
+            lambda: SeriesQuality(**series(), flags=("blurry",)),
+            {"text": "t"},
+            "Other artefact is asked only where a flag of the series is 'other artefact'; here it is 'blurry'.",
+        ),
+        (
+            lambda: Assessment(reader="SI", time=TIME, included=True),
+            {"why_not": "t"},
+            "Why not is asked only where the answer to Included is no; here it is yes.",
+        ),
+    ],
+)
+def test_whoever_answers_what_is_not_asked_is_told_in_the_words_of_the_form(record, answer, said):
+    (field,) = answer
+    assert not is_asked(record(), field)
+    with pytest.raises(InputError) as refused:
+        answered(record(), **answer)
+    assert refused.value.message == said
+
+
+def test_what_another_answer_asks_for_is_asked_and_emptied_with_it():
+    mimic = Mimic(**point())
+    assert is_asked(mimic, "comment")
+    other = answered(mimic, type="other", text="a vein")
+    assert is_asked(other, "text")
+    assert (answered(other, type="basal-ganglia calcification", side="left").text, other.text) == ("", "a vein")
+    rated = answered(SeriesQuality(**series()), flags=("metal", "other artefact"), text="coil")
+    assert answered(rated, flags=("metal",)).text == ""
+    assert answered(microbleed(grouping="CAA group", count=7), grouping="single").count == 1
 
 
 def test_only_a_mode_without_a_tolerance_may_leave_it_open():
@@ -147,7 +217,7 @@ def test_how_many_a_group_holds_is_a_whole_number_from_1_to_1000(count):
     group = microbleed(grouping="CAA group", count=None)
     assert [answered(group, count=right).count for right in (1, 12, 1000)] == [1, 12, 1000]
     assert answered(answered(group, count=12), count=None).count is None
-    with pytest.raises(InputError, match="count is") as refused:
+    with pytest.raises(InputError, match="Count in the group is") as refused:
         answered(group, count=count)
     assert "whole number, 1 to 1000" in refused.value.hint
 
@@ -162,6 +232,18 @@ def test_a_size_that_is_answered_otherwise_than_it_was_measured_is_told():
     assert told(smaller_than_5_mm=True, diameter_mm=7.0) == ["CMB 1: smaller than 5 mm, but its mask measures 7.0 mm"]
     assert told(smaller_than_5_mm=True, diameter_mm=1.97) == []
     assert told(smaller_than_5_mm=False, diameter_mm=None) == []
+
+
+def test_what_is_not_accepted_is_counted_apart():
+    def told(*acceptances):
+        bleeds = tuple(microbleed(number, acceptance=one) for number, one in enumerate(acceptances, 1))
+        return told_by_acceptance(Annotation(reader="SI", microbleeds=bleeds))
+
+    assert told() == "0 microbleeds accepted by SI"
+    assert told("not accepted") == "0 microbleeds accepted by SI, 1 not accepted"
+    assert told("accepted", "changed since", "not accepted", "accepted") == (
+        "2 microbleeds accepted by SI, 1 changed since, 1 not accepted"
+    )
 
 
 def test_now_is_a_time_that_a_record_takes():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import vtk
 from grow_sessions import a_clock, a_head, a_session, folder, grown, mask_in_scene, opened, saved
-from painted_scan import SPOTS, ras_of
+from painted_scan import SPOTS, paint, ras_of
 from refusals import refused
 
 from CMBScribbleGrowLib.scene import (
@@ -112,6 +112,24 @@ def test_marking_as_done_saves_and_tells_what_is_missing(grown, folder):
     assert "CMB 1: not accepted" in notes
     assert "no location" in notes
     assert "included" in notes
+
+
+def test_marking_as_done_names_what_is_painted_and_not_grown(grown, a_head):
+    paint(a_head, "B", "C")
+    grown.answering.mark_done()
+    assert grown.status.notes[:2] == ("2 strokes painted, not grown", "CMB 1: not accepted")
+    assert grown.answering.left_open == list(grown.status.notes)
+    grown.growing.grow()
+    assert "not grown" not in " ".join(grown.answering.left_open)
+
+
+def test_opening_tells_what_is_accepted_apart_from_what_is_not(grown, a_head, folder):
+    paint(a_head, "B")
+    grown.growing.grow()
+    grown.growing.accept(1)
+    grown.opening.close_study()
+    grown.opening.open(a_head, reader="SI", folder=str(folder))
+    assert grown.status.message == "sub-01 swi: 1 microbleed accepted by SI, 1 not accepted."
 
 
 def test_a_refusal_gives_way_to_what_was_told_before_with_the_next_answer(grown):

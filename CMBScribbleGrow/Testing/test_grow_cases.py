@@ -11,6 +11,7 @@ from refusals import refused
 from CMBScribbleGrowLib.annotation.file import read_study
 from CMBScribbleGrowLib.scene import find_nodes
 from CMBScribbleGrowLib.session import Cases, GrowSession
+from CMBSegmentationLib.errors import InputError
 
 
 def load_volume(path):
@@ -66,6 +67,22 @@ def test_done_and_next_saves_and_goes_on(cases, studies, a_scene):
     assert cases.report == ""
     assert "Left open in the study before" in " ".join(cases.session.status.notes)
     assert scans(a_scene) == 1
+
+
+def test_a_stroke_that_was_never_grown_is_named_by_done_and_next_in_the_last_study_too(cases, studies):
+    for where in ("the study before", "the study before", "this study"):
+        paint(cases.session.study.nodes.scan, "A")
+        cases.done_and_next()
+        assert f"Left open in {where}: 1 stroke painted, not grown; " in " ".join(cases.session.status.notes)
+    assert "3 of 3 are done" in cases.session.status.message
+
+
+def test_what_was_left_open_is_named_where_the_next_study_cannot_be_loaded(cases, studies):
+    (studies / "sub-02_swi.nii.gz").write_bytes(b"damaged")
+    paint(cases.session.study.nodes.scan, "A")
+    with pytest.raises(InputError, match="cannot be loaded") as said:
+        cases.done_and_next()
+    assert "1 stroke painted, not grown" in said.value.hint
 
 
 def test_the_study_before_opens_as_it_was_left(cases):

@@ -318,7 +318,7 @@ class Scribbling:
 
     @edge
     def mark_done(self, done: bool) -> None:
-        """Mark the study as finished, and save it; what was left unanswered is told."""
+        """Mark the study as finished, and save it; what was left open is told."""
         if self.open():
             self.session.answering.mark_done(bool(done))
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from trame.widgets import html, plotly
 from trame.widgets import vuetify3 as v3
 
 from CMBScribbleGrowLib.annotation import words as vocabulary
 from CMBScribbleGrowLib.annotation.answers import MOST_IN_A_GROUP
+from CMBScribbleGrowLib.annotation.records import Assessment, Microbleed, Mimic, SeriesQuality
 from CMBScribbleGrowLib.growing.settings import METHODS
 
 from ..bindings.scribbling import ERASE, PAINT, Scribbling
@@ -26,7 +28,6 @@ FORM = (  # field, label, words
     ("cause", "Suspected cause", vocabulary.CAUSES),
 )
 
-CAUSE_ASKS = f"{scribble.answers}.cause === '{vocabulary.OTHER}'"
 IS_WHERE_IT_BELONGS = (  # nothing is left to do with what is accepted, but a list that was made later may lack it
     f"(!{review.searched} || {scribble.answers}.grouping !== '{vocabulary.SINGLE}'"
     f" || {review.rows}.some((row) => row.id === {scribble.grown_chosen}))"
@@ -217,7 +218,7 @@ def _form(desk: PageSession) -> None:
         for field, label, words in FORM:
             _words(label, words, f"{answers}.{field}", (answer, f"[{of_this}, '{field}', $event.target.value]"))
         said = (answer, f"[{of_this}, 'cause_text', $event.target.value]")
-        _text("Which cause", f"{answers}.cause_text", said, CAUSE_ASKS)
+        _text("Which cause", f"{answers}.cause_text", said, _asked(Microbleed, "cause_text", answers))
         _yes_no("Smaller than 5 mm", f"{answers}.smaller_than_5_mm", answer, f"{of_this}, 'smaller_than_5_mm'")
         with html.Label():
             html.Span("Uncertain")
@@ -226,7 +227,7 @@ def _form(desk: PageSession) -> None:
                 change=(answer, f"[{of_this}, 'uncertain', $event.target.checked]"),
                 **named("Uncertain", checked=f"{answers}.uncertain"),
             )
-        with html.Label(v_if=f"{answers}.grouping === '{vocabulary.CAA_GROUP}'", title="Empty: not counted"):
+        with html.Label(v_if=_asked(Microbleed, "count", answers), title="Empty: not counted"):
             html.Span("How many")
             html.Input(
                 type="number",
@@ -279,7 +280,7 @@ def _landmarks(desk: PageSession) -> None:
 def _mimic_answers(bound: Scribbling) -> None:
     for field, label, words, asked in (
         ("type", "Type of mimic", vocabulary.MIMICS, ""),
-        ("side", "Side of mimic", vocabulary.SIDES, f"one.type === '{vocabulary.CALCIFICATION}'"),
+        ("side", "Side of mimic", vocabulary.SIDES, _asked(Mimic, "side", "one")),
     ):
         with html.Select(
             change=(bound.answer_in, f"['mimics', one.id, '{field}', $event.target.value]"),
@@ -292,7 +293,7 @@ def _mimic_answers(bound: Scribbling) -> None:
             html.Option("–", value="")
             for word in words:
                 html.Option(word, value=word)
-    _record_text(bound, "mimics", f"one.type === '{vocabulary.OTHER}'", "Which mimic")
+    _record_text(bound, "mimics", _asked(Mimic, "text", "one"), "Which mimic")
 
 
 def _finding_answers(bound: Scribbling) -> None:
@@ -315,7 +316,7 @@ def _study(desk: PageSession) -> None:
     with html.Div(classes="cmb-row cmb-line"):
         html.Strong("Study")
         v3.VSpacer()
-        with html.Label(classes="cmb-field", title="Saves the annotation, and tells what was left unanswered"):
+        with html.Label(classes="cmb-field", title="Saves the annotation, and tells what was left open"):
             html.Input(
                 type="checkbox",
                 change=(bound.mark_done, "[$event.target.checked]"),
@@ -329,7 +330,7 @@ def _study(desk: PageSession) -> None:
             "Why not",
             f"{said}.why_not",
             (bound.assess, "['why_not', $event.target.value]"),
-            f"{said}.included === false",
+            _asked(Assessment, "why_not", said),
         )
         with html.Div(classes="cmb-flags", **role("group", "Flags of this scan")):
             html.Span("This scan")
@@ -346,9 +347,25 @@ def _study(desk: PageSession) -> None:
             "Which artefact",
             f"{scribble.series}.text",
             (bound.rate, "['text', $event.target.value]"),
-            f"{flags}.includes('{vocabulary.OTHER_ARTEFACT}')",
+            _asked(SeriesQuality, "text", scribble.series),
         )
         _text("Comments", f"{said}.comments", (bound.assess, "['comments', $event.target.value]"))
+
+
+def _asked(kind: Any, field: str, record: Any) -> str:
+    """Write when a field of a record is asked for, as an expression of the page's: the rule of the records.
+
+    Parameters
+    ----------
+    kind : type
+        Of the record.
+    field : str
+    record : name
+        What the page calls the record.
+    """
+    (rule,) = (one for one in kind.DEPENDENT if one.field == field)
+    word = f"'{rule.asked_by}'" if isinstance(rule.asked_by, str) else str(rule.asked_by).lower()
+    return f"[{record}.{rule.other}].flat().includes({word})"  # of words, or one
 
 
 def _words(label: str, words: Sequence[str], value: str, change: Change) -> None:

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 from CMBSegmentationLib.errors import InputError
 
 from .checks import check_count
+from .dependent_answers import check_answers, not_asked
 from .edits import utc_now
 from .records import Assessment, Finding, Microbleed, Mimic, SeriesQuality
-from .words import CAA_GROUP, CALCIFICATION, NOT_ANSWERED, OTHER, OTHER_ARTEFACT, SINGLE
 
 Answered = TypeVar("Answered", bound=Microbleed | Mimic | Finding | SeriesQuality | Assessment)
 
@@ -38,7 +38,7 @@ def answered(record: Answered, **answers: Any) -> Answered:
     Raises
     ------
     InputError
-        A field is none of the reader's, or its value is none that is allowed.
+        A field is none of the reader's, its value is none that is allowed, or it is not asked for.
     """
     wrong = [name for name in answers if name in NOT_ANSWERS or not hasattr(record, name)]
     if wrong:
@@ -46,23 +46,7 @@ def answered(record: Answered, **answers: Any) -> Answered:
     changed = {name: value for name, value in answers.items() if getattr(record, name) != value}
     if not changed:
         return record
+    check_answers(record, changed)
     if "count" in changed:
-        check_count("count", changed["count"], most=MOST_IN_A_GROUP, unanswered=True)
-    return replace(record, **{**_no_longer_asked(record, changed), **changed}, time=utc_now())
-
-
-def _no_longer_asked(record: Any, changed: dict[str, Any]) -> dict[str, Any]:
-    cleared: dict[str, Any] = {}
-    if isinstance(record, Microbleed) and changed.get("cause", OTHER) != OTHER:
-        cleared["cause_text"] = ""
-    if isinstance(record, Microbleed) and changed.get("grouping", CAA_GROUP) == SINGLE:
-        cleared["count"] = 1
-    if isinstance(record, Mimic) and changed.get("type", CALCIFICATION) != CALCIFICATION:
-        cleared["side"] = NOT_ANSWERED
-    if isinstance(record, Mimic) and changed.get("type", OTHER) != OTHER:
-        cleared["text"] = ""
-    if isinstance(record, Assessment) and changed.get("included", False) is not False:
-        cleared["why_not"] = ""
-    if isinstance(record, SeriesQuality) and OTHER_ARTEFACT not in changed.get("flags", (OTHER_ARTEFACT,)):
-        cleared["text"] = ""
-    return cleared
+        check_count("Count in the group", changed["count"], most=MOST_IN_A_GROUP, unanswered=True)
+    return replace(record, **{**not_asked(record, changed), **changed}, time=utc_now())

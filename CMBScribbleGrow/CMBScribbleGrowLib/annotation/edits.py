@@ -7,8 +7,11 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
+from CMBSegmentationLib.vocabulary.numbers import counted
+
+from .dependent_answers import is_asked
 from .records import LISTS, Annotation, Assessment, Entry, Finding, Microbleed, Mimic, Study, entry_key
-from .words import CALCIFICATION, NOT_ANSWERED, OTHER
+from .words import ACCEPTANCES, NOT_ANSWERED
 
 
 def with_annotation(study: Study, annotation: Annotation) -> Study:
@@ -45,6 +48,15 @@ def utc_now() -> str:
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def told_by_acceptance(annotation: Annotation) -> str:
+    """Say how many microbleeds a reader has accepted, and apart from them how many masks still wait for that."""
+    accepted, changed, pending = (
+        sum(one.acceptance == acceptance for one in annotation.microbleeds) for acceptance in ACCEPTANCES
+    )
+    others = f", {changed} changed since" * bool(changed) + f", {pending} not accepted" * bool(pending)
+    return f"{counted(accepted, 'microbleed')} accepted by {annotation.reader}{others}"
+
+
 def unanswered(annotation: Annotation) -> list[str]:
     """List what the protocol asks and the reader has not answered, or otherwise than it was measured, in words."""
     missing = []
@@ -53,15 +65,19 @@ def unanswered(annotation: Annotation) -> list[str]:
         missing += [f"CMB {cmb.id}: no {name}" for name, value in gaps.items() if value == NOT_ANSWERED]
         missing += [f"CMB {cmb.id}: smaller than 5 mm or not"] * (cmb.smaller_than_5_mm is None)
         missing += _size_told_otherwise(cmb)
-        missing += [f"CMB {cmb.id}: which other cause"] * (cmb.cause == OTHER and not cmb.cause_text.strip())
+        missing += [f"CMB {cmb.id}: which other cause"] * (is_asked(cmb, "cause_text") and not cmb.cause_text.strip())
     for mimic in annotation.mimics:
         missing += [f"Mimic {mimic.id}: no type"] * (mimic.type == NOT_ANSWERED)
-        missing += [f"Mimic {mimic.id}: no side"] * (mimic.type == CALCIFICATION and mimic.side == NOT_ANSWERED)
-        missing += [f"Mimic {mimic.id}: which other type"] * (mimic.type == OTHER and not mimic.text.strip())
+        missing += [f"Mimic {mimic.id}: no side"] * (is_asked(mimic, "side") and mimic.side == NOT_ANSWERED)
+        missing += [f"Mimic {mimic.id}: which other type"] * (is_asked(mimic, "text") and not mimic.text.strip())
     missing += [f"Finding {finding.id}: no text" for finding in annotation.findings if not finding.text.strip()]
     said = annotation.assessment
     missing += ["Study: included or not"] * (said is None or said.included is None)
-    missing += ["Study: why it is not included"] * (said is not None and said.included is False and not said.why_not)
+    missing += ["Study: why it is not included"] * (
+        said is not None and is_asked(said, "why_not") and not said.why_not.strip()
+    )
+    for series in annotation.series:
+        missing += [f"{series.series}: which other artefact"] * (is_asked(series, "text") and not series.text.strip())
     missing += ["Study: no quality"] * (said is None or said.quality == NOT_ANSWERED)
     return missing
 

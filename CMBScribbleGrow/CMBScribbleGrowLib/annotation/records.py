@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from CMBSegmentationLib.errors import InputError
 
@@ -22,9 +23,11 @@ from .checks import (
     check_time,
     check_word,
 )
+from .dependent_answers import DependentAnswer, check_asked
 from .words import (
     ACCEPTANCES,
     ACCEPTED,
+    CAA_GROUP,
     CALCIFICATION,
     CAUSES,
     GROUPINGS,
@@ -104,6 +107,24 @@ class Microbleed:
     comment : str
     """
 
+    DEPENDENT: ClassVar = (
+        DependentAnswer(
+            field="cause_text",
+            label="Other cause",
+            other="cause",
+            other_label="the suspected cause",
+            asked_by=OTHER,
+        ),
+        DependentAnswer(
+            field="count",
+            label="Count in the group",
+            other="grouping",
+            other_label="the entry",
+            asked_by=CAA_GROUP,
+            otherwise=1,
+        ),
+    )
+
     id: int
     r_mm: float
     a_mm: float
@@ -133,16 +154,13 @@ class Microbleed:
         check_text("grown_segment", self.grown_segment, one_line=True)
         check_word("grouping", self.grouping, GROUPINGS)
         check_count("count", self.count, unanswered=self.grouping != SINGLE)
-        if self.grouping == SINGLE and self.count != 1:
-            raise InputError(
-                f"count is {self.count!r} in a single microbleed.", "It must be 1; a CAA group holds more."
-            )
         check_flag("uncertain", self.uncertain)
         check_flag("smaller_than_5_mm", self.smaller_than_5_mm, unanswered=True)
         check_word("location", self.location, LOCATIONS, unanswered=True)
         check_word("side", self.side, SIDES, unanswered=True)
         check_word("cause", self.cause, CAUSES, unanswered=True)
-        _check_only_with("cause_text", self.cause_text, "cause", self.cause, OTHER)
+        check_text("cause_text", self.cause_text)
+        check_asked(self)
         if self.growing is not None and not isinstance(self.growing, Growing):
             raise InputError(f"growing is {self.growing!r}.", "It must hold the settings of a grown mask, or nothing.")
         check_word("acceptance", self.acceptance, ACCEPTANCES)
@@ -165,6 +183,11 @@ class Mimic:
     `side` is for a basal-ganglia calcification, `text` for another type.
     """
 
+    DEPENDENT: ClassVar = (
+        DependentAnswer(field="side", label="Side", other="type", other_label="the type", asked_by=CALCIFICATION),
+        DependentAnswer(field="text", label="Other type", other="type", other_label="the type", asked_by=OTHER),
+    )
+
     id: int
     r_mm: float
     a_mm: float
@@ -181,8 +204,8 @@ class Mimic:
         _check_entry(self)
         check_word("type", self.type, MIMICS, unanswered=True)
         check_word("side", self.side, SIDES, unanswered=True)
-        _check_only_with("side", self.side, "type", self.type, CALCIFICATION)
-        _check_only_with("text", self.text, "type", self.type, OTHER)
+        check_text("text", self.text)
+        check_asked(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +231,16 @@ class Finding:
 class SeriesQuality:
     """Flags of one series (`SERIES_FLAGS`); `text` says which other artefact."""
 
+    DEPENDENT: ClassVar = (
+        DependentAnswer(
+            field="text",
+            label="Other artefact",
+            other="flags",
+            other_label="a flag of the series",
+            asked_by=OTHER_ARTEFACT,
+        ),
+    )
+
     series: str
     reader: str
     time: str
@@ -223,7 +256,8 @@ class SeriesQuality:
         for flag in self.flags:
             check_word("flags", flag, SERIES_FLAGS)
         _check_once("flags", self.flags)
-        _check_only_with("text", self.text, "flags", OTHER_ARTEFACT * (OTHER_ARTEFACT in self.flags), OTHER_ARTEFACT)
+        check_text("text", self.text)
+        check_asked(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,6 +276,12 @@ class Assessment:
     done : bool
     """
 
+    DEPENDENT: ClassVar = (
+        DependentAnswer(
+            field="why_not", label="Why not", other="included", other_label="the answer to Included", asked_by=False
+        ),
+    )
+
     reader: str
     time: str
     included: bool | None = None
@@ -253,7 +293,8 @@ class Assessment:
     def __post_init__(self) -> None:
         _check_entry(self, comment=False)
         check_flag("included", self.included, unanswered=True)
-        _check_only_with("why_not", self.why_not, "included", self.included, False)
+        check_text("why_not", self.why_not)
+        check_asked(self)
         check_word("quality", self.quality, QUALITIES, unanswered=True)
         check_text("comments", self.comments)
         check_flag("done", self.done)
@@ -353,16 +394,6 @@ def _check_point(entry: Microbleed | Mimic | Finding) -> None:
     check_count("id", entry.id)
     for axis in ("r_mm", "a_mm", "s_mm"):
         check_number(axis, getattr(entry, axis))
-
-
-def _check_only_with(field_name: str, value: str, other: str, answer: object, asked_by: object) -> None:
-    """Refuse an answer to a question that another answer did not ask."""
-    check_text(field_name, value)
-    if value and answer != asked_by:
-        raise InputError(
-            f"{field_name} is {value!r}, but {other} is {answer!r}.",
-            f"{field_name} is asked where {other} is {asked_by!r}.",
-        )
 
 
 def _check_once(name: str, keys: Sequence[int | str]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.vocabulary.numbers import counted
 from CMBSegmentationLib.vocabulary.verdicts import ACCEPTED, REJECTED, UNCERTAIN
 
 from ..annotation.answers import answered
@@ -30,16 +31,22 @@ class Answering:
         self._current = current
 
     @property
-    def unanswered(self) -> list[str]:
-        """What the reader is to look at: what the protocol asks and was not answered, and what the list contradicts."""
+    def left_open(self) -> list[str]:
+        """What the reader has not finished.
+
+        What is painted and not grown, grown and not accepted, contradicted by the list, or asked by the protocol and
+        not answered.
+        """
         study = self._current.study
         if study is None:
             return []
+        not_grown = [f"{counted(study.waiting, 'stroke')} painted, not grown"] if study.waiting else []
+        pending = [f"CMB {one.id}: not accepted" for one in study.annotation.microbleeds if not one.accepted]
         contradicted = [
             f"CMB {number} is {state} in the list" + ("" if state == REJECTED else f", {CONTRARY[state]} here")
             for number, state in study.contradicted().items()
         ]
-        return [*contradicted, *unanswered(study.annotation)]
+        return [*not_grown, *pending, *contradicted, *unanswered(study.annotation)]
 
     def answer(self, entry: Entry, **answers: Any) -> Entry:
         """Change answers in an entry of the annotation.
@@ -102,13 +109,12 @@ class Answering:
         self._current.tell_of_study(Status(State.READY, f"{_name(entry)} removed."))
 
     def mark_done(self, done: bool = True) -> None:
-        """Mark the study as finished by its reader, and save it; the status lists what was left unanswered."""
+        """Mark the study as finished by its reader, and save it; the status lists what was left open."""
         study = self._current.ready()
         after = replace(study.snapshot, annotation=with_done(study.annotation, done))
         study.do(after, "study marked as done" if done else "study marked as not done")
         study.disk.flush()
-        pending = [f"CMB {one.id}: not accepted" for one in study.annotation.microbleeds if not one.accepted]
-        notes = tuple(pending + self.unanswered) if done else ()
+        notes = tuple(self.left_open) if done else ()
         self._current.tell_of_study(
             Status(State.READY, "Marked as done and saved." if done else "Marked as not done.", notes)
         )

@@ -100,11 +100,17 @@ class Cases:
         """Mark the present study as done, save it, and open the next."""
         self._open_list()
         self.session.answering.mark_done()
-        notes = self.session.status.notes
+        left_open = "; ".join(self.session.status.notes)
         self._refresh()
-        item = self.next()
-        if item is not None and notes:
-            self._add_notes(("Left open in the study before: " + "; ".join(notes),))
+        try:
+            item = self.next()
+        except CMBError as error:
+            if left_open:
+                error.hint = f"{error.hint} Left open in the study that was done: {left_open}."
+            raise
+        if left_open:
+            study = "the study before" if item is not None else "this study"
+            self._add_notes((f"Left open in {study}: {left_open}",))
         return item
 
     def open(self, item: WorkItem) -> WorkItem:

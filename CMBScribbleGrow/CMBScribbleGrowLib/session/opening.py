@@ -9,8 +9,8 @@ from typing import Any
 import slicer
 
 from CMBSegmentationLib.errors import InputError
-from CMBSegmentationLib.vocabulary.numbers import counted
 
+from ..annotation.edits import told_by_acceptance
 from ..study.state import GrowParameters, State, Status
 from .current_study import CurrentStudy
 from .open_study import OpenStudy
@@ -107,8 +107,7 @@ class Opening:
         if study.disk.files is None:
             notes = (*notes, "The scan has no folder of its own: choose one, or nothing is saved.")
         current.select(None)
-        found = counted(len(study.annotation.microbleeds), "microbleed")
-        current.tell_of_study(Status(State.READY, f"{scan.GetName()}: {found} annotated by {study.reader}.", notes))
+        current.tell_of_study(Status(State.READY, f"{scan.GetName()}: {told_by_acceptance(study.annotation)}.", notes))
 
     def _move(self, study: OpenStudy, folder: str | None) -> None:
         files = study.files_in(folder)

@@ -66,7 +66,7 @@ class RecordsPart:
         series = self._logic.series()
         self._series_flags.show(series.flags if series else ())
         self._series_form.show(series)
-        self.ui.unansweredText.setPlainText("\n".join(self._session.answering.unanswered))
+        self.ui.unansweredText.setPlainText("\n".join(self._session.answering.left_open))
         self._update_buttons()
 
     def _set_up_lesions(self) -> None:
@@ -95,7 +95,7 @@ class RecordsPart:
 
     def _set_up_study(self) -> None:
         ui, session, logic = self.ui, self._session, self._logic
-        self._study_form = AnswerForm(lambda **said: self._say(session.answering.assess, **said))
+        self._study_form = AnswerForm(lambda **said: self._say(session.answering.assess, **said), ui.includedSelector)
         self._study_form.yes_no("included", ui.includedSelector)
         self._study_form.text("why_not", ui.whyNotEdit)
         self._study_form.words("quality", ui.qualitySelector, vocabulary.QUALITIES)
@@ -105,7 +105,7 @@ class RecordsPart:
             vocabulary.SERIES_FLAGS,
             lambda flags: self._say(logic.rateSeries, flags=flags),
         )
-        self._series_form = AnswerForm(lambda **said: self._say(logic.rateSeries, **said))
+        self._series_form = AnswerForm(lambda **said: self._say(logic.rateSeries, **said), ui.seriesFlagsList)
         self._series_form.text("text", ui.seriesTextEdit)
 
     def _answer(self, record: Any, said: dict[str, Any]) -> None:
