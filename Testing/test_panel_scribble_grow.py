@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
 from pathlib import Path
 
 import pytest
+import SimpleITK as sitk
 from module_file import ROOT
 from panels import open_panel
 from slicer_scene import a_scene, new_scene
 
 sys.path.append(str(ROOT / "CMBScribbleGrow" / "Testing"))  # the scan that the module's own tests use
-from painted_scan import SPOTS, add_head, paint, ras_of
+from painted_scan import SPOTS, add_head, head, paint, ras_of
 
+from CMBScribbleGrowLib.annotation.edits import with_annotation, with_done
+from CMBScribbleGrowLib.annotation.file import StudyFiles, write_study
+from CMBScribbleGrowLib.annotation.records import Annotation, Study
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.vocabulary.actions import SCRIBBLE
 
@@ -307,6 +312,8 @@ def test_the_button_says_where_the_annotation_is_saved(open_panel, a_scene, tmp_
     panel.ui.scanSelector.setCurrentNode(scan)
     panel.type(panel.ui.readerEdit, "SI")
     assert "nothing is saved" in panel.ui.statusLabel.text
+    assert panel.ui.savedLabel.visible
+    assert "in the scene only" in panel.ui.savedLabel.text
     assert panel.ui.folderButton.text == "Choose where to save…"
     panel.module.qt.QFileDialog.answers.append(str(tmp_path / "ann"))
     panel.click(panel.ui.folderButton)
@@ -320,6 +327,46 @@ def test_the_button_says_where_the_annotation_is_saved(open_panel, a_scene, tmp_
     assert session.parameters.folder is None
     assert session.study.disk.files.folder == tmp_path / "ann"  # where the scan's annotation was
     assert (panel.ui.folderButton.text, panel.ui.folderButton.toolTip) == ("ann", str(tmp_path / "ann"))
+
+
+def test_the_panel_says_that_an_annotation_is_not_saved_until_it_is(a_panel, monkeypatch):
+    ui, session = a_panel.ui, a_panel.widget.logic.session
+    assert not ui.savedLabel.visible
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("CMBSegmentationLib.files.atomic_file.os.replace", full)
+        paint(a_panel.scan, "A")
+        a_panel.key("G")
+        a_panel.wait_until(lambda: session.not_saved is not None, 10)
+        a_panel.key("Return")
+        assert "disk is full" not in ui.statusLabel.text
+        assert ui.savedLabel.visible
+        assert ui.savedLabel.text.startswith("Not saved. The disk is full")
+        assert ui.savedInLabel.text == "Not saved in:"
+    a_panel.wait_until(lambda: session.not_saved is None, 10)
+    assert not ui.savedLabel.visible
+    assert ui.savedInLabel.text == "Saved in:"
+
+
+def test_buttons_of_a_worklist_that_can_do_nothing_are_disabled(open_panel, a_scene, tmp_path):
+    panel = open_panel("CMBScribbleGrow")
+    ui, cases = panel.ui, panel.widget.logic.cases
+    buttons = (ui.previousButton, ui.nextButton, ui.doneButton)
+    panel.type(ui.readerEdit, "SI")
+    for number in (1, 2):
+        sitk.WriteImage(sitk.GetImageFromArray(head()), str(tmp_path / f"sub-0{number}.nii"))
+        write_study(
+            StudyFiles(tmp_path, f"sub-0{number}").annotation,
+            with_annotation(Study(scan=f"sub-0{number}"), with_done(Annotation(reader="SI"), True)),
+        )
+    panel.module.qt.QFileDialog.answers.append(str(tmp_path))
+    panel.click(ui.worklistFolderButton)
+    assert cases.progress == (2, 2)
+    assert "Previous opens the last one" in ui.statusLabel.text
+    assert [button.enabled for button in buttons] == [True, False, False]
 
 
 def test_beside_the_scan_is_said_where_it_is_saved_there(open_panel, a_scene, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -328,6 +329,30 @@ def test_that_nothing_is_saved_on_the_disk_is_seen_in_the_panel(a_panel, tmp_pat
     a_panel.click(ui.folderButton)
     assert not ui.savedLabel.visible
     assert "reviews" in ui.folderButton.text
+
+
+def test_the_panel_says_that_verdicts_are_not_saved_until_they_are(a_panel, tmp_path, monkeypatch):
+    ui, session = a_panel.ui, a_panel.widget.logic.session
+    (tmp_path / "reviews").mkdir()
+    a_panel.module.qt.QFileDialog.answers.append(str(tmp_path / "reviews"))
+    a_panel.click(ui.folderButton)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("CMBSegmentationLib.files.atomic_file.os.replace", full)
+        a_panel.key("N")
+        a_panel.key("A")
+        a_panel.wait_until(lambda: session.not_saved is not None, 10)
+        a_panel.key("A")
+        assert "disk is full" not in ui.statusLabel.text
+        assert ui.savedLabel.visible
+        assert ui.savedLabel.text.startswith("Not saved. The disk is full")
+        assert ui.folderButton.text == "Not saved in reviews"
+    a_panel.wait_until(lambda: session.not_saved is None, 10)
+    assert not ui.savedLabel.visible
+    assert ui.folderButton.text == "Saved in reviews"
 
 
 @pytest.mark.parametrize("folder_is_there", [True, False])

@@ -23,7 +23,7 @@ sys.path.append(str(ROOT / "CMBSegmentation" / "Testing"))  # the series that th
 from dicom_series import a_volume, write_series
 
 from CMBCommand import cli
-from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.errors import InputError, MachineError
 from CMBSegmentationLib.reading.dicom.series import OfferedSeries, SeriesChoiceError
 from CMBSegmentationLib.reading.scan import FormatError, read_scan
 from CMBSegmentationLib.reading.scan_identity import ScanName
@@ -329,6 +329,37 @@ def a_page_session(folder):
     desk.opening = []
     desk.start = lambda work: (desk.opening.append(True), work.close())
     return desk
+
+
+def test_what_is_not_saved_is_shown_until_it_is_and_names_no_folder(tmp_path):
+    desk = a_page_session(tmp_path)
+    review = desk.reviewing.session
+    desk.scribbling = SimpleNamespace(session=SimpleNamespace(not_saved=None))
+    review.not_saved = InputError("a.json could not be saved: /srv/x/review is not writable.", "Ask.")
+    desk._show_saving()
+    assert desk.state.not_saved.startswith("Not saved. a.json could not be saved: review is not writable. Ask.")
+    review.not_saved, desk.scribbling.session.not_saved = None, InputError("The disk is full.")
+    desk._show_saving()
+    assert "The disk is full." in desk.state.not_saved
+    desk.scribbling.session.not_saved = None
+    desk._show_saving()
+    assert desk.state.not_saved == ""
+
+
+def test_a_scan_stays_while_its_review_cannot_be_saved(tmp_path):
+    def full():
+        raise MachineError("The disk is full.", "Free some space.")
+
+    desk = a_page_session(tmp_path)
+    desk.opened, left = SimpleNamespace(node=object()), []
+    desk.scribbling = SimpleNamespace(leave=lambda: left.append("annotation"))
+    bound = Reviewing.__new__(Reviewing)
+    bound.session, bound._desk = SimpleNamespace(save=full), desk
+    desk.reviewing = bound
+    with pytest.raises(MachineError):
+        desk._leave()
+    assert desk.opened is not None
+    assert left == []
 
 
 @pytest.fixture

@@ -367,6 +367,23 @@ def test_a_key_right_after_the_help_was_closed_acts(reading):
     page.get_by_role("dialog", name="Help").wait_for()
 
 
+def test_that_verdicts_are_not_saved_is_in_sight_until_they_are(reading, server, tmp_path):
+    page, (first, second, *_) = reading, rows_of(reading)
+    (results,) = (server.folder(server.key_of(page)) / "review").glob("*/results")
+    unsaved = page.locator(".cmb-unsaved")
+    results.parent.rename(tmp_path / "elsewhere")
+    for lesion in (first, second):
+        page.locator(f"[data-lesion='{lesion}']").click()
+        page.keyboard.press("a")
+        wait_for_state(page, lesion, "accepted")
+        expect(unsaved).to_contain_text("Not saved. There is no folder")
+    page.get_by_role("tab", name="Scribble").click()
+    expect(unsaved).to_be_visible()
+    (tmp_path / "elsewhere").rename(results.parent)
+    expect(unsaved).to_have_count(0)
+    assert list(results.parent.glob("*_review.json"))
+
+
 def test_a_verdict_stays_while_the_threshold_moves(reading):
     page, ids = reading, rows_of(reading)
     reject(page, ids[-1])  # the least probable

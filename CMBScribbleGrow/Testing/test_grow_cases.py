@@ -110,6 +110,40 @@ def test_a_list_of_which_all_is_done_is_shown_as_such(cases, a_scene, studies):
     again.changed.connect(lambda told: shown.append(told.progress))
     again.open_worklist(str(studies))
     assert shown == [(3, 3)]
+    assert again.session.status.message == "There is no other study to do: 3 of 3 are done."
+    assert again.previous().study == "sub-02_swi"  # the last one is open
+
+
+@pytest.fixture
+def all_done(cases, studies, a_scene):
+    """The same list in a session of its own, once all of it is done."""
+    for _ in range(3):
+        cases.done_and_next()
+    cases.session.close()
+    session = GrowSession(a_scene)
+    session.opening.set_parameters(reader="SI")
+    again = Cases(session, load_volume)
+    again.open_worklist(str(studies))
+    yield again
+    session.close()
+
+
+def test_every_study_can_be_reached_once_all_are_done(all_done):
+    assert "3 of 3 are done. Previous opens the last one." in all_done.session.status.message
+    assert (all_done.after, all_done.can_finish) == (None, False)
+    assert [all_done.previous().study for _ in range(3)] == ["sub-03_swi", "sub-02_swi", "sub-01_swi"]
+    assert (all_done.before, all_done.can_finish) == (None, True)
+    assert [all_done.next().study for _ in range(2)] == ["sub-02_swi", "sub-03_swi"]
+    assert all_done.next() is None
+    assert all_done.session.status.message == "There is no other study to do: 3 of 3 are done."
+
+
+def test_a_study_of_the_same_name_in_another_list_is_opened(cases, studies, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (studies / "sub-01_swi.nii.gz").rename(other / "sub-01_swi.nii.gz")
+    assert cases.open_worklist(str(other))
+    assert cases.item.scan.parent == other
 
 
 def test_a_scan_that_cannot_be_loaded_is_said_and_can_be_passed_over(cases, studies):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -62,6 +63,58 @@ def test_every_change_is_on_the_disk_two_seconds_later(opened, a_head, a_clock, 
     opened.study.nodes.findings.AddControlPointWorld(vtk.vtkVector3d(1, 2, 3))
     pass_seconds(opened, a_clock, 2)
     assert saved(opened, folder).findings[0].r_mm == 1
+
+
+def test_why_something_is_unsaved_is_known_until_it_is_saved(opened, a_head, a_clock, folder, monkeypatch):
+    told = []
+    opened.saving_changed.connect(lambda error: told.append(error and error.message))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("CMBSegmentationLib.files.atomic_file.os.replace", full)
+        for spot in "AB":
+            paint(a_head, spot)
+            opened.growing.grow()
+            pass_seconds(opened, a_clock, 2)
+            assert "disk is full" in opened.not_saved.message
+    pass_seconds(opened, a_clock, 2)
+    assert opened.not_saved is None
+    assert opened.status.message == "Saved again."
+    assert told[-1] is None
+    assert len(saved(opened, folder).microbleeds) == 2
+
+
+def test_what_could_not_be_saved_when_its_scan_was_closed_is_saved_later(grown, a_scene, a_clock, folder, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("CMBSegmentationLib.files.atomic_file.os.replace", full)
+        a_scene.Clear(False)
+        pass_seconds(grown, a_clock, 2)
+        assert "disk is full" in grown.not_saved.message
+    assert grown.study is None
+    pass_seconds(grown, a_clock, 2)
+    assert grown.not_saved is None
+    assert grown.status.message == "Saved again."
+    assert len(saved(grown, folder).microbleeds) == 1
+
+
+def test_another_folder_mends_what_could_not_be_saved(grown, a_head, a_clock, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("CMBSegmentationLib.files.atomic_file.os.replace", refuse)
+        pass_seconds(grown, a_clock, 2)
+        assert "not writable" in grown.not_saved.message
+    grown.opening.set_parameters(folder=str(tmp_path / "other"))
+    assert grown.not_saved is None
+    paint(a_head, "B")
+    pass_seconds(grown, a_clock, 2)
+    assert grown.status.message != "Saved again."
 
 
 def test_a_study_is_resumed_in_a_fresh_scene(grown, new_scene, a_clock, folder):

@@ -291,7 +291,7 @@ def test_a_review_is_compared_with_an_earlier_scan(a_session, tmp_path):
     called = {(row["status"], row["first_id"], row["second_id"]) for row in rows}
     assert called == {("stable", "1", "1"), ("there before, not detected", "", "3"), ("not seen", "2", "")}
     (missed,) = (row for row in rows if row["second_id"] == "3")
-    assert re.match(r"first scan: a dark spot is there, signal loss \d+% against \d+% where it was", missed["why"])
+    assert re.match(r"first scan: a dark spot is there, signal loss \d+ % against \d+ % where it was", missed["why"])
     (rejected,) = (row for row in rows if row["first_id"] == "2")
     assert "rejected by SI" in rejected["why"]
     assert files["page"].read_text(encoding="utf-8").startswith("<!DOCTYPE html>")

@@ -259,6 +259,68 @@ def test_a_full_disk_is_told_and_nothing_is_lost(a_session, a_clock, monkeypatch
     assert file_of(a_session).exists()
 
 
+def test_why_something_is_unsaved_is_known_until_it_is_saved(a_session, a_clock, monkeypatch):
+    told = []
+    a_session.saving_changed.connect(lambda error: told.append(error and error.message))
+    a_session.deciding.decide("accepted", lesion_id=1)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("CMBSegmentationLib.files.atomic_file.os.replace", full)
+        for lesion_id in (1, 2, 3):
+            a_session.deciding.decide("rejected", lesion_id=lesion_id)
+            a_clock.now += 2
+            a_session.poll()
+            assert "disk is full" in a_session.not_saved.message
+    assert sum(notice.error is not None for notice in a_session.said) == 1
+    a_clock.now += 2
+    a_session.poll()
+    assert a_session.not_saved is None
+    assert len(told) == 2
+    assert "disk is full" in told[0]
+    assert told[1] is None
+
+
+def test_what_could_not_be_saved_when_its_scan_was_closed_is_saved_later(a_session, a_scene, a_clock, monkeypatch):
+    a_session.deciding.decide("accepted", lesion_id=1)
+    file = a_session.review.path
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("CMBSegmentationLib.files.atomic_file.os.replace", full)
+        a_scene.Clear(False)
+        a_session.reopen()
+        assert "disk is full" in a_session.not_saved.message
+        assert a_session.review is None
+    a_clock.now += 2
+    a_session.poll()
+    assert a_session.not_saved is None
+    assert last(a_session).message == "Saved again."
+    assert '"accepted"' in file.read_text()
+
+
+def test_another_folder_mends_what_could_not_be_saved(a_session, a_clock, monkeypatch, tmp_path):
+    a_session.deciding.decide("accepted", lesion_id=1)
+    with monkeypatch.context() as patch:
+        patch.setattr("CMBSegmentationLib.files.atomic_file.os.replace", _refused)
+        a_clock.now += 2
+        a_session.poll()
+    (tmp_path / "other").mkdir()
+    a_session.reading.set(folder=str(tmp_path / "other"))
+    assert a_session.not_saved is None
+    a_clock.now += 2
+    a_session.poll()
+    assert "The review is saved in" in last(a_session).message
+
+
+def _refused(*_):
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+
 def test_verdicts_survive_a_new_detection(a_session, a_scan, a_result_folder):
     a_session.deciding.decide("accepted", lesion_id=2)
     a_session.detection.found(load_results(a_result_folder, a_scan))

@@ -85,9 +85,8 @@ class Reviewing:
         if session.review is not None and session.review.review.fixed and session.navigation.current is None:
             session.navigation.advance(0)
 
-    @edge
     def save(self) -> None:
-        """Write what is unsaved now: another scan comes."""
+        """Write what is unsaved now: another scan comes. Raises where that fails: the scene is about to forget it."""
         self.session.save()
 
     def leave(self) -> None:

@@ -17,6 +17,7 @@ from trame_slicer.core import SlicerApp
 from CMBScribbleGrowLib.study.linked_lesion import LinkedLesion
 from CMBSegmentationLib.errors import CMBError, InputError, told
 from CMBSegmentationLib.files.bundled import sample_scan
+from CMBSegmentationLib.files.write_soon import not_saved_line
 from CMBSegmentationLib.reading.dicom.series import SeriesChoiceError
 from CMBSegmentationLib.reading.scan import SUPPORTED, FormatError
 from CMBSegmentationLib.scene import load_results
@@ -70,6 +71,8 @@ class PageSession:
         self.phase = PhaseShown(self)
         self.scribbling = Scribbling(self)
         self.reviewing.session.review_changed.connect(self.scribbling.show_verdicts)
+        for session in (self.reviewing.session, self.scribbling.session):
+            session.saving_changed.connect(lambda error: self._show_saving())
         self.keys = PageKeys(self)
         on_change(server.state, self._close_series_choice, names.page.series_shown)
         server.controller.on_server_ready.add_task(self._poll)
@@ -127,6 +130,12 @@ class PageSession:
         if known.unforeseen:
             log.error("unforeseen", exc_info=error)
         self.tell(known.message, known.hint, "error")
+
+    def _show_saving(self) -> None:
+        """Show what is not on the disk, as long as that is so."""
+        error = self.reviewing.session.not_saved or self.scribbling.session.not_saved
+        with self.server.state:
+            self.state.not_saved = without_folders(not_saved_line(error)) if error is not None else ""
 
     # scans
 
@@ -294,9 +303,9 @@ class PageSession:
             self.tell(" ".join(scan.doubts), kind="warning")
 
     def _leave(self) -> None:
-        """Save the former scan's review and take all that was found in it out of the scene."""
-        self.scribbling.leave()
+        """Save the former scan's review and take all that was found in it out of the scene; raises if it cannot."""
         self.reviewing.save()
+        self.scribbling.leave()
         former, self.opened = self.opened, None
         if former is not None and former.node is not None:
             self.reviewing.leave()

@@ -32,6 +32,8 @@ class PageState:
     panel : {"review", "scribble"}
     series_offered, series_shown, series_title, series_why
         The question which DICOM series, or which of several images, is meant.
+    not_saved : str
+        Why review or annotation could not be written; empty while all is saved.
     compared : str
         With which earlier scan this one was compared, and when; empty without a comparison.
     """
@@ -53,6 +55,7 @@ class PageState:
     series_shown: bool = False
     series_title: str = ""
     series_why: str = ""
+    not_saved: str = ""
     compared: str = ""
 
 

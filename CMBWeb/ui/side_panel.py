@@ -7,10 +7,11 @@ from trame.widgets import html
 from ..page.page_session import PageSession
 from ..state.declared import REVIEW_PANEL, SCRIBBLE_PANEL
 from ..state.names import page
-from .aria import roving
+from .aria import role, roving
 from .reader import build_reader_button
 from .review_panel import build_review_panel
 from .scribble_panel import build_scribble_panel
+from .shown import shown
 
 TABS = ((REVIEW_PANEL, "Review", build_review_panel), (SCRIBBLE_PANEL, "Scribble", build_scribble_panel))
 
@@ -32,6 +33,7 @@ def build_panel(desk: PageSession) -> None:
                     ],
                 )
         build_reader_button(desk)
+    html.Div(shown(page.not_saved), v_if=page.not_saved, classes="cmb-unsaved cmb-failed", **role("alert"))
     for name, _, build in TABS:
         with html.Div(
             id=f"cmb-sheet-{name}",

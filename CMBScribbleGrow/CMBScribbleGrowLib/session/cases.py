@@ -42,6 +42,7 @@ class Cases:
         self._load_volume = load_volume
         self._worklist: Worklist | None = None
         self._item: WorkItem | None = None
+        self._here = ""  # where in the list the reader is: a study's name; empty where none of it was opened
         self._loaded: slicer.vtkMRMLScalarVolumeNode | None = None
 
     @property
@@ -73,28 +74,45 @@ class Cases:
         if not reader:
             raise InputError("No reader is named.", "Type the reader's name or initials.")
         worklist = self._worklist = read_worklist(Path(source), reader, Path(out) if out else None)
-        self.next()
+        study, self._here = self.session.study, ""
+        if study is not None and next_item(worklist) is None:
+            self._here = next((item.study for item in worklist.items if item.files == study.disk.files), "")
+        self._open_to_do()
         self._add_notes(worklist.notes)
         return worklist
 
-    def next(self) -> WorkItem | None:
-        """Open the next study that is to do."""
-        item = next_item(self._open_list(), self._item.study if self._item else "")
-        if item is None:
-            done, count = self.progress
-            self.session.tell(Status(State.READY, f"There is no other study to do: {done} of {count} are done."))
-            self.changed(self)
+    @property
+    def before(self) -> WorkItem | None:
+        """The study that `previous` opens, done or not: the last one where none of the list was opened."""
+        items, place = self._placed()
+        return items[place - 1] if place else None
+
+    @property
+    def after(self) -> WorkItem | None:
+        """The study that `next` opens: the next to do; where all is done, the one after the present."""
+        if self._worklist is None:
             return None
-        return self.open(item)
+        items, place = self._placed()
+        return next_item(self._worklist, self._here) or next(iter(items[place + 1 :]), None)
+
+    @property
+    def can_finish(self) -> bool:
+        """Whether there is a study to be marked as done."""
+        return self._worklist is not None and self.session.study is not None
+
+    def next(self) -> WorkItem | None:
+        """Open the next study that is to do; where all is done, the one after the present."""
+        self._open_list()
+        item = self.after
+        return self._open_to_do() if item is None else self.open(item)
 
     def previous(self) -> WorkItem:
-        """Open the study before the present one, done or not."""
-        items = [item for item in self._open_list().items if not item.problem]
-        names = [item.study for item in items]
-        place = names.index(self._item.study) if self._item and self._item.study in names else 0
-        if place == 0:
+        """Open the study before the present one, done or not; the last one where none of the list was opened."""
+        self._open_list()
+        item = self.before
+        if item is None:
             raise InputError("There is no study before this one.", "Go on with the next one.")
-        return self.open(items[place - 1])
+        return self.open(item)
 
     def done_and_next(self) -> WorkItem | None:
         """Mark the present study as done, save it, and open the next."""
@@ -103,7 +121,7 @@ class Cases:
         left_open = "; ".join(self.session.status.notes)
         self._refresh()
         try:
-            item = self.next()
+            item = self._open_to_do()
         except CMBError as error:
             if left_open:
                 error.hint = f"{error.hint} Left open in the study that was done: {left_open}."
@@ -121,7 +139,8 @@ class Cases:
             report = report_text(item)
         except CMBError as error:
             report = str(error)
-        self._item, self.report = item, report  # also if it cannot be loaded: else `next` never got past it
+        # also if it cannot be loaded: else `next` never got past it
+        self._item, self._here, self.report = item, item.study, report
         try:
             node = self._load_volume(str(item.scan))
         except Exception as error:  # what Slicer's readers raise is not to be foreseen
@@ -138,6 +157,24 @@ class Cases:
         finally:
             self._refresh()
         return item
+
+    def _open_to_do(self) -> WorkItem | None:
+        """Open the next study that is to do, or tell that there is none."""
+        item = next_item(self._open_list(), self._here)
+        if item is not None:
+            return self.open(item)
+        done, count = self.progress
+        said = f"There is no other study to do: {done} of {count} are done."
+        if not self._here and self.before is not None:
+            said += " Previous opens the last one."
+        self.session.tell(Status(State.READY, said))
+        self.changed(self)
+        return None
+
+    def _placed(self) -> tuple[list[WorkItem], int]:
+        """Give the studies that can be opened, and where among them the reader is: behind all, where at none."""
+        items = [item for item in self._worklist.items if not item.problem] if self._worklist else []
+        return items, next((place for place, item in enumerate(items) if item.study == self._here), len(items))
 
     def _open_list(self) -> Worklist:
         if self._worklist is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +15,7 @@ from CMBSegmentationLib.signal import Signal
 from ..annotation.records import Annotation
 from ..scene import clear_curve, show_curve
 from ..study.linked_lesion import LinkedLesion
-from ..study.on_disk import SETTLED_S
+from ..study.on_disk import SETTLED_S, StudyOnDisk
 from ..study.state import GrowParameters, Snapshot, State, Status
 from .open_study import OpenStudy
 
@@ -35,18 +36,22 @@ class CurrentStudy:
     study : OpenStudy or None
     parameters_changed, status_changed, annotation_changed, current_changed : Signal
         As those of `GrowSession`.
+    saving_changed : Signal
+        As that of `GrowSession`.
     """
 
     def __init__(self, scene: slicer.vtkMRMLScene, clock: Callable[[], float] = time.monotonic) -> None:
         self.scene, self.clock = scene, clock
         self.parameters_changed, self.status_changed = Signal(), Signal()
-        self.annotation_changed, self.current_changed = Signal(), Signal()
+        self.annotation_changed, self.current_changed, self.saving_changed = Signal(), Signal(), Signal()
         self.parameters, self.status = GrowParameters(), Status()
         self.study: OpenStudy | None = None
         self._current: int | None = None
         self._before_preview: Snapshot | None = None
         self._moved_at = 0.0
-        self._save_error = ""
+        self._save_error = ""  # told once, not with every attempt
+        self._shown_unsaved = ""
+        self._closed: list[StudyOnDisk] = []  # whose scan was closed before they could be saved
 
     @property
     def annotation(self) -> Annotation | None:
@@ -95,6 +100,29 @@ class CurrentStudy:
                 show_curve(self.study.nodes, lesion)
         self.current_changed(lesion)
 
+    # what is not on the disk
+
+    @property
+    def not_saved(self) -> CMBError | None:
+        """Why an annotation, open or of a scan that was closed, could not be written; None once all are."""
+        every = [*([self.study.disk] if self.study else []), *self._closed]
+        return next((one.not_saved for one in every if one.not_saved is not None), None)
+
+    def show_saving(self) -> None:
+        """Have user interfaces show why something is unsaved, where that changed."""
+        error, shown = self.not_saved, self._shown_unsaved
+        self._shown_unsaved = str(error or "")
+        if self._shown_unsaved != shown:
+            self.saving_changed(error)
+
+    def _save_closed(self) -> None:
+        """Try again to save what could not be saved when its scan was closed."""
+        for disk in self._closed:
+            with contextlib.suppress(CMBError):  # `not_saved` says why
+                if disk.poll():
+                    self.tell(Status(State.READY, "Saved again."))
+        self._closed = [disk for disk in self._closed if disk.unsaved]
+
     # a tolerance that moves
 
     def preview(self, study: OpenStudy, changed: LinkedLesion) -> None:
@@ -123,8 +151,10 @@ class CurrentStudy:
 
     def poll(self) -> None:
         """Take in what was painted or placed, keep a preview that rests, save what is due; never waits long."""
+        self._save_closed()
         study = self.study
         if study is None:
+            self.show_saving()
             return
         try:
             if not study.is_there:
@@ -135,14 +165,17 @@ class CurrentStudy:
             if self.is_previewing and self.clock() - self._moved_at >= SETTLED_S:
                 self.settle()
                 self.tell_of_study()
-            saved = study.disk.poll()
+            failed, saved = study.disk.not_saved is not None, study.disk.poll()
         except CMBError as error:
-            if str(error) != self._save_error:  # once, not with every attempt
+            if str(error) != self._save_error:
                 self._save_error = str(error)
                 self.fail(error)
             return
-        if saved and self._save_error:
+        finally:
+            self.show_saving()
+        if study.disk.not_saved is None:
             self._save_error = ""
+        if saved and failed:
             self.tell(Status(State.READY, "Saved again."))
 
     # leaving
@@ -159,6 +192,9 @@ class CurrentStudy:
 
     def close(self) -> None:
         """Save what can be saved, without telling anybody: the user interface is going away."""
+        for disk in self._closed:
+            with contextlib.suppress(CMBError):
+                disk.flush()
         if self.study is None:
             return
         try:
@@ -177,10 +213,11 @@ class CurrentStudy:
         self.study, self._current, self._before_preview = None, None, None
         self.parameters = replace(self.parameters, scan_node_id=None)
         self._save_error = ""
+        self.show_saving()
         self.current_changed(None)
 
     def _lost(self, study: OpenStudy) -> CMBError:
-        """Save what there is of a study whose scan was closed; give what is to be told of it."""
+        """Save what there is of a study whose scan was closed, later where not now; give what is to be told of it."""
         name = study.nodes.scan.GetName()
         if self.is_previewing and self.lesion is not None:
             study.snapshot = study.recorded(study.snapshot, self.lesion)
@@ -191,6 +228,8 @@ class CurrentStudy:
             said: CMBError = InputError(f"{name} was closed.", "What was annotated is saved; load the scan to go on.")
         except CMBError as error:
             said = error
+            if study.disk.not_saved is not None:  # it has a folder
+                self._closed.append(study.disk)
         self._forget()
         self.tell_of_study()
         return said

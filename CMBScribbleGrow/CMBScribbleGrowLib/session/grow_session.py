@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import slicer
 
+from CMBSegmentationLib.errors import CMBError
+
 from ..annotation.records import Annotation
 from ..scene.listed_lesions import listed_verdicts
 from ..study.linked_lesion import LinkedLesion
@@ -47,12 +49,15 @@ class GrowSession:
         Called with the reader's `Annotation`, or None where no study is open.
     current_changed : Signal
         Called with the `LinkedLesion` that is being worked on, or None.
+    saving_changed : Signal
+        Called with the `CMBError` that keeps an annotation from being written, or None once it is: `not_saved`.
     """
 
     def __init__(self, scene: slicer.vtkMRMLScene, *, clock: Callable[[], float] = time.monotonic) -> None:
         current = self._current = CurrentStudy(scene, clock)
         self.parameters_changed, self.status_changed = current.parameters_changed, current.status_changed
         self.annotation_changed, self.current_changed = current.annotation_changed, current.current_changed
+        self.saving_changed = current.saving_changed
         self.opening, self.growing, self.answering = Opening(current), Growing(current), Answering(current)
 
     @property
@@ -69,6 +74,11 @@ class GrowSession:
     def study(self) -> OpenStudy | None:
         """The study in work."""
         return self._current.study
+
+    @property
+    def not_saved(self) -> CMBError | None:
+        """Why an annotation, open or of a scan that was closed, could not be written; None once all are."""
+        return self._current.not_saved
 
     @property
     def annotation(self) -> Annotation | None:

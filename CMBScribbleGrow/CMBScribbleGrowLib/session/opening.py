@@ -116,4 +116,5 @@ class Opening:
         self._current.settle()
         study.take_in()
         study.disk.move_to(files)
+        self._current.show_saving()
         self._current.tell(Status(State.READY, f"Saved in {Path(files.folder)} from now on."))

@@ -78,6 +78,11 @@ class Autosave:
         return self._soon.dirty
 
     @property
+    def not_saved(self) -> CMBError | None:
+        """Why it could not be written; None once it is."""
+        return self._soon.not_saved
+
+    @property
     def study(self) -> Study:
         """The study with this reader's annotation as it is now, and the others' as last read."""
         return with_annotation(self._study, self._annotation)

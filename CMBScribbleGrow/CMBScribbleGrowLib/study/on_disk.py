@@ -243,6 +243,11 @@ class StudyOnDisk:
         """Whether there is anything that is not on the disk."""
         return self._autosave.dirty if self._autosave else self._segments is not None
 
+    @property
+    def not_saved(self) -> CMBError | None:
+        """Why what is unsaved could not be written; None once it is."""
+        return self._autosave.not_saved if self._autosave else None
+
     def keep(self, annotation: Annotation, segments: list[Segment] | None = None) -> None:
         """Take a new state, to be written soon; segments are None where they are as before."""
         self._annotation = annotation

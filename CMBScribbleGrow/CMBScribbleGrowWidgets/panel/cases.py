@@ -74,5 +74,7 @@ class CasesPart:
 
     def _update_buttons(self) -> None:
         """Allow what can be done now."""
-        for button in (self.ui.previousButton, self.ui.nextButton, self.ui.doneButton):
-            button.setEnabled(self._cases.worklist is not None)
+        ui, cases = self.ui, self._cases
+        ui.previousButton.setEnabled(cases.before is not None)
+        ui.nextButton.setEnabled(cases.after is not None)
+        ui.doneButton.setEnabled(cases.can_finish)

@@ -9,6 +9,8 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from CMBSegmentationLib.files.write_soon import not_saved_line
+from CMBSegmentationWidgets.panel.messages import PROBLEM_STYLE
 from CMBSegmentationWidgets.panel.signals import Edge, unheard
 from CMBSegmentationWidgets.reader_name import ReaderName
 
@@ -39,6 +41,7 @@ class OpeningPart:
         ui.folderButton.connect("clicked()", edge.on(self.choose_folder))
         self._session.parameters_changed.connect(self.show)
         self._session.annotation_changed.connect(lambda annotation: self._show_folder())
+        self._session.saving_changed.connect(lambda error: self._show_saving())
 
     def open_scan(self, volume_node: Any) -> None:
         """Open the annotation of the chosen scan."""
@@ -83,3 +86,14 @@ class OpeningPart:
         else:
             button.setText(where.name or str(where) if where else _("Choose where to save…"))
         button.setToolTip(str(where) if where else _("Choose where the annotation is saved"))
+        self._show_saving()
+
+    def _show_saving(self) -> None:
+        """Show that what is annotated is not on the disk, as long as that is so."""
+        ui, study, error = self.ui, self._session.study, self._session.not_saved
+        is_saved = study is None or study.disk.not_saved is None
+        ui.savedInLabel.setText(_("Saved in:") if is_saved else _("Not saved in:"))
+        in_scene_only = _("The annotation is kept in the scene only, not on the disk: choose where to save.")
+        ui.savedLabel.setText(not_saved_line(error) if error is not None else in_scene_only)
+        ui.savedLabel.setStyleSheet(PROBLEM_STYLE)
+        ui.savedLabel.setVisible(error is not None or (study is not None and study.disk.files is None))

@@ -26,10 +26,16 @@ class WriteSoon:
         Seconds that never go back.
     wait_s : float
         From the first unsaved change to the write, less where writing takes long; also between attempts that failed.
+
+    Attributes
+    ----------
+    not_saved : CMBError or None
+        Why the last attempt to write failed; None once what was to be written is on the disk.
     """
 
     def __init__(self, write: Callable[[], None], clock: Callable[[], float], wait_s: float = WAIT_S) -> None:
         self._write, self._clock, self._wait_s = write, clock, wait_s
+        self.not_saved: CMBError | None = None
         self._due: float | None = None
         self._took_s = 0.0
 
@@ -73,6 +79,14 @@ class WriteSoon:
         begun = self._clock()
         try:
             self._write()
+        except CMBError as error:
+            self.not_saved = error
+            raise
         finally:
             self._took_s = self._clock() - begun
-        self._due = None
+        self._due, self.not_saved = None, None
+
+
+def not_saved_line(error: CMBError) -> str:
+    """Word for the reader why something is not on the disk yet: to be shown for as long as that is so."""
+    return f"Not saved. {error} It is tried again by itself."

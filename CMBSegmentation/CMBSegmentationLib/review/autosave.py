@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..detecting.candidates.grid import Grid
-from ..errors import InputError
+from ..errors import CMBError, InputError
 from ..files.atomic_file import (
     DamagedFileError,
     folder_lock,
@@ -51,6 +51,11 @@ class ReviewAutosave:
     def dirty(self) -> bool:
         """Whether there is anything that is not on the disk yet."""
         return self._soon.dirty
+
+    @property
+    def not_saved(self) -> CMBError | None:
+        """Why it could not be written; None once it is."""
+        return self._soon.not_saved
 
     def load(self, grid: Grid, scan: str = "") -> SavedReview | None:
         """Read what is on the disk; what cannot be read, or is of another grid, is set aside and that is noted.

@@ -46,6 +46,8 @@ class ChosenReview:
     ----------
     changed, current_changed, noticed, stepped : Signal
         The first three as those of `ReviewSession`; `stepped` is called when anything was decided or changed.
+    saving_changed : Signal
+        As that of `ReviewSession`.
     """
 
     def __init__(
@@ -53,8 +55,10 @@ class ChosenReview:
     ) -> None:
         self.detection = detection
         self.changed, self.current_changed, self.noticed, self.stepped = Signal(), Signal(), Signal(), Signal()
+        self.saving_changed = Signal()
         self._clock, self._grower = clock, grower
         self._open: dict[str, OpenReview] = {}
+        self._closed: list[OpenReview] = []  # whose scan was taken out of the scene before they could be saved
         self._save_error = ""
         self._searched_at: dict[str, str | None] = {}  # operating point by ID of the scan: of searches that run
         self._found_at: dict[str, str | None] = {}  # and of those that have ended, whose results are to be listed
@@ -174,31 +178,44 @@ class ChosenReview:
             if not review.is_there or self.detection.scene.GetNodeByID(number) is not review.nodes.scan:
                 self._lose(number, review)
 
+    @property
+    def not_saved(self) -> CMBError | None:
+        """Why a review, of whichever scan, could not be written; None once all are."""
+        every = (*self._open.values(), *self._closed)
+        return next((one.not_saved for one in every if one.not_saved is not None), None)
+
     def poll(self) -> None:
-        """Save what is due; what fails is told once, not with every attempt."""
-        try:
-            for number, review in list(self._open.items()):
-                if not review.is_there:
-                    self._lose(number, review)
-                    continue
-                if review.poll() and self._save_error:
-                    self._save_error = ""
-                    self.tell("Saved again.")
-                self.tell_notes(review)
-            self._tell_place()
-        except CMBError as error:
-            if str(error) != self._save_error:
-                self._save_error = str(error)
-                self.noticed(Notice(str(error), error))
+        """Save what is due; what fails is noticed once, not with every attempt, and `not_saved` until it is mended."""
+        for number, review in list(self._open.items()):
+            if not review.is_there:
+                self._lose(number, review)
+        for review in (*self._open.values(), *self._closed):
+            failed, written = review.not_saved is not None, False
+            with contextlib.suppress(CMBError):  # `tell_saving` does
+                written = review.poll()
+            self.tell_notes(review, *(["Saved again."] if failed and written else []))
+        self._closed = [one for one in self._closed if one.unsaved]
+        self._tell_place()
+        self.tell_saving()
+
+    def tell_saving(self) -> None:
+        """Tell where it changed why something is unsaved, or that nothing is any more."""
+        error, told = self.not_saved, self._save_error
+        self._save_error = str(error or "")
+        if self._save_error == told:
+            return
+        if error is not None:
+            self.noticed(Notice(str(error), error))
+        self.saving_changed(error)
 
     def save(self) -> None:
         """Write what is unsaved now."""
-        for review in self._open.values():
+        for review in (*self._open.values(), *self._closed):
             review.flush()
 
     def close(self) -> None:
         """Save what can be saved: the user interface is going away."""
-        for review in self._open.values():
+        for review in (*self._open.values(), *self._closed):
             with contextlib.suppress(CMBError):  # it was told since it first failed; the scene has it
                 review.flush()
         self._open.clear()
@@ -208,12 +225,13 @@ class ChosenReview:
         self._found_at[number] = self._searched_at.pop(number, None)
 
     def _lose(self, number: str, review: OpenReview) -> None:
-        """The scan or its results were taken out of the scene: save what there is."""
+        """The scan or its results were taken out of the scene: save what there is, later where it cannot be now."""
         self._open.pop(number, None)
         try:
             review.flush()
-        except CMBError as error:
-            self.noticed(Notice(str(error), error))
+        except CMBError:
+            self._closed.append(review)
+        self.tell_saving()
         self.show()
 
     def tell_notes(self, review: OpenReview, *said: str) -> None:

@@ -320,6 +320,11 @@ class OpenReview:
         """Whether there is anything that is not on the disk."""
         return self._autosave.dirty if self._autosave else not self.review.is_empty
 
+    @property
+    def not_saved(self) -> CMBError | None:
+        """Why what is unsaved could not be written; None once it is."""
+        return self._autosave.not_saved if self._autosave else None
+
     def move_to(self, folder: str | None) -> None:
         """Save in another folder from now on, everything at once; raises as `flush`, and all is as before then.
 

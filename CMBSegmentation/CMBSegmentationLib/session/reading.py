@@ -107,6 +107,7 @@ class Reading:
         review = self._chosen.review
         if after.folder != before.folder and review is not None:
             review.move_to(after.folder)
+            self._chosen.tell_saving()
             self._chosen.tell_notes(review, *([f"The review is saved in {review.path}."] if review.path else ()))
             self._chosen.changed()
         self._parameters = after

@@ -62,6 +62,8 @@ class ReviewSession:
         Called with the `ReviewedLesion` that the reader looks at, or None.
     noticed : Signal
         Called with a `Notice`.
+    saving_changed : Signal
+        Called with the `CMBError` that keeps a review from being written, or None once all are: `not_saved`.
     """
 
     def __init__(
@@ -77,7 +79,7 @@ class ReviewSession:
         self.detection = DetectionSession(scene, python=python, runner=runner)
         self._chosen = ChosenReview(self.detection, clock, grower)
         self.review_changed, self.current_changed = self._chosen.changed, self._chosen.current_changed
-        self.noticed = self._chosen.noticed
+        self.noticed, self.saving_changed = self._chosen.noticed, self._chosen.saving_changed
         self.reading = Reading(self._chosen)
         self.navigation = Navigation(self._chosen, self.reading)
         self.listing = Listing(self._chosen, self.reading)
@@ -94,6 +96,11 @@ class ReviewSession:
     def review(self) -> OpenReview | None:
         """The chosen scan's review; None if it was not searched."""
         return self._chosen.review
+
+    @property
+    def not_saved(self) -> CMBError | None:
+        """Why a review, of whichever scan, could not be written; None once all are."""
+        return self._chosen.not_saved
 
     def poll(self) -> None:
         """Hear of the worker and save what is due; never waits long."""

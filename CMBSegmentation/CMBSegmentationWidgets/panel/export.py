@@ -11,6 +11,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.files.write_soon import not_saved_line
 from CMBSegmentationLib.scene.origin import dicom_file_of
 from CMBSegmentationLib.session.export_review import holds_results
 
@@ -45,6 +46,7 @@ class ExportPart:
         for button, action in buttons.items():
             button.connect("clicked()", messages.edge.on(action))
         self._session.review_changed.connect(self.show)
+        self._session.saving_changed.connect(lambda error: self.show())
         self.actions: dict[str, Callable[[], object]] = {"export": self.export, "copy": self.copy}
         self.tooltips = {"export": ui.exportButton, "copy": ui.copyButton}
 
@@ -99,16 +101,19 @@ class ExportPart:
             self._session.reading.set(folder=path)
 
     def show(self) -> None:
-        """Show where the review is saved, and allow what can be done now."""
-        ui, review = self.ui, self._session.review
+        """Show where the review is saved, or that it is not, and allow what can be done now."""
+        ui, review, error = self.ui, self._session.review, self._session.not_saved
         path = review.path if review else None
-        ui.folderButton.setText(
-            _("Saved in {folder}").format(folder=path.parent.name) if path else _("Choose where to save…")
-        )
+        if review is None or path is None:
+            ui.folderButton.setText(_("Choose where to save…"))
+        else:
+            saved = _("Saved in {folder}") if review.not_saved is None else _("Not saved in {folder}")
+            ui.folderButton.setText(saved.format(folder=path.parent.name))
         ui.folderButton.setVisible(review is not None)
-        ui.savedLabel.setText(_("The review is kept in the scene only, not on the disk: choose where to save."))
+        in_scene_only = _("The review is kept in the scene only, not on the disk: choose where to save.")
+        ui.savedLabel.setText(not_saved_line(error) if error is not None else in_scene_only)
         ui.savedLabel.setStyleSheet(PROBLEM_STYLE)
-        ui.savedLabel.setVisible(review is not None and path is None)
+        ui.savedLabel.setVisible(error is not None or (review is not None and path is None))
         for widget in (ui.copyButton, ui.exportButton, ui.dicomCheck, ui.pdfCheck, ui.compareButton):
             widget.setEnabled(review is not None)
 
