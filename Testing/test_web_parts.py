@@ -309,6 +309,7 @@ def exported(tmp_path, scan, write, **attributes):
     [
         ("Give the folder: /home/u/.local/state/slicer-cmb/web/9037/upload/ab.", "Give the folder: ab."),
         ("[Errno 2] No such file: '/tmp/cmb-x/results/a.json'", "[Errno 2] No such file: 'a.json'"),
+        ("a_review.json could not be saved in /s/web/" + "9f" * 32 + ".", "a_review.json could not be saved."),
         (r"C:\Users\u\scan.nii, or (/data/scans/b.nii)", "scan.nii, or (b.nii)"),
         ("5 mm/s, 3/4 and https://example.org/a/b", "5 mm/s, 3/4 and https://example.org/a/b"),
         ("Supported are .nii, .nii.gz and DICOM.", "Supported are .nii, .nii.gz and DICOM."),

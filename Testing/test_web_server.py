@@ -37,9 +37,11 @@ def test_after_a_crash_of_the_server_the_review_goes_on(browser, asked_hosts, re
     wait_for_state(page, lesion, "rejected")
     review = server.folder(KEY) / "review"
     wait_until(page, lambda: any('"rejected"' in one.read_text() for one in review.rglob("*_review.json")))
+    page.evaluate("() => window.trame.state.update({ not_saved: 'The disk is full.' })")
     server.kill()
     ended = page.get_by_role("alertdialog")
     ended.get_by_text("stopped or restarted").wait_for()
+    ended.get_by_text("what could not be saved since is lost").wait_for()
     again = Server(tmp_path, "--port", str(server.port))
     try:
         ended.get_by_text("answers again").wait_for()

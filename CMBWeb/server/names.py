@@ -10,6 +10,7 @@ LONGEST = 120  # of what is shown
 STEERING = ("Cc", "Cs", "Co", "Cn", "Zl", "Zp")  # controls, halves of characters, no characters, ends of lines
 TURNS_TEXT = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
 PATH = re.compile(r"(?<![\w./:])(?:/|[A-Za-z]:[\\/])(?:[^\s/\\'\"]+[\\/])+([^\s/\\'\",;:)]*)")
+OWN_FOLDER = re.compile(r" in [0-9a-f]{32,}\b")  # of a session, or of a scan in it
 
 
 def plain_name(name: str) -> str:
@@ -31,8 +32,8 @@ def plain_name(name: str) -> str:
 
 
 def without_folders(text: str) -> str:
-    """Leave out of a message where on the server something lies: of an absolute path its last name stays."""
-    return PATH.sub(r"\1", text)
+    """Leave out of a message where on the server something lies: of a path its last name stays, unless it is a key."""
+    return OWN_FOLDER.sub("", PATH.sub(r"\1", text))
 
 
 def attachment(name: str) -> str:

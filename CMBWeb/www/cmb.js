@@ -212,6 +212,8 @@ window.cmb = (() => {
   const GONE = ["The server was stopped or restarted.", "What you reviewed is saved on its machine.", "Go on"];
   let ended = false;
 
+  const LOST = "What was saved before is there; what could not be saved since is lost.";
+
   async function whyEnded() {
     try {
       const standing = await (await fetch("standing", { cache: "no-store" })).json();
@@ -225,7 +227,8 @@ window.cmb = (() => {
     if (ended) return;
     ended = true;
     const why = await whyEnded();
-    const [message, hint, action] = why;
+    const [message, saved, action] = why;
+    const hint = why !== ELSEWHERE && window.trame.state.get("not_saved") ? LOST : saved;
     const box = document.createElement("div");
     box.className = "cmb-ended";
     box.setAttribute("role", "alertdialog");

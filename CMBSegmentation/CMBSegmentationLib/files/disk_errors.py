@@ -19,5 +19,5 @@ def results_not_written(out: Path, error: OSError) -> MachineError:
     what = "The disk is full" if error.errno in FULL else f"Writing failed ({error.strerror or error})"
     return MachineError(
         f"{what}: the results could not be written to {out}.",
-        "Nothing was left half-written. Free some space or give a folder on another disk.",
+        "Nothing was left half-written. Free some space, or use another disk.",
     )
