@@ -11,10 +11,11 @@ from report_scans import Page, a_detection
 from CMBCommand import cli
 from CMBSegmentationLib.detecting.lesions import LesionRules
 from CMBSegmentationLib.detecting.search import Search, UsedModel, UsedParcellation
-from CMBSegmentationLib.report.content import content_of, without_names
+from CMBSegmentationLib.report.content import content_of
 from CMBSegmentationLib.report.methods import Way, bibtex_of, paragraph, trained_on, ways_of
 from CMBSegmentationLib.report.page import page_of
 from CMBSegmentationLib.results.stored_list import StoredList
+from CMBSegmentationLib.results.unnamed import unnamed
 from CMBSegmentationLib.running.write import write_results
 
 POINTS = {"specific": 0.5, "balanced": 0.3}
@@ -154,7 +155,7 @@ def test_the_report_has_the_paragraph_and_the_references_to_copy():
     assert " ".join(content.methods) in text
     assert "@article{gregoire2009," in text
     assert "Jane.nii.gz" in text
-    assert "Jane" not in Page(page_of(without_names(content))).text
+    assert "Jane" not in Page(page_of(content_of(unnamed(detection, "x"), scan_name="x"))).text
 
 
 def test_cmb_methods_prints_the_paragraph_of_a_folder_and_its_references(tmp_path, capsys):

@@ -21,7 +21,7 @@ from CMBSegmentationLib.detecting.lesions import Lesion
 from CMBSegmentationLib.detecting.search import Search, UsedModel
 from CMBSegmentationLib.errors import MachineError
 from CMBSegmentationLib.reading.scan_identity import ScanName
-from CMBSegmentationLib.report.content import content_of, without_names
+from CMBSegmentationLib.report.content import content_of
 from CMBSegmentationLib.report.glass_brain import glass_brain
 from CMBSegmentationLib.report.page import SHOWN, columns_of, page_of, report_html
 from CMBSegmentationLib.report.page import cell as cell_of
@@ -30,6 +30,7 @@ from CMBSegmentationLib.report.pdf import report_pdf
 from CMBSegmentationLib.report.tables import count_tables, shown_certainties
 from CMBSegmentationLib.report.words import SAY
 from CMBSegmentationLib.results.counts import counts_of
+from CMBSegmentationLib.results.unnamed import unnamed
 from CMBSegmentationLib.vocabulary.numbers import counted_class
 from CMBSegmentationLib.vocabulary.verdicts import DEFINITE, DETECTED, KEPT, POSSIBLE
 
@@ -280,7 +281,7 @@ def test_an_empty_result_has_a_pdf_too(blobs):
 def test_a_report_without_names_names_nobody():
     detection = a_detection(search=Search(scan=ScanName("Jane_Doe.nii"), readers=("SI",), reviewed_at="2026-01-02"))
     detection = read_as(detection, "accepted", reader="SI")
-    content = without_names(content_of(detection, scan_name="Jane_Doe", notes=["Jane"]))
+    content = content_of(unnamed(detection, "sub-1"), scan_name="sub-1")
     text = Page(page_of(content)).text
     assert "Jane" not in text
     assert "SI" not in text.split()
@@ -289,11 +290,13 @@ def test_a_report_without_names_names_nobody():
 
 def test_a_report_says_at_its_head_which_series_of_which_day_it_is_of_unless_it_is_deidentified(tmp_path):
     scan = ScanName("two_visits", series_number="105", series_description="SWI Doe", study_date="2025-06-15")
-    content = content_of(a_detection(search=Search(scan=scan)), scan_name="two_visits_series-105")
+    detection = a_detection(search=Search(scan=scan))
+    content = content_of(detection, scan_name="two_visits_series-105")
     for text in (Page(page_of(content)).text, words_of(report_pdf(content), tmp_path)):
         assert "two_visits_series-105 Series 105 'SWI Doe', 2025-06-15 " in " ".join(text.split())
         assert "series description" in text  # in the provenance
-    for text in (Page(page_of(without_names(content))).text, words_of(report_pdf(without_names(content)), tmp_path)):
+    content = content_of(unnamed(detection, "sub-1"), scan_name="sub-1")
+    for text in (Page(page_of(content)).text, words_of(report_pdf(content), tmp_path)):
         assert "Doe" not in text
         assert "2025" not in text
 

@@ -6,7 +6,6 @@ from ..vocabulary.published.references import BOMBS, BOSTON, GREENBERG, MARS
 
 SAY = {
     "language": "en",
-    "without_name": "name removed",
     "title": "Cerebral microbleeds",
     "notice": "Research software, not a medical device.",
     "notice_more": "Not for diagnosis or treatment: a qualified reader must confirm every finding.",

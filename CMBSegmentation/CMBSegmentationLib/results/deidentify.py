@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 SALT_BYTES = 32
 DIGITS = 12  # of a pseudonym, hexadecimal: 48 bits, enough for all patients of a house
+OF_A_RESULT = re.compile(r"(?P<first>.+)_desc-(cmb|regions|brain)_")
+PSEUDONYM = re.compile(rf"sub-[0-9a-f]{{{DIGITS}}}_ses-[0-9a-f]{{{DIGITS}}}")
 NOTE = "De-identified: names are replaced by pseudonyms, and what was noted when the scan was read is left out."
 
 
@@ -68,6 +70,32 @@ class Pseudonyms:
 def patient_identity(patient_id: object, study_uid: object) -> str:
     """Say who a patient is: by number, else by study."""
     return str(patient_id or "").strip() or str(study_uid or "")
+
+
+def check_holds_no_names(out: Path) -> None:
+    """Refuse a folder with results that are not de-identified: who gives it away gives their names away.
+
+    Parameters
+    ----------
+    out : Path
+        Folder for de-identified results; may not exist.
+
+    Raises
+    ------
+    InputError
+        A result, a review or an annotation in it is not named by a pseudonym.
+    """
+    try:
+        names = sorted(path.name for path in out.iterdir())
+    except OSError:  # is not there, or `check_output_folder` tells what is wrong with it
+        return
+    for name in names:
+        found = OF_A_RESULT.match(name)
+        if found is not None and not PSEUDONYM.fullmatch(found["first"]):
+            raise InputError(
+                f"{out} holds results that are not de-identified ({name}); de-identified ones are not put beside them.",
+                "Give another folder with -o.",
+            )
 
 
 def read_pseudonyms(salt_file: Path | None = None) -> Pseudonyms:
