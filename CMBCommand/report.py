@@ -36,7 +36,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--series", metavar="SERIES", help="number or UID, where SCAN is a DICOM folder with many")
     parser.add_argument("-o", "--out", metavar="OUT", type=Path, help="folder for the report (default: RESULTS)")
     parser.add_argument("--pdf", action="store_true", help="also as PDF (needs ReportLab: pip install reportlab)")
-    parser.add_argument("--dropped", action="store_true", help="list and picture the dropped candidates in the PDF")
+    parser.add_argument(
+        "--dropped",
+        action="store_true",
+        help="list and picture the dropped candidates in the PDF (default: their count)",
+    )
     parser.add_argument(
         "--dicom",
         action="store_true",

@@ -91,6 +91,19 @@ def test_a_parcellation_is_told_with_its_sources_and_its_file_only_where_it_is_o
     assert "fischl" not in bibtex_of(SEARCH)
 
 
+def test_places_that_a_reader_changed_are_not_called_the_networks():
+    said = "; a reader changed the region or side of 3 microbleeds."
+    assert f"come from the network map 0.4{said} Never on patients." in said_of(placed=3)
+    parcelled = replace(SEARCH, regions=None, parcellation=UsedParcellation("aseg.nii.gz", "ff", True))
+    assert f"counted to its lobe{said}" in said_of(parcelled, placed=3)
+    alone = said_of(replace(SEARCH, regions=None), placed=1)
+    assert "Regions were not mapped; a reader gave the region or side of 1 microbleed." in alone
+    lesions = [replace(one, region="parietal", place_by_reader=True) for one in a_detection(search=SEARCH).lesions]
+    rejected = replace(lesions[0], id=99, decision="rejected")
+    (way,) = ways_of([StoredList((*lesions, rejected), LesionRules(0.3), SEARCH)] * 2)
+    assert way.placed == 2 * len(lesions) > 0
+
+
 def test_references_are_entries_with_keys_of_their_own_and_closed_braces():
     entries = [one for one in bibtex_of(SEARCH).split("\n\n") if not one.startswith("%")]
     keys = [re.match(r"@(article|misc|software|mastersthesis)\{([a-z0-9]+),\n", one)[2] for one in entries]

@@ -219,8 +219,29 @@ def test_the_pdf_says_what_the_page_says(tmp_path):
     for said in ("Research software, not a medical device.", "s & <b>evil</b>", "12 voxels < NaN.", "CMB 1", "cpu"):
         assert said in text
     assert content.sentence in text
-    assert "dropped candidate" not in text
+    assert "1 dropped candidate is only counted on paper" in text
+    assert "Candidate 2" not in text
     assert "Candidate 2" in words_of(report_pdf(content, dropped=True), tmp_path)
+
+
+def test_the_pdf_lists_what_the_reader_rejected_and_as_what(tmp_path):
+    blobs = [
+        ((12 + 18 * k, 20 + 24 * j, 8), p) for (k, j), p in zip(np.ndindex(3, 2), [0.9] * 3 + [0.3] * 3, strict=True)
+    ]
+    detection = read_as(a_detection(blobs), "accepted", "rejected", "rejected", "rejected", reader="SI")
+    mimics = ("", "vessel", "", "basal-ganglia calcification", "", "")
+    told = [replace(one, mimic=mimic) for one, mimic in zip(detection.lesions, mimics, strict=True)]
+    content = content_of(replace(detection, lesions=told), scan_name="s")
+    text = words_of(report_pdf(content), tmp_path)
+    title = "3 rejected lesions and 2 dropped candidates"
+    assert title in Page(page_of(content)).text
+    section = text[text.index(title) : text.index(" Methods ")]
+    assert re.search(
+        r"Mimic Reader 2 [^a-z]* vessel SI 3 [^a-z]* – SI 4 [^a-z]* basal-ganglia calcification SI", section
+    )
+    assert "2 dropped candidates are only counted on paper" in section
+    alone = content_of(read_as(a_detection(blobs[:1]), "rejected", reader="SI"), scan_name="s")
+    assert "1 rejected lesion No. R mm" in words_of(report_pdf(alone), tmp_path)
 
 
 def test_the_counts_of_a_half_finished_review_fit_the_pages_width(tmp_path):

@@ -44,8 +44,8 @@ class Card:
 
     @property
     def place(self) -> str:
-        """Region and side; empty where they were not assessed."""
-        return " ".join(part for part in (self.lesion.side, self.lesion.region) if part)
+        """As `place_of`."""
+        return place_of(self.lesion)
 
     @property
     def substance(self) -> str:
@@ -197,6 +197,12 @@ def content_of(detection: Detection, *, scan_name: str, notes: Sequence[str] = (
         searched=detection.search.date.partition("T")[0],
         verified=detection.search.verifier is not None,
     )
+
+
+def place_of(lesion: Lesion) -> str:
+    """Word side and region, and that a reader has set them; empty where they were not assessed."""
+    place = " ".join(part for part in (lesion.side, lesion.region) if part)
+    return SAY["place_by_reader"].format(place=place) if place and lesion.place_by_reader else place
 
 
 def _capital(words: str) -> str:
