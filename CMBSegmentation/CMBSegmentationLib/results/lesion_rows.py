@@ -16,7 +16,7 @@ POSITIVE = ("volume_mm3", "diameter_mm", "elongation")
 
 
 def row_of(lesion: Lesion, columns: Sequence[str] = COLUMNS) -> dict[str, Any]:
-    """Write a lesion for JSON: the columns, for people, and what is for code alone."""
+    """Write a lesion for JSON: the columns, and what no table has: ``reason``, for code, and ``place_by_reader``."""
     only = {"reason": reason_to_json(lesion.reason), "place_by_reader": lesion.place_by_reader}
     return {**lesion.as_row(columns), **only}
 
