@@ -16,10 +16,9 @@ from CMBSegmentationLib.report.content import ReportContent, content_of
 from CMBSegmentationLib.report.page import page_of
 from CMBSegmentationLib.report.pdf import check_can_write_pdf, report_pdf
 from CMBSegmentationLib.results.as_detection import read_detection
-from CMBSegmentationLib.results.deidentify import NOTE, check_holds_no_names
+from CMBSegmentationLib.results.deidentify import NOTE, check_holds_no_names, unnamed
 from CMBSegmentationLib.results.folder import check_output_folder
 from CMBSegmentationLib.results.names import ENDINGS, ENDINGS_REPORT, all_names, first_part
-from CMBSegmentationLib.results.unnamed import unnamed
 from CMBSegmentationLib.running.options import add_salt_option, pseudonyms_from
 from CMBSegmentationLib.running.write import write_results
 

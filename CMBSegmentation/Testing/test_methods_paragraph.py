@@ -14,8 +14,8 @@ from CMBSegmentationLib.detecting.search import Search, UsedModel, UsedParcellat
 from CMBSegmentationLib.report.content import content_of
 from CMBSegmentationLib.report.methods import Way, bibtex_of, paragraph, trained_on, ways_of
 from CMBSegmentationLib.report.page import page_of
+from CMBSegmentationLib.results.deidentify import unnamed
 from CMBSegmentationLib.results.stored_list import StoredList
-from CMBSegmentationLib.results.unnamed import unnamed
 from CMBSegmentationLib.running.write import write_results
 
 POINTS = {"specific": 0.5, "balanced": 0.3}

@@ -30,7 +30,7 @@ from CMBSegmentationLib.report.pdf import report_pdf
 from CMBSegmentationLib.report.tables import count_tables, shown_certainties
 from CMBSegmentationLib.report.words import SAY
 from CMBSegmentationLib.results.counts import counts_of
-from CMBSegmentationLib.results.unnamed import unnamed
+from CMBSegmentationLib.results.deidentify import unnamed
 from CMBSegmentationLib.vocabulary.numbers import counted_class
 from CMBSegmentationLib.vocabulary.verdicts import DEFINITE, DETECTED, KEPT, POSSIBLE
 

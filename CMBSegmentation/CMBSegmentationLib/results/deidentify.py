@@ -13,13 +13,16 @@ import re
 import secrets
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..detecting.search import Search
 from ..errors import InputError, MachineError
+from ..reading.scan_identity import ScanName
 
 if TYPE_CHECKING:
+    from ..detecting.detect import Detection
     from ..reading.dicom.headers import Frame
 
 SALT_BYTES = 32
@@ -96,6 +99,38 @@ def check_holds_no_names(out: Path) -> None:
                 f"{out} holds results that are not de-identified ({name}); de-identified ones are not put beside them.",
                 "Give another folder with -o.",
             )
+
+
+def unnamed(detection: Detection, name: str) -> Detection:
+    """Leave out what may name the patient or the reader, and when it was read.
+
+    Parameters
+    ----------
+    detection : Detection
+    name : str
+        In place of the scan's (`Pseudonyms.stem`).
+
+    Returns
+    -------
+    Detection
+        With the same lesions, verdicts and images.
+    """
+    lesions = [replace(one, reader="", decided_at="") for one in detection.lesions]
+    return replace(detection, lesions=lesions, search=unnamed_search(detection.search, name))
+
+
+def unnamed_search(search: Search, name: str) -> Search:
+    """Leave out of how a scan was searched whose it is, which files went with it, who read it, and when."""
+    given = search.parcellation
+    return replace(
+        search,
+        scan=ScanName(name),
+        parcellation=None if given is None else replace(given, file=""),
+        phase=(),  # names files and series
+        readers=(),
+        date="",
+        reviewed_at="",
+    )
 
 
 def read_pseudonyms(salt_file: Path | None = None) -> Pseudonyms:

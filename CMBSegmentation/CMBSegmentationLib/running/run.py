@@ -17,10 +17,9 @@ from ..progress import Clock, Progress, no_progress, part_of
 from ..reading.apart import apart, read_label_image_apart, read_phases_apart, read_scan_apart
 from ..reading.scan import Scan, scan_stem
 from ..reading.scan_identity import ScanName, identity_of, scan_name_of, voxels_sha256
-from ..results.deidentify import NOTE, Pseudonyms, check_holds_no_names
+from ..results.deidentify import NOTE, Pseudonyms, check_holds_no_names, unnamed_search
 from ..results.folder import check_output_folder
 from ..results.names import all_names
-from ..results.unnamed import unnamed_search
 from ..vocabulary.verdicts import utc_now
 from .write import write_results
 
