@@ -8,7 +8,9 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
+import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
@@ -17,9 +19,12 @@ from dicom_series import write_series
 
 from CMBCommand import cli
 from CMBSegmentationLib.errors import InputError, MachineError
+from CMBSegmentationLib.results.as_detection import read_detection
 from CMBSegmentationLib.results.deidentify import Pseudonyms, read_pseudonyms
 
 NAMES = ("Doe", "Jane", "id-4711", "19500102", "acc-99", "Kowalski", "Anna", "Station 9")
+DAY = "2026-01-02T03:04:05+00:00"
+PAPER = ("_report.dcm", "_report.pdf")
 PICTURE = re.compile(r"data:image/[^\"')]+")  # in it, letters come in any order
 VOXEL_MM = (2.0, 2.4, 3.0)
 SPOTS_MM = ((12.0, 5.0, 3.0), (-14.0, -9.0, 8.0), (0.0, 15.0, -9.0))
@@ -71,6 +76,10 @@ def detect(scan, out, model, *options):
     return out
 
 
+def names_of(folder):
+    return {path.name for path in folder.iterdir()}
+
+
 def stems(folder):
     return {path.name.partition("_desc-")[0] for path in folder.iterdir()}
 
@@ -95,22 +104,65 @@ def test_a_file_that_is_called_like_its_patient_loses_that_name(model, salt, tmp
 
 
 def test_no_report_names_patient_or_reader(study, model, salt, tmp_path):
-    out = detect(study, tmp_path / "out", model)
+    out = reviewed(detect(study, tmp_path / "out", model, "--save-probability"))
+    new = tmp_path / "new"
+    call = ["report", str(out), "--scan", str(study), "--pdf", "--dropped", "--dicom", "-o", str(new)]
+    assert cli.main([*call, "--deidentify", "--salt", str(salt)]) == 0
+    source = pydicom.dcmread(next(study.iterdir()))
+    uids = (source.StudyInstanceUID, source.SeriesInstanceUID, source.SOPInstanceUID, source.FrameOfReferenceUID)
+    assert_nameless(new, str(study), "Kowalski", "2026-01-02", "20260102", *uids)
+    again = detect(
+        study, tmp_path / "again", model, "--deidentify", "--salt", str(salt), "--save-probability", "--dicom"
+    )
+    assert names_of(new) == names_of(again) | {f"{stem}_desc-cmb{end}" for stem in stems(again) for end in PAPER}
+
+
+def reviewed(out):
+    """Have Anna Kowalski read what was found: all accepted but the first, which is a vessel."""
     (listed,) = out.glob("*_lesions.json")
     content = json.loads(listed.read_text())
-    said = {"decision": "accepted", "mimic": "", "reader": "Anna Kowalski", "decided_at": "2026", "origin": "detector"}
+    said = {"decision": "accepted", "mimic": "", "reader": "Anna Kowalski", "decided_at": DAY, "origin": "detector"}
     for row in content["lesions"]:
         if row["status"] == "kept":
             row.update(said)
     content["lesions"][0].update(decision="rejected", mimic="vessel")
-    content["search"] |= {"readers": ["Anna Kowalski"], "reviewed_at": "2026-01-02T03:04:05+00:00"}
+    content["search"] |= {"readers": ["Anna Kowalski"], "reviewed_at": DAY, "date": DAY}
+    content["provenance"] |= {"date": DAY, "review": {"readers": ["Anna Kowalski"], "date": DAY}}
     listed.write_text(json.dumps(content))
+    return out
+
+
+def test_a_review_without_names_is_a_whole_result_folder_that_is_read_back(study, model, salt, tmp_path, capsys):
+    out = reviewed(detect(study, tmp_path / "out", model))
     new = tmp_path / "new"
-    call = ["report", str(out), "--scan", str(study), "--pdf", "--dropped", "--dicom", "-o", str(new)]
-    assert cli.main([*call, "--deidentify", "--salt", str(salt)]) == 0
-    assert {path.suffix for path in new.iterdir()} == {".html", ".pdf", ".dcm"}
-    assert_nameless(new, str(study), "Kowalski")
-    assert stems(new) == stems(detect(study, tmp_path / "again", model, "--deidentify", "--salt", str(salt)))
+    options = ["--scan", str(study), "--deidentify", "--salt", str(salt)]
+    assert cli.main(["report", str(out), *options, "-o", str(new)]) == 0
+    assert {str(path) for path in new.iterdir()} <= set(capsys.readouterr().out.splitlines())
+    own, named = read_detection(new, study), read_detection(out, study)
+    assert own.detection.lesions == [replace(one, reader="", decided_at="") for one in named.detection.lesions]
+    assert {one.decision for one in own.detection.lesions} >= {"accepted", "rejected"}
+    assert np.array_equal(*(sitk.GetArrayFromImage(one.detection.labels) for one in (own, named)))
+    (about,) = new.glob("*_dseg.json")
+    assert json.loads(about.read_text())["Manual"] is True
+    before = names_of(new)
+    assert cli.main(["report", str(new), *options]) == 0  # again, in its own place
+    assert names_of(new) == before
+
+
+def test_nothing_without_names_is_put_beside_results_with_names(study, model, salt, tmp_path, capsys):
+    out = detect(study, tmp_path / "out", model)
+    before = names_of(out)
+    options = ["--deidentify", "--salt", str(salt)]
+    for call in (
+        ["report", str(out), "--scan", str(study)],
+        ["report", str(out), "--scan", str(study), "-o", str(out)],
+        ["detect", str(study), "-o", str(out), *only(model), "--overwrite"],
+    ):
+        assert cli.main([*call, *options]) == 2
+        said = " ".join(capsys.readouterr().err.split())
+        assert "holds results that are not de-identified" in said
+        assert "Give another folder with -o." in said
+        assert names_of(out) == before
 
 
 def test_the_same_patient_has_the_same_pseudonym_and_other_scans_other_files(study, model, salt, tmp_path):

@@ -11,9 +11,10 @@ from report_scans import Page, a_detection
 from CMBCommand import cli
 from CMBSegmentationLib.detecting.lesions import LesionRules
 from CMBSegmentationLib.detecting.search import Search, UsedModel, UsedParcellation
-from CMBSegmentationLib.report.content import content_of, without_names
+from CMBSegmentationLib.report.content import content_of
 from CMBSegmentationLib.report.methods import Way, bibtex_of, paragraph, trained_on, ways_of
 from CMBSegmentationLib.report.page import page_of
+from CMBSegmentationLib.results.deidentify import unnamed
 from CMBSegmentationLib.results.stored_list import StoredList
 from CMBSegmentationLib.running.write import write_results
 
@@ -90,6 +91,19 @@ def test_a_parcellation_is_told_with_its_sources_and_its_file_only_where_it_is_o
     assert "fischl" not in bibtex_of(SEARCH)
 
 
+def test_places_that_a_reader_changed_are_not_called_the_networks():
+    said = "; a reader changed the region or side of 3 microbleeds."
+    assert f"come from the network map 0.4{said} Never on patients." in said_of(placed=3)
+    parcelled = replace(SEARCH, regions=None, parcellation=UsedParcellation("aseg.nii.gz", "ff", True))
+    assert f"counted to its lobe{said}" in said_of(parcelled, placed=3)
+    alone = said_of(replace(SEARCH, regions=None), placed=1)
+    assert "Regions were not mapped; a reader gave the region or side of 1 microbleed." in alone
+    lesions = [replace(one, region="parietal", place_by_reader=True) for one in a_detection(search=SEARCH).lesions]
+    rejected = replace(lesions[0], id=99, decision="rejected")
+    (way,) = ways_of([StoredList((*lesions, rejected), LesionRules(0.3), SEARCH)] * 2)
+    assert way.placed == 2 * len(lesions) > 0
+
+
 def test_references_are_entries_with_keys_of_their_own_and_closed_braces():
     entries = [one for one in bibtex_of(SEARCH).split("\n\n") if not one.startswith("%")]
     keys = [re.match(r"@(article|misc|software|mastersthesis)\{([a-z0-9]+),\n", one)[2] for one in entries]
@@ -154,7 +168,7 @@ def test_the_report_has_the_paragraph_and_the_references_to_copy():
     assert " ".join(content.methods) in text
     assert "@article{gregoire2009," in text
     assert "Jane.nii.gz" in text
-    assert "Jane" not in Page(page_of(without_names(content))).text
+    assert "Jane" not in Page(page_of(content_of(unnamed(detection, "x"), scan_name="x"))).text
 
 
 def test_cmb_methods_prints_the_paragraph_of_a_folder_and_its_references(tmp_path, capsys):

@@ -112,10 +112,10 @@ def test_a_report_of_another_scan_or_without_results_is_refused(scan, results, t
 
 @pytest.mark.parametrize("deidentified", [False, True])
 def test_the_archive_gets_the_report_and_the_readers_verdict(study, found_in_study, tmp_path, deidentified):
-    out = shutil.copytree(found_in_study, tmp_path / "out")
-    review(out)
+    results, out = shutil.copytree(found_in_study, tmp_path / "results"), tmp_path / "out"
+    review(results)
     more = ["--deidentify", "--salt", str(tmp_path / "salt")] if deidentified else []
-    assert cli.main(["report", str(out), "--scan", str(study), "--dicom", *more]) == 0
+    assert cli.main(["report", str(results), "--scan", str(study), "--dicom", "-o", str(out), *more]) == 0
     pdf, sr, seg = (pydicom.dcmread(one(out, ending)) for ending in ("_report.dcm", "_sr.dcm", "_seg.dcm"))
     assert bytes(pdf.EncapsulatedDocument)[: pdf.EncapsulatedDocumentLength].startswith(b"%PDF")
     assert pdf.StudyInstanceUID == sr.StudyInstanceUID == seg.StudyInstanceUID

@@ -21,7 +21,7 @@ from CMBSegmentationLib.detecting.lesions import Lesion
 from CMBSegmentationLib.detecting.search import Search, UsedModel
 from CMBSegmentationLib.errors import MachineError
 from CMBSegmentationLib.reading.scan_identity import ScanName
-from CMBSegmentationLib.report.content import content_of, without_names
+from CMBSegmentationLib.report.content import content_of
 from CMBSegmentationLib.report.glass_brain import glass_brain
 from CMBSegmentationLib.report.page import SHOWN, columns_of, page_of, report_html
 from CMBSegmentationLib.report.page import cell as cell_of
@@ -30,6 +30,7 @@ from CMBSegmentationLib.report.pdf import report_pdf
 from CMBSegmentationLib.report.tables import count_tables, shown_certainties
 from CMBSegmentationLib.report.words import SAY
 from CMBSegmentationLib.results.counts import counts_of
+from CMBSegmentationLib.results.deidentify import unnamed
 from CMBSegmentationLib.vocabulary.numbers import counted_class
 from CMBSegmentationLib.vocabulary.verdicts import DEFINITE, DETECTED, KEPT, POSSIBLE
 
@@ -218,8 +219,29 @@ def test_the_pdf_says_what_the_page_says(tmp_path):
     for said in ("Research software, not a medical device.", "s & <b>evil</b>", "12 voxels < NaN.", "CMB 1", "cpu"):
         assert said in text
     assert content.sentence in text
-    assert "dropped candidate" not in text
+    assert "1 dropped candidate is only counted on paper" in text
+    assert "Candidate 2" not in text
     assert "Candidate 2" in words_of(report_pdf(content, dropped=True), tmp_path)
+
+
+def test_the_pdf_lists_what_the_reader_rejected_and_as_what(tmp_path):
+    blobs = [
+        ((12 + 18 * k, 20 + 24 * j, 8), p) for (k, j), p in zip(np.ndindex(3, 2), [0.9] * 3 + [0.3] * 3, strict=True)
+    ]
+    detection = read_as(a_detection(blobs), "accepted", "rejected", "rejected", "rejected", reader="SI")
+    mimics = ("", "vessel", "", "basal-ganglia calcification", "", "")
+    told = [replace(one, mimic=mimic) for one, mimic in zip(detection.lesions, mimics, strict=True)]
+    content = content_of(replace(detection, lesions=told), scan_name="s")
+    text = words_of(report_pdf(content), tmp_path)
+    title = "3 rejected lesions and 2 dropped candidates"
+    assert title in Page(page_of(content)).text
+    section = text[text.index(title) : text.index(" Methods ")]
+    assert re.search(
+        r"Mimic Reader 2 [^a-z]* vessel SI 3 [^a-z]* – SI 4 [^a-z]* basal-ganglia calcification SI", section
+    )
+    assert "2 dropped candidates are only counted on paper" in section
+    alone = content_of(read_as(a_detection(blobs[:1]), "rejected", reader="SI"), scan_name="s")
+    assert "1 rejected lesion No. R mm" in words_of(report_pdf(alone), tmp_path)
 
 
 def test_the_counts_of_a_half_finished_review_fit_the_pages_width(tmp_path):
@@ -280,7 +302,7 @@ def test_an_empty_result_has_a_pdf_too(blobs):
 def test_a_report_without_names_names_nobody():
     detection = a_detection(search=Search(scan=ScanName("Jane_Doe.nii"), readers=("SI",), reviewed_at="2026-01-02"))
     detection = read_as(detection, "accepted", reader="SI")
-    content = without_names(content_of(detection, scan_name="Jane_Doe", notes=["Jane"]))
+    content = content_of(unnamed(detection, "sub-1"), scan_name="sub-1")
     text = Page(page_of(content)).text
     assert "Jane" not in text
     assert "SI" not in text.split()
@@ -289,11 +311,13 @@ def test_a_report_without_names_names_nobody():
 
 def test_a_report_says_at_its_head_which_series_of_which_day_it_is_of_unless_it_is_deidentified(tmp_path):
     scan = ScanName("two_visits", series_number="105", series_description="SWI Doe", study_date="2025-06-15")
-    content = content_of(a_detection(search=Search(scan=scan)), scan_name="two_visits_series-105")
+    detection = a_detection(search=Search(scan=scan))
+    content = content_of(detection, scan_name="two_visits_series-105")
     for text in (Page(page_of(content)).text, words_of(report_pdf(content), tmp_path)):
         assert "two_visits_series-105 Series 105 'SWI Doe', 2025-06-15 " in " ".join(text.split())
         assert "series description" in text  # in the provenance
-    for text in (Page(page_of(without_names(content))).text, words_of(report_pdf(without_names(content)), tmp_path)):
+    content = content_of(unnamed(detection, "sub-1"), scan_name="sub-1")
+    for text in (Page(page_of(content)).text, words_of(report_pdf(content), tmp_path)):
         assert "Doe" not in text
         assert "2025" not in text
 

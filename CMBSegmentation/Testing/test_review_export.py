@@ -79,6 +79,24 @@ def test_the_exported_list_is_what_was_decided(a_session, tmp_path):
         a_session.exporting.export(tmp_path / "out")
 
 
+def test_a_place_that_a_reader_set_is_said_to_be_his(a_session, tmp_path):
+    a_session.deciding.set_place("brainstem", "left", lesion_id=1)
+    a_session.deciding.decide("accepted", lesion_id=1)
+    a_session.deciding.set_place("frontal", "right", lesion_id=2)
+    a_session.deciding.set_place("", "", lesion_id=3)  # as the program has it
+    parts = [one.id for one in a_session.editing.split(2)]
+    files = a_session.exporting.export(tmp_path / "out")
+    rows = json.loads(files["json"].read_text(encoding="utf-8"))["lesions"]
+    assert {row["id"] for row in rows if row["place_by_reader"]} == {1, *parts}
+    assert {one.id for one in read_list(files["json"]).lesions if one.place_by_reader} == {1, *parts}
+    page = files["report"].read_text(encoding="utf-8")
+    assert "a reader gave the region or side of 3 microbleeds" in page
+    assert page.count("left brainstem, set by the reader") == 2  # in the list and beside the pictures
+    a_session.deciding.set_place("", "", lesion_id=1)
+    again = json.loads(a_session.exporting.export(tmp_path / "again")["json"].read_text(encoding="utf-8"))["lesions"]
+    assert {row["id"] for row in again if row["place_by_reader"]} == set(parts)
+
+
 def test_the_files_of_a_half_finished_review_say_the_same(a_session, tmp_path):
     a_session.deciding.decide("rejected", "vessel", lesion_id=1)
     a_session.deciding.decide("accepted", lesion_id=2)
@@ -291,7 +309,7 @@ def test_a_review_is_compared_with_an_earlier_scan(a_session, tmp_path):
     called = {(row["status"], row["first_id"], row["second_id"]) for row in rows}
     assert called == {("stable", "1", "1"), ("there before, not detected", "", "3"), ("not seen", "2", "")}
     (missed,) = (row for row in rows if row["second_id"] == "3")
-    assert re.match(r"first scan: a dark spot is there, signal loss \d+ % against \d+ % where it was", missed["why"])
+    assert re.match(r"first scan: a dark spot is there, signal loss \d+\s% against \d+\s% where it was", missed["why"])
     (rejected,) = (row for row in rows if row["first_id"] == "2")
     assert "rejected by SI" in rejected["why"]
     assert files["page"].read_text(encoding="utf-8").startswith("<!DOCTYPE html>")

@@ -14,7 +14,7 @@ from .shown import shown
 EXPORTS = (  # title, what it is, icon, where it is asked for
     ("Results", "List, segmentation, report, annotations: .zip", "mdi-folder-zip-outline", "zip"),
     ("Report", "One page to read or print, in a new tab", "mdi-file-document-outline", "report"),
-    ("Report as PDF", "The same on paper, A4", "mdi-file-pdf-box", "pdf"),
+    ("Report as PDF", "For paper, A4: dropped candidates are only counted", "mdi-file-pdf-box", "pdf"),
     ("Scene", "The whole review, to resume here or in 3D Slicer: .mrb", "mdi-cube-outline", "scene"),
 )
 

@@ -58,6 +58,8 @@ class Lesion:
         What a microbleed is suspected to come from, of `vocabulary.verdicts.CAUSES`; empty where it was not said.
     reader, decided_at : str
         Who decided, and when (ISO 8601, UTC).
+    place_by_reader : bool
+        Whether region or side are other ones than the program's, because a reader has said so.
     origin : str
         How it came onto the list, of `review.lesion_list.ORIGINS`.
     """
@@ -83,6 +85,7 @@ class Lesion:
     reader: str = ""
     decided_at: str = ""
     origin: str = DETECTED_ONE
+    place_by_reader: bool = False
 
     @property
     def dropped_because(self) -> str:

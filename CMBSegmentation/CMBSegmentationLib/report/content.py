@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..detecting.lesions import Lesion
-from ..reading.scan_identity import NAMING
 from ..results.counts import Counts, counts_of
 from ..results.provenance import provenance_of
 from ..results.summary import sentence_of
 from ..vocabulary.verdicts import DEFINITE, POSSIBLE
 from .crops import Crop, Locator, Overview, Window, display_window, field_crop, lesion_crops, tilt_degrees
 from .glass_brain import Projection, glass_brain
-from .methods import Way, bibtex_of, paragraph, trained_on, unnamed_way, way_of
+from .methods import Way, bibtex_of, paragraph, trained_on, way_of
 from .tables import CountTable, count_tables
 from .words import SAY
 
@@ -45,8 +44,8 @@ class Card:
 
     @property
     def place(self) -> str:
-        """Region and side; empty where they were not assessed."""
-        return " ".join(part for part in (self.lesion.side, self.lesion.region) if part)
+        """As `place_of`."""
+        return place_of(self.lesion)
 
     @property
     def substance(self) -> str:
@@ -200,37 +199,10 @@ def content_of(detection: Detection, *, scan_name: str, notes: Sequence[str] = (
     )
 
 
-def without_names(content: ReportContent) -> ReportContent:
-    """Leave out of a report what may name the patient or the reader: names of the scan, its series, the readers."""
-    kept = {key: value for key, value in content.provenance.items() if key not in ("review", "input", "phase")}
-    given = content.provenance.get("input")
-    if isinstance(given, Mapping):
-        kept["input"] = {key: value for key, value in given.items() if key not in NAMING}
-    parcellation = content.provenance.get("parcellation")
-    if isinstance(parcellation, Mapping):
-        kept["parcellation"] = {key: value for key, value in parcellation.items() if key != "file"}
-    counts = replace(content.counts, readers=())
-
-    def unnamed(lesions: Sequence[Lesion]) -> list[Lesion]:
-        return [replace(lesion, reader="") for lesion in lesions]
-
-    def unnamed_cards(cards: Sequence[Card]) -> list[Card]:
-        return [replace(card, lesion=replace(card.lesion, reader="")) for card in cards]
-
-    return replace(
-        content,
-        scan_name=SAY["without_name"],
-        series="",
-        notes=[],
-        sentence=sentence_of(counts),
-        provenance=kept,
-        counts=counts,
-        methods=paragraph(unnamed_way(content.way)),
-        listed=unnamed(content.listed),
-        dropped=unnamed(content.dropped),
-        listed_cards=unnamed_cards(content.listed_cards),
-        dropped_cards=unnamed_cards(content.dropped_cards),
-    )
+def place_of(lesion: Lesion) -> str:
+    """Word side and region, and that a reader has set them; empty where they were not assessed."""
+    place = " ".join(part for part in (lesion.side, lesion.region) if part)
+    return SAY["place_by_reader"].format(place=place) if place and lesion.place_by_reader else place
 
 
 def _capital(words: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..detecting.candidates.hills import MASK_SHARE
-from ..detecting.lesions import SURROUND_MM, Lesion, LesionRules
+from ..detecting.lesions import SURROUND_MM, Lesion, LesionRules, listed
 from ..detecting.parcellation.mapping import SUBCORTICAL_MM
 from ..detecting.search import Search, UsedModel
 from ..results.counts import counts_of
@@ -47,6 +47,8 @@ class Way:
         Their names, where they may be told.
     phase : bool
         Whether the phase image was asked.
+    placed : int
+        Listed lesions of which a reader has set another region or side.
     """
 
     search: Search
@@ -56,13 +58,15 @@ class Way:
     begun: int = 0
     readers: tuple[str, ...] = ()
     phase: bool = False
+    placed: int = 0
 
 
 def way_of(search: Search, rules: LesionRules, lesions: Sequence[Lesion]) -> Way:
     """Say how one scan was searched."""
     counts = counts_of(lesions)
     read, begun = int(counts.is_read and not counts.not_read), int(counts.is_read and counts.not_read > 0)
-    return Way(search, rules, 1, read, begun, counts.readers, any(one.phase for one in lesions))
+    placed = sum(one.place_by_reader for one in listed(lesions))
+    return Way(search, rules, 1, read, begun, counts.readers, any(one.phase for one in lesions), placed)
 
 
 def ways_of(lists: Sequence[StoredList]) -> list[Way]:
@@ -87,7 +91,8 @@ def ways_of(lists: Sequence[StoredList]) -> list[Way]:
 
 
 def _with_one_more(ways: Way, one: Way) -> Way:
-    return replace(ways, scans=ways.scans + 1, read=ways.read + one.read, begun=ways.begun + one.begun)
+    scans, read, begun = ways.scans + 1, ways.read + one.read, ways.begun + one.begun
+    return replace(ways, scans=scans, read=read, begun=begun, placed=ways.placed + one.placed)
 
 
 def unnamed_way(way: Way) -> Way:
@@ -158,16 +163,19 @@ def _software(search: Search) -> str:
 
 
 def _places(way: Way) -> list[str]:
-    search = way.search
+    search, number = way.search, counted(way.placed, "microbleed")
+    changed = METHODS["places_changed"].format(counted=number) if way.placed else ""
     if search.parcellation is not None:
         name = search.parcellation.file if way.scans == 1 else ""
         which = METHODS["parcellation_file"].format(file=name) if name else METHODS["parcellation_each"]
-        told = {"freesurfer": FREESURFER.short, "mars": MARS.short, "reach": SUBCORTICAL_MM}
+        told = {"freesurfer": FREESURFER.short, "mars": MARS.short, "reach": SUBCORTICAL_MM, "changed": changed}
         sentence = METHODS["parcellation"].format(which=which, **told)
         return [sentence] if search.parcellation.has_lobes else [sentence, METHODS["no_lobes"]]
     if search.regions is None:
-        return [METHODS["no_regions"]]
+        given = METHODS["places_given"].format(counted=number) if way.placed else ""
+        return [METHODS["no_regions"].format(given=given)]
     words = {"model": search.regions.title, "statement": search.regions.statement, "mars": MARS.short}
+    words["changed"] = changed
     return [METHODS["regions"].format(**words).strip()]
 
 

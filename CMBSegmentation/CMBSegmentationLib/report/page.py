@@ -17,7 +17,7 @@ from ..vocabulary.columns import PROBABILITY
 from ..vocabulary.numbers import class_text, counted, counted_class, rounded_down, threshold_text
 from ..vocabulary.published.scales import NOT_A_DIAGNOSIS, SIDEROSIS
 from ..vocabulary.verdicts import REJECTED, UNDECIDED
-from .content import ReportContent, content_of
+from .content import ReportContent, content_of, place_of
 from .crops import FIELD_MM
 from .glass_brain import SMALLEST_CIRCLE_MM
 from .words import METHODS, SAY, SCALES_COLUMNS
@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 UNITS = {"mm3": "mm³", "mm": "mm", "s": "s", "ms": "ms", "percent": "%", "bytes": "bytes"}
-NOT_SHOWN = {"listed": ("dropped_because",), "dropped": ()}  # what the table's title says already
+NOT_SHOWN = {  # what the table's title says already, or another column
+    "listed": ("dropped_because", "mimic", "reader"),
+    "dropped": ("mimic", "reader"),
+    "rejected": ("decision", "volume_mm3", "elongation", "contrast", "detector", "phase", "origin", "dropped_because"),
+}
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,8 @@ SHOWN = {
     "origin": Column(
         "Origin", "", "Detected, or added, merged or split by a reader: no network's probability is such a lesion's own"
     ),
+    "mimic": Column("Mimic", "", "What it is instead of a microbleed, as the reader says"),
+    "reader": Column("Reader"),
     "dropped_because": Column("Dropped because"),
 }
 
@@ -202,8 +208,8 @@ def columns_of(lesions: Sequence[Lesion], kind: str) -> list[str]:
 def cell(lesion: Lesion, name: str) -> str:
     """Write a lesion's value of a column: the side before the region, the reader's reason before the program's."""
     value = getattr(lesion, name)
-    if name == "region":
-        value = f"{lesion.side} {lesion.region}".strip()
+    if name == "region" or (name == "side" and not lesion.region):
+        value = place_of(lesion)
     elif name == "dropped_because":
         value = lesion.why_not_listed
     return SHOWN[name].text(value)

@@ -6,7 +6,6 @@ from ..vocabulary.published.references import BOMBS, BOSTON, GREENBERG, MARS
 
 SAY = {
     "language": "en",
-    "without_name": "name removed",
     "title": "Cerebral microbleeds",
     "notice": "Research software, not a medical device.",
     "notice_more": "Not for diagnosis or treatment: a qualified reader must confirm every finding.",
@@ -86,6 +85,7 @@ SAY = {
     "pictures_some": "Pictures of the {shown} most probable of {all} follow; the list above has all.",
     "whole_slice": "whole axial slice",
     "local_phase": "local phase, coronal",
+    "place_by_reader": "{place}, set by the reader",
     "made_by_reader": "{origin} by a reader",
     "suspected": "suspected cause: {cause}",
     "phase_says": "phase: {substance}",
@@ -102,6 +102,9 @@ SAY = {
     "not_excluded": (
         "An empty list does not exclude microbleeds: small ones can be missed, and so can those beside vessels or in "
         "thick slices."
+    ),
+    "dropped_not_shown": (
+        "{counted} {are} only counted on paper; the HTML report lists and pictures the most probable ones."
     ),
     "most_probable_listed": "Only the {count} most probable are listed.",
     "most_probable_pictured": "Pictures of the {count} most probable; the table after them has all.",
@@ -134,12 +137,15 @@ METHODS = {
     "at_point": " This is the operating point “{point}”.",
     "smallest": "What was smaller than {volume:g} mm³ or larger than {diameter:g} mm across was left out.",
     "verifier": "A second network, {model}, looked at each candidate once more; the probability is that network's.",
-    "regions": "Regions and sides, those of MARS ({mars}), come from the network {model}. {statement}",
-    "no_regions": "Regions were not mapped.",
+    "regions": "Regions and sides, those of MARS ({mars}), come from the network {model}{changed}. {statement}",
+    "no_regions": "Regions were not mapped{given}.",
     "parcellation": (
         "Regions, sides and fluid come from {which}, with FreeSurfer's labels ({freesurfer}), resampled by the nearest "
-        "voxel and named as in MARS ({mars}); white matter within {reach:g} mm of the cortex counted to its lobe."
+        "voxel and named as in MARS ({mars}); white matter within {reach:g} mm of the cortex counted to its "
+        "lobe{changed}."
     ),
+    "places_changed": "; a reader changed the region or side of {counted}",
+    "places_given": "; a reader gave the region or side of {counted}",
     "parcellation_file": "the parcellation {file}",
     "parcellation_each": "each scan's own parcellation",
     "no_lobes": "It does not tell lobes apart.",

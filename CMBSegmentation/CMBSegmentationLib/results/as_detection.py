@@ -23,6 +23,8 @@ from .earlier_versions import candidates_of_earlier
 from .read_back import read_result_folder
 
 if TYPE_CHECKING:
+    from nibabel.nifti1 import Nifti1Header
+
     from ..reading.dicom.headers import Frame
 
 
@@ -46,6 +48,10 @@ class StoredDetection:
         Of a DICOM scan.
     identity : ScanIdentity
         Whose scan it is.
+    header : nibabel.nifti1.Nifti1Header or None
+        Of the scan's NIfTI file.
+    has_images : bool
+        Whether the probability and the brain were stored, too.
     """
 
     detection: Detection
@@ -53,6 +59,8 @@ class StoredDetection:
     notes: tuple[str, ...]
     frames: tuple[Frame, ...]
     identity: ScanIdentity
+    header: Nifti1Header | None = None
+    has_images: bool = False
 
 
 def read_detection(folder: Path, scan: Path, series: str | None = None) -> StoredDetection:
@@ -112,7 +120,10 @@ def read_detection(folder: Path, scan: Path, series: str | None = None) -> Store
         candidates,
         found.field,
     )
-    return StoredDetection(detection, found.stem, stored.notes, tuple(read.frames), identity)
+    has_images = found.probability is not None and found.brain is not None
+    return StoredDetection(
+        detection, found.stem, stored.notes, tuple(read.frames), identity, read.header, has_images=has_images
+    )
 
 
 def find_scan(folder: Path) -> Path:

@@ -13,17 +13,22 @@ import re
 import secrets
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..detecting.search import Search
 from ..errors import InputError, MachineError
+from ..reading.scan_identity import ScanName
 
 if TYPE_CHECKING:
+    from ..detecting.detect import Detection
     from ..reading.dicom.headers import Frame
 
 SALT_BYTES = 32
 DIGITS = 12  # of a pseudonym, hexadecimal: 48 bits, enough for all patients of a house
+OF_A_RESULT = re.compile(r"(?P<first>.+)_desc-(cmb|regions|brain)_")
+PSEUDONYM = re.compile(rf"sub-[0-9a-f]{{{DIGITS}}}_ses-[0-9a-f]{{{DIGITS}}}")
 NOTE = "De-identified: names are replaced by pseudonyms, and what was noted when the scan was read is left out."
 
 
@@ -68,6 +73,64 @@ class Pseudonyms:
 def patient_identity(patient_id: object, study_uid: object) -> str:
     """Say who a patient is: by number, else by study."""
     return str(patient_id or "").strip() or str(study_uid or "")
+
+
+def check_holds_no_names(out: Path) -> None:
+    """Refuse a folder with results that are not de-identified: who gives it away gives their names away.
+
+    Parameters
+    ----------
+    out : Path
+        Folder for de-identified results; may not exist.
+
+    Raises
+    ------
+    InputError
+        A result, a review or an annotation in it is not named by a pseudonym.
+    """
+    try:
+        names = sorted(path.name for path in out.iterdir())
+    except OSError:  # is not there, or `check_output_folder` tells what is wrong with it
+        return
+    for name in names:
+        found = OF_A_RESULT.match(name)
+        if found is not None and not PSEUDONYM.fullmatch(found["first"]):
+            raise InputError(
+                f"{out} holds results that are not de-identified ({name}); de-identified ones are not put beside them.",
+                "Give another folder with -o.",
+            )
+
+
+def unnamed(detection: Detection, name: str) -> Detection:
+    """Leave out what may name the patient or the reader, and when it was read.
+
+    Parameters
+    ----------
+    detection : Detection
+    name : str
+        In place of the scan's (`Pseudonyms.stem`).
+
+    Returns
+    -------
+    Detection
+        With the same lesions, verdicts and images.
+    """
+    lesions = [replace(one, reader="", decided_at="") for one in detection.lesions]
+    return replace(detection, lesions=lesions, search=unnamed_search(detection.search, name))
+
+
+def unnamed_search(search: Search, name: str) -> Search:
+    """Leave out of how a scan was searched whose it is, which files went with it, who read it, and when."""
+    given = search.parcellation
+    return replace(
+        search,
+        scan=ScanName(name),
+        parcellation=None if given is None else replace(given, file=""),
+        phase=(),  # names files and series
+        readers=(),
+        date="",
+        reviewed_at="",
+    )
 
 
 def read_pseudonyms(salt_file: Path | None = None) -> Pseudonyms:

@@ -16,8 +16,9 @@ POSITIVE = ("volume_mm3", "diameter_mm", "elongation")
 
 
 def row_of(lesion: Lesion, columns: Sequence[str] = COLUMNS) -> dict[str, Any]:
-    """Write a lesion for JSON: the columns, for people, and ``reason``, for code."""
-    return {**lesion.as_row(columns), "reason": reason_to_json(lesion.reason)}
+    """Write a lesion for JSON: the columns, and what no table has: ``reason``, for code, and ``place_by_reader``."""
+    only = {"reason": reason_to_json(lesion.reason), "place_by_reader": lesion.place_by_reader}
+    return {**lesion.as_row(columns), **only}
 
 
 def checked_lesion(one: Fields) -> Lesion:
@@ -34,6 +35,7 @@ def checked_lesion(one: Fields) -> Lesion:
         decision=decision or UNDECIDED,
         reason=reason if status == DROPPED else None,
         origin=one.text("origin", default=DETECTED_ONE),
+        place_by_reader=one.plain.get("place_by_reader") is True,
         **{name: one.text(name, default="") for name in ("mimic", "cause", "reader", "decided_at")},
     )
     if lesion.probability is None and not lesion.is_readers:

@@ -27,6 +27,17 @@ def with_place(review: Review, lesion: ReviewedLesion, region: str, side: str) -
     return review.with_lesion(lesion.at_place(region, side)) if lesion.is_fixed else review
 
 
+def is_placed_by_reader(review: Review, candidates: CandidateField, lesion: ReviewedLesion) -> bool:
+    """Whether a reader has given a lesion, on the list or in the annotation, another place than the program's."""
+    if lesion.id not in review.places and lesion.id not in review.links:
+        return False
+    own = next((one.lesion for one in candidates.candidates.every if one.peak == lesion.peak), None)
+    if own is None:
+        unplaced = replace(lesion.lesion, region="", side="")
+        own = unplaced if candidates.placed is None else candidates.placed(unplaced)
+    return (lesion.lesion.region, lesion.lesion.side) != (own.region, own.side)
+
+
 def added(
     review: Review,
     candidates: CandidateField,
@@ -133,6 +144,8 @@ def split(
         part = replace(part, of_added=lesion.is_readers_alone)
         parts.append(part.at_place(lesion.lesion.region, lesion.lesion.side))
         review = review.with_lesion(parts[-1])
+        if lesion.id in review.places:  # said of all of it
+            review = review.with_place(number, *review.places[lesion.id])
     return review, tuple(parts)
 
 

@@ -17,7 +17,7 @@ from ..progress import Clock, Progress, no_progress, part_of
 from ..reading.apart import apart, read_label_image_apart, read_phases_apart, read_scan_apart
 from ..reading.scan import Scan, scan_stem
 from ..reading.scan_identity import ScanName, identity_of, scan_name_of, voxels_sha256
-from ..results.deidentify import NOTE, Pseudonyms
+from ..results.deidentify import NOTE, Pseudonyms, check_holds_no_names, unnamed_search
 from ..results.folder import check_output_folder
 from ..results.names import all_names
 from ..vocabulary.verdicts import utc_now
@@ -108,6 +108,8 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
     stem = scan_stem(request.scan)
     check_present(request.scan)
     pseudonyms = request.pseudonyms  # files are named by them, or by the series, once the scan is read
+    if pseudonyms is not None:
+        check_holds_no_names(request.out)
     is_named_later = pseudonyms is not None or request.series is not None
     check_output_folder(request.out, () if is_named_later else all_names(stem), request.overwrite)
     clock = Clock()
@@ -149,13 +151,13 @@ def run(request: Request, progress: Progress = no_progress, *, loaded: Stages | 
         progress(0.95, "Writing the results")
         seconds = {**clock.laps, **detection.search.seconds}
         del seconds["detect"]  # is the sum of its own steps
-        known = ScanName(name) if pseudonyms else _name_of(scan, request)
         said = () if pseudonyms else (*paired, *detection.search.phase)  # they name files and series
         notes = (*notes, *said)
-        search = replace(detection.search, scan=known, date=utc_now(), seconds=seconds, phase=said)
-        if pseudonyms is not None and search.parcellation is not None:
-            search = replace(search, parcellation=replace(search.parcellation, file=""))
-        detection = replace(detection, search=search)
+        if pseudonyms is None:
+            search = replace(detection.search, scan=_name_of(scan, request), phase=said)
+        else:
+            search = unnamed_search(detection.search, name)
+        detection = replace(detection, search=replace(search, date=utc_now(), seconds=seconds))
         files = write_results(
             detection,
             request.out,

@@ -52,7 +52,7 @@ def write_regions(path: Path) -> None:
     write_table(path, LOOKUP, rows)
 
 
-def write_sidecars(folder: Path, names: dict[str, str], search: Search) -> None:
+def write_sidecars(folder: Path, names: dict[str, str], search: Search, *, reviewed: bool) -> None:
     """Write the sidecar of each image that is among the results.
 
     Parameters
@@ -62,6 +62,8 @@ def write_sidecars(folder: Path, names: dict[str, str], search: Search) -> None:
         Of the results, by kind (`results.names.result_names`).
     search : Search
         Knows the scan's BIDS URI, where it has one.
+    reviewed : bool
+        Whether a reader has had a hand in it.
 
     References
     ----------
@@ -74,7 +76,7 @@ def write_sidecars(folder: Path, names: dict[str, str], search: Search) -> None:
         own = OF_BRAIN[mapped] if kind == "about_brain" else {"Description": DESCRIPTIONS[kind]}
         content: dict[str, Any] = {**own, **where}
         if kind == "about":
-            content |= {"Manual": bool(search.reviewed_at), "SoftwareVersion": f"slicer-cmb {__version__}", **NAME}
+            content |= {"Manual": reviewed, "SoftwareVersion": f"slicer-cmb {__version__}", **NAME}
             content |= meanings_of(column for column in (*COLUMNS, *REVIEW_COLUMNS) if column != "id")
         elif kind == "about_brain" and mapped:
             content |= NAME

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..detecting.detect import Detection
+from ..detecting.lesions import is_read
 from ..files.draft_folder import drafts, move_in
 from ..report.page import report_html
 from ..results.counts import counts_of
@@ -67,7 +68,8 @@ def write_results(
     with drafts(out) as draft:
         write_image(detection.labels, draft / names["labels"], header)
         write_lesions(draft / names["table"], detection.lesions)
-        write_sidecars(draft, names, detection.search)
+        reviewed = bool(detection.search.reviewed_at) or is_read(detection.lesions)
+        write_sidecars(draft, names, detection.search, reviewed=reviewed)
         stored = StoredList(
             tuple(detection.lesions), detection.rules, detection.search, tuple(notes), detection.candidates
         )

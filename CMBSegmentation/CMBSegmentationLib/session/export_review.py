@@ -17,6 +17,7 @@ from ..results.counts import counts_of
 from ..results.folder import check_output_folder
 from ..results.names import all_names
 from ..review import utc_now
+from ..review.edits import is_placed_by_reader
 from ..scene.results import field_of
 from ..vocabulary.verdicts import KEPT
 
@@ -181,7 +182,10 @@ def detection_of(review: OpenReview) -> Detection:
 
     candidates = review.candidates
     rules = replace(candidates.rules, threshold=review.review.threshold)
-    lesions = [one.as_lesion() for one in review.lesions]
+    lesions = [
+        replace(one.as_lesion(), place_by_reader=is_placed_by_reader(review.review, candidates, one))
+        for one in review.lesions
+    ]
     search = replace(review.stored.search, readers=counts_of(lesions).readers, reviewed_at=utc_now())
     brain = candidates.brain
     if brain is None:

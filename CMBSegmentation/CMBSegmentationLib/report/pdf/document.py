@@ -23,7 +23,8 @@ def report_pdf(content: ReportContent, *, dropped: bool = False) -> bytes:
     ----------
     content : ReportContent
     dropped : bool
-        Also list and picture the dropped candidates.
+        Also list and picture the dropped candidates, which are only counted otherwise. What a reader rejected is
+        listed in any case.
 
     Returns
     -------

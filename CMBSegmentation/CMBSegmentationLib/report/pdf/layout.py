@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
+from ...detecting.lesions import MOST_CANDIDATES
 from ...vocabulary.numbers import counted, counted_class, threshold_text
 from ...vocabulary.published.scales import NOT_A_DIAGNOSIS, SIDEROSIS
+from ...vocabulary.verdicts import REJECTED
 from ..content import Card, ReportContent
 from ..crops import FIELD_MM
 from ..glass_brain import SMALLEST_CIRCLE_MM, Projection
@@ -93,8 +95,8 @@ class Layout:
         if content.notes:
             parts += [self.text(SAY["notes"], "heading"), *[self.text(f"• {note}") for note in content.notes]]
         parts += self._findings() if content.listed else self._nothing()
-        if dropped and content.dropped:
-            parts += self._dropped()
+        if content.dropped:
+            parts += self._dropped() if dropped else self._left_out()
         parts += [self.text(SAY["methods"], "heading"), self.text(" ".join(content.methods))]
         parts.append(self._signature())
         parts += [self.text(SAY["provenance"], "heading"), self.text(SAY["provenance_short"], "caption")]
@@ -210,7 +212,22 @@ class Layout:
             for number, reason in grouped_reasons(self.content.dropped)
         ]
 
+    def _left_out(self) -> list[Any]:
+        """What a reader rejected, as a table, and how many candidates the program dropped."""
+        counts, content = self.content.counts, self.content
+        parts = [self.text(title_of_dropped(counts), "heading")]
+        rejected = [one for one in content.dropped if one.decision == REJECTED]
+        if rejected:
+            parts.append(self._lesions(rejected, "rejected"))
+        if counts.dropped:
+            capped = SAY["at_least"] if len(content.dropped) >= MOST_CANDIDATES else ""
+            number = capped + counted(counts.dropped, "dropped candidate")
+            words = SAY["dropped_not_shown"].format(counted=number, are="is" if counts.dropped == 1 else "are")
+            parts.append(self.text(words[:1].upper() + words[1:], "quiet"))
+        return parts
+
     def _dropped(self) -> list[Any]:
+        """All of them with reasons, the most probable with pictures."""
         content = self.content
         parts = [self.text(title_of_dropped(content.counts), "heading")]
         if content.listed:
