@@ -15,7 +15,7 @@ import pytest
 import SimpleITK as sitk
 from PIL import Image
 from tsv_table import rows_of as rows_of_table
-from web_browser import SAMPLE_NAME, choose, go_to, state_of_page, take, wait_until, wait_until_told
+from web_browser import SAMPLE_NAME, choose, go_to, open_sample, state_of_page, take, wait_until, wait_until_told
 from web_pictures import THREE_D, lit
 from web_review import reject, rows_of, wait_for_state
 
@@ -61,8 +61,8 @@ def test_the_report_opens_in_a_tab_and_comes_as_pdf(reading):
     assert Path(pdf.path()).read_bytes().startswith(b"%PDF")
 
 
-def test_a_scene_opens_where_the_review_was_left(reading, tmp_path):
-    page, (first, *_) = reading, rows_of(reading)
+def test_a_scene_opens_where_the_review_was_left_and_both_have_one_review(reading, tmp_path):
+    page, (first, second, *_) = reading, rows_of(reading)
     page.keyboard.press("n")
     page.keyboard.press("a")
     wait_for_state(page, first, "accepted")
@@ -71,6 +71,12 @@ def test_a_scene_opens_where_the_review_was_left(reading, tmp_path):
     page.get_by_text("review.mrb", exact=True).wait_for()
     wait_for_state(page, first, "accepted")
     wait_until(page, lambda: 0.15 < lit(page, THREE_D) < 0.7)  # the brain fills the 3D view, and is all in it
+    reject(page, second)
+    open_sample(page)
+    wait_for_state(page, second, "rejected")
+    choose(page, "Open", tmp_path / "review.mrb", exact=True)
+    page.get_by_text("it goes on from the one in the scene").wait_for()
+    wait_for_state(page, second, "rejected")
 
 
 # an earlier scan

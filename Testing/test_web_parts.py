@@ -32,7 +32,7 @@ from CMBSegmentationLib.session import State, Status
 from CMBWeb.bindings.exporting import export
 from CMBWeb.bindings.reviewing import Reviewing
 from CMBWeb.bindings.scans import add_scan, read_in
-from CMBWeb.files.kept_results import KeptResults, KeptScan, scan_key
+from CMBWeb.files.kept_results import KeptResults, KeptScan, ScanKey, scan_key
 from CMBWeb.files.session_folder import private, remove_old
 from CMBWeb.page import reading_ahead
 from CMBWeb.page.grey_window import reading_window
@@ -157,16 +157,18 @@ def test_results_come_back_with_their_scan(tmp_path):
     scan = tmp_path / "scan.nii"
     scan.touch()
     kept.begin(KeptScan(str(scan), "A"))
-    kept.take("a")
+    kept.take(ScanKey("a", "a-former"))
     (kept.scan_folder() / "results").mkdir()
     (kept.scan_folder() / "study_desc-cmb_review.json").touch()
-    kept.take("b")  # of the same name, perhaps of the same grid
+    kept.take(ScanKey("b", "b-former"))  # of the same name, perhaps of the same grid
     assert kept.results() is None
     assert list(kept.scan_folder().iterdir()) == []
-    kept.take("a")
+    kept.take(ScanKey("a", "a-former"))
     assert kept.results() == tmp_path / "a" / "results"
     scan.unlink()
     assert kept.scan() is None
+    kept.take(ScanKey("c", "a"))  # as an earlier release named it
+    assert kept.results() == tmp_path / "c" / "results"
 
 
 def test_a_series_is_known_wherever_it_was_uploaded_to(tmp_path):
@@ -179,7 +181,12 @@ def test_a_series_is_known_wherever_it_was_uploaded_to(tmp_path):
     write_series(tmp_path / "moved", moved)
     once, again, elsewhere = (scan_key(read_scan(tmp_path / one).image) for one in ("once", "again", "moved"))
     assert once == again
-    assert once != elsewhere
+    assert once.name != elsewhere.name
+    noisy = a_volume()
+    noisy.SetOrigin([one + 1e-9 for one in noisy.GetOrigin()])
+    noisy.SetDirection([one * (1 + 1e-12) for one in noisy.GetDirection()])
+    assert scan_key(noisy).name == scan_key(a_volume()).name
+    assert scan_key(noisy).former != scan_key(a_volume()).former
 
 
 @given(st.integers(0, 3), st.floats(1e-3, 1e5))

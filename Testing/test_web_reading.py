@@ -418,9 +418,14 @@ def test_the_list_is_sorted_and_filtered(reading):
         assert sizes == sorted(sizes, reverse=down)
         assert len(sizes) == count
         assert len(set(sizes)) > 1
+    merge = page.get_by_role("button", name="Merge", exact=True)
+    for box in page.get_by_label(re.compile(r"^Merge CMB \d+$")).all()[:2]:
+        box.check()
+    expect(merge).to_be_enabled()
     page.get_by_label("Listed lesions").select_option("accepted")
     page.get_by_text("Nothing here.").wait_for()
     assert rows_of(page) == []
+    expect(merge).to_be_disabled()  # what is not shown is not ticked
 
 
 # the pictures

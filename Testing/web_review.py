@@ -102,7 +102,7 @@ def give_review(server: Server, key: str, results: Path) -> None:
     """Leave the sample with its results in a session's folder, as a server that was stopped does."""
     review = server.folder(key) / "review"
     shutil.rmtree(review, ignore_errors=True)
-    shutil.copytree(results, review / scan_key(read_scan(sample_scan()).image) / "results")
+    shutil.copytree(results, review / scan_key(read_scan(sample_scan()).image).name / "results")
     kept = {"path": str(sample_scan()), "name": SAMPLE_NAME, "uploaded": False}
     (review / "scan.json").write_text(json.dumps(kept), encoding="utf-8")
 

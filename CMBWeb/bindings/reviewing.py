@@ -328,7 +328,6 @@ class Reviewing:
         state.can_undo, state.can_redo = session.deciding.can_undo, session.deciding.can_redo
         state.filter_counts = {one: sum(passes(lesion, one) for lesion in every) for one in FILTERS}
         state.regions_found = sorted({one.lesion.region or UNKNOWN_REGION for one in every}, key=region_order)
-        state.merging = [one for one in state.merging if review is not None and review.find(one)]
         if session.listing.threshold is not None:
             state.threshold = session.listing.threshold
         self._show_search_notes()
@@ -341,6 +340,8 @@ class Reviewing:
         rows = [row_of(one) for one in lesions if one is current or self._is_asked_for(one)]
         sort_rows(rows, self.state.sort_by, down=self.state.sort_down)
         self.state.rows = rows
+        shown = {row["id"] for row in rows}
+        self.state.merging = [one for one in self.state.merging if one in shown]
         self.state.has_substances = any(row["phase"] for row in rows)
         self.session.navigation.set_order([row["id"] for row in rows])
 

@@ -15,7 +15,7 @@ from CMBSegmentationLib.reading.scan_identity import identity_of
 from CMBSegmentationLib.scene.origin import Origin, keep_origin
 from CMBSegmentationLib.scene.volumes import fill_volume, geometry_of
 
-from ..files.kept_results import scan_key
+from ..files.kept_results import ScanKey, scan_key
 from ..page.reading_ahead import read_scan_once
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class OpenedScan:
         What was chosen and repaired when it was read, and the doubts.
     doubts : tuple of str
         What makes it unfit to be searched.
-    key : str
+    key : ScanKey
         The same for the same voxels at the same place, wherever the scan came from.
     node : vtkMRMLScalarVolumeNode or None
         Once it is in the scene.
@@ -59,7 +59,7 @@ class OpenedScan:
     name: str
     notes: tuple[str, ...]
     doubts: tuple[str, ...]
-    key: str
+    key: ScanKey
     node: slicer.vtkMRMLScalarVolumeNode | None = None
     series: str | None = None
     header: Nifti1Header | None = None

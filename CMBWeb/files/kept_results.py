@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -21,6 +22,8 @@ from ..server.options import MOST_SESSIONS
 from .session_folder import SCAN_FILE, private
 
 RESULTS = "results"
+STEP = 1e-3  # mm, and of a direction's cosine
+OFF_STEP = 0.3819660112501051  # of a step: no number of a header lies where one ends, so that noise never parts two
 WORKER_NICENESS = 10  # the page answers its reader first; an idle machine loses nothing by it
 
 
@@ -43,10 +46,29 @@ class KeptScan:
     series: str | None = None
 
 
-def scan_key(image: sitk.Image) -> str:
-    """Name a scan by its voxels and where they lie: files of two patients may have one name and one grid."""
+@dataclass(frozen=True)
+class ScanKey:
+    """Names a scan by its voxels and where they lie: files of two patients may have one name and one grid.
+
+    Attributes
+    ----------
+    name : str
+        The same for a scan and for what a scene has of it: places count to `STEP`.
+    former : str
+        The name in releases in which they counted to the last digit, which a scene changes.
+    """
+
+    name: str
+    former: str
+
+
+def scan_key(image: sitk.Image) -> ScanKey:
+    """Give the key of a scan."""
     place = (*image.GetSpacing(), *image.GetOrigin(), *image.GetDirection())
-    return hashlib.sha256(f"{voxels_sha256(image)} {place}".encode()).hexdigest()
+    steps = tuple(math.floor(one / STEP + OFF_STEP) for one in place)
+    voxels = voxels_sha256(image)
+    name, former = (hashlib.sha256(f"{voxels} {where}".encode()).hexdigest() for where in (steps, place))
+    return ScanKey(name, former)
 
 
 class KeptResults:
@@ -76,9 +98,12 @@ class KeptResults:
             return None
         return kept if Path(kept.path).exists() else None
 
-    def take(self, key: str) -> None:
-        """Keep and give the results of the scan with this `scan_key` from now on."""
-        self._key = key
+    def take(self, key: ScanKey) -> None:
+        """Keep and give the results of the scan with this key from now on."""
+        self._key = key.name
+        former, now = self._folder() / key.former, self._folder() / key.name
+        if former.is_dir() and not now.exists():
+            former.rename(now)
 
     def scan_folder(self) -> Path:
         """Give the private folder in which review and annotation of the scan are saved as they are made."""

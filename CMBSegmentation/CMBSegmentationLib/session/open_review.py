@@ -399,6 +399,10 @@ class OpenReview:
                     f"There are two reviews of {self.nodes.scan.GetName()}. The one {places[id(taken)]} is shown, "
                     f"{last_change(taken)}; the one {places[id(other)]}, {last_change(other)}, is kept as {copy}."
                 )
+        elif taken is on_disk and on_disk is not None and in_scene is not None and not holds(in_scene, on_disk):
+            self.notes.append(
+                f"The review on the disk is shown, {last_change(on_disk)}: it goes on from the one in the scene."
+            )
         if taken is not None:
             self._take(taken)
 
