@@ -197,6 +197,24 @@ def test_what_is_kept_of_a_scan_is_found_though_nothing_says_which_it_is(tmp_pat
     assert kept.scan_folder() == own
 
 
+def test_the_work_on_a_scan_is_found_by_whatever_name_the_scan_is_opened(tmp_path):
+    kept = KeptResults(lambda: tmp_path, lambda: tmp_path)
+    kept.take(a_key("a"))
+    folder, endings = kept.scan_folder(), ("_annotation.json", "_annotation.seg.nrrd")
+    kept.name_files("sub-01", *endings)
+    for ending in endings:
+        (folder / f"sub-01{ending}").write_text(ending)
+    (folder / "sub-01_review.json").write_text("of another kind")
+    kept.name_files("T2 of Slicer", *endings)
+    assert [(folder / f"T2 of Slicer{ending}").read_text() for ending in endings] == list(endings)
+    kept.name_files("sub-01", *endings)
+    (folder / "late_annotation.json").write_text("of another name")  # as an earlier release left two
+    kept.name_files("sub-01", *endings)
+    assert [(folder / f"sub-01{ending}").read_text() for ending in endings] == list(endings)
+    assert (folder / "late_annotation.json").read_text() == "of another name"
+    assert (folder / "sub-01_review.json").exists()
+
+
 def test_that_a_scan_was_opened_is_no_review(tmp_path):
     kept = KeptResults(lambda: private(tmp_path / "review"), lambda: tmp_path)
     kept.take(a_key("a"))

@@ -111,10 +111,12 @@ class LesionTable:
             table.resizeColumnToContents(NOTE_COLUMN)
 
     def _keep_chosen(self, ids: Sequence[int]) -> None:
-        """Have no other lesions chosen than before: Qt keeps the chosen rows by their place, whatever is in them now."""
+        """Have no other lesions chosen than before: Qt keeps chosen rows by their place, whatever is in them now."""
         for row in range(self._widget.rowCount):
-            for column in range(len(COLUMNS)):
-                self._widget.item(row, column).setSelected(self._id(row) in ids)
+            is_chosen = self._id(row) in ids
+            if self._widget.item(row, NUMBER_COLUMN).isSelected() != is_chosen:
+                for column in range(len(COLUMNS)):
+                    self._widget.item(row, column).setSelected(is_chosen)
 
     def choose(self, lesion_id: int | None) -> None:
         """Mark a lesion's row, without telling."""

@@ -120,6 +120,25 @@ class KeptResults:
             with contextlib.suppress(OSError), replacing(told) as draft:  # a full disk: it is found by its name
                 draft.write_text(json.dumps(asdict(key)), encoding="utf-8")
 
+    def name_files(self, stem: str, *endings: str) -> None:
+        """Have what the scan's folder holds begin with the name that the scan has now: it may have had another before.
+
+        Parameters
+        ----------
+        stem : str
+        *endings : str
+            Of files that belong together, the first of which counts. Where one has the name already, all stay as they
+            are; else the latest is given it.
+        """
+        folder = self.scan_folder()
+        former = sorted(folder.glob(f"*{endings[0]}"), key=lambda one: one.stat().st_mtime)
+        if not former or (folder / f"{stem}{endings[0]}").exists():
+            return
+        before = former[-1].name.removesuffix(endings[0])
+        for ending in reversed(endings):  # what is read first comes last
+            with contextlib.suppress(OSError):  # none of that kind, or a disk that says so when it is saved on
+                put_in_place(folder / f"{before}{ending}", folder / f"{stem}{ending}")
+
     def scan_folder(self) -> Path:
         """Give the private folder in which review and annotation of the scan are saved as they are made."""
         return private(self._folder() / self._key)
