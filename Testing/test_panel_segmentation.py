@@ -355,6 +355,22 @@ def test_rows_are_merged_and_split(a_panel):
     assert cells(a_panel, 0) == ["1"]
 
 
+def test_what_is_no_longer_listed_is_not_merged(a_panel):
+    table = a_panel.ui.lesionTable
+    a_panel.widget.logic.session.deciding.decide("accepted", lesion_id=3, advance=False)
+    a_panel.widget.logic.session.navigation.select(1)
+    for column in range(table.columnCount):
+        table.item(1, column).setSelected(True)  # CMB 2, with Ctrl and a click
+    assert chosen(table) == ["1", "2"]
+    a_panel.ui.thresholdSlider.setValue(0.9)
+    assert cells(a_panel, 0) == ["1", "3"]
+    assert chosen(table) == ["1"]  # not what stands in the row of CMB 2 now
+
+
+def chosen(table):
+    return [table.item(row, 0).text() for row in range(table.rowCount) if table.item(row, 0).isSelected()]
+
+
 def test_the_slider_lists_anew_and_verdicts_stay(a_panel):
     a_panel.key("N")
     a_panel.key("N")

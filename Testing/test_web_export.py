@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import re
+import shutil
 import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -76,6 +77,10 @@ def test_a_scene_opens_where_the_review_was_left_and_both_have_one_review(readin
     wait_for_state(page, second, "rejected")
     choose(page, "Open", tmp_path / "review.mrb", exact=True)
     page.get_by_text("it goes on from the one in the scene").wait_for()
+    wait_for_state(page, second, "rejected")
+    shutil.copy(sample_scan(), tmp_path / "copy.nii.gz")
+    choose(page, "Open", tmp_path / "copy.nii.gz", exact=True)
+    page.get_by_text("copy.nii.gz", exact=True).wait_for()
     wait_for_state(page, second, "rejected")
 
 

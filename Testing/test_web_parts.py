@@ -9,14 +9,16 @@ import subprocess
 import sys
 import time
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
 from module_file import ROOT
+from scipy.spatial.transform import Rotation
 from slicer_scene import a_scene, new_scene
 
 sys.path.append(str(ROOT / "CMBSegmentation" / "Testing"))  # the series that the reader's own tests use
@@ -28,12 +30,13 @@ from CMBSegmentationLib.reading.dicom.series import OfferedSeries, SeriesChoiceE
 from CMBSegmentationLib.reading.scan import FormatError, read_scan
 from CMBSegmentationLib.reading.scan_identity import ScanName
 from CMBSegmentationLib.scene.origin import origin_of
+from CMBSegmentationLib.scene.volumes import fill_volume, geometry_of, image_from_volume
 from CMBSegmentationLib.session import State, Status
 from CMBWeb.bindings.exporting import export
 from CMBWeb.bindings.reviewing import Reviewing
 from CMBWeb.bindings.scans import add_scan, read_in
-from CMBWeb.files.kept_results import KeptResults, KeptScan, ScanKey, scan_key
-from CMBWeb.files.session_folder import private, remove_old
+from CMBWeb.files.kept_results import KeptResults, KeptScan, scan_key
+from CMBWeb.files.session_folder import holds_review, private, remove_old
 from CMBWeb.page import reading_ahead
 from CMBWeb.page.grey_window import reading_window
 from CMBWeb.page.page_session import PageSession, _by_its_name
@@ -152,23 +155,72 @@ def test_the_browsers_command_line_does_not_hold_the_token(tmp_path, monkeypatch
     assert page.stat().st_mode & 0o077 == 0
 
 
+def a_key(of, millimetres=0.0):
+    image = a_volume()
+    image.SetOrigin([one + millimetres for one in image.GetOrigin()])
+    key = scan_key(image)
+    return replace(key, voxels_sha256=of, name=f"{of}-{key.name}")
+
+
 def test_results_come_back_with_their_scan(tmp_path):
     kept = KeptResults(lambda: tmp_path, lambda: tmp_path)
     scan = tmp_path / "scan.nii"
     scan.touch()
     kept.begin(KeptScan(str(scan), "A"))
-    kept.take(ScanKey("a", "a-former"))
+    kept.take(a_key("a"))
     (kept.scan_folder() / "results").mkdir()
     (kept.scan_folder() / "study_desc-cmb_review.json").touch()
-    kept.take(ScanKey("b", "b-former"))  # of the same name, perhaps of the same grid
+    kept.take(a_key("b"))  # of the same name and of the same grid
     assert kept.results() is None
-    assert list(kept.scan_folder().iterdir()) == []
-    kept.take(ScanKey("a", "a-former"))
-    assert kept.results() == tmp_path / "a" / "results"
+    assert [path.name for path in kept.scan_folder().iterdir()] == ["scan.json"]
+    kept.take(a_key("a", 1.0))  # of the same voxels elsewhere
+    assert kept.results() is None
+    for noise in (0.0, 1e-9, 1e-4, 1e-2):  # a scene's, of 64 and of 32 bits; what counts as the same grid elsewhere
+        kept.take(a_key("a", noise))
+        assert kept.results() == tmp_path / a_key("a").name / "results"
     scan.unlink()
     assert kept.scan() is None
-    kept.take(ScanKey("c", "a"))  # as an earlier release named it
-    assert kept.results() == tmp_path / "c" / "results"
+
+
+def test_what_is_kept_of_a_scan_is_found_though_nothing_says_which_it_is(tmp_path):
+    results = tmp_path / a_key("a").name / "results"
+    results.mkdir(parents=True)  # as an earlier release left it
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "scan.json").write_text('{"voxels_sha256": "a", "size": 3}')
+    kept = KeptResults(lambda: tmp_path, lambda: tmp_path)
+    for noise in (0.0, 1e-9):
+        kept.take(a_key("a", noise))
+        assert kept.results() == results
+    own = tmp_path / a_key("a", 1e-6).name  # which it gave the scene of that scan: what was done there is shown there
+    own.mkdir()
+    kept.take(a_key("a", 1e-6))
+    assert kept.scan_folder() == own
+
+
+def test_the_work_on_a_scan_is_found_by_whatever_name_the_scan_is_opened(tmp_path):
+    kept = KeptResults(lambda: tmp_path, lambda: tmp_path)
+    kept.take(a_key("a"))
+    folder, endings = kept.scan_folder(), ("_annotation.json", "_annotation.seg.nrrd")
+    kept.name_files("sub-01", *endings)
+    for ending in endings:
+        (folder / f"sub-01{ending}").write_text(ending)
+    (folder / "sub-01_review.json").write_text("of another kind")
+    kept.name_files("T2 of Slicer", *endings)
+    assert [(folder / f"T2 of Slicer{ending}").read_text() for ending in endings] == list(endings)
+    kept.name_files("sub-01", *endings)
+    (folder / "late_annotation.json").write_text("of another name")  # as an earlier release left two
+    kept.name_files("sub-01", *endings)
+    assert [(folder / f"sub-01{ending}").read_text() for ending in endings] == list(endings)
+    assert (folder / "late_annotation.json").read_text() == "of another name"
+    assert (folder / "sub-01_review.json").exists()
+
+
+def test_that_a_scan_was_opened_is_no_review(tmp_path):
+    kept = KeptResults(lambda: private(tmp_path / "review"), lambda: tmp_path)
+    kept.take(a_key("a"))
+    assert not holds_review(tmp_path)
+    (kept.scan_folder() / "study_desc-cmb_review.json").touch()
+    assert holds_review(tmp_path)
 
 
 def test_a_series_is_known_wherever_it_was_uploaded_to(tmp_path):
@@ -180,13 +232,23 @@ def test_a_series_is_known_wherever_it_was_uploaded_to(tmp_path):
     moved.SetOrigin((-20.0, -30.0, -11.0))
     write_series(tmp_path / "moved", moved)
     once, again, elsewhere = (scan_key(read_scan(tmp_path / one).image) for one in ("once", "again", "moved"))
-    assert once == again
-    assert once.name != elsewhere.name
-    noisy = a_volume()
-    noisy.SetOrigin([one + 1e-9 for one in noisy.GetOrigin()])
-    noisy.SetDirection([one * (1 + 1e-12) for one in noisy.GetDirection()])
-    assert scan_key(noisy).name == scan_key(a_volume()).name
-    assert scan_key(noisy).former != scan_key(a_volume()).former
+    assert once.is_of_same_scan(again)
+    assert not once.is_of_same_scan(elsewhere)
+
+
+@pytest.mark.parametrize("suffix", [".nrrd", ".nii.gz"])  # Slicer stores a scene's scans as either
+def test_a_scan_that_a_scene_stored_is_the_same_scan(a_scene, tmp_path, suffix):
+    image = a_volume()
+    image.SetDirection(Rotation.from_euler("xyz", (10, 20, 30), degrees=True).as_matrix().ravel())
+    image.SetSpacing((0.4492188, 0.4492188, 4.0000001))
+    image.SetOrigin((-112.3791582, 99.6670531, -73.3359381))
+    node = a_scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "scan")
+    fill_volume(node, sitk.GetArrayViewFromImage(image), geometry_of(image))
+    assert scan_key(image_from_volume(node)[0]).is_of_same_scan(scan_key(image))
+    sitk.WriteImage(image_from_volume(node)[0], str(tmp_path / f"scan{suffix}"))
+    stored = scan_key(sitk.ReadImage(str(tmp_path / f"scan{suffix}")))
+    assert stored.name != scan_key(image).name
+    assert stored.is_of_same_scan(scan_key(image))
 
 
 @given(st.integers(0, 3), st.floats(1e-3, 1e5))

@@ -77,7 +77,7 @@ class LesionTable:
 
     def show(self, lesions: Sequence[ReviewedLesion], current_id: int | None) -> None:
         """List lesions, in the order that the reader has sorted them."""
-        table, self._lesions = self._widget, lesions
+        table, chosen, self._lesions = self._widget, self.chosen(), lesions
         was_blocked = table.blockSignals(True)
         table.setRowCount(len(lesions))
         rows = self._sorted_rows(lesions)
@@ -87,6 +87,7 @@ class LesionTable:
         for column in OFTEN_EMPTY:
             table.setColumnHidden(column, not any(cells[column] != "" for cells, _ in rows))
         self._fit_columns()
+        self._keep_chosen(chosen)
         table.blockSignals(was_blocked)
         self.choose(current_id)
         self._tell_order()
@@ -108,6 +109,14 @@ class LesionTable:
             self._fitted = fitted
         elif self._lesions:
             table.resizeColumnToContents(NOTE_COLUMN)
+
+    def _keep_chosen(self, ids: Sequence[int]) -> None:
+        """Have no other lesions chosen than before: Qt keeps chosen rows by their place, whatever is in them now."""
+        for row in range(self._widget.rowCount):
+            is_chosen = self._id(row) in ids
+            if self._widget.item(row, NUMBER_COLUMN).isSelected() != is_chosen:
+                for column in range(len(COLUMNS)):
+                    self._widget.item(row, column).setSelected(is_chosen)
 
     def choose(self, lesion_id: int | None) -> None:
         """Mark a lesion's row, without telling."""

@@ -152,6 +152,22 @@ def test_the_review_that_is_not_shown_when_a_scan_is_opened_is_kept(two_reviews,
     assert copies(elsewhere) == [copy]
 
 
+def test_a_scene_whose_review_was_gone_on_with_says_so(a_session, a_scan, elsewhere, open_review, a_time):
+    a_session.deciding.decide("accepted", lesion_id=1, advance=False)
+    a_session.reading.set(folder=str(elsewhere))
+    saved_scene = read_review(find_results(a_scan))
+    forget(a_scan, saved_scene)
+    assert "on the disk" not in said(open_review(a_scan, elsewhere))  # both say the same
+    a_session.deciding.decide("rejected", lesion_id=2, advance=False)
+    a_session.save()
+    forget(a_scan, saved_scene)
+    session = open_review(a_scan, elsewhere)
+    assert states(session)[2] == "rejected"
+    assert copies(elsewhere) == []
+    assert "The review on the disk is shown, last changed 2090-01-01 00:0" in said(session)
+    assert "by SI: it goes on from the one in the scene." in said(session)
+
+
 def test_an_earlier_review_on_the_disk_is_kept_when_the_scenes_is_shown(two_reviews, a_scan, elsewhere, open_review):
     later = json.loads(read_review(find_results(a_scan))) | {"changed_at": "2091-01-01T00:00:00+00:00"}
     forget(a_scan, json.dumps(later))

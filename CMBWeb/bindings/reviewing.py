@@ -11,7 +11,11 @@ from CMBScribbleGrowLib.growing.from_point import grower
 from CMBScribbleGrowLib.study.linked_lesion import LinkedLesion
 from CMBSegmentationLib.results.counts import UNKNOWN_REGION
 from CMBSegmentationLib.review import ReviewedLesion
+from CMBSegmentationLib.review.kept_in import kept_in
+from CMBSegmentationLib.review.review_file import ENDING
 from CMBSegmentationLib.scene import ResultNodes
+from CMBSegmentationLib.scene.review_nodes import read_kept_in
+from CMBSegmentationLib.scene.volumes import file_of
 from CMBSegmentationLib.session import Notice, ReviewParameters, ReviewSession, State, Status
 from CMBSegmentationLib.vocabulary.operating_points import point_at
 from CMBSegmentationLib.vocabulary.verdicts import BELOW
@@ -67,6 +71,7 @@ class Reviewing:
     def take_scan(self, node: slicer.vtkMRMLScalarVolumeNode) -> None:
         """Work on another scan, its review saved in the session's own folder."""
         folder, reader = str(self._desk.kept.scan_folder()), self._desk.reader.state.reader
+        self._desk.kept.name_files(kept_in(file_of(node), node.GetName(), folder, read_kept_in(node))[1], ENDING)
         self.session.reading.set(folder=folder, reader=reader, in_3d=True)
         self._begin_list()
         self.session.detection.set_parameters(scan_node_id=node.GetID())

@@ -12,12 +12,16 @@ import slicer
 from trame_slicer.segmentation import SegmentationEffectErase, SegmentationEffectNoTool, SegmentationEffectPaint
 from trame_slicer.segmentation.paint_effect_parameters import BrushDiameterMode
 
+from CMBScribbleGrowLib.annotation.file import ANNOTATION_ENDING, SEGMENTS_ENDING
 from CMBScribbleGrowLib.annotation.records import Annotation
 from CMBScribbleGrowLib.scene import PAINT_SEGMENT
+from CMBScribbleGrowLib.scene.kept_study import read_kept
 from CMBScribbleGrowLib.session import GrowSession
 from CMBScribbleGrowLib.study.linked_lesion import LinkedLesion
 from CMBScribbleGrowLib.study.state import GrowParameters, State, Status
 from CMBSegmentationLib.errors import CMBError, told
+from CMBSegmentationLib.review.kept_in import Kept, kept_in
+from CMBSegmentationLib.scene.volumes import file_of
 
 from ..page.own_process import brain_found_elsewhere
 from ..server.names import without_folders
@@ -75,6 +79,8 @@ class Scribbling:
         chosen = self.session.parameters
         if self.session.study is None or chosen.reader != reader or chosen.scan_node_id != node.GetID():
             folder = str(self._desk.kept.scan_folder())
+            stem = kept_in(file_of(node), node.GetName(), folder, Kept(read_kept(node).stem))[1]
+            self._desk.kept.name_files(stem, ANNOTATION_ENDING, SEGMENTS_ENDING)
             self.session.opening.open(node, reader=reader, folder=folder)
         self._desk.start(self.prepare())
         return True

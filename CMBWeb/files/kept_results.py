@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import SimpleITK as sitk
 
-from CMBSegmentationLib.files.atomic_file import put_in_place
+from CMBSegmentationLib.files.atomic_file import put_in_place, replacing
+from CMBSegmentationLib.reading.grid import are_same_places, index_to_lps
 from CMBSegmentationLib.reading.scan_identity import voxels_sha256
 from CMBSegmentationLib.worker.process import Process, Subprocess, event_in
 
@@ -22,8 +23,6 @@ from ..server.options import MOST_SESSIONS
 from .session_folder import SCAN_FILE, private
 
 RESULTS = "results"
-STEP = 1e-3  # mm, and of a direction's cosine
-OFF_STEP = 0.3819660112501051  # of a step: no number of a header lies where one ends, so that noise never parts two
 WORKER_NICENESS = 10  # the page answers its reader first; an idle machine loses nothing by it
 
 
@@ -48,27 +47,38 @@ class KeptScan:
 
 @dataclass(frozen=True)
 class ScanKey:
-    """Names a scan by its voxels and where they lie: files of two patients may have one name and one grid.
+    """Tells scans apart by their voxels and where these lie: files of two patients may have one name and one grid.
 
     Attributes
     ----------
+    voxels_sha256 : str
+        As `reading.scan_identity.voxels_sha256`.
+    size : tuple of int
+        x, y, z.
+    index_to_lps : tuple of tuple of float
+        4 x 4: from an index (x, y, z, 1) to mm.
     name : str
-        The same for a scan and for what a scene has of it: places count to `STEP`.
-    former : str
-        The name in releases in which they counted to the last digit, which a scene changes.
+        Of the folder in which a scan is kept that is opened for the first time; the last digits count in it.
     """
 
+    voxels_sha256: str
+    size: tuple[int, ...]
+    index_to_lps: tuple[tuple[float, ...], ...]
     name: str
-    former: str
+
+    def is_of_same_scan(self, other: ScanKey) -> bool:
+        """Whether it is of the same scan: a header's last digits change where a scene is saved and opened."""
+        places = np.array(self.index_to_lps), np.array(other.index_to_lps)
+        same_voxels = (self.voxels_sha256, self.size) == (other.voxels_sha256, other.size)
+        return same_voxels and are_same_places(self.size, *places)
 
 
 def scan_key(image: sitk.Image) -> ScanKey:
     """Give the key of a scan."""
     place = (*image.GetSpacing(), *image.GetOrigin(), *image.GetDirection())
-    steps = tuple(math.floor(one / STEP + OFF_STEP) for one in place)
     voxels = voxels_sha256(image)
-    name, former = (hashlib.sha256(f"{voxels} {where}".encode()).hexdigest() for where in (steps, place))
-    return ScanKey(name, former)
+    name = hashlib.sha256(f"{voxels} {place}".encode()).hexdigest()
+    return ScanKey(voxels, image.GetSize(), tuple(map(tuple, index_to_lps(image).tolist())), name)
 
 
 class KeptResults:
@@ -99,11 +109,35 @@ class KeptResults:
         return kept if Path(kept.path).exists() else None
 
     def take(self, key: ScanKey) -> None:
-        """Keep and give the results of the scan with this key from now on."""
-        self._key = key.name
-        former, now = self._folder() / key.former, self._folder() / key.name
-        if former.is_dir() and not now.exists():
-            former.rename(now)
+        """Keep and give the results of the scan with this key from now on, in the folder that it has already."""
+        own = self._folder() / key.name
+        if not own.is_dir():  # else an earlier release may have given a scan and its scene one each
+            others = sorted(self._folder().glob(f"*/{SCAN_FILE}"))
+            own = next((one.parent for one in others if _is_kept_of(one, key)), own)
+        self._key = own.name
+        told = private(own) / SCAN_FILE
+        if not told.exists():
+            with contextlib.suppress(OSError), replacing(told) as draft:  # a full disk: it is found by its name
+                draft.write_text(json.dumps(asdict(key)), encoding="utf-8")
+
+    def name_files(self, stem: str, *endings: str) -> None:
+        """Have what the scan's folder holds begin with the name that the scan has now: it may have had another before.
+
+        Parameters
+        ----------
+        stem : str
+        *endings : str
+            Of files that belong together, the first of which counts. Where one has the name already, all stay as they
+            are; else the latest is given it.
+        """
+        folder = self.scan_folder()
+        former = sorted(folder.glob(f"*{endings[0]}"), key=lambda one: one.stat().st_mtime)
+        if not former or (folder / f"{stem}{endings[0]}").exists():
+            return
+        before = former[-1].name.removesuffix(endings[0])
+        for ending in reversed(endings):  # what is read first comes last
+            with contextlib.suppress(OSError):  # none of that kind, or a disk that says so when it is saved on
+                put_in_place(folder / f"{before}{ending}", folder / f"{stem}{ending}")
 
     def scan_folder(self) -> Path:
         """Give the private folder in which review and annotation of the scan are saved as they are made."""
@@ -130,6 +164,17 @@ class KeptResults:
             shutil.copytree(results, draft)
             shutil.rmtree(target, ignore_errors=True)
             put_in_place(draft, target)
+
+
+def _is_kept_of(file: Path, key: ScanKey) -> bool:
+    """Whether a scan's folder is of the scan with this key, as its `SCAN_FILE` says."""
+    try:
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        place = np.array(kept["index_to_lps"], np.float64).reshape(4, 4)
+        there = ScanKey(kept["voxels_sha256"], tuple(kept["size"]), tuple(map(tuple, place.tolist())), kept["name"])
+        return there.is_of_same_scan(key)
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
 
 
 class _KeepingProcess:

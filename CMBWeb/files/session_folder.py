@@ -15,7 +15,7 @@ from CMBSegmentationLib.errors import MachineError
 LOCK = ".lock"  # held by the server whose session it is
 UPLOADS, REVIEW, EXPORTS, COMPARISON, PHASE = "upload", "review", "export", "comparison", "phase"
 QUEUE = "detections"  # beside the sessions
-SCAN_FILE = "scan.json"  # in the review's folder: which scan it is of
+SCAN_FILE = "scan.json"  # in the review's folder: which scan is shown; in that of each scan: which it is
 KEPT_HOURS = 72.0  # over a weekend
 
 

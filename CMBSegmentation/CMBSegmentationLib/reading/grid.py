@@ -29,7 +29,7 @@ def steps_onto(scan: sitk.Image, image: sitk.Image, name: str) -> tuple[NDArray[
     InputError
         The image's voxels are not the scan's.
     """
-    matrix = np.linalg.solve(_index_to_lps(scan), _index_to_lps(image))
+    matrix = np.linalg.solve(index_to_lps(scan), index_to_lps(image))
     turn, offset = np.rint(matrix[:3, :3]), np.rint(matrix[:3, 3])
     corners = np.array([[*c, 1] for c in product(*[(0, n - 1) for n in image.GetSize()])])
     apart = corners @ matrix[:3].T - (corners[:, :3] @ turn.T + offset)
@@ -92,7 +92,7 @@ def is_same_grid(one: sitk.Image, other: sitk.Image) -> bool:
     """Whether two images have as many voxels, in the same order and at the same places."""
     if one.GetSize() != other.GetSize():
         return False
-    return are_same_places(one.GetSize(), _index_to_lps(one), _index_to_lps(other))
+    return are_same_places(one.GetSize(), index_to_lps(one), index_to_lps(other))
 
 
 def are_same_places(size: Sequence[int], one: NDArray[np.floating], other: NDArray[np.floating]) -> bool:
@@ -111,7 +111,8 @@ def are_same_places(size: Sequence[int], one: NDArray[np.floating], other: NDArr
     return bool(np.linalg.norm(apart, axis=1).max() <= SAME_GRID_VOXELS * smallest)
 
 
-def _index_to_lps(image: sitk.Image) -> NDArray[np.float64]:
+def index_to_lps(image: sitk.Image) -> NDArray[np.float64]:
+    """Give the matrix (4, 4) from an image's voxel indices (x, y, z, 1) to LPS mm."""
     matrix = np.eye(4)
     matrix[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
     matrix[:3, 3] = image.GetOrigin()
