@@ -20,10 +20,10 @@ demo: $(VENV)/.ready-demo
 web: $(VENV)/.ready-web
 	$(BIN)/cmb web $(SCAN)
 
-# Three processes with one thread each, as one of them mostly waits; they share the files, the longest first
-# (conftest.py). Qt's panels in processes of their own: the stand-ins for Slicer's modules must not meet the real
-# ones, and a fault of Qt's takes no other test with it. Linters run beside the tests. What is compiled is kept, also
-# where PYTHONDONTWRITEBYTECODE is set: the tests start hundreds of processes.
+# Four processes with one thread each, as two of them mostly wait (for pages, nodes and workers); they share the files,
+# the longest first (conftest.py). Qt's panels in processes of their own: the stand-ins for Slicer's modules must not
+# meet the real ones, and a fault of Qt's takes no other test with it. Linters run beside the tests. What is compiled
+# is kept, also where PYTHONDONTWRITEBYTECODE is set: the tests start hundreds of processes.
 test: export OMP_NUM_THREADS := 1
 test: export OPENBLAS_NUM_THREADS := 1
 test: export TF_NUM_INTRAOP_THREADS := 1
@@ -34,7 +34,7 @@ test: $(VENV)/.ready-test
 	$(MAKE) --no-print-directory --jobs 2 tests lint
 
 tests: $(VENV)/.ready-test
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder --ignore-glob='*/test_panel_*.py'
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadgroup --no-loadscope-reorder --ignore-glob='*/test_panel_*.py'
 	$(BIN)/python -m pytest --numprocesses 2 --dist load Testing/test_panel_*.py
 
 # What is long by nature: tests marked so, property tests with a hundred times the examples, a thousand scans.

@@ -14,9 +14,10 @@ READ_APART = ("test_read_apart", "test_pointing", "test_real_worker", "test_web"
 """Files whose tests read as users do, each scan in a process of its own."""
 LONGEST = "chromium"
 FIRST = (
-    LONGEST, "dask", "test_tasks", "test_run", "test_bundled_detector", "test_whose_results", "test_training",
-    "test_fine_tuning", "test_dicom_export_headers", "test_deidentify", "test_command", "test_network_silence",
-    "test_install", "test_dicom_out", "test_stages", "test_in_plane_network", "test_public_api",
+    LONGEST, "dask", "test_node", "test_bundled_detector", "test_tasks", "test_run", "test_whose_results",
+    "test_training", "test_fine_tuning", "test_dicom_export_headers", "test_deidentify", "test_command",
+    "test_node_orthanc", "test_network_silence", "test_install", "test_dicom_out", "test_stages",
+    "test_in_plane_network", "test_public_api",
 )  # fmt: skip
 """Groups that take longest: begun last, one would keep one process busy while the other has nothing left to do."""
 
