@@ -290,6 +290,11 @@ def test_what_is_said_before_a_reader_is_named_waits_for_the_name(reading):
     page.keyboard.press("Escape")
     asked.wait_for(state="hidden")
     expect(quality).to_have_value("")  # nobody has said it
+    flag.click()
+    asked.wait_for()
+    page.keyboard.press("Escape")
+    asked.wait_for(state="hidden")
+    expect(flag).not_to_be_checked()
     for answer in (lambda: quality.select_option("sufficient"), lambda: flag.click()):
         page.evaluate("() => window.trame.state.update({ reader: '' })")
         answer()
