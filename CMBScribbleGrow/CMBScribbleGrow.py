@@ -60,7 +60,6 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic: CMBScribbleGrowLogic | None = None
         self.pollTimer = None
         self.keys: PanelKeys | None = None
-        self.refused = ""
         self.focusRing: FocusRing | None = None
 
     def setup(self) -> None:
@@ -136,16 +135,16 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def refuse(self, why: str) -> None:
         """Tell why something was refused."""
-        self.refused = why
-        self.ui.statusLabel.setText(why)
+        self.logic.session.refuse(why)
 
     def begin(self) -> Callable[[], None]:
-        """Give what tells of the last step again in place of a refusal, once something is done that tells nothing."""
+        """Give what takes a refusal away, once something is done that tells nothing."""
+        session = self.logic.session
+        told = session.status
 
         def done() -> None:
-            if self.refused and self.ui.statusLabel.text == self.refused:
-                self.onStatusChanged(self.logic.session.status)
-            self.refused = ""
+            if session.status is told:
+                session.clear_refusal()
 
         return done
 

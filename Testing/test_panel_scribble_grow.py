@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import SimpleITK as sitk
+import slicer.util
 from module_file import ROOT
 from panels import open_panel
 from slicer_scene import a_scene, new_scene
@@ -380,3 +381,69 @@ def test_beside_the_scan_is_said_where_it_is_saved_there(open_panel, a_scene, tm
     assert panel.widget.logic.session.study.disk.files.folder == tmp_path
     assert panel.ui.folderButton.text == "Beside the scan"
     assert panel.ui.folderButton.toolTip == str(tmp_path)
+
+
+QUESTIONS_OF_STUDY = (
+    "includedSelector", "whyNotEdit", "qualitySelector", "studyCommentsEdit", "seriesFlagsList", "seriesTextEdit",
+)  # fmt: skip
+
+
+def test_nothing_can_be_said_of_a_study_where_none_is_open(open_panel, a_scene, tmp_path):
+    panel = open_panel("CMBScribbleGrow")
+    ui = panel.ui
+    questions = [getattr(ui, name) for name in QUESTIONS_OF_STUDY]
+    assert [one.name for one in questions if one.enabled] == []
+    panel.ui.scanSelector.setCurrentNode(add_head())
+    assert [one.name for one in questions if one.enabled] == []
+    assert ui.statusLabel.text == "Type the reader's name or initials."
+    panel.type(ui.readerEdit, "SI")
+    assert ui.seriesFlagsList.enabled
+    ui.seriesFlagsList.item(0).setCheckState(panel.module.qt.Qt.Checked)
+    assert panel.widget.logic.series().flags
+    ui.readerEdit.setText("")
+    panel.widget.opening.reader.take()
+    assert not ui.seriesFlagsList.enabled
+    assert ui.seriesFlagsList.item(0).checkState() == panel.module.qt.Qt.Unchecked
+
+
+def test_what_was_told_before_a_refusal_does_not_come_back_as_if_it_had_just_happened(a_panel, tmp_path):
+    ui, dialog = a_panel.ui, a_panel.module.qt.QFileDialog
+    paint(a_panel.scan, "A")
+    for key in ("G", "Ctrl+Z", "Ctrl+Y"):
+        a_panel.key(key)
+    ui.lesionList.setCurrentRow(0)
+    (tmp_path / "file").write_text("no folder")
+    for next_step in (
+        lambda: a_panel.choose(ui.locationSelector, "thalamus"),
+        ui.groupedCheck.toggle,
+    ):
+        a_panel.key("Ctrl+Y")  # something is told
+        a_panel.key("Return")
+        dialog.answers.append(str(tmp_path / "file" / "in"))
+        a_panel.click(ui.folderButton)
+        assert "file" in ui.statusLabel.text
+        next_step()
+        assert ui.statusLabel.text == ""
+
+
+def test_a_list_is_that_of_who_reads_now_and_opens_once_somebody_is_named(open_panel, a_scene, tmp_path, monkeypatch):
+    def load(path):
+        return slicer.util.addVolumeFromArray(head(), name=Path(path).name.split(".")[0])
+
+    monkeypatch.setattr(slicer.util, "loadVolume", load)
+    panel = open_panel("CMBScribbleGrow")
+    ui = panel.ui
+    for number in (1, 2):
+        sitk.WriteImage(sitk.GetImageFromArray(head()), str(tmp_path / f"sub-0{number}.nii"))
+    panel.module.qt.QFileDialog.answers.append(str(tmp_path))
+    panel.click(ui.worklistFolderButton)
+    assert "the worklist opens then" in ui.statusLabel.text
+    panel.type(ui.readerEdit, "SI")
+    assert ui.statusLabel.text.startswith("sub-01: ")
+    assert ui.scanSelector.currentNode().GetName() == "sub-01"
+    assert ui.statusLabel.text.startswith("sub-01: ")
+    panel.click(ui.doneButton)
+    assert ui.progressLabel.text == "1 of 2 done"
+    panel.type(ui.readerEdit, "ZZ")
+    assert ui.progressLabel.text == "0 of 2 done"
+    assert ui.scanSelector.currentNode().GetName() == "sub-02"

@@ -276,6 +276,37 @@ def test_findings_and_quality_are_said_and_taken_home(reading):
     assert mimic["r_mm"] > finding["r_mm"]  # the patient's right is on the left of the view
 
 
+def test_what_is_said_before_a_reader_is_named_waits_for_the_name(reading):
+    page = reading
+    page.evaluate("() => { localStorage.clear(); window.trame.state.update({ reader: '' }); }")
+    asked, quality = page.get_by_role("dialog", name="Who reads?"), page.get_by_label("Quality", exact=True)
+    flag = page.get_by_label("other artefact", exact=True)
+    page.get_by_role("tab", name="Scribble").click()
+    asked.wait_for()
+    page.keyboard.press("Escape")
+    asked.wait_for(state="hidden")
+    quality.select_option("sufficient")
+    asked.wait_for()
+    page.keyboard.press("Escape")
+    asked.wait_for(state="hidden")
+    expect(quality).to_have_value("")  # nobody has said it
+    flag.click()
+    asked.wait_for()
+    page.keyboard.press("Escape")
+    asked.wait_for(state="hidden")
+    expect(flag).not_to_be_checked()
+    for answer in (lambda: quality.select_option("sufficient"), lambda: flag.click()):
+        page.evaluate("() => window.trame.state.update({ reader: '' })")
+        answer()
+        asked.get_by_label("Name or initials").fill("SI")
+        page.keyboard.press("Enter")
+        asked.wait_for(state="hidden")
+    wait_until(page, lambda: state_of_page(page)["series"].get("flags") == ["other artefact"])
+    assert state_of_page(page)["assessment"]["quality"] == "sufficient"
+    expect(quality).to_have_value("sufficient")
+    expect(flag).to_be_checked()
+
+
 def open_and_scribble(page):
     """Open Scribble, take the brush and paint once, with the whole head in the views."""
     page.get_by_role("tab", name="Scribble").click()

@@ -175,20 +175,25 @@ class FlagList:
     words : sequence of str
     answer : callable
         Called with the tuple of ticked words when the reader changes it.
+    instead : QWidget
+        Gets the focus from the list where nothing can be ticked.
     """
 
-    def __init__(self, widget: Any, words: Sequence[str], answer: Callable[[tuple[str, ...]], object]) -> None:
-        self._widget, self._words, self._answer = widget, tuple(words), answer
+    def __init__(
+        self, widget: Any, words: Sequence[str], answer: Callable[[tuple[str, ...]], object], instead: Any
+    ) -> None:
+        self._widget, self._words, self._answer, self._instead = widget, tuple(words), answer, instead
         widget.addItems(list(words))
-        self.show(())
+        self.show(None)
         widget.connect("itemChanged(QListWidgetItem*)", self._on_item)
 
-    def show(self, ticked: Sequence[str]) -> None:
-        """Tick these words."""
+    def show(self, ticked: Sequence[str] | None) -> None:
+        """Tick these words; None ticks nothing, and nothing can be ticked."""
         was_blocked = self._widget.blockSignals(True)
         for row, word in enumerate(self._words):
-            self._widget.item(row).setCheckState(qt.Qt.Checked if word in ticked else qt.Qt.Unchecked)
+            self._widget.item(row).setCheckState(qt.Qt.Checked if word in (ticked or ()) else qt.Qt.Unchecked)
         self._widget.blockSignals(was_blocked)
+        allow(self._widget, ticked is not None, self._instead)
 
     def _on_item(self, item: Any) -> None:
         rows = range(len(self._words))

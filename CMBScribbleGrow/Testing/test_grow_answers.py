@@ -13,6 +13,8 @@ from CMBScribbleGrowLib.scene import (
     mask_id,
     set_voxels,
 )
+from CMBScribbleGrowLib.study.state import State
+from CMBSegmentationLib.errors import InputError
 
 __all__ = ["a_clock", "a_head", "a_session", "folder", "grown", "opened"]
 
@@ -132,14 +134,39 @@ def test_opening_tells_what_is_accepted_apart_from_what_is_not(grown, a_head, fo
     assert grown.status.message == "sub-01 swi: 1 microbleed accepted by SI, 1 not accepted."
 
 
-def test_a_refusal_gives_way_to_what_was_told_before_with_the_next_answer(grown):
+def test_an_answer_clears_what_was_told_before_and_tells_it_not_again(grown):
     told = []
     grown.status_changed.connect(told.append)
     (record,) = grown.annotation.microbleeds
-    with refused("location is 'spleen'"):
-        grown.answering.answer(record, location="spleen")
+    grown.refuse("The moon is no place.")
     for answer in ({"location": "thalamus"}, {"location": "thalamus"}):  # said again, too
         grown.answering.answer(record, **answer)
-        assert told.pop().message == "CMB 1 grown."
+        assert told.pop().message == ""
     grown.answering.assess(included=True)
-    assert told.pop().message == "CMB 1 grown."
+    assert told.pop().message == ""
+
+
+def test_a_stroke_ends_a_refusal_and_leaves_what_was_done_told(grown, a_head):
+    paint(a_head, "B")
+    grown.poll()
+    assert grown.status.message == "CMB 1 grown."
+    grown.refuse("The moon is no place.")
+    paint(a_head, "C")
+    grown.poll()
+    assert (grown.status.state, grown.status.message) == (State.READY, "")
+
+
+@pytest.mark.parametrize(
+    ("scan", "reader", "hint"),
+    [
+        (False, "", "Choose a scan and name the reader."),
+        (False, "SI", "Choose a scan."),
+        (True, "", "Type the reader's name or initials."),
+    ],
+)
+def test_only_what_is_missing_is_asked_for_before_an_annotation_is_opened(a_session, a_head, scan, reader, hint):
+    a_session.opening.set_parameters(scan_node_id=a_head.GetID() if scan else None, reader=reader)
+    assert a_session.status.message == (hint if scan or reader else "")  # nothing was chosen: nothing is told
+    with pytest.raises(InputError, match="No annotation is open") as said:
+        a_session.answering.assess(quality="good")
+    assert said.value.hint == hint

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import SimpleITK as sitk
 import slicer
-from painted_scan import head, paint
+from painted_scan import add_head, head, paint
 from refusals import refused
 
 from CMBScribbleGrowLib.annotation.file import read_study
@@ -183,3 +183,49 @@ def test_what_is_wrong_with_a_list_is_said(a_scene, tmp_path):
         cases.open_worklist(str(tmp_path / "missing"))
     with refused("No worklist"):
         cases.next()
+
+
+def test_a_list_follows_the_reader(cases, studies):
+    shown = []
+    cases.changed.connect(lambda told: shown.append(told.progress))
+    cases.done_and_next()
+    cases.session.opening.set_parameters(reader="ZZ")
+    assert (cases.progress, shown[-1]) == ((0, 3), (0, 3))
+    assert cases.item.study == "sub-02_swi"
+    assert cases.done_and_next().study == "sub-03_swi"
+    assert cases.done_and_next().study == "sub-01_swi"
+    assert cases.progress == (2, 3)
+    cases.session.opening.set_parameters(reader="SI")
+    assert cases.progress == (1, 3)
+    assert cases.after.study == "sub-02_swi"
+
+
+def test_a_list_that_was_chosen_before_a_reader_was_named_opens_with_the_name(a_scene, studies):
+    cases = Cases(GrowSession(a_scene), load_volume)
+    with pytest.raises(InputError, match="No reader") as said:
+        cases.open_worklist(str(studies))
+    assert "the worklist opens then" in said.value.hint
+    cases.session.opening.set_parameters(reader=" ")
+    cases.open_asked_for()
+    assert cases.worklist is None
+    cases.session.opening.set_parameters(reader="SI")
+    cases.open_asked_for()
+    assert cases.item.study == "sub-01_swi"
+    assert cases.session.study.nodes.scan.GetName() == "sub-01_swi"
+    cases.session.opening.set_parameters(reader="ZZ")
+    cases.open_asked_for()
+    assert cases.worklist.reader == "ZZ"
+    cases.session.close()
+
+
+def test_a_scan_that_was_chosen_after_the_list_is_not_left_for_it(a_scene, studies):
+    cases = Cases(GrowSession(a_scene), load_volume)
+    with refused("No reader"):
+        cases.open_worklist(str(studies))
+    scan = add_head()
+    cases.session.opening.set_parameters(scan_node_id=scan.GetID())
+    cases.session.opening.set_parameters(reader="SI")
+    cases.open_asked_for()
+    assert cases.worklist is None
+    assert cases.session.study.nodes.scan is scan
+    cases.session.close()

@@ -111,7 +111,7 @@ class Scribbling:
         known = told(error)
         if not isinstance(error, (CMBError, MemoryError)):
             self._desk.tell_error(error)
-        self.state.grow_message, self.state.grow_failed, self.state.grow_notes = without_folders(str(known)), True, []
+        self.session.refuse(str(known))
         self._show_annotation(self.session.annotation)
 
     def close(self) -> None:
@@ -251,7 +251,7 @@ class Scribbling:
     def select(self, lesion_id: int) -> None:
         """Choose a grown lesion, and look at it."""
         self.session.growing.select(lesion_id)
-        self._show_status(self.session.status)  # in place of a refusal
+        self.session.clear_refusal()
         self.jump("microbleeds", lesion_id)
 
     @edge
@@ -287,6 +287,20 @@ class Scribbling:
 
     # answers and landmarks
 
+    def _open_for(self, action: Callable[[], None]) -> bool:
+        """Open the annotation; where nobody is named yet, the action waits for the name, and the forms show no answer.
+
+        Parameters
+        ----------
+        action : callable
+            What was asked for, as the page calls it.
+        """
+        if self._desk.node is None or self._desk.reader.state.reader:
+            return self.open()
+        self._desk.reader.before(action)
+        self._show_annotation(self.session.annotation)
+        return False
+
     @edge
     def answer_in(self, kind: str, record_id: int | None, field: str, value: Any) -> None:
         """Write an answer into a record; one that is refused is told, and taken out of the form again.
@@ -307,25 +321,28 @@ class Scribbling:
     @edge
     def assess(self, field: str, value: Any) -> None:
         """Say something of the study as a whole; a field of `Assessment`."""
-        if self.open():
+        if self._open_for(lambda: self.assess(field, value)):
             self.session.answering.assess(**{field: value})
 
     @edge
     def rate(self, field: str, value: Any) -> None:
         """Say how good the scan is; a field of `SeriesQuality`."""
-        if self.open() and self._desk.node is not None:
+        if self._open_for(lambda: self.rate(field, value)) and self._desk.node is not None:
             said = tuple(value) if field == "flags" else value
             self.session.answering.rate_series(self._desk.node.GetName(), **{field: said})
 
+    @edge
     def flag(self, flag: str, raised: bool) -> None:
         """Raise a flag of the scan, or lower it; one of `annotation.words.SERIES_FLAGS`."""
+        if not self._open_for(lambda: self.flag(flag, raised)):
+            return
         others = [one for one in self.state.series.get("flags", ()) if one != flag]
         self.rate("flags", [*others, flag] if raised else others)
 
     @edge
     def mark_done(self, done: bool) -> None:
         """Mark the study as finished, and save it; what was left open is told."""
-        if self.open():
+        if self._open_for(lambda: self.mark_done(done)):
             self.session.answering.mark_done(bool(done))
 
     @edge
@@ -339,7 +356,7 @@ class Scribbling:
         if self.state.placing == kind:
             self.end_placing()
             return
-        if not self.open():
+        if not self._open_for(lambda: self.place(kind)):
             return
         study = self.session.study
         assert study is not None

@@ -16,11 +16,13 @@ from CMBScribbleGrowLib.growing.settings import METHODS
 from ..bindings.scribbling import ERASE, PAINT, Scribbling
 from ..page.page_session import PageSession
 from ..state.declared import SCRIBBLE_PANEL
-from ..state.names import page, review, scribble
+from ..state.names import page, reader, review, scribble
 from .aria import named, role, roving
 from .key_titles import key_of, titled
 from .shown import shown
 
+# the key of a box: one that was ticked before a reader was named, and is not recorded, is made anew with the question
+AS_RECORDED = (reader.reader_asked,)
 BRUSHES_MM = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 FORM = (  # field, label, words
     ("location", "Location", vocabulary.LOCATIONS),
@@ -319,6 +321,7 @@ def _study(desk: PageSession) -> None:
         with html.Label(classes="cmb-field", title="Saves the annotation, and tells what was left open"):
             html.Input(
                 type="checkbox",
+                key=AS_RECORDED,
                 change=(bound.mark_done, "[$event.target.checked]"),
                 **named("Annotation finished", checked=f"{said}.done"),
             )
@@ -339,6 +342,7 @@ def _study(desk: PageSession) -> None:
                     with html.Label():
                         html.Input(
                             type="checkbox",
+                            key=AS_RECORDED,
                             change=(bound.flag, f"['{flag}', $event.target.checked]"),
                             **named(flag, checked=f"{flags}.includes('{flag}')"),
                         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,22 @@ from CMBSegmentationLib.errors import CMBError, InputError
 from CMBSegmentationLib.signal import Signal
 
 from ..scene import remove_nodes
-from ..study.state import State, Status
+from ..study.state import GrowParameters, State, Status
 from ..worklist.cases import WorkItem, Worklist, next_item, read_worklist, refreshed, report_text
 from .grow_session import GrowSession
 
 
+@dataclass(frozen=True)
+class AskedFor:
+    """A list that was chosen before a reader was named, and the scan that was chosen at the time."""
+
+    source: str
+    out: str | None
+    scan_node_id: str | None
+
+
 class Cases:
-    """A reader's studies, one after the other.
+    """The studies of the session's reader, one after the other: another reader's are those that they have not done.
 
     Actions raise `CMBError` for what a user has caused; the session's status says what was done.
 
@@ -41,9 +50,11 @@ class Cases:
         self.report = ""
         self._load_volume = load_volume
         self._worklist: Worklist | None = None
+        self._asked_for: AskedFor | None = None
         self._item: WorkItem | None = None
         self._here = ""  # where in the list the reader is: a study's name; empty where none of it was opened
         self._loaded: slicer.vtkMRMLScalarVolumeNode | None = None
+        session.parameters_changed.connect(self._follow_reader)
 
     @property
     def worklist(self) -> Worklist | None:
@@ -69,10 +80,17 @@ class Cases:
             A folder of scans, a folder of study folders, or a CSV.
         out : str, optional
             Where annotations go; without it beside each scan.
+
+        Raises
+        ------
+        InputError
+            It cannot be read, or no reader is named: `open_asked_for` opens it once one is.
         """
         reader = self.session.parameters.reader.strip()
         if not reader:
-            raise InputError("No reader is named.", "Type the reader's name or initials.")
+            self._asked_for = AskedFor(source, out, self.session.parameters.scan_node_id)
+            raise InputError("No reader is named.", "Type the reader's name or initials: the worklist opens then.")
+        self._asked_for = None
         worklist = self._worklist = read_worklist(Path(source), reader, Path(out) if out else None)
         study, self._here = self.session.study, ""
         if study is not None and next_item(worklist) is None:
@@ -80,6 +98,18 @@ class Cases:
         self._open_to_do()
         self._add_notes(worklist.notes)
         return worklist
+
+    def open_asked_for(self) -> None:
+        """Open the list that was chosen before a reader was named, once one is.
+
+        Where a scan was chosen after the list, the scan stays open.
+        """
+        parameters, asked_for = self.session.parameters, self._asked_for
+        if asked_for is None or not parameters.reader.strip():
+            return
+        self._asked_for = None
+        if asked_for.scan_node_id == parameters.scan_node_id:
+            self.open_worklist(asked_for.source, asked_for.out)
 
     @property
     def before(self) -> WorkItem | None:
@@ -183,8 +213,13 @@ class Cases:
 
     def _refresh(self) -> None:
         if self._worklist is not None:
-            self._worklist = refreshed(self._worklist)
+            self._worklist = refreshed(self._worklist, self.session.parameters.reader.strip())
         self.changed(self)
+
+    def _follow_reader(self, parameters: GrowParameters) -> None:
+        """Have the list be that of who reads now."""
+        if self._worklist is not None and self._worklist.reader != parameters.reader.strip():
+            self._refresh()
 
     def _add_notes(self, notes: tuple[str, ...]) -> None:
         status = self.session.status

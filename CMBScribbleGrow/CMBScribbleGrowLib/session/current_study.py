@@ -72,7 +72,8 @@ class CurrentStudy:
         """Give the open study with all that its reader did until now; `InputError` if there is none."""
         study = self.study
         if study is None:
-            raise InputError("No annotation is open.", "Choose a scan and name the reader.")
+            has_scan = self.scene.GetNodeByID(self.parameters.scan_node_id or "") is not None
+            raise InputError("No annotation is open.", asked_first(has_scan, bool(self.parameters.reader.strip())))
         if not study.is_there:
             raise self._lost(study)
         study.check_scan()
@@ -161,10 +162,10 @@ class CurrentStudy:
                 self.fail(self._lost(study))
                 return
             if study.take_in():
-                self.tell_of_study()
+                self._show_taken_in()
             if self.is_previewing and self.clock() - self._moved_at >= SETTLED_S:
                 self.settle()
-                self.tell_of_study()
+                self._show_taken_in()
             failed, saved = study.disk.not_saved is not None, study.disk.poll()
         except CMBError as error:
             if str(error) != self._save_error:
@@ -250,9 +251,29 @@ class CurrentStudy:
         self.tell(replace(self.status, notes=(*self.status.notes, note)))
 
     def tell_of_study(self, status: Status | None = None) -> None:
-        """Have user interfaces show the records anew, and what was told last in place of a refusal that they show."""
+        """Have user interfaces show the records anew, and what was done; what says nothing of it clears their line.
+
+        What was told before is not told again: it would look as if it had just happened.
+        """
         if status is None:
-            self.tell(self.status)
+            self.clear()
         self.annotation_changed(self.annotation)
         if status is not None:
             self.tell(status)
+
+    def clear(self) -> None:
+        """Have nothing told any more."""
+        self.tell(Status(State.IDLE if self.study is None else State.READY))
+
+    def _show_taken_in(self) -> None:
+        """Show what was done with Slicer's own tools: a refusal is over then, what was done before it still told."""
+        if self.status.state is State.FAILED:
+            self.clear()
+        self.annotation_changed(self.annotation)
+
+
+def asked_first(has_scan: bool, has_reader: bool) -> str:
+    """Say what an annotation lacks before it can be opened."""
+    if has_scan:
+        return "Choose the scan again." if has_reader else "Type the reader's name or initials."
+    return "Choose a scan." if has_reader else "Choose a scan and name the reader."

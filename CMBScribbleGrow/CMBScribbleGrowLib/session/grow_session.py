@@ -153,6 +153,15 @@ class GrowSession:
         """Tell the reader something that happened around the session, such as in its worklist."""
         self._current.tell(status)
 
+    def refuse(self, why: str) -> None:
+        """Take a refusal of the user interface's, or one that an action raised, as what was told last."""
+        self._current.tell(Status(State.FAILED, why))
+
+    def clear_refusal(self) -> None:
+        """Have a refusal no longer told, once something else was done; what was told before it is over, too."""
+        if self.status.state is State.FAILED:
+            self._current.clear()
+
     def _changed_by(self, step: GrowStep) -> LinkedLesion | None:
         """Give the lesion that a step was about, where it is there now: the next key is meant for it."""
         before, after = ({one.id: one for one in each.lesions} for each in (step.before, step.after))

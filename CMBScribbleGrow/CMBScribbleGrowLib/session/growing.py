@@ -241,13 +241,12 @@ class Growing:
         """The scan made ready, once; it takes some seconds on a large one."""
         node = study.nodes.scan
         if self._prepared is None or not self._is_prepared(study):
-            former = self._current.status
             self._current.tell(Status(State.WORKING, f"Measuring the intensities of {node.GetName()} (once a scan) …"))
             try:
                 checked = checked_scan(study.image, Path(node.GetName()))
                 self._prepared = (node.GetID(), node.GetImageData().GetMTime(), scan_to_grow(checked.image))
             finally:
-                self._current.tell(former)
+                self._current.clear()
         return self._prepared[-1]
 
     def _is_prepared(self, study: OpenStudy) -> bool:

@@ -12,7 +12,7 @@ from CMBSegmentationLib.errors import InputError
 
 from ..annotation.edits import told_by_acceptance
 from ..study.state import GrowParameters, State, Status
-from .current_study import CurrentStudy
+from .current_study import CurrentStudy, asked_first
 from .open_study import OpenStudy
 
 OPENS = ("scan_node_id", "reader")  # parameters that lead to another annotation
@@ -78,8 +78,7 @@ class Opening:
     def close_study(self) -> None:
         """Save and close the annotation; what cannot be saved stays open, and it raises why."""
         self._current.leave()
-        self._current.tell(Status(State.IDLE, "Saved and closed."))
-        self._current.tell_of_study()
+        self._current.tell_of_study(Status(State.IDLE, "Saved and closed."))
 
     def _take(self, parameters: GrowParameters) -> None:
         self._current.parameters = parameters
@@ -91,8 +90,7 @@ class Opening:
         scan = current.scene.GetNodeByID(parameters.scan_node_id or "")
         current.leave()
         if scan is None or not parameters.reader.strip():
-            current.tell(Status(State.IDLE, "Choose a scan and name the reader."))
-            current.tell_of_study()
+            current.tell_of_study(Status(State.IDLE, asked_first(scan is not None, bool(parameters.reader.strip()))))
             return
         study = current.study = OpenStudy(
             scan,

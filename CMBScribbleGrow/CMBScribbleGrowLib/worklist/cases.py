@@ -108,9 +108,11 @@ def read_worklist(source: Path, reader: str, out: Path | None = None) -> Worklis
     return Worklist(reader, tuple(items), (*notes, *missing, *(note for _, note in found if note)))
 
 
-def refreshed(worklist: Worklist) -> Worklist:
-    """Read again which studies are done."""
-    return replace(worklist, items=tuple(_as_on_disk(item, worklist.reader)[0] for item in worklist.items))
+def refreshed(worklist: Worklist, reader: str | None = None) -> Worklist:
+    """Read again which studies are done: by the list's reader, or by another one whose list it is from then on."""
+    reader = worklist.reader if reader is None else reader
+    items = tuple(_as_on_disk(item, reader)[0] for item in worklist.items)
+    return replace(worklist, reader=reader, items=items)
 
 
 def next_item(worklist: Worklist, after: str = "") -> WorkItem | None:

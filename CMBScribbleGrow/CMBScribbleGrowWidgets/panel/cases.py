@@ -13,6 +13,7 @@ from CMBSegmentationWidgets.panel.signals import Edge
 
 if TYPE_CHECKING:
     from CMBScribbleGrowLib.session import Cases
+    from CMBScribbleGrowLib.worklist.cases import WorkItem
 
 
 class CasesPart:
@@ -46,6 +47,7 @@ class CasesPart:
             (ui.worklistFileButton, self.open_file),
         ):
             button.connect("clicked()", edge.on(action))
+        self._shown_item: WorkItem | None = None
         self._cases.changed.connect(self.show)
         logic.session.annotation_changed.connect(lambda annotation: self._update_buttons())
 
@@ -68,7 +70,8 @@ class CasesPart:
         self.ui.progressLabel.setText(_("{done} of {count} done").format(done=done, count=count))
         self.ui.reportText.setPlainText(cases.report)
         study = self._logic.session.study
-        if study is not None:
+        if study is not None and cases.item is not self._shown_item:  # else the reader's zoom would be lost
+            self._shown_item = cases.item
             slicer.util.setSliceViewerLayers(background=study.nodes.scan, fit=True)
         self._update_buttons()
 

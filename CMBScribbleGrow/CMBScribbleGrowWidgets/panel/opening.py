@@ -36,12 +36,19 @@ class OpeningPart:
 
     def __init__(self, ui: Any, logic: Any, edge: Edge) -> None:
         self.ui, self._logic, self._session, self._edge = ui, logic, logic.session, edge
-        self.reader = ReaderName(ui.readerEdit, lambda name: edge.do(self._session.opening.set_parameters, reader=name))
+        self.reader = ReaderName(ui.readerEdit, self._take_reader)
         ui.scanSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.open_scan)
         ui.folderButton.connect("clicked()", edge.on(self.choose_folder))
         self._session.parameters_changed.connect(self.show)
         self._session.annotation_changed.connect(lambda annotation: self._show_folder())
         self._session.saving_changed.connect(lambda error: self._show_saving())
+
+    def _take_reader(self, name: str) -> bool:
+        """Open the reader's annotation, or the worklist that was chosen before; tell whether the name was taken."""
+        if not self._edge.do(self._session.opening.set_parameters, reader=name):
+            return False
+        self._edge.do(self._logic.cases.open_asked_for)
+        return True
 
     def open_scan(self, volume_node: Any) -> None:
         """Open the annotation of the chosen scan."""

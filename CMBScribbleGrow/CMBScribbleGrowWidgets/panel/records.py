@@ -64,7 +64,7 @@ class RecordsPart:
         self._show_landmarks()
         self._study_form.show(self._logic.assessment())
         series = self._logic.series()
-        self._series_flags.show(series.flags if series else ())
+        self._series_flags.show(series.flags if series else None)
         self._series_form.show(series)
         self.ui.unansweredText.setPlainText("\n".join(self._session.answering.left_open))
         self._update_buttons()
@@ -104,6 +104,7 @@ class RecordsPart:
             ui.seriesFlagsList,
             vocabulary.SERIES_FLAGS,
             lambda flags: self._say(logic.rateSeries, flags=flags),
+            ui.lesionList,
         )
         self._series_form = AnswerForm(lambda **said: self._say(logic.rateSeries, **said), ui.seriesFlagsList)
         self._series_form.text("text", ui.seriesTextEdit)
