@@ -9,7 +9,7 @@ import urllib.request
 
 import pytest
 from waiting import wait_until as wait_for
-from web_browser import Server, new_page, wait_until
+from web_browser import Server, choose, new_page, take, wait_until
 from web_review import give_review, rows_of, wait_for_state
 
 from CMBSegmentationLib.files.bundled import sample_scan
@@ -31,6 +31,10 @@ def test_after_a_crash_of_the_server_the_review_goes_on(browser, asked_hosts, re
     give_review(server, KEY, results)
     resume(page, server, KEY)
     lesion = rows_of(page)[0]
+    take(page, "Scene").save_as(tmp_path / "review.mrb")
+    choose(page, "Open", tmp_path / "review.mrb", exact=True)  # a scene is gone on with as a scan is
+    page.get_by_text("review.mrb", exact=True).wait_for()
+    page.locator(f"[data-lesion='{lesion}']").wait_for()
     page.keyboard.press("n")
     page.keyboard.press("r")
     page.keyboard.press("Enter")

@@ -145,10 +145,7 @@ class PageSession:
 
     def open_uploaded(self, received: Received) -> None:
         """Open what a browser has sent: a scan, or a scene that was saved here or in Slicer."""
-        if received.name.lower().endswith(SCENE_SUFFIX):
-            self.start(self._open_scene(received))
-        else:
-            self.start(self.open_path(received.path, received.name, uploaded=True))
+        self._open_kept(KeptScan(str(received.path), received.name, uploaded=True))
 
     def resume(self) -> None:
         """Go on with the review that was left: after the server was restarted, or the session was idle."""
@@ -156,7 +153,11 @@ class PageSession:
         if former is None:
             self.tell("The scan of that review is no longer there.", "Open the scan again.", "error")
             return
-        self.start(self._open(former))
+        self._open_kept(former)
+
+    def _open_kept(self, wanted: KeptScan) -> None:
+        is_scene = wanted.name.lower().endswith(SCENE_SUFFIX)
+        self.start(self._open_scene(wanted) if is_scene else self._open(wanted))
 
     def choose_series(self, uid: str) -> None:
         """Open that series of the folder which the page has asked about; none of them with an empty UID."""
@@ -228,18 +229,23 @@ class PageSession:
             self.state.series_why = _shown(error.message, Path(wanted.path), wanted.name)
             self.state.series_shown = True
 
-    async def _open_scene(self, received: Received) -> None:
-        if not self._begin_opening(received.name):
+    async def _open_scene(self, wanted: KeptScan) -> None:
+        path, name = Path(wanted.path), wanted.name
+        if not self._begin_opening(name):
             return
         await asyncio.sleep(0)
         try:
-            await asyncio.to_thread(check_apart, received.path, received.name)
+            await asyncio.to_thread(check_apart, path, name)
             self._leave()
-            self._take(open_scene(self.app, received.path, received.name))
+            scan = open_scene(self.app, path, name)
+            self.kept.begin(wanted)
+            self._take(scan)
+            with self.server.state:
+                self.reviewing.resume()
         except Exception as error:
-            self.tell_error(_by_its_name(told(error), received.path, received.name))
+            remove(path.parent)
+            self.tell_error(_by_its_name(told(error), path, name))
         finally:
-            remove(received.path.parent)
             self._opening_is_over()
 
     def _is_busy(self) -> bool:

@@ -299,7 +299,7 @@ window.cmb = (() => {
   }
 
   async function forget() {
-    if (!window.confirm("Remove the scan and the review from the server? What was not exported is lost.")) return;
+    if (!window.confirm("Remove all scans and reviews of this session from the server? What was not exported is lost.")) return;
     leaving = true;
     await fetch("forget", { method: "POST" });
     window.location.assign("/");
