@@ -41,6 +41,12 @@ def said_of(search: Search = SEARCH, threshold: float = 0.3, **way) -> str:
     return " ".join(paragraph(Way(search, LesionRules(threshold), **way)))
 
 
+def test_calcium_that_a_reader_kept_is_not_said_to_be_left_out():
+    assert "Calcium did not count where the scan itself showed that sign. Veins" in said_of(phase=True)
+    for read in ({"read": 1}, {"begun": 1}):
+        assert "itself showed that sign, unless a reader kept it. Veins" in said_of(phase=True, **read)
+
+
 def test_versions_models_thresholds_and_data_are_those_of_the_search():
     text = said_of()
     for part in (

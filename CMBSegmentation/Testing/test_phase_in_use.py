@@ -22,6 +22,7 @@ from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.models.loaded_models import load_model
 from CMBSegmentationLib.reading.phase.image import PhaseImage
 from CMBSegmentationLib.report.page import report_html
+from CMBSegmentationLib.review import CandidateField, Numbering, Review, Verdict, listed, utc_now
 from CMBSegmentationLib.vocabulary.reasons import Rule
 
 pytestmark = pytest.mark.xdist_group("phase")
@@ -76,6 +77,21 @@ def test_without_phase_all_is_as_before(brain, model):
     assert {at(plain.lesions, place).status for place in brain[2]} == {"kept"}
     assert plain.search.phase == ()
     assert plain.field is None
+
+
+def test_verdicts_of_a_search_without_phase_have_what_a_search_with_it_says(detection, brain, model):
+    plain = detect(brain[0], model=load_model(model))
+    before, after = (
+        CandidateField(one.candidates, one.image, one.probability, one.brain, one.rules) for one in (plain, detection)
+    )
+    numbers, review = Numbering(), Review(plain.rules.threshold)
+    there = {(one.lesion.r_mm, one.lesion.a_mm, one.lesion.s_mm): one for one in listed(before, review, numbers)}
+    decided = [there[min(there, key=lambda centre: np.linalg.norm(np.subtract(centre, place)))] for place in brain[2]]
+    for one in decided:
+        review = review.with_lesion(replace(one, verdict=Verdict("accepted", time=utc_now())))
+    again = {one.id: one for one in listed(after, review, numbers)}
+    assert [again[one.id].lesion.phase for one in decided] == ["blood", "calcium"]
+    assert {again[one.id].state for one in decided} == {"accepted"}
 
 
 def test_what_is_no_phase_is_noted_where_found_and_refused_where_asked_for(detection, brain):

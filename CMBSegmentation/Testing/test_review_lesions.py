@@ -17,10 +17,13 @@ from review_sessions import a_clock, a_session, last, states
 from CMBScribbleGrowLib.growing.from_point import grower
 from CMBSegmentationLib.detecting.candidates.measuring import Measuring
 from CMBSegmentationLib.detecting.regions import FIRST_TISSUE
-from CMBSegmentationLib.review import from_text, to_text
-from CMBSegmentationLib.scene import load_results
+from CMBSegmentationLib.results.stored_list import to_json
+from CMBSegmentationLib.review import from_text
+from CMBSegmentationLib.review import to_text as review_to_text
+from CMBSegmentationLib.scene import lesion_rows, list_of, load_results
 from CMBSegmentationLib.scene.names import LIST_ATTRIBUTE
 from CMBSegmentationLib.session import ReviewSession
+from CMBSegmentationLib.session.export_review import detection_of
 from CMBSegmentationLib.vocabulary.regions import REGIONS
 
 __all__ = ["a_clock", "a_session"]
@@ -40,6 +43,77 @@ def forget_candidate(session, place):
     others = tuple(one for one in candidates.every if flat not in one.voxels)
     review.candidates = replace(review.candidates, candidates=replace(candidates, every=others))
     review.show()
+
+
+def search_again(session, **phases):
+    """Have a search with phase just have ended: it says of the candidate at `LESION_PEAKS` k ("at_k") what is given."""
+    nodes, places = session.review.nodes, list(LESION_PEAKS)
+    shape = session.review.candidates.shape
+    peaks = [np.ravel_multi_index(place, shape) for place in places]
+    stored = list_of(nodes)
+    every = []
+    for one in stored.candidates.every:
+        (number,) = [number for number, peak in enumerate(peaks) if peak in one.voxels]
+        phase = phases.get(f"at_{number}", "")
+        sure = 6.0 if phase == "calcium" else 0.0
+        every.append(replace(one, lesion=replace(one.lesion, phase=phase), calcium=sure))
+    stored = replace(stored, candidates=replace(stored.candidates, every=tuple(every)))
+    content = {**json.loads(nodes.table.GetAttribute(LIST_ATTRIBUTE)), **to_json(stored)}
+    nodes.table.SetAttribute(LIST_ATTRIBUTE, json.dumps(content))
+    session.detection.found(nodes)
+    session.detection.results_changed(nodes)
+
+
+def phases(session):
+    return {one.id: one.lesion.phase for one in session.review.lesions if one.lesion.phase}
+
+
+def test_what_was_decided_has_what_the_phase_of_a_later_search_says_of_it(a_session):
+    a_session.deciding.decide("accepted", lesion_id=1, advance=False)
+    a_session.deciding.decide("rejected", lesion_id=3, advance=False)
+    parts = a_session.editing.split(2)
+    k, j, i = UNSEEN
+    added = a_session.editing.add_voxels(np.array([(k, j, i + 1), (k, j, i + 2)]))  # beside the peak
+    elsewhere = a_session.editing.add_voxels(np.array([(3, 5, 5)]))
+    before = {one.id: (one.state, one.voxels.tolist()) for one in a_session.review.lesions}
+    search_again(a_session, at_0="blood", at_1="unclear", at_2="blood", at_3="blood")
+    expected = {1: "blood", 3: "blood", added.id: "blood", **dict.fromkeys([one.id for one in parts], "unclear")}
+    assert phases(a_session) == expected
+    assert elsewhere.id not in phases(a_session)
+    assert {one.id: (one.state, one.voxels.tolist()) for one in a_session.review.lesions} == before
+    rows = lesion_rows(a_session.review.nodes.table)
+    assert {int(row["id"]): row["phase"] for row in rows if row["phase"]} == expected
+    assert {one.id: one.phase for one in detection_of(a_session.review).lesions if one.phase} == expected
+    a_session.deciding.undo()
+    a_session.deciding.redo()
+    assert phases(a_session) == expected
+    search_again(a_session)  # without phase
+    assert phases(a_session) == {}
+
+
+def test_a_merged_lesion_has_the_phase_of_a_candidate_whose_peak_lies_in_it(a_session):
+    merged = a_session.editing.merge([one.id for one in a_session.editing.split(1)])
+    search_again(a_session, at_0="blood")
+    assert phases(a_session) == {merged.id: "blood"}
+
+
+def test_calcium_that_a_reader_has_on_the_list_stays_and_is_told_once(a_session):
+    a_session.deciding.decide("accepted", lesion_id=1, advance=False)
+    a_session.deciding.decide("rejected", lesion_id=3, advance=False)
+    first, second = sorted(one.id for one in a_session.editing.split(2))
+    a_session.said.clear()
+    search_again(a_session, at_0="calcium", at_1="calcium", at_2="calcium")
+    assert states(a_session)[1] == "accepted"
+    told = "\n".join(notice.message for notice in a_session.said).splitlines()
+    assert [line for line in told if "calcium" in line] == [
+        "The phase calls CMB 1 calcium; it stays, as it was accepted.",
+        f"The phase calls CMB {first} calcium; it stays, as it was split.",
+        f"The phase calls CMB {second} calcium; it stays, as it was split.",
+    ]
+    a_session.said.clear()
+    a_session.deciding.decide("uncertain", lesion_id=1, advance=False)  # now the reader knows
+    search_again(a_session, at_0="calcium")
+    assert not any("calcium" in notice.message for notice in a_session.said)
 
 
 def test_a_missed_lesion_is_grown_from_a_point_beside_it(a_session):
@@ -331,7 +405,7 @@ def test_what_readers_added_alone_is_theirs_to_delete_also_merged_or_split(a_ses
     two = a_session.editing.add_voxels(np.array([(k, j, i + 3), (k, j, i + 4)]))
     joined = a_session.editing.merge([one.id, two.id])
     part, rest = a_session.editing.split(joined.id)
-    text = to_text(a_session.review._saved())
+    text = review_to_text(a_session.review._saved())
     assert all(lesion.is_readers_alone for lesion in from_text(text, "it").review.fixed)  # kept
     a_session.editing.delete(part.id)
     a_session.deciding.undo()

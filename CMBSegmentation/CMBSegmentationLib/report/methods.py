@@ -126,7 +126,7 @@ def paragraph(way: Way) -> list[str]:
         said.append(METHODS["verifier"].format(model=search.verifier.title))
     said += _places(way)
     if way.phase:
-        said.append(METHODS["phase"])
+        said.append(METHODS["phase"].format(unless=METHODS["phase_read"] if way.read or way.begun else ""))
     if search.brain_mask:
         said.append(METHODS["brain_given" if search.brain_mask == "given" else "brain_found"])
     said.append(METHODS["measures"].format(shell=SURROUND_MM))

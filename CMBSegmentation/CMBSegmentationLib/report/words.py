@@ -151,9 +151,10 @@ METHODS = {
     "no_lobes": "It does not tell lobes apart.",
     "phase": (
         "A dipole was fitted to the local phase at each of the most probable candidates; its sign tells blood from "
-        "calcium where the sign of the phase was found. Calcium did not count where the scan itself showed that sign. "
-        "Veins and iron look like blood."
+        "calcium where the sign of the phase was found. Calcium did not count where the scan itself showed that sign"
+        "{unless}. Veins and iron look like blood."
     ),
+    "phase_read": ", unless a reader kept it",
     "brain_given": "The brain mask was given.",
     "brain_found": "The brain was found by the program.",
     "measures": (

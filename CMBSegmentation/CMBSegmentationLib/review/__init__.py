@@ -8,7 +8,7 @@ from .autosave import ReviewAutosave
 from .candidates import CandidateField
 from .grower import Grower, GrowsFrom
 from .history import History, Step
-from .lesion_list import ADDED, DETECTED, MERGED, SPLIT, Numbering, Review, ReviewedLesion, listed
+from .lesion_list import ADDED, DETECTED, MERGED, SPLIT, Numbering, Review, ReviewedLesion, candidates_under, listed
 from .review_file import SavedReview, from_text, on_grid, to_text
 from .two_states import holds, last_change
 
@@ -40,6 +40,7 @@ __all__ = [
     "SavedReview",
     "Step",
     "Verdict",
+    "candidates_under",
     "from_text",
     "grid_of",
     "holds",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -84,6 +84,10 @@ class ReviewedLesion:
     def at_place(self, region: str, side: str) -> ReviewedLesion:
         """Give it with another region and side."""
         return replace(self, lesion=replace(self.lesion, region=region, side=side))
+
+    def with_phase(self, phase: str) -> ReviewedLesion:
+        """Give it with what a phase image says of it."""
+        return self if phase == self.lesion.phase else replace(self, lesion=replace(self.lesion, phase=phase))
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,7 +209,8 @@ class Numbering:
 def listed(candidates: CandidateField, review: Review, numbers: Numbering) -> tuple[ReviewedLesion, ...]:
     """List what is there at the review's threshold, with what was decided.
 
-    A fixed lesion stays as it is; a candidate that overlaps it is not listed beside it.
+    A fixed lesion stays as it is; a candidate that overlaps it is not listed beside it. Only what phase says of it is
+    always that of the present search, as of every other lesion of the list: see `candidates_under`.
 
     Parameters
     ----------
@@ -222,8 +227,44 @@ def listed(candidates: CandidateField, review: Review, numbers: Numbering) -> tu
     free = [ReviewedLesion(numbers.of(one), one.voxels, one.lesion, one.peak) for one in _beside(candidates, review)]
     free = [one.at_place(*review.places[one.id]) if one.id in review.places else one for one in free]
     taken = {one.id for one in review.fixed}
-    shown = [one for one in (*review.fixed, *free) if not one.deleted and (one.is_fixed or one.id not in taken)]
+    under = candidates_under(candidates, review.fixed)
+    fixed = [one.with_phase(under[one.id].lesion.phase if one.id in under else "") for one in review.fixed]
+    shown = [one for one in (*fixed, *free) if not one.deleted and (one.is_fixed or one.id not in taken)]
     return tuple(sorted(shown, key=lambda one: one.id))
+
+
+def candidates_under(candidates: CandidateField, fixed: Sequence[ReviewedLesion]) -> dict[int, Candidate]:
+    """Find the candidate of the present search that a fixed lesion is, if any.
+
+    Parameters
+    ----------
+    candidates : CandidateField
+    fixed : sequence of ReviewedLesion
+
+    Returns
+    -------
+    dict of int to Candidate
+        By the lesion's id: the candidate with its peak, else one whose peak lies in it, else the one with which it
+        shares most; of equal ones the most probable. Lesions that share no voxel with a candidate are left out.
+    """
+    every = candidates.candidates.every
+    if not fixed or not every:
+        return {}
+    owners = np.repeat(np.arange(len(every)), [len(one.voxels) for one in every])
+    voxels = np.concatenate([one.voxels for one in every])
+    order = np.argsort(voxels)  # candidates share none
+    voxels, owners = voxels[order], owners[order]
+    under = {}
+    for lesion in fixed:
+        at = np.minimum(np.searchsorted(voxels, lesion.voxels), len(voxels) - 1)
+        shared = np.bincount(owners[at[voxels[at] == lesion.voxels]])
+        ranks = []
+        for number in np.flatnonzero(shared).tolist():
+            peak = every[number].peak
+            ranks.append((peak == lesion.peak, bool((lesion.voxels == peak).any()), int(shared[number]), -number))
+        if ranks:
+            under[lesion.id] = every[-max(ranks)[-1]]
+    return under
 
 
 def _beside(candidates: CandidateField, review: Review) -> list[Candidate]:

@@ -25,6 +25,7 @@ from ..review import (
     ReviewedLesion,
     SavedReview,
     Step,
+    candidates_under,
     from_text,
     holds,
     last_change,
@@ -50,8 +51,10 @@ from ..scene.results import check_place
 from ..scene.review_nodes import read_kept_in, write_kept_in
 from ..scene.volumes import file_of
 from ..vocabulary.operating_points import checked_threshold
-from ..vocabulary.verdicts import BELOW, utc_now
+from ..vocabulary.reasons import CALCIUM, Rule
+from ..vocabulary.verdicts import ACCEPTED, BELOW, UNCERTAIN, utc_now
 
+STAYS = {ACCEPTED: "accepted", UNCERTAIN: "called uncertain"}  # others that count were added, merged or split
 NOWHERE = -1
 DARKEST_WITHIN_MM = 1.5  # a click is rarely on a lesion's darkest voxel
 
@@ -203,6 +206,20 @@ class OpenReview:
         chosen = self.stored.search.operating_points.get(operating_point or "", own)
         if chosen != own:
             self.list_at(chosen)
+        self.notes += self._calcium_that_stays()
+
+    def _calcium_that_stays(self) -> list[str]:
+        """Say which lesions a reader has on the list that the search drops as calcium, as none knew on deciding."""
+        rules = replace(self.candidates.rules, threshold=self.review.threshold)
+        said = []
+        for number, candidate in candidates_under(self.candidates, self.review.fixed).items():
+            lesion, reason = self.review.find(number), candidate.reason(rules)
+            if reason is None or reason.rule is not Rule.CALCIUM or self.find(number) is None:
+                continue
+            if lesion is not None and lesion.counts and lesion.lesion.phase != CALCIUM:
+                how = STAYS.get(lesion.state, lesion.origin)
+                said.append(f"The phase calls CMB {number} calcium; it stays, as it was {how}.")
+        return said
 
     def show(self, *, save: bool = True) -> None:
         """List anew; have scene and disk follow."""
