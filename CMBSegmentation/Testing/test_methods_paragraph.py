@@ -110,6 +110,21 @@ def test_places_that_a_reader_changed_are_not_called_the_networks():
     assert way.placed == 2 * len(lesions) > 0
 
 
+def test_what_a_reader_put_on_the_list_is_not_called_the_programs():
+    assert "A reader added 3 microbleeds and took 1 from the candidates that were left out." in said_of(
+        added=3, taken=1
+    )
+    assert "A reader added 1 microbleed. " in said_of(added=1)
+    assert "A reader" not in said_of()
+    first, *others = a_detection(search=SEARCH).lesions
+    put = (
+        replace(first, id=98, origin="added"),
+        replace(first, id=99, status="dropped", decision="accepted", reader="A"),
+    )
+    (way,) = ways_of([StoredList((first, *others, *put), LesionRules(0.3), SEARCH)] * 2)
+    assert (way.added, way.taken) == (2, 2)
+
+
 def test_references_are_entries_with_keys_of_their_own_and_closed_braces():
     entries = [one for one in bibtex_of(SEARCH).split("\n\n") if not one.startswith("%")]
     keys = [re.match(r"@(article|misc|software|mastersthesis)\{([a-z0-9]+),\n", one)[2] for one in entries]

@@ -244,7 +244,8 @@ def test_a_summary_counts_sizes_and_regions_and_is_json_ready():
         "scales": {"aria_baseline": "1-4", "cromis_2": "2-4", "eso_thrombolysis": "1-10"},
         "superficial_siderosis": "not assessed",
         "sentence": "Automated detection with research software, not confirmed by a reader: 4 cerebral microbleeds "
-        "(3 smaller than 5 mm, 1 of 5–10 mm; 2 frontal, 1 thalamus, 1 unassigned). Pattern: mixed.",
+        "(3 smaller than 5 mm, 1 of 5–10 mm; 2 frontal, 1 thalamus, 1 unassigned). "
+        "Pattern: mixed, 1 without a region left out.",
     }
 
 

@@ -72,7 +72,7 @@ def counts_shown(counts: Counts) -> dict[str, Any]:
         "possible": counts.possible,
         "unreviewed": counts.not_read,
         "rejected": counts.rejected,
-        "pattern": counts.pattern,
+        "pattern": counts.pattern_said,
         "pattern_meaning": counts.pattern_meaning,
         "regions": [one for one in regions if one[DEFINITE] or one[POSSIBLE]],
         "sizes": [{"size": size, **pair(size=size)} for size in SIZES],

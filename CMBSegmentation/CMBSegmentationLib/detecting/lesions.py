@@ -18,6 +18,7 @@ LARGEST_DIAMETER_MM = 10.0  # Docs/paper.md, "Words": a microbleed measures 2-10
 SURROUND_MM = 3.0  # width of the shell that contrast is measured against
 MOST_CANDIDATES = 500  # of the dropped ones, the most probable are listed
 DETECTED_ONE = "detected"  # origin of a lesion that no reader put on the list
+ADDED_ONE = "added"  # of one that the program did not see
 
 
 @dataclass(frozen=True)

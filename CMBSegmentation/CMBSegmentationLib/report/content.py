@@ -202,7 +202,9 @@ def content_of(detection: Detection, *, scan_name: str, notes: Sequence[str] = (
 def place_of(lesion: Lesion) -> str:
     """Word side and region, and that a reader has set them; empty where they were not assessed."""
     place = " ".join(part for part in (lesion.side, lesion.region) if part)
-    return SAY["place_by_reader"].format(place=place) if place and lesion.place_by_reader else place
+    if not lesion.place_by_reader:
+        return place
+    return SAY["place_by_reader"].format(place=place) if place else SAY["no_place_by_reader"]
 
 
 def _capital(words: str) -> str:

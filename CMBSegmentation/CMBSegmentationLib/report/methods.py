@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..detecting.candidates.hills import MASK_SHARE
-from ..detecting.lesions import SURROUND_MM, Lesion, LesionRules, listed
+from ..detecting.lesions import ADDED_ONE, SURROUND_MM, Lesion, LesionRules, listed
 from ..detecting.parcellation.mapping import SUBCORTICAL_MM
 from ..detecting.search import Search, UsedModel
 from ..results.counts import counts_of
@@ -25,6 +25,7 @@ from ..vocabulary.published.references import (
     Reference,
 )
 from ..vocabulary.published.scales import SCALES
+from ..vocabulary.verdicts import DROPPED
 from .words import METHODS
 
 COMMANDS = re.compile(r" \([^()]*--[^()]*\)")  # which made the training data: for the provenance, not for a reader
@@ -49,6 +50,8 @@ class Way:
         Whether the phase image was asked.
     placed : int
         Listed lesions of which a reader has set another region or side.
+    added, taken : int
+        Listed lesions that a reader added, and candidates that the program had dropped.
     """
 
     search: Search
@@ -59,14 +62,21 @@ class Way:
     readers: tuple[str, ...] = ()
     phase: bool = False
     placed: int = 0
+    added: int = 0
+    taken: int = 0
 
 
 def way_of(search: Search, rules: LesionRules, lesions: Sequence[Lesion]) -> Way:
     """Say how one scan was searched."""
     counts = counts_of(lesions)
     read, begun = int(counts.is_read and not counts.not_read), int(counts.is_read and counts.not_read > 0)
-    placed = sum(one.place_by_reader for one in listed(lesions))
-    return Way(search, rules, 1, read, begun, counts.readers, any(one.phase for one in lesions), placed)
+    told = listed(lesions)
+    return Way(
+        search, rules, 1, read, begun, counts.readers, any(one.phase for one in lesions),
+        placed=sum(one.place_by_reader for one in told),
+        added=sum(one.origin == ADDED_ONE for one in told),
+        taken=sum(one.status == DROPPED and not one.is_readers for one in told),
+    )  # fmt: skip
 
 
 def ways_of(lists: Sequence[StoredList]) -> list[Way]:
@@ -91,8 +101,8 @@ def ways_of(lists: Sequence[StoredList]) -> list[Way]:
 
 
 def _with_one_more(ways: Way, one: Way) -> Way:
-    scans, read, begun = ways.scans + 1, ways.read + one.read, ways.begun + one.begun
-    return replace(ways, scans=scans, read=read, begun=begun, placed=ways.placed + one.placed)
+    summed = ("scans", "read", "begun", "placed", "added", "taken")
+    return replace(ways, **{name: getattr(ways, name) + getattr(one, name) for name in summed})
 
 
 def unnamed_way(way: Way) -> Way:
@@ -131,7 +141,14 @@ def paragraph(way: Way) -> list[str]:
         said.append(METHODS["brain_given" if search.brain_mask == "given" else "brain_found"])
     said.append(METHODS["measures"].format(shell=SURROUND_MM))
     said += _training(way)
-    return [*said, _readers(way)]
+    return [*said, *_put_by_readers(way), _readers(way)]
+
+
+def _put_by_readers(way: Way) -> list[str]:
+    """Tell of what is on the list although the program left it out, or did not see it."""
+    parts = [METHODS["added"].format(added=counted(way.added, "microbleed"))] if way.added else []
+    parts += [METHODS["taken"].format(taken=way.taken)] if way.taken else []
+    return [METHODS["put_by_readers"].format(parts=" and ".join(parts))] if parts else []
 
 
 def bibtex_of(*searches: Search) -> str:

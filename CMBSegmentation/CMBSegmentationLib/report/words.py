@@ -86,6 +86,7 @@ SAY = {
     "whole_slice": "whole axial slice",
     "local_phase": "local phase, coronal",
     "place_by_reader": "{place}, set by the reader",
+    "no_place_by_reader": "none, set by the reader",
     "made_by_reader": "{origin} by a reader",
     "suspected": "suspected cause: {cause}",
     "phase_says": "phase: {substance}",
@@ -135,6 +136,9 @@ METHODS = {
         "probability of {threshold} or more counted as microbleeds."
     ),
     "at_point": " This is the operating point “{point}”.",
+    "put_by_readers": "A reader {parts}.",
+    "added": "added {added}",
+    "taken": "took {taken} from the candidates that were left out",
     "smallest": "What was smaller than {volume:g} mm³ or larger than {diameter:g} mm across was left out.",
     "verifier": "A second network, {model}, looked at each candidate once more; the probability is that network's.",
     "regions": "Regions and sides, those of MARS ({mars}), come from the network {model}{changed}. {statement}",

@@ -142,6 +142,13 @@ class Counts:
         return pattern_of(regions) if regions or not self.cells else ""
 
     @property
+    def pattern_said(self) -> str:
+        """The pattern, and how many it leaves out because no region of theirs is known; empty as `pattern`."""
+        unplaced = self.number(self.counted[:1], regions=(UNKNOWN_REGION,))
+        left_out = f", {unplaced} without a region left out" if unplaced else ""
+        return f"{self.pattern}{left_out}" if self.pattern else ""
+
+    @property
     def pattern_meaning(self) -> str:
         """The pattern in the literature, as `vocabulary.regions.PATTERNS`."""
         return PATTERNS.get(self.pattern, "")

@@ -61,10 +61,10 @@ def sentence_of(counts: Counts) -> str:
         if counts.microbleeds == 0:
             dropped = f" ({counted(counts.dropped, 'candidate')} dropped)" if counts.dropped else ", no candidate"
             return f"{start} no cerebral microbleed{dropped}."
-        pattern = f" Pattern: {counts.pattern}." if counts.pattern else ""
+        pattern = f" Pattern: {counts.pattern_said}." if counts.pattern else ""
         return f"{start} {counted(counts.microbleeds, 'cerebral microbleed')}{more}.{pattern}"
     by = f" by {', '.join(counts.readers)}" if counts.readers else ""
-    pattern = f" Pattern of the definite ones: {counts.pattern}." if counts.pattern and counts.definite else ""
+    pattern = f" Pattern of the definite ones: {counts.pattern_said}." if counts.pattern and counts.definite else ""
     left = f" Not finished: {counted(counts.not_read, 'detected lesion')} not reviewed yet." if counts.not_read else ""
     numbers = f"{counts.definite} definite, {counts.possible} possible"
     return f"Cerebral microbleeds, read{by} with the help of research software: {numbers}{more}.{pattern}{left}"
@@ -85,7 +85,7 @@ def text_of(counts: Counts) -> str:
     of_both = " (definite + possible)" if counts.is_read else ""
     lines.append(f"Class: {counted_class(counts.count_class, 'microbleed')}{of_both}.")
     if counts.pattern_meaning:
-        lines.append(f"Pattern: {counts.pattern} ({counts.pattern_meaning}).")
+        lines.append(f"Pattern: {counts.pattern_said} ({counts.pattern_meaning}).")
     lines.append(f"{scales_text(counts)} {NOT_A_DIAGNOSIS} {SIDEROSIS}")
     lines.append("Found with research software (slicer-cmb), not a medical device.")
     return "\n".join(lines)

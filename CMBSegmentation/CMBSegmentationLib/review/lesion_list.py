@@ -9,12 +9,12 @@ import numpy as np
 
 from ..detecting.candidates.grid import Flat
 from ..detecting.candidates.listing import Candidate
-from ..detecting.lesions import DETECTED_ONE, Lesion
+from ..detecting.lesions import ADDED_ONE, DETECTED_ONE, Lesion
 from ..vocabulary.verdicts import BELOW, KEPT, REJECTED, UNREVIEWED, Verdict
 from .annotated import AnnotatedLesion
 from .candidates import CandidateField
 
-DETECTED, ADDED, MERGED, SPLIT = DETECTED_ONE, "added", "merged", "split"
+DETECTED, ADDED, MERGED, SPLIT = DETECTED_ONE, ADDED_ONE, "merged", "split"
 ORIGINS = (DETECTED, ADDED, MERGED, SPLIT)
 
 

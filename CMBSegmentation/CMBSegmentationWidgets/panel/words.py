@@ -53,7 +53,7 @@ def summary_line(session: ReviewSession) -> str:
     said = _("Class: {count} (definite + possible).") if counts.is_read else _("Class: {count}.")
     line += " " + said.format(count=counted_class(counts.count_class, _("microbleed")))
     if counts.pattern:
-        line += " " + _("Pattern: {pattern}.").format(pattern=counts.pattern)
+        line += " " + _("Pattern: {pattern}.").format(pattern=counts.pattern_said)
     if not session.navigation.lesions:
         line += "\n" + _(
             "Nothing reaches the threshold of {threshold}; {dropped} candidates lie below it or were dropped. "

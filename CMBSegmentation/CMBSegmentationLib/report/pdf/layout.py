@@ -144,7 +144,7 @@ class Layout:
         pattern = SAY["not_assessed"]
         if counts.pattern:
             meaning = SAY["literature"].format(meaning=counts.pattern_meaning)
-            pattern = f"{counts.pattern} ({counts.counted[0]}). {meaning}"
+            pattern = f"{counts.pattern_said} ({counts.counted[0]}). {meaning}"
         bold = '<font name="CMB-Bold">{}</font>: {}'
         parts.append(
             KeepTogether(
