@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from types import SimpleNamespace
@@ -26,12 +27,14 @@ from dicom_series import a_volume, write_series
 
 from CMBCommand import cli
 from CMBSegmentationLib.errors import InputError, MachineError
+from CMBSegmentationLib.files.atomic_file import ASK
 from CMBSegmentationLib.reading.dicom.series import OfferedSeries, SeriesChoiceError
 from CMBSegmentationLib.reading.scan import FormatError, read_scan
 from CMBSegmentationLib.reading.scan_identity import ScanName
 from CMBSegmentationLib.scene.origin import origin_of
 from CMBSegmentationLib.scene.volumes import fill_volume, geometry_of, image_from_volume
 from CMBSegmentationLib.session import State, Status
+from CMBWeb.bindings.edge import edge, unasked
 from CMBWeb.bindings.exporting import export
 from CMBWeb.bindings.reviewing import Reviewing
 from CMBWeb.bindings.scans import add_scan, read_in
@@ -42,7 +45,7 @@ from CMBWeb.page.grey_window import reading_window
 from CMBWeb.page.page_session import PageSession, _by_its_name
 from CMBWeb.server import gateway
 from CMBWeb.server.access import Access, folder_name, is_plain, new_key
-from CMBWeb.server.names import without_folders
+from CMBWeb.server.names import ADVICE, without_folders
 from CMBWeb.server.page_process import SCAN_VARIABLE, PageProcess
 from CMBWeb.server.serving import _open_in_browser
 from CMBWeb.state.declared import PageState, ReviewState
@@ -351,8 +354,10 @@ def test_the_commands_scan_is_read_once_while_the_page_starts(tmp_path, monkeypa
 
 # taking home
 
+OURS = "the server's folder"
 
-def exported(tmp_path, scan, write, **attributes):
+
+def exported(tmp_path, scan, write, study=None, **attributes):
     """What the page says after an export of a review of this scan, whose node has these attributes."""
     said = []
 
@@ -365,12 +370,43 @@ def exported(tmp_path, scan, write, **attributes):
         node=SimpleNamespace(GetName=lambda: "scan", GetAttribute=attributes.get),
         opened=SimpleNamespace(scan=scan, path=tmp_path / "study", series=None, header=None),
         reviewing=SimpleNamespace(session=SimpleNamespace(review=object(), exporting=exporting)),
-        scribbling=SimpleNamespace(session=SimpleNamespace(study=None)),
+        scribbling=SimpleNamespace(session=SimpleNamespace(study=study)),
         tell=lambda message, hint="", kind="info": said.append(f"{message} {hint}"),
     )
     path, name, _ = asyncio.run(export(desk, "zip", tmp_path / "export"))
     assert (path.is_file(), name) == (True, "scan_cmb.zip")
     return said
+
+
+def not_writable(**_):
+    raise InputError("scan_annotation.json could not be saved: review is not writable.", "Ask.")
+
+
+def an_annotation(copy_to):
+    """A study that cannot be saved where it lies."""
+    files = SimpleNamespace(annotation=None, segments=None)
+    said = SimpleNamespace(entries=lambda: (), assessment=object())
+    return SimpleNamespace(annotation=said, disk=SimpleNamespace(files=files, flush=not_writable, copy_to=copy_to))
+
+
+def test_results_are_exported_with_an_annotation_that_cannot_be_saved(tmp_path):
+    study = an_annotation(lambda folder: (folder / "scan_annotation.json").write_text("{}"))
+    (said,) = exported(tmp_path, None, lambda **_: "", study)
+    assert "has the annotation as it is now" in said
+    with zipfile.ZipFile(tmp_path / "export" / "files.zip") as archive:
+        assert archive.namelist() == ["list.tsv", "scan_annotation.json"]
+
+
+def test_what_is_missing_in_an_export_is_said(tmp_path):
+    (said,) = exported(tmp_path, None, lambda **_: "", an_annotation(lambda folder: not_writable()))
+    assert said.startswith("Something is missing in what was exported: scan_annotation.json could not be saved")
+    with zipfile.ZipFile(tmp_path / "export" / "files.zip") as archive:
+        assert archive.namelist() == ["list.tsv"]
+    study = an_annotation(lambda folder: (folder / "scan_annotation.json").write_text("{}"))
+    (said,) = exported(tmp_path, None, not_writable, study)
+    assert "Something is missing" in said
+    with pytest.raises(InputError, match="not writable"):
+        exported(tmp_path, None, not_writable)
 
 
 @pytest.mark.parametrize(
@@ -380,6 +416,13 @@ def exported(tmp_path, scan, write, **attributes):
         ("[Errno 2] No such file: '/tmp/cmb-x/results/a.json'", "[Errno 2] No such file: 'a.json'"),
         ("a_review.json could not be saved in /s/web/" + "9f" * 32 + ".", "a_review.json could not be saved."),
         (r"C:\Users\u\scan.nii, or (/data/scans/b.nii)", "scan.nii, or (b.nii)"),
+        (
+            "It could not be saved: /s/web/" + "9f" * 32 + " is not writable.",
+            f"It could not be saved: {OURS} is not writable.",
+        ),
+        (f"{'9f' * 32} is not writable. Kept. {ASK}", f"{OURS} is not writable. Kept. {ADVICE}"),
+        ("There is no folder /s/web/" + "9f" * 32 + ".", "There is no folder for it on the server."),
+        (f"{'9f' * 32}.nii.gz is empty.", f"{'9f' * 32}.nii.gz is empty."),  # a scan's own name
         ("5 mm/s, 3/4 and https://example.org/a/b", "5 mm/s, 3/4 and https://example.org/a/b"),
         ("Supported are .nii, .nii.gz and DICOM.", "Supported are .nii, .nii.gz and DICOM."),
     ],
@@ -414,6 +457,80 @@ def test_what_is_not_saved_is_shown_until_it_is_and_names_no_folder(tmp_path):
     desk.scribbling.session.not_saved = None
     desk._show_saving()
     assert desk.state.not_saved == ""
+
+
+def test_a_message_that_something_is_not_saved_goes_once_it_is(tmp_path):
+    desk = a_page_session(tmp_path)
+    desk.scribbling = SimpleNamespace(session=SimpleNamespace(not_saved=None))
+    review, error = desk.reviewing.session, MachineError("The disk is full: a.json could not be saved.", "Free some.")
+    review.not_saved = error
+    desk.tell_error(error)
+    desk._show_saving()
+    assert desk.state.message_shown
+    review.not_saved = None
+    desk._show_saving()
+    assert not desk.state.message_shown
+    desk.tell("Another.")
+    desk._show_saving()
+    assert desk.state.message_shown
+
+
+class Acting:
+    """A binding whose actions are refused, done, or told of."""
+
+    def __init__(self, desk):
+        self._desk = desk
+
+    def refused(self, error):
+        self._desk.refuse(error)
+
+    @edge
+    def refuse(self):
+        raise InputError("These cannot be merged.", "Choose two.")
+
+    @edge
+    def act(self):
+        pass
+
+    @edge
+    def warn(self):
+        self._desk.tell("Exported without DICOM objects.")
+
+    @unasked
+    def follow(self):
+        pass
+
+
+def test_a_refusal_goes_with_the_next_action_that_succeeds(tmp_path):
+    desk = a_page_session(tmp_path)
+    acting = Acting(desk)
+    acting.refuse()
+    acting.follow()
+    assert desk.state.message == "These cannot be merged."
+    acting.refuse()
+    assert desk.state.message_shown
+    acting.act()
+    assert not desk.state.message_shown
+    acting.refuse()
+    acting.warn()
+    acting.act()
+    assert (desk.state.message, desk.state.message_shown) == ("Exported without DICOM objects.", True)
+
+
+def test_a_scan_that_was_not_opened_is_named_until_the_one_that_is_shown_is_saved(tmp_path):
+    def not_writable():
+        raise InputError("a.json could not be saved: b is not writable.", "Ask.")
+
+    desk = a_page_session(tmp_path)
+    desk.scribbling = SimpleNamespace(session=SimpleNamespace(not_saved=None))
+    desk.reviewing.save, desk.reviewing.session.not_saved = not_writable, None
+    with pytest.raises(MachineError) as refused:
+        desk._leave()
+    desk.tell_error(_by_its_name(refused.value, tmp_path / "00000.nii", "next.nii"))
+    assert desk.state.message == "next.nii was not opened: the review of the scan that is shown is not saved yet."
+    assert desk.state.message_hint == "a.json could not be saved: b is not writable. Ask."
+    desk._show_saving()
+    assert not desk.state.message_shown
 
 
 def test_a_scan_stays_while_its_review_cannot_be_saved(tmp_path):

@@ -262,7 +262,7 @@ def test_findings_and_quality_are_said_and_taken_home(reading):
     page.get_by_label("Side of mimic 1").select_option("left")
     page.get_by_label("What was found at 1").fill("old infarct")
     page.get_by_label("Annotation finished").check()
-    page.get_by_text("Marked as done and saved.").wait_for()
+    page.get_by_text("Marked as done. The annotation is saved.").wait_for()
     with zipfile.ZipFile(take(page, "Results").path()) as archive:
         (name,) = (one for one in archive.namelist() if one.endswith("_annotation.json"))
         (said,) = json.loads(archive.read(name))["annotations"]

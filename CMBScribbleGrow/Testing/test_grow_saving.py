@@ -42,6 +42,7 @@ from CMBScribbleGrowLib.scene import (
 from CMBScribbleGrowLib.scene.names import STUDY_ATTRIBUTE
 from CMBScribbleGrowLib.session import GrowSession
 from CMBScribbleGrowLib.study.state import State
+from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.scene.annotated import read_annotated
 
 __all__ = ["a_clock", "a_head", "a_session", "folder", "grown", "opened"]
@@ -100,6 +101,28 @@ def test_what_could_not_be_saved_when_its_scan_was_closed_is_saved_later(grown, 
     assert grown.not_saved is None
     assert grown.status.message == "Saved again."
     assert len(saved(grown, folder).microbleeds) == 1
+
+
+def test_what_cannot_be_saved_is_copied_elsewhere_as_it_is_now(grown, a_head, a_clock, folder, tmp_path, monkeypatch):
+    def refuse(path, target):
+        if Path(target).parent == folder:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        rename(path, target)
+
+    pass_seconds(grown, a_clock, 2)
+    rename, out = os.replace, tmp_path / "out"
+    out.mkdir()
+    monkeypatch.setattr("CMBSegmentationLib.files.atomic_file.os.replace", refuse)
+    paint(a_head, "B")
+    grown.growing.grow()
+    with pytest.raises(InputError):
+        grown.study.disk.flush()
+    grown.study.disk.copy_to(out)
+    (said,) = read_study(next(out.glob("*_annotation.json"))).annotations
+    assert len(said.microbleeds) == 2
+    masks = read_segments(next(out.glob("*.seg.nrrd")), grown.study.image)
+    assert {one.grown_segment for one in said.microbleeds} <= {one.name for one in masks}
+    assert grown.study.disk.unsaved
 
 
 def test_another_folder_mends_what_could_not_be_saved(grown, a_head, a_clock, tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ from oblique_scan import SCAN_NAME, SCAN_SHAPE, oblique_ijk_to_ras, scan_voxels
 from CMBSegmentationLib.errors import InputError, MachineError
 from CMBSegmentationLib.reading.phase.files import paired_before
 from CMBSegmentationLib.results.names import ENDINGS_PHASE
-from CMBSegmentationLib.scene import export_phase, find_results, load_results, phase_of
+from CMBSegmentationLib.scene import check_has_field, export_phase, find_results, load_results, phase_of
 from CMBSegmentationLib.session import ReviewSession
 from CMBSegmentationLib.session.export_review import detection_of
 
@@ -96,6 +96,18 @@ def test_a_scan_without_phase_says_so(a_session, a_scene, a_scan, a_result_folde
         a_session.reading.set(field=True)
     assert not a_session.reading.parameters.field
     assert shown(a_scene) == [a_scan]
+
+
+def test_what_is_missing_for_the_local_phase_is_said(a_session, a_scene, a_scan, a_result_folder):
+    load_results(a_result_folder, a_scan)
+    a_session.reopen()
+    with pytest.raises(InputError, match="Open its phase with it, and detect again"):
+        a_session.reading.set(field=True)
+    with pytest.raises(InputError, match="Its phase is open: detect again"):
+        check_has_field(a_session.detection.results, phase_is_open=True)
+    add(f"{SCAN_NAME} phase")
+    with pytest.raises(InputError, match="Its phase is open: detect again"):
+        a_session.reading.set(field=True)
 
 
 def test_results_without_phase_bring_the_scan_back(a_session, a_scene, a_scan, a_result_folder_with_phase):

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import zipfile
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,8 @@ from ..page.own_process import elsewhere
 if TYPE_CHECKING:
     from ..page.page_session import PageSession
 
+Told = tuple[str, str]
+"""What is told of an export, and what to do."""
 ZIP, REPORT, PDF, SCENE, CHANGED = "zip", "report", "pdf", "scene", "comparison"
 
 
@@ -78,6 +81,28 @@ async def export(desk: PageSession, what: str, folder: Path) -> tuple[Path, str,
 def _write_files(desk: PageSession, folder: Path) -> None:
     """Write the review's files, as the command names them, and the annotation's beside them."""
     folder.mkdir()
+    problems: list[CMBError] = []
+
+    def tried(write: Callable[[PageSession, Path], list[Told]]) -> list[Told]:
+        try:
+            return write(desk, folder)
+        except CMBError as error:  # it takes nothing else with it
+            problems.append(error)
+            return [(f"Something is missing in what was exported: {error.message}", error.hint)]
+
+    told = [*tried(_list), *tried(_annotation)]
+    if not any(folder.iterdir()):
+        raise (
+            problems[0]
+            if problems
+            else InputError("There is nothing to export yet.", "Detect microbleeds, or grow a scribble.")
+        )
+    if told:
+        desk.tell(" ".join(message for message, _ in told), " ".join(hint for _, hint in told if hint), "warning")
+
+
+def _list(desk: PageSession, folder: Path) -> list[Told]:
+    """Write the review's files, if there is a review; give what is to be told of them, each with what to do."""
     session, opened = desk.reviewing.session, desk.opened
     if session.review is not None:
         write = partial(session.exporting.export, folder, overwrite=True, header=opened.header if opened else None)
@@ -86,17 +111,13 @@ def _write_files(desk: PageSession, folder: Path) -> None:
                 write(dicom_folder=opened.path, series=opened.series)
             except CMBError as error:  # what was not asked for costs nothing that was
                 write()
-                desk.tell(f"Exported without DICOM objects: {error.message}", error.hint, "warning")
+                return [(f"Exported without DICOM objects: {error.message}", error.hint)]
         else:
             write()
             if opened is not None and opened.scan is None and is_of_series(desk.node):
-                desk.tell(
-                    "Exported without DICOM objects: a scene does not hold the DICOM files of its scan.",
-                    "Open the DICOM folder itself for SEG, SR and PDF.",
-                )
-    _annotation(desk, folder)
-    if not any(folder.iterdir()):
-        raise InputError("There is nothing to export yet.", "Detect microbleeds, or grow a scribble.")
+                without = "Exported without DICOM objects: a scene does not hold the DICOM files of its scan."
+                return [(without, "Open the DICOM folder itself for SEG, SR and PDF.")]
+    return []
 
 
 def _report(desk: PageSession, folder: Path) -> Path:
@@ -113,16 +134,21 @@ def _comparison(desk: PageSession) -> Path:
     return folder
 
 
-def _annotation(desk: PageSession, folder: Path) -> None:
-    """Copy the annotation's files to a folder, if anything was annotated."""
+def _annotation(desk: PageSession, folder: Path) -> list[Told]:
+    """Write the annotation's files as they are now to a folder, if anything was annotated; give what is to be told."""
     study = desk.scribbling.session.study
     said = study is not None and (any(study.annotation.entries()) or study.annotation.assessment)
     if study is None or study.disk.files is None or not said:
-        return
-    study.disk.flush()
+        return []
+    try:
+        study.disk.flush()
+    except CMBError as error:
+        study.disk.copy_to(folder)
+        return [(f"The export has the annotation as it is now; on the server it is not saved: {error.message}", "")]
     for path in (study.disk.files.annotation, study.disk.files.segments):
         if path.exists():
             shutil.copy(path, folder)
+    return []
 
 
 def _pdf(desk: PageSession, path: Path) -> Path:

@@ -71,7 +71,7 @@ class PageKeys:
         try:
             (self._scribbling if is_scribbling else self._reading)[action.name]()
         except Exception as error:
-            self._desk.tell_error(error)
+            self._desk.refuse(error)
 
     def _add(self) -> None:
         self._desk.reviewing.add_pointed(is_pointing=self._is_pointing)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from CMBSegmentationLib.errors import CMBError
 from CMBSegmentationLib.reading.apart import read_phases_apart
 from CMBSegmentationLib.reading.phase.files import write_phase
+from CMBSegmentationLib.scene import check_has_field
 from CMBSegmentationLib.session import ReviewParameters
 
 from ..state.declared import PhaseState
@@ -50,12 +51,15 @@ class PhaseShown:
     @edge
     def toggle(self) -> None:
         """Show the local phase in place of the scan, or the scan again."""
-        reading = self._desk.reviewing.session.reading
+        session = self._desk.reviewing.session
+        reading = session.reading
+        if not reading.parameters.field:
+            check_has_field(session.detection.results, phase_is_open=bool(self.state.phase_used))
         reading.set(field=not reading.parameters.field)
 
     def refused(self, error: Exception) -> None:
         """Tell the reader why an action was refused."""
-        self._desk.tell_error(error)
+        self._desk.refuse(error)
 
     def when_known(self, begin: Callable[[], object]) -> None:
         """Give the session the phase that is to be used, and begin; once it is known what there is."""

@@ -25,7 +25,7 @@ from ..server.names import without_folders
 from ..state import names
 from ..state.declared import ReviewState
 from ..state.typed import live, on_change
-from .edge import edge
+from .edge import edge, unasked
 from .lesion_rows import ALL, DESCENDING_FIRST, FILTERS, LISTED, counts_shown, passes, region_order, row_of, sort_rows
 from .pointed_outline import PointedOutline
 
@@ -115,7 +115,7 @@ class Reviewing:
 
     def refused(self, error: Exception) -> None:
         """Tell the reader why an action was refused."""
-        self._desk.tell_error(error)
+        self._desk.refuse(error)
 
     def close(self) -> None:
         """End what runs, and save."""
@@ -263,13 +263,13 @@ class Reviewing:
             self.session.listing.show_dropped(dropped)  # their points, too
         self._show_rows()
 
-    @edge
+    @unasked
     def _take_threshold(self) -> None:
         threshold = self.state.threshold
         if self.session.review is not None and abs(threshold - (self.session.listing.threshold or 0.0)) > 1e-6:
             self.session.listing.set_threshold(float(threshold))
 
-    @edge
+    @unasked
     def _take_slab(self) -> None:
         self.session.reading.set(slab_mm=float(self.state.slab_mm) or None)
 

@@ -29,7 +29,7 @@ from ..state import names
 from ..state.declared import NO_TOOL, SCRIBBLE_PANEL, ScribbleState
 from ..state.typed import live, on_change
 from .annotation_shown import show_annotation
-from .edge import edge
+from .edge import edge, unasked
 from .growth_figure import growth_figure
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Scribbling:
         self._desk.start(self.prepare())
         return True
 
-    @edge
+    @unasked
     def open_if_shown(self) -> None:
         """Open the annotation while its panel is shown: what was annotated before is there to see."""
         if self._desk.state.panel != SCRIBBLE_PANEL:
@@ -110,7 +110,7 @@ class Scribbling:
         """Tell the reader why an action was refused, and have the forms show what is recorded."""
         known = told(error)
         if not isinstance(error, (CMBError, MemoryError)):
-            self._desk.tell_error(error)
+            self._desk.refuse(error)
         self.session.refuse(str(known))
         self._show_annotation(self.session.annotation)
 
@@ -178,7 +178,7 @@ class Scribbling:
         self.state.brush = NO_TOOL
         self._editor.deactivate_effect()
 
-    @edge
+    @unasked
     def _take_brush(self) -> None:
         brush = self.state.brush
         if brush == NO_TOOL:
@@ -264,7 +264,7 @@ class Scribbling:
         """Lower or raise the tolerance."""
         self.session.growing.step_tolerance(steps * TOLERANCE_STEP_PERCENT)
 
-    @edge
+    @unasked
     def _take_mode(self) -> None:
         if self._showing:
             return
@@ -273,7 +273,7 @@ class Scribbling:
         if self.session.current is not None:
             self.session.growing.change(mode=mode)
 
-    @edge
+    @unasked
     def _take_tolerance(self) -> None:
         lesion, percent = self.session.current, float(self.state.tolerance)
         if self._showing or lesion is None or lesion.tolerance_percent is None:
@@ -281,7 +281,7 @@ class Scribbling:
         if not math.isclose(percent, lesion.tolerance_percent, abs_tol=0.05):
             self.session.growing.preview(percent)
 
-    @edge
+    @unasked
     def _take_grouped(self) -> None:
         self.session.opening.set_parameters(grouped=bool(self.state.grouped))
 

@@ -15,7 +15,7 @@ from trame_server import Server
 from trame_slicer.core import SlicerApp
 
 from CMBScribbleGrowLib.study.linked_lesion import LinkedLesion
-from CMBSegmentationLib.errors import CMBError, InputError, told
+from CMBSegmentationLib.errors import CMBError, InputError, MachineError, told
 from CMBSegmentationLib.files.bundled import sample_scan
 from CMBSegmentationLib.files.write_soon import not_saved_line
 from CMBSegmentationLib.reading.dicom.series import SeriesChoiceError
@@ -44,7 +44,12 @@ from ..ui.view_corner import view_corner
 POLL_S = 0.1
 SAMPLE_NAME = "cmb-sample_T2starw"
 OPENING, DETECTING = "A scan is being opened.", "A detection is running."
+NOT_OPENED = "was not opened: the review of the scan that is shown is not saved yet."
 log = logging.getLogger(__name__)
+
+
+class NotLeftError(MachineError):
+    """The scan that is shown stays, since what was done on it cannot be saved."""
 
 
 class PageSession:
@@ -56,6 +61,9 @@ class PageSession:
     app : SlicerApp
         Its scene is empty.
     """
+
+    told = 0  # how many messages
+    _is_refusal = False  # the last of them
 
     def __init__(self, server: Server, app: SlicerApp) -> None:
         self.server, self.app = server, app
@@ -120,6 +128,7 @@ class PageSession:
 
     def tell(self, message: str, hint: str = "", kind: str = "info") -> None:
         """Show a message in the page until it is closed or another comes."""
+        self.told, self._is_refusal = self.told + 1, False
         with self.server.state:
             self.state.message, self.state.message_hint = without_folders(message), without_folders(hint)
             self.state.message_kind, self.state.message_shown = kind, bool(message)
@@ -131,11 +140,26 @@ class PageSession:
             log.error("unforeseen", exc_info=error)
         self.tell(known.message, known.hint, "error")
 
+    def refuse(self, error: Exception) -> None:
+        """Show why an action was refused: until the next one that succeeds."""
+        self.tell_error(error)
+        self._is_refusal = True
+
+    def refusal_is_over(self) -> None:
+        """Show no refusal any more: something else was done."""
+        if self._is_refusal:
+            self._is_refusal = False
+            self._take_back(self.state.message)
+
     def _show_saving(self) -> None:
-        """Show what is not on the disk, as long as that is so."""
+        """Show what is not on the disk, as long as that is so; a message that said so goes, too."""
         error = self.reviewing.session.not_saved or self.scribbling.session.not_saved
+        line = without_folders(not_saved_line(error)) if error is not None else ""
+        former, message = self.state.not_saved, self.state.message
         with self.server.state:
-            self.state.not_saved = without_folders(not_saved_line(error)) if error is not None else ""
+            self.state.not_saved = line
+        if (message in former and message not in line) or (not line and message.endswith(NOT_OPENED)):
+            self._take_back(message)
 
     # scans
 
@@ -310,8 +334,11 @@ class PageSession:
 
     def _leave(self) -> None:
         """Save the former scan's review and take all that was found in it out of the scene; raises if it cannot."""
-        self.reviewing.save()
-        self.scribbling.leave()
+        try:
+            self.reviewing.save()
+            self.scribbling.leave()
+        except CMBError as error:
+            raise NotLeftError(error.message, error.hint) from error
         former, self.opened = self.opened, None
         if former is not None and former.node is not None:
             self.reviewing.leave()
@@ -378,6 +405,8 @@ class PageSession:
 
 def _by_its_name(error: CMBError, path: Path, name: str) -> CMBError:
     """Word an error with the name that the reader knows; where it lies on the disk is no concern of theirs."""
+    if isinstance(error, NotLeftError):
+        return NotLeftError(f"{name} {NOT_OPENED}", str(error))
     if isinstance(error, FormatError):
         error = FormatError(error.message, f"Supported are {SUPPORTED}, {SCENE_SUFFIX} and DICOM folders.")
     with contextlib.suppress(TypeError):

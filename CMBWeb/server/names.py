@@ -6,11 +6,15 @@ import re
 import unicodedata
 from urllib.parse import quote
 
+from CMBSegmentationLib.files.atomic_file import ASK, CREATE
+
 LONGEST = 120  # of what is shown
 STEERING = ("Cc", "Cs", "Co", "Cn", "Zl", "Zp")  # controls, halves of characters, no characters, ends of lines
 TURNS_TEXT = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
 PATH = re.compile(r"(?<![\w./:])(?:/|[A-Za-z]:[\\/])(?:[^\s/\\'\"]+[\\/])+([^\s/\\'\",;:)]*)")
-OWN_FOLDER = re.compile(r" in [0-9a-f]{32,}\b")  # of a session, or of a scan in it
+KEY = r"(?<![\w.-])[0-9a-f]{32,}(?![\w-]|\.\w)"  # of a session's folder, or of a scan's in it
+IN_OWN_FOLDER, NO_OWN_FOLDER, OWN_FOLDER = re.compile(f" in {KEY}"), re.compile(f"no folder {KEY}"), re.compile(KEY)
+ADVICE = "Export the results; whoever runs the server can free the folder."  # the page has no folder to choose
 
 
 def plain_name(name: str) -> str:
@@ -32,8 +36,12 @@ def plain_name(name: str) -> str:
 
 
 def without_folders(text: str) -> str:
-    """Leave out of a message where on the server something lies: of a path its last name stays, unless it is a key."""
-    return OWN_FOLDER.sub("", PATH.sub(r"\1", text))
+    """Leave out of a message where on the server something lies: of a path its last name stays, unless it is a key.
+
+    What only who chooses the folder can do is replaced by what a reader of the page can.
+    """
+    text = NO_OWN_FOLDER.sub("no folder for it on the server", IN_OWN_FOLDER.sub("", PATH.sub(r"\1", text)))
+    return OWN_FOLDER.sub("the server's folder", text).replace(ASK, ADVICE).replace(CREATE, ADVICE)
 
 
 def attachment(name: str) -> str:

@@ -116,7 +116,7 @@ class Answering:
         study.disk.flush()
         notes = tuple(self.left_open) if done else ()
         self._current.tell_of_study(
-            Status(State.READY, "Marked as done and saved." if done else "Marked as not done.", notes)
+            Status(State.READY, "Marked as done. The annotation is saved." if done else "Marked as not done.", notes)
         )
 
     def _add_landmark(self, kind: Any, ras_mm: Sequence[float], answers: dict[str, Any]) -> Any:

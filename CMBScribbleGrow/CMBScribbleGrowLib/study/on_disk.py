@@ -278,6 +278,21 @@ class StudyOnDisk:
         elif self.unsaved:
             raise InputError("The annotation has no folder to be saved in.", "Choose a folder.")
 
+    def copy_to(self, folder: Path) -> None:
+        """Write all as it is now to another folder, with what can be read of the other readers' masks.
+
+        Where it is saved stays as it is: for what cannot be saved there.
+        """
+        if self.files is None:
+            raise InputError("The annotation has no folder to be saved in.", "Choose a folder.")
+        copy, found = StudyFiles(folder, self.files.stem), list[Segment]()
+        with suppress(CMBError, OSError):
+            found = list(read_segments(self.files.segments, self._image))
+        if self._segments is not None:
+            found = [*(one for one in found if one.reader != self._reader), *self._segments]
+        write_study(copy.annotation, self.study)  # first: it can be written where the masks cannot
+        write_segments(copy.segments, found, self._image)
+
     def _save_in(self, files: StudyFiles) -> None:
         self.files = files
         self._autosave = Autosave(files, self._study, self._reader, self._image, clock=self._clock)

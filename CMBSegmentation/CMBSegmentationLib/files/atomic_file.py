@@ -19,6 +19,7 @@ from .disk_errors import FULL, NO_FOLDER, REFUSED
 
 LONGEST_DRAFT_BYTES = 200
 FOLDER_LOCK = ".cmb-lock"  # on Windows, which opens no folders
+ASK, CREATE = "Ask for permission to write there, or choose another folder.", "Create it, or choose another."
 LOCK_WAIT_S = 5.0  # a write takes a second or two: who holds a folder longer hangs, and must not take us along
 
 
@@ -113,7 +114,7 @@ def write_error(path: Path, error: OSError) -> CMBError:
     if error.errno in REFUSED:
         return InputError(
             f"{path.name} could not be saved: {path.parent} is not writable.",
-            f"{kept} Ask for permission to write there, or choose another folder.",
+            f"{kept} {ASK}",
         )
     if error.errno == errno.ENAMETOOLONG:
         return InputError(
@@ -121,9 +122,7 @@ def write_error(path: Path, error: OSError) -> CMBError:
             f"{kept} Give the scan a shorter name.",
         )
     if error.errno in NO_FOLDER:
-        return InputError(
-            f"{path.name} could not be saved: there is no folder {path.parent}.", "Create it, or choose another."
-        )
+        return InputError(f"{path.name} could not be saved: there is no folder {path.parent}.", CREATE)
     return MachineError(f"{path.name} could not be saved ({error.strerror or error}).", f"{kept} Check the disk.")
 
 

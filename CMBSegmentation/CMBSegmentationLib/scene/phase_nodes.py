@@ -81,13 +81,22 @@ def style_field(display_node: slicer.vtkMRMLScalarVolumeDisplayNode) -> None:
     display_node.SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
 
 
-def check_has_field(results: ResultNodes | None) -> None:
-    """Raise InputError where there is no local phase to show."""
+def check_has_field(results: ResultNodes | None, *, phase_is_open: bool = False) -> None:
+    """Raise InputError where there is no local phase to show.
+
+    Parameters
+    ----------
+    results : ResultNodes or None
+    phase_is_open : bool
+        Whether the scan's phase is at hand outside the scene; in the scene it is looked for.
+    """
     if results is None:
         raise InputError("There is no local phase yet.", "Choose a scan that has phase, and detect its microbleeds.")
     if results.field is None:
+        is_open = phase_is_open or phase_of(results.scan) is not None
         raise InputError(
-            f"{results.scan.GetName()} was searched without phase.", "Open its phase with it, and detect again."
+            f"{results.scan.GetName()} was searched without phase.",
+            "Its phase is open: detect again." if is_open else "Open its phase with it, and detect again.",
         )
 
 
