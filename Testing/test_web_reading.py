@@ -8,7 +8,7 @@ import shutil
 import pytest
 import SimpleITK as sitk
 from playwright.sync_api import expect
-from web_browser import SAMPLE_NAME, choose, go_to, view_of, wait_until, wait_until_told
+from web_browser import SAMPLE_NAME, choose, go_to, state_of_page, view_of, wait_until, wait_until_told
 from web_controls import assert_all_named, controls_of, place
 from web_pictures import AXIAL, bluish, brightness, colour
 from web_review import accepted_in, reject, rows_of, state_of, wait_for_state
@@ -379,9 +379,22 @@ def test_that_verdicts_are_not_saved_is_in_sight_until_they_are(reading, server,
         expect(unsaved).to_contain_text("Not saved. There is no folder")
     page.get_by_role("tab", name="Scribble").click()
     expect(unsaved).to_be_visible()
+    assert state_of_page(page)["message_shown"]
     (tmp_path / "elsewhere").rename(results.parent)
     expect(unsaved).to_have_count(0)
+    wait_until(page, lambda: not state_of_page(page)["message_shown"])
     assert list(results.parent.glob("*_review.json"))
+
+
+def test_a_refusal_goes_with_the_next_verdict(reading):
+    page, (first, *_) = reading, rows_of(reading)
+    page.locator(f"[data-lesion='{first}']").click()
+    page.keyboard.press("v")
+    refusal = page.get_by_role("alert").filter(has_text="was searched without phase")
+    refusal.wait_for()
+    page.keyboard.press("a")
+    wait_for_state(page, first, "accepted")
+    refusal.wait_for(state="hidden")
 
 
 def test_a_verdict_stays_while_the_threshold_moves(reading):

@@ -105,6 +105,8 @@ def test_what_is_missing_for_the_local_phase_is_said(a_session, a_scene, a_scan,
         a_session.reading.set(field=True)
     with pytest.raises(InputError, match="Its phase is open: detect again"):
         check_has_field(a_session.detection.results, phase_is_open=True)
+    with pytest.raises(InputError, match=r"used: it is empty\. Detect again once that is mended"):
+        check_has_field(a_session.detection.results, ["Phase was not used: it is empty."], phase_is_open=True)
     add(f"{SCAN_NAME} phase")
     with pytest.raises(InputError, match="Its phase is open: detect again"):
         a_session.reading.set(field=True)

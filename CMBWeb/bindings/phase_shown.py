@@ -54,7 +54,8 @@ class PhaseShown:
         session = self._desk.reviewing.session
         reading = session.reading
         if not reading.parameters.field:
-            check_has_field(session.detection.results, phase_is_open=bool(self.state.phase_used))
+            notes = session.review.stored.notes if session.review is not None else ()
+            check_has_field(session.detection.results, notes, phase_is_open=bool(self.state.phase_used))
         reading.set(field=not reading.parameters.field)
 
     def refused(self, error: Exception) -> None:

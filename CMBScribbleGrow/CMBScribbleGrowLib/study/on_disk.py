@@ -13,7 +13,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from CMBSegmentationLib.errors import CMBError, InputError
+from CMBSegmentationLib.errors import CMBError, InputError, told
 from CMBSegmentationLib.files.atomic_file import (
     DamagedFileError,
     free_name,
@@ -281,17 +281,23 @@ class StudyOnDisk:
     def copy_to(self, folder: Path) -> None:
         """Write all as it is now to another folder, with what can be read of the other readers' masks.
 
-        Where it is saved stays as it is: for what cannot be saved there.
+        Where it is saved stays as it is: for what cannot be saved there. Raises where something is missing, and has
+        written the rest then.
         """
         if self.files is None:
             raise InputError("The annotation has no folder to be saved in.", "Choose a folder.")
         copy, found = StudyFiles(folder, self.files.stem), list[Segment]()
-        with suppress(CMBError, OSError):
+        problem: CMBError | None = None
+        try:
             found = list(read_segments(self.files.segments, self._image))
+        except (CMBError, OSError) as error:
+            problem = told(error)
         if self._segments is not None:
             found = [*(one for one in found if one.reader != self._reader), *self._segments]
         write_study(copy.annotation, self.study)  # first: it can be written where the masks cannot
         write_segments(copy.segments, found, self._image)
+        if problem is not None:
+            raise problem
 
     def _save_in(self, files: StudyFiles) -> None:
         self.files = files

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from .volumes import image_from_volume, world_ijk_to_ras
 if TYPE_CHECKING:
     from .results import ResultNodes
 
+NOT_USED = "Phase was not used:"  # as notes of a search begin
 PHASE_NAME = re.compile(r"(?<![a-z])(pha?(se)?)(?![a-z])", re.IGNORECASE)
 
 
@@ -81,12 +83,14 @@ def style_field(display_node: slicer.vtkMRMLScalarVolumeDisplayNode) -> None:
     display_node.SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
 
 
-def check_has_field(results: ResultNodes | None, *, phase_is_open: bool = False) -> None:
+def check_has_field(results: ResultNodes | None, notes: Sequence[str] = (), *, phase_is_open: bool = False) -> None:
     """Raise InputError where there is no local phase to show.
 
     Parameters
     ----------
     results : ResultNodes or None
+    notes : sequence of str
+        Of the search: one of them may say why phase was not used.
     phase_is_open : bool
         Whether the scan's phase is at hand outside the scene; in the scene it is looked for.
     """
@@ -94,10 +98,11 @@ def check_has_field(results: ResultNodes | None, *, phase_is_open: bool = False)
         raise InputError("There is no local phase yet.", "Choose a scan that has phase, and detect its microbleeds.")
     if results.field is None:
         is_open = phase_is_open or phase_of(results.scan) is not None
-        raise InputError(
-            f"{results.scan.GetName()} was searched without phase.",
-            "Its phase is open: detect again." if is_open else "Open its phase with it, and detect again.",
-        )
+        hint = "Its phase is open: detect again." if is_open else "Open its phase with it, and detect again."
+        for note in notes:
+            if note.startswith(NOT_USED):
+                hint = f"{note} Detect again once that is mended."
+        raise InputError(f"{results.scan.GetName()} was searched without phase.", hint)
 
 
 def show_field(results: ResultNodes, shown: bool) -> None:

@@ -100,7 +100,8 @@ class Reading:
         _check(after)
         results = self._chosen.detection.results
         if after.field and not before.field:
-            check_has_field(results)
+            shown = self._chosen.review
+            check_has_field(results, shown.stored.notes if shown is not None else ())
             after = replace(after, overview=False)
         elif after.overview:
             after = replace(after, field=False)
