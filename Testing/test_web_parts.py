@@ -36,6 +36,7 @@ from CMBSegmentationLib.scene.volumes import fill_volume, geometry_of, image_fro
 from CMBSegmentationLib.session import State, Status
 from CMBWeb.bindings.edge import edge, unasked
 from CMBWeb.bindings.exporting import export
+from CMBWeb.bindings.phase_shown import PhaseShown
 from CMBWeb.bindings.reviewing import Reviewing
 from CMBWeb.bindings.scans import add_scan, read_in
 from CMBWeb.files.kept_results import KeptResults, KeptScan, scan_key
@@ -515,6 +516,28 @@ def test_a_refusal_goes_with_the_next_action_that_succeeds(tmp_path):
     acting.warn()
     acting.act()
     assert (desk.state.message, desk.state.message_shown) == ("Exported without DICOM objects.", True)
+
+
+@pytest.mark.parametrize(
+    ("used", "notes", "hint"),
+    [
+        ("", [], "Open its phase with it, and detect again."),
+        ("phase.nii", [], "Its phase is open: detect again."),
+        ("phase.nii", ["Phase was not used: it is empty."], "Phase was not used: it is empty. Detect again once that"),
+    ],
+)
+def test_the_page_says_what_is_missing_for_the_local_phase(a_scene, tmp_path, used, notes, hint):
+    desk = a_page_session(tmp_path)
+    bound = PhaseShown.__new__(PhaseShown)
+    bound._desk, bound.state = desk, SimpleNamespace(phase_used=used)
+    scan = a_scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "scan")
+    session = desk.reviewing.session
+    session.detection.results = SimpleNamespace(field=None, scan=scan)
+    session.review = SimpleNamespace(stored=SimpleNamespace(notes=notes))
+    session.reading = SimpleNamespace(parameters=SimpleNamespace(field=False))
+    bound.toggle()
+    assert desk.state.message == "scan was searched without phase."
+    assert desk.state.message_hint.startswith(hint)
 
 
 def test_a_scan_that_was_not_opened_is_named_until_the_one_that_is_shown_is_saved(tmp_path):

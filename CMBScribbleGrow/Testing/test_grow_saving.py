@@ -42,7 +42,7 @@ from CMBScribbleGrowLib.scene import (
 from CMBScribbleGrowLib.scene.names import STUDY_ATTRIBUTE
 from CMBScribbleGrowLib.session import GrowSession
 from CMBScribbleGrowLib.study.state import State
-from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.errors import InputError, MachineError
 from CMBSegmentationLib.scene.annotated import read_annotated
 
 __all__ = ["a_clock", "a_head", "a_session", "folder", "grown", "opened"]
@@ -123,6 +123,19 @@ def test_what_cannot_be_saved_is_copied_elsewhere_as_it_is_now(grown, a_head, a_
     masks = read_segments(next(out.glob("*.seg.nrrd")), grown.study.image)
     assert {one.grown_segment for one in said.microbleeds} <= {one.name for one in masks}
     assert grown.study.disk.unsaved
+
+
+def test_only_an_annotation_that_is_saved_is_called_so(grown, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("CMBSegmentationLib.files.atomic_file.os.replace", full)
+        with pytest.raises(MachineError, match="disk is full"):
+            grown.answering.mark_done()
+        assert "is saved" not in grown.status.message
+    grown.answering.mark_done()
+    assert grown.status.message == "Marked as done. The annotation is saved."
 
 
 def test_another_folder_mends_what_could_not_be_saved(grown, a_head, a_clock, tmp_path, monkeypatch):
