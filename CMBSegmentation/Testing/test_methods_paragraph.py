@@ -115,14 +115,17 @@ def test_what_a_reader_put_on_the_list_is_not_called_the_programs():
         added=3, taken=1
     )
     assert "A reader added 1 microbleed. " in said_of(added=1)
+    all_three = "A reader added 1 microbleed, took 2 from the candidates that were left out and made 3 by merging or"
+    assert f"{all_three} splitting others." in said_of(added=1, taken=2, made=3)
     assert "A reader" not in said_of()
     first, *others = a_detection(search=SEARCH).lesions
     put = (
         replace(first, id=98, origin="added"),
         replace(first, id=99, status="dropped", decision="accepted", reader="A"),
+        *(replace(first, id=100 + n, origin=origin) for n, origin in enumerate(("merged", "split", "split"))),
     )
     (way,) = ways_of([StoredList((first, *others, *put), LesionRules(0.3), SEARCH)] * 2)
-    assert (way.added, way.taken) == (2, 2)
+    assert (way.added, way.taken, way.made) == (2, 2, 6)
 
 
 def test_references_are_entries_with_keys_of_their_own_and_closed_braces():

@@ -182,6 +182,13 @@ def test_no_word_of_the_list_is_broken_on_paper(tmp_path):
         assert {word for words in texts for word in words.split()} <= set(text[begin:end].split())
 
 
+def test_places_that_a_reader_took_away_have_a_column_though_no_other_lesion_has_a_region():
+    cleared = replace(lesions()[0], region="", side="", place_by_reader=True)
+    assert "region" in columns_of([cleared], "listed")
+    assert cell_of(cleared, "region") == SAY["no_place_by_reader"]
+    assert "region" not in columns_of([replace(cleared, place_by_reader=False)], "listed")
+
+
 def test_on_paper_a_heading_stands_with_what_it_is_of(tmp_path):
     for lines in range(0, 64, 3):
         content = content_of(a_detection(), scan_name="s", notes=["A line."] * lines)

@@ -217,6 +217,27 @@ def test_the_same_folder_chosen_again_makes_no_copy(a_session, elsewhere, tmp_pa
     assert copies(tmp_path) == []
 
 
+def test_a_search_that_goes_on_with_a_review_on_the_disk_says_whose_it_is(a_session, a_scan, a_time, tmp_path):
+    a_session.deciding.decide("rejected", lesion_id=1, advance=False)
+    a_session.close()
+    find_results(a_scan).table.GetScene().RemoveNode(find_results(a_scan).table)
+    worker = AWorker()
+    session = ReviewSession(a_scan.GetScene(), runner=worker)
+    session.said = []
+    session.noticed.connect(session.said.append)
+    session.reading.set(reader="KH", folder=str(tmp_path))
+    session.detection.set_parameters(scan_node_id=a_scan.GetID())
+    for _ in range(2):  # the second time the review is open already, and is not told of
+        session.detection.start(a_scan)
+        worker.finds_the_lesions()
+        session.poll()
+        worker.code = None
+        assert states(session)[1] == "rejected"
+        assert said(session).count("The review on the disk is shown, last changed 2090-01-01 00:0") == 1
+    assert "UTC by SI." in said(session)
+    session.close()
+
+
 # one name
 
 

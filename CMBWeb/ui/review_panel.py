@@ -133,7 +133,8 @@ def _summary() -> None:
                 html.Td("{{ one.region }}{{ one.group ? ' (' + one.group + ')' : '' }}")
                 html.Td("{{ one.definite }}")
                 html.Td("{{ one.possible }}")
-    html.P(shown(f"{review.counts}.pattern_meaning"), v_if=f"{review.counts}.pattern", classes="cmb-quiet")
+    pattern, meaning = (shown(f"{review.counts}.{name}") for name in ("pattern", "pattern_meaning"))
+    html.P(f"{pattern} ({meaning})", v_if=f"{review.counts}.pattern", classes="cmb-quiet")
     html.P(shown(review.counts_text), classes="cmb-text")
     v3.VBtn(
         "Copy the text",

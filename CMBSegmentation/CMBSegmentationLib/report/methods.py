@@ -50,8 +50,8 @@ class Way:
         Whether the phase image was asked.
     placed : int
         Listed lesions of which a reader has set another region or side.
-    added, taken : int
-        Listed lesions that a reader added, and candidates that the program had dropped.
+    added, taken, made : int
+        Listed lesions that a reader added, took from what the program had dropped, and merged or split of others.
     """
 
     search: Search
@@ -64,6 +64,7 @@ class Way:
     placed: int = 0
     added: int = 0
     taken: int = 0
+    made: int = 0
 
 
 def way_of(search: Search, rules: LesionRules, lesions: Sequence[Lesion]) -> Way:
@@ -76,6 +77,7 @@ def way_of(search: Search, rules: LesionRules, lesions: Sequence[Lesion]) -> Way
         placed=sum(one.place_by_reader for one in told),
         added=sum(one.origin == ADDED_ONE for one in told),
         taken=sum(one.status == DROPPED and not one.is_readers for one in told),
+        made=sum(one.is_readers and one.origin != ADDED_ONE for one in told),
     )  # fmt: skip
 
 
@@ -101,7 +103,7 @@ def ways_of(lists: Sequence[StoredList]) -> list[Way]:
 
 
 def _with_one_more(ways: Way, one: Way) -> Way:
-    summed = ("scans", "read", "begun", "placed", "added", "taken")
+    summed = ("scans", "read", "begun", "placed", "added", "taken", "made")
     return replace(ways, **{name: getattr(ways, name) + getattr(one, name) for name in summed})
 
 
@@ -145,10 +147,12 @@ def paragraph(way: Way) -> list[str]:
 
 
 def _put_by_readers(way: Way) -> list[str]:
-    """Tell of what is on the list although the program left it out, or did not see it."""
+    """Tell of what is on the list although the program left it out, did not see it, or saw it as more or fewer."""
     parts = [METHODS["added"].format(added=counted(way.added, "microbleed"))] if way.added else []
     parts += [METHODS["taken"].format(taken=way.taken)] if way.taken else []
-    return [METHODS["put_by_readers"].format(parts=" and ".join(parts))] if parts else []
+    parts += [METHODS["made"].format(made=way.made)] if way.made else []
+    told = " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
+    return [METHODS["put_by_readers"].format(parts=told)] if parts else []
 
 
 def bibtex_of(*searches: Search) -> str:

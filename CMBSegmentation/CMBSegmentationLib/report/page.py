@@ -200,9 +200,11 @@ def columns_of(lesions: Sequence[Lesion], kind: str) -> list[str]:
     repeats = {"decision"} if not is_read(lesions) else set()
     repeats |= set() if any(one.is_readers for one in lesions) else {"origin"}
     repeats |= {"detector"} if all(one.detector in (None, one.probability) for one in lesions) else set()
-    repeats |= {"side"} if any(one.region for one in lesions) else set()  # stands with the region
+    has_regions = any(one.region or one.place_by_reader for one in lesions)
+    repeats |= {"side"} if has_regions else set()  # stands with the region
     shown = [name for name in SHOWN if name not in NOT_SHOWN[kind] and name not in repeats]
-    return [name for name in shown if any(getattr(lesion, name) not in (None, "") for lesion in lesions)]
+    filled = {name for name in shown if any(getattr(lesion, name) not in (None, "") for lesion in lesions)}
+    return [name for name in shown if name in filled or (name == "region" and has_regions)]
 
 
 def cell(lesion: Lesion, name: str) -> str:

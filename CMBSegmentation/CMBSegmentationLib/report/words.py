@@ -139,6 +139,7 @@ METHODS = {
     "put_by_readers": "A reader {parts}.",
     "added": "added {added}",
     "taken": "took {taken} from the candidates that were left out",
+    "made": "made {made} by merging or splitting others",
     "smallest": "What was smaller than {volume:g} mm³ or larger than {diameter:g} mm across was left out.",
     "verifier": "A second network, {model}, looked at each candidate once more; the probability is that network's.",
     "regions": "Regions and sides, those of MARS ({mars}), come from the network {model}{changed}. {statement}",

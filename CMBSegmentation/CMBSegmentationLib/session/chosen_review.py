@@ -166,6 +166,8 @@ class ChosenReview:
         self._open[number] = review
         if is_new:
             review.list_new(operating_point)
+            if former is None:
+                review.note_found()
         self.tell_notes(review)
         return True, is_new
 

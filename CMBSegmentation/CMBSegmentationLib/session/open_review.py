@@ -119,6 +119,7 @@ class OpenReview:
         self._grow_from: GrowsFrom | None = None
         self.review, self.numbers = Review(self.candidates.rules.threshold), Numbering()
         self._changed_at, self.stem = "", ""
+        self._found: SavedReview | None = None  # on the disk, where the scene had none
         in_scene = self._in_scene()
         self._begin_with(in_scene, self._save_in(folder))
         self._remember(folder)
@@ -128,6 +129,11 @@ class OpenReview:
         self.show_dropped = bool(view.get("show_dropped", False))
         self.lesions: tuple[ReviewedLesion, ...] = ()
         self.show(save=not self.review.is_empty)
+
+    def note_found(self) -> None:
+        """Note that the list goes on with a review that only the disk had: nobody has seen it here yet."""
+        if self._found is not None and not self._found.review.is_empty:
+            self.notes.append(f"The review on the disk is shown, {last_change(self._found)}.")
 
     # the list
 
@@ -420,6 +426,8 @@ class OpenReview:
             self.notes.append(
                 f"The review on the disk is shown, {last_change(on_disk)}: it goes on from the one in the scene."
             )
+        if in_scene is None:
+            self._found = on_disk
         if taken is not None:
             self._take(taken)
 
