@@ -132,7 +132,8 @@ def test_the_phase_of_a_study_is_chosen_by_itself(page, tmp_path):
     choose(page, "DICOM folder", tmp_path / "study", exact=True)
     chooser = page.get_by_label("Phase image")
     chooser.wait_for()
-    assert [one.strip() for one in chooser.locator("option").all_inner_texts()] == ["series 3 'Pha_Images'", "none"]
+    assert [one.strip() for one in chooser.locator("option").all_inner_texts()] == ["as found", "none"]
+    assert "Found with the scan: series 3 'Pha_Images'" in page.locator(".cmb-phase-choice").get_attribute("title")
     assert state_of_page(page)["phase_used"] == "series 3 'Pha_Images'"
     chooser.select_option("none")
     wait_until(page, lambda: state_of_page(page)["phase_used"] == "", lambda: "still chosen")

@@ -221,10 +221,11 @@ def test_grown_lesions_are_listed_once_and_go_when_removed_whatever_their_number
         page.keyboard.press("b")
         page.get_by_role("button", name="Paint", pressed=True).wait_for()
         scribble(page, 0.5)
+        expect(page.get_by_role("status", name="Strokes")).to_have_text("1 stroke painted, not grown yet")
         page.keyboard.press("g")
-        lists.first.get_by_text(f"CMB {lesion}", exact=True).wait_for()
-        expect(lists).to_have_count(1)
         expect(lists.locator("li")).to_have_count(number)
+        expect(lists).to_have_count(1)
+        expect(lists.get_by_text(f"CMB {lesion}", exact=True)).to_have_count(1)
         expect(lists.locator("[aria-current=true]")).to_be_in_viewport(ratio=0.9)  # of a list that shows three
         expect(page.get_by_role("status", name="Last step of scribbling")).to_have_count(1)
     for left in reversed(range(6)):
