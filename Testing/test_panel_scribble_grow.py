@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import sys
@@ -13,6 +12,7 @@ import SimpleITK as sitk
 import slicer.util
 from module_file import ROOT
 from panels import open_panel
+from refusing_disk import disk_refuses
 from slicer_scene import a_scene, new_scene
 
 sys.path.append(str(ROOT / "CMBScribbleGrow" / "Testing"))  # the scan that the module's own tests use
@@ -330,15 +330,11 @@ def test_the_button_says_where_the_annotation_is_saved(open_panel, a_scene, tmp_
     assert (panel.ui.folderButton.text, panel.ui.folderButton.toolTip) == ("ann", str(tmp_path / "ann"))
 
 
-def test_the_panel_says_that_an_annotation_is_not_saved_until_it_is(a_panel, monkeypatch):
+def test_the_panel_says_that_an_annotation_is_not_saved_until_it_is(a_panel):
     ui, session = a_panel.ui, a_panel.widget.logic.session
     assert not ui.savedLabel.visible
 
-    def full(*_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patch:
-        patch.setattr("CMBSegmentationLib.files.atomic_file.os.replace", full)
+    with disk_refuses():
         paint(a_panel.scan, "A")
         a_panel.key("G")
         a_panel.wait_until(lambda: session.not_saved is not None, 10)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import signal
@@ -14,6 +13,7 @@ import slicer
 import slicer.util
 from module_file import ROOT
 from panels import open_panel
+from refusing_disk import disk_refuses
 from slicer_scene import a_scene, new_scene, reopened
 
 sys.path.append(str(ROOT / "CMBSegmentation" / "Testing"))  # the scans that the module's own tests use
@@ -331,17 +331,13 @@ def test_that_nothing_is_saved_on_the_disk_is_seen_in_the_panel(a_panel, tmp_pat
     assert "reviews" in ui.folderButton.text
 
 
-def test_the_panel_says_that_verdicts_are_not_saved_until_they_are(a_panel, tmp_path, monkeypatch):
+def test_the_panel_says_that_verdicts_are_not_saved_until_they_are(a_panel, tmp_path):
     ui, session = a_panel.ui, a_panel.widget.logic.session
     (tmp_path / "reviews").mkdir()
     a_panel.module.qt.QFileDialog.answers.append(str(tmp_path / "reviews"))
     a_panel.click(ui.folderButton)
 
-    def full(*_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patch:
-        patch.setattr("CMBSegmentationLib.files.atomic_file.os.replace", full)
+    with disk_refuses():
         a_panel.key("N")
         a_panel.key("A")
         a_panel.wait_until(lambda: session.not_saved is not None, 10)

@@ -31,6 +31,7 @@ from grow_sessions import (
 )
 from painted_scan import SCAN_NAME, add_head, head, oblique_ijk_to_ras, paint
 from refusals import refused
+from refusing_disk import disk_refuses
 
 from CMBScribbleGrowLib.annotation.file import read_study
 from CMBScribbleGrowLib.annotation.segments_file import read_segments
@@ -66,15 +67,11 @@ def test_every_change_is_on_the_disk_two_seconds_later(opened, a_head, a_clock, 
     assert saved(opened, folder).findings[0].r_mm == 1
 
 
-def test_why_something_is_unsaved_is_known_until_it_is_saved(opened, a_head, a_clock, folder, monkeypatch):
+def test_why_something_is_unsaved_is_known_until_it_is_saved(opened, a_head, a_clock, folder):
     told = []
     opened.saving_changed.connect(lambda error: told.append(error and error.message))
 
-    def full(*_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patch:
-        patch.setattr("CMBSegmentationLib.files.atomic_file.os.replace", full)
+    with disk_refuses():
         for spot in "AB":
             paint(a_head, spot)
             opened.growing.grow()
@@ -87,12 +84,8 @@ def test_why_something_is_unsaved_is_known_until_it_is_saved(opened, a_head, a_c
     assert len(saved(opened, folder).microbleeds) == 2
 
 
-def test_what_could_not_be_saved_when_its_scan_was_closed_is_saved_later(grown, a_scene, a_clock, folder, monkeypatch):
-    def full(*_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patch:
-        patch.setattr("CMBSegmentationLib.files.atomic_file.os.replace", full)
+def test_what_could_not_be_saved_when_its_scan_was_closed_is_saved_later(grown, a_scene, a_clock, folder):
+    with disk_refuses():
         a_scene.Clear(False)
         pass_seconds(grown, a_clock, 2)
         assert "disk is full" in grown.not_saved.message
@@ -125,12 +118,8 @@ def test_what_cannot_be_saved_is_copied_elsewhere_as_it_is_now(grown, a_head, a_
     assert grown.study.disk.unsaved
 
 
-def test_only_an_annotation_that_is_saved_is_called_so(grown, monkeypatch):
-    def full(*_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patch:
-        patch.setattr("CMBSegmentationLib.files.atomic_file.os.replace", full)
+def test_only_an_annotation_that_is_saved_is_called_so(grown):
+    with disk_refuses():
         with pytest.raises(MachineError, match="disk is full"):
             grown.answering.mark_done()
         assert "is saved" not in grown.status.message
@@ -138,12 +127,8 @@ def test_only_an_annotation_that_is_saved_is_called_so(grown, monkeypatch):
     assert grown.status.message == "Marked as done. The annotation is saved."
 
 
-def test_another_folder_mends_what_could_not_be_saved(grown, a_head, a_clock, tmp_path, monkeypatch):
-    def refuse(*_):
-        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-
-    with monkeypatch.context() as patch:
-        patch.setattr("CMBSegmentationLib.files.atomic_file.os.replace", refuse)
+def test_another_folder_mends_what_could_not_be_saved(grown, a_head, a_clock, tmp_path):
+    with disk_refuses(errno.EROFS):
         pass_seconds(grown, a_clock, 2)
         assert "not writable" in grown.not_saved.message
     grown.opening.set_parameters(folder=str(tmp_path / "other"))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 
 import pytest
 import slicer.util
 from detection_sessions import AWorker
 from oblique_scan import scan_voxels
 from refusals import refused
+from refusing_disk import disk_refuses
 from review_sessions import a_clock, a_session, last, states
 from scenes import turned
 
@@ -177,14 +176,8 @@ def test_an_earlier_review_on_the_disk_is_kept_when_the_scenes_is_shown(two_revi
     assert decisions(copy) == {2: "accepted"}
 
 
-def test_a_review_in_the_scene_is_shown_where_no_copy_can_be_kept(
-    two_reviews, a_scan, elsewhere, open_review, monkeypatch
-):
-    def full(*_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patch:
-        patch.setattr("CMBSegmentationLib.files.atomic_file.os.replace", full)
+def test_a_review_in_the_scene_is_shown_where_no_copy_can_be_kept(two_reviews, a_scan, elsewhere, open_review):
+    with disk_refuses():
         session = open_review(a_scan, elsewhere)
         assert states(session)[1] == "rejected"
         assert "disk is full" in said(session)
@@ -193,16 +186,11 @@ def test_a_review_in_the_scene_is_shown_where_no_copy_can_be_kept(
     assert decisions(copy) == {2: "accepted"}
 
 
-def test_a_folder_that_cannot_be_written_changes_nothing(two_reviews, elsewhere, monkeypatch):
+def test_a_folder_that_cannot_be_written_changes_nothing(two_reviews, elsewhere):
     before = two_reviews.review.path
 
-    def full(*_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patch:
-        patch.setattr("CMBSegmentationLib.files.atomic_file.os.replace", full)
-        with refused("disk is full"):
-            two_reviews.reading.set(folder=str(elsewhere))
+    with disk_refuses(), refused("disk is full"):
+        two_reviews.reading.set(folder=str(elsewhere))
     assert two_reviews.review.path == before
     assert states(two_reviews)[1] == "rejected"
     two_reviews.deciding.undo()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import time
 from dataclasses import replace
 
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 from detection_sessions import AWorker
 from refusals import refused
+from refusing_disk import disk_refuses
 from review_sessions import a_clock, a_session, last, states
 
 from CMBSegmentationLib.review import MIMICS
@@ -241,14 +241,10 @@ def test_a_damaged_or_older_file_is_set_aside(a_scene, a_scan, a_result_folder, 
     assert any("set aside" in notice.message for notice in said)
 
 
-def test_a_full_disk_is_told_and_nothing_is_lost(a_session, a_clock, monkeypatch):
+def test_a_full_disk_is_told_and_nothing_is_lost(a_session, a_clock):
     a_session.deciding.decide("accepted", lesion_id=1)
 
-    def full(*_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patch:
-        patch.setattr("CMBSegmentationLib.files.atomic_file.os.replace", full)
+    with disk_refuses():
         a_clock.now += 2
         a_session.poll()
         assert "disk is full" in last(a_session).message
@@ -259,16 +255,12 @@ def test_a_full_disk_is_told_and_nothing_is_lost(a_session, a_clock, monkeypatch
     assert file_of(a_session).exists()
 
 
-def test_why_something_is_unsaved_is_known_until_it_is_saved(a_session, a_clock, monkeypatch):
+def test_why_something_is_unsaved_is_known_until_it_is_saved(a_session, a_clock):
     told = []
     a_session.saving_changed.connect(lambda error: told.append(error and error.message))
     a_session.deciding.decide("accepted", lesion_id=1)
 
-    def full(*_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patch:
-        patch.setattr("CMBSegmentationLib.files.atomic_file.os.replace", full)
+    with disk_refuses():
         for lesion_id in (1, 2, 3):
             a_session.deciding.decide("rejected", lesion_id=lesion_id)
             a_clock.now += 2
@@ -283,15 +275,11 @@ def test_why_something_is_unsaved_is_known_until_it_is_saved(a_session, a_clock,
     assert told[1] is None
 
 
-def test_what_could_not_be_saved_when_its_scan_was_closed_is_saved_later(a_session, a_scene, a_clock, monkeypatch):
+def test_what_could_not_be_saved_when_its_scan_was_closed_is_saved_later(a_session, a_scene, a_clock):
     a_session.deciding.decide("accepted", lesion_id=1)
     file = a_session.review.path
 
-    def full(*_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patch:
-        patch.setattr("CMBSegmentationLib.files.atomic_file.os.replace", full)
+    with disk_refuses():
         a_scene.Clear(False)
         a_session.reopen()
         assert "disk is full" in a_session.not_saved.message
@@ -303,10 +291,9 @@ def test_what_could_not_be_saved_when_its_scan_was_closed_is_saved_later(a_sessi
     assert '"accepted"' in file.read_text()
 
 
-def test_another_folder_mends_what_could_not_be_saved(a_session, a_clock, monkeypatch, tmp_path):
+def test_another_folder_mends_what_could_not_be_saved(a_session, a_clock, tmp_path):
     a_session.deciding.decide("accepted", lesion_id=1)
-    with monkeypatch.context() as patch:
-        patch.setattr("CMBSegmentationLib.files.atomic_file.os.replace", _refused)
+    with disk_refuses(errno.EROFS):
         a_clock.now += 2
         a_session.poll()
     (tmp_path / "other").mkdir()
@@ -315,10 +302,6 @@ def test_another_folder_mends_what_could_not_be_saved(a_session, a_clock, monkey
     a_clock.now += 2
     a_session.poll()
     assert "The review is saved in" in last(a_session).message
-
-
-def _refused(*_):
-    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
 
 def test_verdicts_survive_a_new_detection(a_session, a_scan, a_result_folder):

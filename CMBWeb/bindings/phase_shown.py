@@ -11,6 +11,7 @@ from CMBSegmentationLib.reading.apart import read_phases_apart
 from CMBSegmentationLib.reading.phase.files import write_phase
 from CMBSegmentationLib.scene import check_has_field
 from CMBSegmentationLib.session import ReviewParameters
+from CMBSegmentationLib.vocabulary.reasons import PHASE_NOT_USED
 
 from ..state.declared import PhaseState
 from ..state.typed import live
@@ -77,7 +78,7 @@ class PhaseShown:
             if scan.scan is not None:
                 found, notes = await asyncio.to_thread(read_phases_apart, scan.scan)
         except CMBError as error:
-            notes = (f"Phase was not used: {error}",)
+            notes = (f"{PHASE_NOT_USED} {error}",)
         if self._desk.opened is not scan:
             return
         self._found, self._notes, self._finding = found, notes, None

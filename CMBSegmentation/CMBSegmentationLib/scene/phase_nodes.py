@@ -16,13 +16,13 @@ from ..errors import InputError
 from ..reading.grid import SAME_GRID_VOXELS
 from ..reading.phase.files import write_phase
 from ..reading.phase.image import PhaseImage
+from ..vocabulary.reasons import PHASE_NOT_USED
 from .names import RESULT_ATTRIBUTE
 from .volumes import image_from_volume, world_ijk_to_ras
 
 if TYPE_CHECKING:
     from .results import ResultNodes
 
-NOT_USED = "Phase was not used:"  # as notes of a search begin
 PHASE_NAME = re.compile(r"(?<![a-z])(pha?(se)?)(?![a-z])", re.IGNORECASE)
 
 
@@ -100,7 +100,7 @@ def check_has_field(results: ResultNodes | None, notes: Sequence[str] = (), *, p
         is_open = phase_is_open or phase_of(results.scan) is not None
         hint = "Its phase is open: detect again." if is_open else "Open its phase with it, and detect again."
         for note in notes:
-            if note.startswith(NOT_USED):
+            if note.startswith(PHASE_NOT_USED):
                 hint = f"{note} Detect again once that is mended."
         raise InputError(f"{results.scan.GetName()} was searched without phase.", hint)
 

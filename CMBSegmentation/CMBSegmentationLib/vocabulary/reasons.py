@@ -10,6 +10,8 @@ from .numbers import decimals_of, rounded_down, threshold_text
 BLOOD, CALCIUM, UNCLEAR = "blood", "calcium", "unclear"
 SUBSTANCES = (BLOOD, CALCIUM, UNCLEAR)
 """What a phase image says of a lesion, as columns, reports and user interfaces have it; calcium drops one."""
+PHASE_NOT_USED = "Phase was not used:"
+"""How a note of a search begins that says why its phase told nothing."""
 
 
 class Rule(str, Enum):

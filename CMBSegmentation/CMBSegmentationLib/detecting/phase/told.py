@@ -9,6 +9,7 @@ import SimpleITK as sitk
 
 from ...errors import InputError
 from ...reading.phase.image import PhaseImage
+from ...vocabulary.reasons import PHASE_NOT_USED
 from ..candidates.listing import Candidate, Candidates
 from ..lesions import Lesion
 from .substances import MOST_ASSESSED, Place, Substance, read_signs
@@ -53,7 +54,7 @@ def told_by_phase(
     except InputError as error:
         if any(one.asked for one in phases):
             raise
-        return candidates, None, (f"Phase was not used: {error}",)
+        return candidates, None, (f"{PHASE_NOT_USED} {error}",)
     said = {one.peak: substance for one, substance in zip(asked, signs.substances(places), strict=True)}
     every = tuple(_with(one, said.get(one.peak)) for one in candidates.every)
     return replace(candidates, every=every), signs.local_field(brain), signs.notes

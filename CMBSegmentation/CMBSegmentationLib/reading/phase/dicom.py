@@ -9,6 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ...errors import InputError
+from ...vocabulary.reasons import PHASE_NOT_USED
 from ..dicom.headers import Frame, Series, read_header, read_series
 from ..dicom.series import SAME_ECHO_MS, Offer, offers_of
 from ..dicom.study import files_in, read_frames
@@ -122,7 +123,7 @@ def _at_echo(offers: Sequence[Offer], frames: Sequence[Frame], scan: sitk.Image)
         if fitting[REAL] and fitting[IMAGINARY]:
             return _from_parts(fitting[REAL][0], fitting[IMAGINARY][0], scan), notes
     except InputError as error:
-        notes.append(f"Phase was not used: {error}")
+        notes.append(f"{PHASE_NOT_USED} {error}")
     return None, notes
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import SimpleITK as sitk
 
+from ...vocabulary.reasons import PHASE_NOT_USED
 from ..scan import FILE_SUFFIXES, scan_stem
 from .image import PhaseImage
 
@@ -88,7 +89,7 @@ def _of_one_run(paths: list[Path], own: dict[str, Any]) -> tuple[list[Path], tup
         if len(order) > 1 and _far_from(sidecar_of(order[0]), own) == _far_from(sidecar_of(order[1]), own):
             named = " and ".join(path.name for path in order)
             notes.append(
-                f"Phase was not used: {named} fit the scan equally well. Choose the right one (in the shell: --phase)."
+                f"{PHASE_NOT_USED} {named} fit the scan equally well. Choose the right one (in the shell: --phase)."
             )
             continue
         chosen.append(order[0])
