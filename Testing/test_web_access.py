@@ -153,7 +153,6 @@ def test_where_there_is_no_list_a_key_says_so_and_nobody_is_asked_who_reads(page
     wait_until(page, lambda: state_of_page(page)["scan_name"] not in ("", SAMPLE_NAME))
     page.evaluate("() => window.trame.state.update({ reader: '' })")
     for key in ("a", "u", "r", "i"):
-        page.evaluate("() => window.trame.state.update({ message: '', message_shown: false })")
         page.keyboard.press(key)
         wait_until_told(page, "There is no list yet.", "Choose a scan and detect its microbleeds first.")
         expect(page.get_by_role("dialog", name="Who reads?")).to_be_hidden()

@@ -441,6 +441,17 @@ def test_the_list_is_sorted_and_filtered(reading):
     expect(merge).to_be_disabled()  # what is not shown is not ticked
 
 
+def test_a_filter_counts_in_the_region_that_is_asked_for(reading):
+    page, count = reading, len(rows_of(reading))
+    listed = page.get_by_label("Listed lesions").locator("option[value=listed]")
+    expect(listed).to_contain_text(f"({count})")
+    page.get_by_label("Region", exact=True).select_option(
+        page.evaluate("() => window.trame.state.get('rows')[0].region")
+    )
+    wait_until(page, lambda: 0 < len(rows_of(page)) < count)
+    expect(listed).to_contain_text(f"({len(rows_of(page))})")
+
+
 # the pictures
 
 

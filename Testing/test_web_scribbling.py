@@ -30,7 +30,7 @@ def test_a_scribble_grows_and_is_accepted_as_a_lesion(reading):
     page.get_by_label("Location").select_option("thalamus")
     grown.get_by_text("thalamus").wait_for()
     page.get_by_label("Suspected cause").select_option("other")
-    page.get_by_label("Which cause").wait_for()
+    page.get_by_label("Other cause").wait_for()
     assert_all_named(controls_of(page))
     for _ in ("cause", "location"):
         page.keyboard.press("Control+z")
@@ -38,7 +38,7 @@ def test_a_scribble_grows_and_is_accepted_as_a_lesion(reading):
     for _ in ("location", "cause"):
         page.keyboard.press("Control+y")
     grown.get_by_text("thalamus").wait_for()
-    page.get_by_label("Which cause").wait_for()
+    page.get_by_label("Other cause").wait_for()
     page.get_by_role("button", name="Accept as lesion").click()
     grown.get_by_text("accepted", exact=True).wait_for()
     page.get_by_role("tab", name="Review").click()
@@ -120,7 +120,7 @@ def test_how_many_a_group_holds_is_asked_in_a_field_that_is_seen(reading):
     scribble(page)
     page.keyboard.press("g")
     look = "one => ['borderTopWidth', 'borderTopColor', 'backgroundColor'].map((part) => getComputedStyle(one)[part])"
-    number, text = page.get_by_label("How many"), page.get_by_label("Comment", exact=True)
+    number, text = page.get_by_label("Count in the group"), page.get_by_label("Comment", exact=True)
     number.wait_for()
     assert number.evaluate(look) == text.evaluate(look)
 

@@ -388,3 +388,17 @@ def test_a_step_of_tolerance_without_a_lesion_says_why_and_redo_chooses_the_lesi
     assert grown.current.id == lesion.id
     percent = grown.current.tolerance_percent
     assert grown.growing.step_tolerance(0.5).tolerance_percent == pytest.approx(percent + 0.5)
+
+
+def test_a_tolerance_that_rests_says_what_it_is_and_what_the_region_does_there(grown, a_clock):
+    grown.growing.preview(97.5)
+    pass_seconds(grown, a_clock, 2)
+    assert grown.status.message == "The tolerance of CMB 1 is 97.5 %."
+    assert any("stopped at the size limit" in note for note in grown.status.notes)
+
+
+@pytest.mark.parametrize(("percent", "step"), [(0.0, -0.5), (100.0, 0.5)])
+def test_a_step_beyond_the_last_tolerance_says_that_it_goes_no_further(grown, percent, step):
+    grown.growing.preview(percent)
+    assert grown.growing.step_tolerance(step).tolerance_percent == percent
+    assert grown.status.message == f"The tolerance of CMB 1 is {percent:.1f} %. It goes no further."

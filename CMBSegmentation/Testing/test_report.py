@@ -149,7 +149,7 @@ def test_an_empty_result_says_how_many_candidates_there_were_and_why_they_were_d
     html = report_html(detection, scan_name="a")
     text = Page(html).text
     assert "3 candidates examined and dropped" in text
-    assert "3 like this: probability 0.42 is below the threshold 0.50" in text
+    assert "3 of this kind; the most probable: probability 0.42 is below the threshold 0.50" in text
     assert "A threshold below 0.50 lists" in text
     assert "<details open>" in html
     assert html.count('class="card dropped"') == 3
@@ -183,8 +183,8 @@ def test_reasons_are_counted_by_kind():
     reasons = [*(Reason(Rule.BELOW_THRESHOLD, score, 0.5) for score in (0.42, 0.2)), Reason(Rule.OUTSIDE_TISSUE)]
     dropped = [a_lesion(status="dropped", reason=reason) for reason in reasons]
     assert grouped_reasons(dropped) == [
-        (2, "probability 0.42 is below the threshold 0.50"),
-        (1, "outside brain tissue"),
+        "2 of this kind; the most probable: probability 0.42 is below the threshold 0.50",
+        "1: outside brain tissue",
     ]
 
 

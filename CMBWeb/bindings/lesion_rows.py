@@ -47,6 +47,11 @@ def passes(one: ReviewedLesion, wanted: str) -> bool:
     return one.state != BELOW if wanted == LISTED else one.state == wanted
 
 
+def region_shown(one: ReviewedLesion) -> str:
+    """Give the region that a lesion is filtered by."""
+    return one.lesion.region or UNKNOWN_REGION
+
+
 def region_order(region: str) -> int:
     """Give a region's place in MARS; an unknown one comes last."""
     return ASSIGNABLE.index(region) if region in ASSIGNABLE else len(ASSIGNABLE)

@@ -9,7 +9,6 @@ import slicer
 
 from CMBScribbleGrowLib.growing.from_point import grower
 from CMBScribbleGrowLib.study.linked_lesion import LinkedLesion
-from CMBSegmentationLib.results.counts import UNKNOWN_REGION
 from CMBSegmentationLib.review import ReviewedLesion
 from CMBSegmentationLib.review.kept_in import kept_in
 from CMBSegmentationLib.review.review_file import ENDING
@@ -26,7 +25,18 @@ from ..state import names
 from ..state.declared import ReviewState
 from ..state.typed import live, on_change
 from .edge import edge, unasked
-from .lesion_rows import ALL, DESCENDING_FIRST, FILTERS, LISTED, counts_shown, passes, region_order, row_of, sort_rows
+from .lesion_rows import (
+    ALL,
+    DESCENDING_FIRST,
+    FILTERS,
+    LISTED,
+    counts_shown,
+    passes,
+    region_order,
+    region_shown,
+    row_of,
+    sort_rows,
+)
 from .pointed_outline import PointedOutline
 
 if TYPE_CHECKING:
@@ -321,7 +331,6 @@ class Reviewing:
         session = self.session
         review = session.review
         counts, points = session.listing.counts, session.listing.operating_points
-        every = review.lesions if review is not None else ()
         if review is not None and not self.state.searched:
             self._desk.views.frame_head()
         state = self.state
@@ -331,8 +340,6 @@ class Reviewing:
         state.counts = counts_shown(counts)
         state.counts_text = session.listing.text if review is not None else ""
         state.can_undo, state.can_redo = session.deciding.can_undo, session.deciding.can_redo
-        state.filter_counts = {one: sum(passes(lesion, one) for lesion in every) for one in FILTERS}
-        state.regions_found = sorted({one.lesion.region or UNKNOWN_REGION for one in every}, key=region_order)
         if session.listing.threshold is not None:
             state.threshold = session.listing.threshold
         self._show_search_notes()
@@ -345,14 +352,20 @@ class Reviewing:
         rows = [row_of(one) for one in lesions if one is current or self._is_asked_for(one)]
         sort_rows(rows, self.state.sort_by, down=self.state.sort_down)
         self.state.rows = rows
+        there = [one for one in lesions if self._is_there(one)]
+        self.state.filter_counts = {one: sum(passes(lesion, one) for lesion in there) for one in FILTERS}
+        regions = {region_shown(one) for one in lesions} | {self.state.region_filter} - {""}
+        self.state.regions_found = sorted(regions, key=region_order)
         shown = {row["id"] for row in rows}
         self.state.merging = [one for one in self.state.merging if one in shown]
         self.state.has_substances = any(row["phase"] for row in rows)
         self.session.navigation.set_order([row["id"] for row in rows])
 
     def _is_asked_for(self, one: ReviewedLesion) -> bool:
-        region = self.state.region_filter
-        return passes(one, self.state.filter) and region in ("", one.lesion.region or UNKNOWN_REGION)
+        return passes(one, self.state.filter) and self._is_there(one)
+
+    def _is_there(self, one: ReviewedLesion) -> bool:
+        return self.state.region_filter in ("", region_shown(one))
 
     def _show_current(self, lesion: ReviewedLesion | None) -> None:
         self._show_rows()

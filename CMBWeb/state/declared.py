@@ -126,7 +126,7 @@ class ReviewState:
     filter : str
         One of `lesion_rows.FILTERS`.
     filter_counts : dict
-        How many lesions each filter shows.
+        How many lesions each filter shows in the regions that are asked for.
     region_filter : str
         Empty for all regions.
     sort_by : str

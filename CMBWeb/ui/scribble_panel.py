@@ -220,7 +220,7 @@ def _form(desk: PageSession) -> None:
         for field, label, words in FORM:
             _words(label, words, f"{answers}.{field}", (answer, f"[{of_this}, '{field}', $event.target.value]"))
         said = (answer, f"[{of_this}, 'cause_text', $event.target.value]")
-        _text("Which cause", f"{answers}.cause_text", said, _asked(Microbleed, "cause_text", answers))
+        _text("Other cause", f"{answers}.cause_text", said, _asked(Microbleed, "cause_text", answers))
         _yes_no("Smaller than 5 mm", f"{answers}.smaller_than_5_mm", answer, f"{of_this}, 'smaller_than_5_mm'")
         with html.Label():
             html.Span("Uncertain")
@@ -230,7 +230,7 @@ def _form(desk: PageSession) -> None:
                 **named("Uncertain", checked=f"{answers}.uncertain"),
             )
         with html.Label(v_if=_asked(Microbleed, "count", answers), title="Empty: not counted"):
-            html.Span("How many")
+            html.Span("Count in the group")
             html.Input(
                 type="number",
                 min="1",
@@ -239,7 +239,7 @@ def _form(desk: PageSession) -> None:
                     answer,
                     f"[{of_this}, 'count', $event.target.value === '' ? null : Number($event.target.value)]",
                 ),
-                **named("How many", value=f"{answers}.count"),
+                **named("Count in the group", value=f"{answers}.count"),
             )
         _text("Comment", f"{answers}.comment", (answer, f"[{of_this}, 'comment', $event.target.value]"))
 

@@ -165,7 +165,7 @@ class CurrentStudy:
                 self._show_taken_in()
             if self.is_previewing and self.clock() - self._moved_at >= SETTLED_S:
                 self.settle()
-                self._show_taken_in()
+                self._tell_tolerance()
             failed, saved = study.disk.not_saved is not None, study.disk.poll()
         except CMBError as error:
             if str(error) != self._save_error:
@@ -264,6 +264,12 @@ class CurrentStudy:
     def clear(self) -> None:
         """Have nothing told any more."""
         self.tell(Status(State.IDLE if self.study is None else State.READY))
+
+    def _tell_tolerance(self) -> None:
+        """Tell at which tolerance the lesion is now, and what is to be known of it there."""
+        lesion = self.lesion
+        if lesion is not None:
+            self.tell_of_study(Status(State.READY, lesion.tolerance_said, lesion.notes))
 
     def _show_taken_in(self) -> None:
         """Show what was done with Slicer's own tools: a refusal is over then, what was done before it still told."""

@@ -104,8 +104,13 @@ class Growing:
 
     def step_tolerance(self, step_percent: float) -> LinkedLesion:
         """Lower or raise the tolerance of the current lesion; `InputError` if none is chosen, or it has none."""
-        percent = self._current.chosen().tolerance_percent
-        return self.preview(None if percent is None else min(max(percent + step_percent, 0.0), 100.0))
+        lesion = self._current.chosen()
+        percent = lesion.tolerance_percent
+        stepped = None if percent is None else min(max(percent + step_percent, 0.0), 100.0)
+        if percent is not None and stepped == percent:
+            self._current.tell(Status(State.READY, f"{lesion.tolerance_said} It goes no further.", lesion.notes))
+            return lesion
+        return self.preview(stepped)
 
     def change(self, lesion_id: int | None = None, **settings: Any) -> LinkedLesion:
         """Grow a lesion anew with other settings; in another mode with the automatic tolerance.

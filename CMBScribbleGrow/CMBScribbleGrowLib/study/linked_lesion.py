@@ -76,6 +76,12 @@ class LinkedLesion:
         """What a reader should know of the mask, each note once."""
         return tuple(dict.fromkeys(note for stroke in self.strokes for note in stroke.notes))
 
+    @property
+    def tolerance_said(self) -> str:
+        """Say which tolerance was used; empty where the mode has none."""
+        percent = self.tolerance_percent
+        return "" if percent is None else f"The tolerance of CMB {self.id} is {percent:.1f} %."
+
 
 def strokes_of(voxels: NDArray[np.integer]) -> list[NDArray[np.intp]]:
     """Part painted voxels (n, 3) into strokes that do not touch; `scribbles.strokes.strokes` of their box only."""

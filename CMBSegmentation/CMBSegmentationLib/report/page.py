@@ -154,20 +154,22 @@ def scales_note(counts: Counts) -> str:
     return words.format(left_out_of=left_out_of(counts))
 
 
-def grouped_reasons(dropped: Sequence[Lesion]) -> list[tuple[int, str]]:
+def grouped_reasons(dropped: Sequence[Lesion]) -> list[str]:
     """Count the reasons that differ in more than their numbers, the most frequent first.
 
-    Returns
-    -------
-    list of (int, str)
-        How many, and the reason of the most probable one among them.
+    Where their numbers differ, the reason of the most probable one stands for all, and is said to be its.
     """
     groups: dict[tuple[object, ...], list[str]] = {}
     for lesion in dropped:
         why, reader = lesion.reason, (lesion.decision, lesion.reader, lesion.mimic)
         kind = reader if why is None or lesion.decision == REJECTED else (why.rule, why.looks_like, why.said)
         groups.setdefault(kind, []).append(lesion.why_not_listed)
-    return sorted(((len(reasons), reasons[0]) for reasons in groups.values()), key=lambda row: -row[0])
+    return [_counted_reason(reasons) for reasons in sorted(groups.values(), key=len, reverse=True)]
+
+
+def _counted_reason(reasons: Sequence[str]) -> str:
+    words = "one_reason" if len(reasons) == 1 else "same_reason" if len(set(reasons)) == 1 else "similar_reason"
+    return SAY[words].format(number=len(reasons), reason=reasons[0])
 
 
 @cache

@@ -93,7 +93,9 @@ SAY = {
     "nothing": "Why nothing is listed",
     "all_dropped": "{counted} examined and dropped:",
     "all_left_out": "{counted} examined and dropped or rejected:",
-    "like_this": " like this",
+    "one_reason": "{number}: {reason}",
+    "same_reason": "{number} like this: {reason}",
+    "similar_reason": "{number} of this kind; the most probable: {reason}",
     "listed_below": "See the list below.",
     "lower_threshold": " A threshold below {threshold} lists more, true and false ones.",
     "no_candidate": (

@@ -207,10 +207,7 @@ class Layout:
         return [KeepTogether([*title, self._table(rows, 1, [], widths), *said])]
 
     def _reasons(self) -> list[Any]:
-        return [
-            self.text(f"• {number}{SAY['like_this'] if number > 1 else ''}: {reason}")
-            for number, reason in grouped_reasons(self.content.dropped)
-        ]
+        return [self.text(f"• {line}") for line in grouped_reasons(self.content.dropped)]
 
     def _left_out(self) -> list[Any]:
         """What a reader rejected, as a table, and how many candidates the program dropped."""
