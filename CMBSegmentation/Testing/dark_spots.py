@@ -34,18 +34,36 @@ MANIFEST = Manifest(
 
 
 def write_dark_voxel_model(path: Path, manifest: Manifest | str | None = MANIFEST, patch: tuple = (32, 32, 32)) -> Path:
-    """Write a network whose lesion logit is 0 at 1.2 standard deviations below the mean, rising 6 a deviation."""
+    """Write a network whose lesion logit is 0 at 1.2 standard deviations below the mean, rising 6 a deviation.
+
+    Where nothing within 4 voxels is brighter than that, as in the air around a head, the logit is as far below 0: to
+    part all that air into candidates would take longer than the rest of a search.
+    """
     scan = helper.make_tensor_value_info("scan", TensorProto.FLOAT, ["batch", *patch, 1])
     logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", *patch, 2])
     constants = [
         helper.make_tensor("slope", TensorProto.FLOAT, [1], [-6.0]),
         helper.make_tensor("offset", TensorProto.FLOAT, [1], [-7.2]),
         helper.make_tensor("zero", TensorProto.FLOAT, [1], [0.0]),
+        helper.make_tensor("channels_first", TensorProto.INT64, [5], [-1, 1, *patch]),
+        helper.make_tensor("channels_last", TensorProto.INT64, [5], [-1, *patch, 1]),
     ]
     nodes = [
         helper.make_node("Mul", ["scan", "slope"], ["scaled"]),
-        helper.make_node("Add", ["scaled", "offset"], ["lesion"]),
+        helper.make_node("Add", ["scaled", "offset"], ["darkness"]),
         helper.make_node("Mul", ["scan", "zero"], ["background"]),
+        helper.make_node("Reshape", ["scan", "channels_first"], ["near0"]),
+        *(
+            helper.make_node(
+                "MaxPool", [f"near{axis}"], [f"near{axis + 1}"], kernel_shape=shape, pads=[n // 2 for n in shape] * 2
+            )
+            for axis, shape in enumerate(([9, 1, 1], [1, 9, 1], [1, 1, 9]))
+        ),
+        helper.make_node("Reshape", ["near3", "channels_last"], ["brightest"]),
+        helper.make_node("Mul", ["brightest", "slope"], ["its_scaled"]),
+        helper.make_node("Add", ["its_scaled", "offset"], ["its_darkness"]),
+        helper.make_node("Neg", ["its_darkness"], ["nearness"]),
+        helper.make_node("Min", ["darkness", "nearness"], ["lesion"]),
         helper.make_node("Concat", ["background", "lesion"], ["logits"], axis=-1),
     ]
     graph = helper.make_graph(nodes, "dark-voxels", [scan], [logits], constants)
