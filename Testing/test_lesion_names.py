@@ -80,6 +80,39 @@ def test_what_is_certain_in_one_of_list_and_annotation_only_is_told_when_it_is_f
     assert not [note for note in a_desk.scribbles.status.notes if "in the list" in note]
 
 
+def test_of_place_and_side_only_what_the_lists_reader_has_set_stays(a_desk):
+    a_desk.detect()
+    number = a_desk.grow(SECOND)
+    a_desk.accept()
+    region = a_desk.list.review.find(number).lesion.region
+    a_desk.list.deciding.set_place(region, "midline", lesion_id=number)
+    (entry,) = a_desk.scribbles.annotation.microbleeds
+    a_desk.scribbles.answering.answer(entry, location="thalamus", side="left")
+    a_desk.list.deciding.decide("uncertain", lesion_id=number)
+    listed = a_desk.list.review.find(number).lesion
+    assert (listed.region, listed.side) == ("thalamus", "midline")
+    kept = from_text(read_review(a_desk.list.detection.results), "the scene").review
+    assert kept.places == {number: (None, "midline")}
+
+
+def test_a_place_that_differs_in_list_and_annotation_is_told_when_it_is_finished(a_desk):
+    a_desk.detect()
+    number = a_desk.grow(SECOND)
+    a_desk.accept()
+
+    def told(location="", side=""):
+        (entry,) = a_desk.scribbles.annotation.microbleeds
+        a_desk.scribbles.answering.answer(entry, location=location, side=side)
+        a_desk.scribbles.answering.mark_done()
+        return [note for note in a_desk.scribbles.status.notes if "in the list" in note]
+
+    a_desk.list.deciding.set_place("frontal", "left", lesion_id=number)
+    assert told() == []  # nothing is said here
+    assert told("thalamus", "left") == [f"CMB {number}: frontal in the list, thalamus here"]
+    assert told("subcortical white matter", "right") == [f"CMB {number}: left in the list, right here"]
+    assert told("subcortical white matter", "left") == []
+
+
 def test_accepting_what_is_accepted_is_no_step(a_desk):
     a_desk.detect()
     number = a_desk.grow(SECOND)

@@ -44,6 +44,12 @@ class ListedLesions:
         fixed = self._saved.review.fixed if self._saved else ()
         return {one.id: one.state for one in fixed if one.state in DECISIONS}
 
+    @property
+    def places(self) -> dict[int, tuple[str, str]]:
+        """Region and side of the lesions that a reader decided on there, by number; empty where none is known."""
+        fixed = self._saved.review.fixed if self._saved else ()
+        return {one.id: (one.lesion.region, one.lesion.side) for one in fixed if one.state in DECISIONS}
+
     def number_at(self, voxels: NDArray[np.integer]) -> int | None:
         """Give the number of a lesion that counts or was decided on and lies where the voxels (n, 3: k, j, i) do."""
         if self._nodes is None or self._saved is None:

@@ -46,7 +46,8 @@ class Answering:
             f"CMB {number} is {state} in the list" + ("" if state == REJECTED else f", {CONTRARY[state]} here")
             for number, state in study.contradicted().items()
         ]
-        return [*not_grown, *pending, *contradicted, *unanswered(study.annotation)]
+        elsewhere = [f"CMB {n}: {there} in the list, {here} here" for n, (there, here) in study.elsewhere().items()]
+        return [*not_grown, *pending, *contradicted, *elsewhere, *unanswered(study.annotation)]
 
     def answer(self, entry: Entry, **answers: Any) -> Entry:
         """Change answers in an entry of the annotation.

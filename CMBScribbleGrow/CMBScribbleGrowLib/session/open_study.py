@@ -19,6 +19,7 @@ from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.review.history import History
 from CMBSegmentationLib.scene import image_from_volume
 from CMBSegmentationLib.scene.volumes import file_of
+from CMBSegmentationLib.vocabulary.places import REGIONS_OF
 from CMBSegmentationLib.vocabulary.verdicts import ACCEPTED, UNCERTAIN
 
 from ..annotation.edits import next_id, utc_now, with_entry, without_entry
@@ -235,6 +236,24 @@ class OpenStudy:
         single = {one.id: one for one in self.annotation.microbleeds if one.grouping == SINGLE}
         said = {number: UNCERTAIN if one.uncertain else ACCEPTED for number, one in single.items()}
         return {number: states[number] for number in said if states.get(number, said[number]) != said[number]}
+
+    def elsewhere(self) -> dict[int, tuple[str, str]]:
+        """Give where single lesions lie in the list of the scan where that is not where they lie here, by number.
+
+        Returns
+        -------
+        dict
+            Of number: what the list says, what is said here. What only one of the two says contradicts nothing.
+        """
+        listed = ListedLesions(self.nodes.scan, self.grid).places
+        found = {}
+        for one in self.annotation.microbleeds:
+            region, side = listed.get(one.id, ("", "")) if one.grouping == SINGLE else ("", "")
+            if region and one.location and region not in REGIONS_OF[one.location]:
+                found[one.id] = region, one.location
+            elif side and one.side and side != one.side:
+                found[one.id] = side, one.side
+        return found
 
     def close(self) -> None:
         """Stop listening to the scene; `disk.flush` first."""

@@ -22,8 +22,14 @@ that it left out, or half the largest microbleed, which is 10 mm across."""
 
 
 def with_place(review: Review, lesion: ReviewedLesion, region: str, side: str) -> Review:
-    """Say in which region, on which side a lesion lies; without a verdict it still follows the threshold."""
-    review = review.with_place(lesion.id, region, side)
+    """Say in which region, on which side a lesion lies; without a verdict it still follows the threshold.
+
+    What of the two is as it was shown is not said by it: only what was said before stays said.
+    """
+    said, shown = review.places.get(lesion.id, (None, None)), (lesion.lesion.region, lesion.lesion.side)
+    region_said = said[0] if region == shown[0] else region
+    side_said = said[1] if side == shown[1] else side
+    review = review.with_place(lesion.id, region_said, side_said)
     return review.with_lesion(lesion.at_place(region, side)) if lesion.is_fixed else review
 
 
@@ -103,7 +109,7 @@ def merged(
     places = {each: place for each, place in review.places.items() if each not in ids}
     after = replace(review, places=places).without(*ids).with_lesion(lesion)
     if _common(region) or _common(side):
-        after = after.with_place(number, lesion.lesion.region, lesion.lesion.side)
+        after = after.with_place(number, _common(region) or None, _common(side) or None)
     return after, lesion
 
 
@@ -166,7 +172,7 @@ def _common_verdict(parts: Sequence[ReviewedLesion]) -> Verdict | None:
 def _said_places(review: Review, parts: Sequence[ReviewedLesion]) -> tuple[list[str], list[str]]:
     """Give the regions and the sides that a reader gave to the parts."""
     places = [review.places[one.id] for one in parts if one.id in review.places]
-    return [region for region, _ in places], [side for _, side in places]
+    return [region for region, _ in places if region is not None], [side for _, side in places if side is not None]
 
 
 def _common(said: Iterable[str]) -> str:

@@ -17,6 +17,9 @@ from .candidates import CandidateField
 DETECTED, ADDED, MERGED, SPLIT = DETECTED_ONE, ADDED_ONE, "merged", "split"
 ORIGINS = (DETECTED, ADDED, MERGED, SPLIT)
 
+Place = tuple[str | None, str | None]
+"""Region and side as far as a reader has given them; empty is an answer, too: none."""
+
 
 @dataclass(frozen=True, eq=False)
 class ReviewedLesion:
@@ -81,9 +84,11 @@ class ReviewedLesion:
         lesion = replace(lesion, decision=said.decision, mimic=said.mimic, cause=said.cause)
         return replace(lesion, reader=said.reader, decided_at=said.time)
 
-    def at_place(self, region: str, side: str) -> ReviewedLesion:
-        """Give it with another region and side."""
-        return replace(self, lesion=replace(self.lesion, region=region, side=side))
+    def at_place(self, region: str | None, side: str | None) -> ReviewedLesion:
+        """Give it with another region and side; None leaves what it has."""
+        own = self.lesion
+        region, side = own.region if region is None else region, own.side if side is None else side
+        return replace(self, lesion=replace(own, region=region, side=side))
 
     def with_phase(self, phase: str) -> ReviewedLesion:
         """Give it with what a phase image says of it."""
@@ -125,14 +130,15 @@ class Review:
     fixed : tuple of ReviewedLesion
         By id: decided, added, merged, split or deleted.
     places : mapping
-        Region and side by id, of lesions whose place a reader has given on the list.
+        Region and side by id, of lesions whose place a reader has given on the list; None for the one that was not
+        given: it is the program's, or the annotation's.
     links : mapping
         `Link` by id, of lesions that follow the annotation of the scan.
     """
 
     threshold: float
     fixed: tuple[ReviewedLesion, ...] = ()
-    places: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    places: Mapping[int, Place] = field(default_factory=dict)
     links: Mapping[int, Link] = field(default_factory=dict)
 
     @property
@@ -150,8 +156,8 @@ class Review:
         kept = [*others, lesion] if lesion.is_fixed else others
         return replace(self, fixed=tuple(sorted(kept, key=lambda one: one.id)))
 
-    def with_place(self, lesion_id: int, region: str, side: str) -> Review:
-        """Remember where a lesion lies."""
+    def with_place(self, lesion_id: int, region: str | None, side: str | None) -> Review:
+        """Remember what a reader has said of where a lesion lies."""
         return replace(self, places={**self.places, lesion_id: (region, side)})
 
     def with_link(self, lesion_id: int, link: Link | None) -> Review:

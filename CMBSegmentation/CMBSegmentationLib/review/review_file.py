@@ -19,7 +19,7 @@ from ..results.lesion_rows import checked_lesion, row_of
 from ..vocabulary.regions import ASSIGNABLE, SIDES
 from ..vocabulary.verdicts import Verdict
 from .annotated import annotated_from_row
-from .lesion_list import ORIGINS, Link, Numbering, Review, ReviewedLesion
+from .lesion_list import ORIGINS, Link, Numbering, Place, Review, ReviewedLesion
 
 SCHEMA_VERSION = 1
 KIND = "cmb-review"
@@ -199,8 +199,8 @@ def _lesion_from_json(data: Mapping[str, Any], voxels: int) -> ReviewedLesion:
     )
 
 
-def _place(region: str, side: str) -> tuple[str, str]:
-    if region not in ("", *ASSIGNABLE) or side not in ("", *SIDES):
+def _place(region: str | None, side: str | None) -> Place:
+    if region not in (None, "", *ASSIGNABLE) or side not in (None, "", *SIDES):
         raise ValueError(f"place {region!r}, {side!r}")
     return region, side
 

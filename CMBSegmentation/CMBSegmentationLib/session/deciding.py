@@ -150,7 +150,7 @@ class Deciding:
         if side and side not in SIDES:
             raise InputError(f"There is no side {side!r}.", f"Sides are {', '.join(SIDES)}.")
         review, lesion = self._chosen.ready(), self._chosen.lesion(lesion_id)
-        if review.review.places.get(lesion.id) != (region, side):
+        if (lesion.lesion.region, lesion.lesion.side) != (region, side):
             review.do(with_place(review.review, lesion, region, side), f"place of CMB {lesion.id}", lesion.id)
         self._chosen.after(f"CMB {lesion.id}: {' '.join(filter(None, (side, region))) or 'no region'}")
         return review.find(lesion.id)
