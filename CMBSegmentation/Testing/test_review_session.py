@@ -311,6 +311,21 @@ def test_verdicts_survive_a_new_detection(a_session, a_scan, a_result_folder):
     assert states(a_session)[2] == "accepted"
 
 
+def test_a_readers_own_threshold_survives_a_new_detection_by_the_same_model(a_session, a_scan, a_result_folder):
+    def detect_again():
+        a_session.detection.found(load_results(a_result_folder, a_scan))
+        a_session.detection.results_changed(a_session.detection.results)
+        return a_session.listing.threshold
+
+    balanced = a_session.listing.threshold
+    a_session.listing.set_threshold(0.42)
+    assert detect_again() == 0.42
+    former = a_session.review.stored
+    a_session.review.stored = replace(former, search=replace(former.search, operating_points={"balanced": 0.2}))
+    assert detect_again() == balanced
+    assert f"The threshold is {balanced:g} now: 0.42 was set for another model." in last(a_session).message
+
+
 def test_operating_points_list_at_their_thresholds(a_session):
     points = a_session.listing.operating_points
     assert points["sensitive"] < points["balanced"] < points["specific"]

@@ -165,7 +165,7 @@ class ChosenReview:
         review = OpenReview(results, folder, self._clock, self._grower)
         self._open[number] = review
         if is_new:
-            review.list_new(operating_point)
+            review.list_new(operating_point, former)
             if former is None:
                 review.note_found()
         self.tell_notes(review)

@@ -88,6 +88,5 @@ class Listing:
         """List the chosen scan at a named threshold, and the next ones too; None keeps the threshold as it is."""
         self._reading.set(operating_point=name)
         self.list_found_at(name)
-        self.list_found_at(name)
         if name is not None and self._chosen.review is not None:
             self.set_threshold(self.operating_points[name])

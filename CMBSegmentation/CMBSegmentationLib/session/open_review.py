@@ -50,7 +50,7 @@ from ..scene.annotated import read_annotated
 from ..scene.results import check_place
 from ..scene.review_nodes import read_kept_in, write_kept_in
 from ..scene.volumes import file_of
-from ..vocabulary.operating_points import checked_threshold
+from ..vocabulary.operating_points import CUSTOM, checked_threshold, point_at
 from ..vocabulary.reasons import CALCIUM, Rule
 from ..vocabulary.verdicts import ACCEPTED, BELOW, UNCERTAIN, utc_now
 
@@ -196,20 +196,30 @@ class OpenReview:
         self.review = replace(self.review, threshold=threshold)
         self.show()
 
-    def list_new(self, operating_point: str | None) -> None:
+    def list_new(self, operating_point: str | None, former: OpenReview | None) -> None:
         """List what a search has just found: numbered as the detector did, then at an operating point.
 
         Parameters
         ----------
         operating_point : str or None
             None, or one that the model does not have, takes the detection's own threshold.
+        former : OpenReview or None
+            Of the same scan: a threshold that its reader set between its operating points stays, where they are the same.
         """
         own = self.candidates.rules.threshold
         if self.review.is_empty:
             self.numbers.by_peak.clear()
             self.numbers.last = 0
         self.list_at(own)
-        chosen = self.stored.search.operating_points.get(operating_point or "", own)
+        points = self.stored.search.operating_points
+        chosen = points.get(operating_point or "", own)
+        if former is not None and point_at(former.stored.search.operating_points, former.review.threshold) == CUSTOM:
+            if former.stored.search.operating_points == points:
+                chosen = former.review.threshold
+            else:
+                self.notes.append(
+                    f"The threshold is {chosen:.3g} now: {former.review.threshold:.3g} was set for another model."
+                )
         if chosen != own:
             self.list_at(chosen)
         self.notes += self._calcium_that_stays()
