@@ -142,6 +142,17 @@ def test_a_search_is_listed_at_the_operating_point_it_began_with(a_panel, a_sear
     assert session.listing.threshold == session.listing.operating_points["sensitive"]
 
 
+def test_what_a_search_found_is_told_with_where_its_review_is_kept(open_panel, new_scene, tmp_path, dark_model):
+    head = add_head(tmp_path)
+    head.GetStorageNode().SetFileName(None)  # as from the DICOM database
+    panel = open_panel("CMBSegmentation")
+    panel.ui.inputSelector.setCurrentNode(head)
+    detect(panel, dark_model)
+    found, *others = panel.ui.statusLabel.text.split("\n")
+    assert found.startswith("head_T2starw: 2 microbleeds")
+    assert [line for line in others if line.startswith("The scan has no folder of its own")]
+
+
 def test_a_case_is_reviewed_by_keyboard_alone(open_panel, new_scene, tmp_path, dark_model):
     """Detect, decide on every lesion, add a missed one, move the threshold, save, kill, reopen, export."""
     scene = new_scene()
