@@ -1,10 +1,13 @@
-"""The phase of a scan in the scene: found by its name, given to the search, its picture shown and exported."""
+"""The phase of a scan in the scene: found by its name or its DICOM header, given to the search, its picture shown and exported."""
+
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 import slicer
 import slicer.util
+from dicom_series import write_series
 from oblique_scan import SCAN_NAME, SCAN_SHAPE, oblique_ijk_to_ras, scan_voxels
 
 from CMBSegmentationLib.errors import InputError, MachineError
@@ -63,6 +66,23 @@ def test_the_phase_of_a_scan_is_the_volume_of_its_grid_that_is_named_so(a_scan):
     assert phase_of(a_scan) is own
     assert phase_of(other) is None
     assert phase_of(None) is None
+
+
+def test_the_phase_of_a_dicom_series_is_known_by_its_header_whatever_its_name(a_scan, tmp_path, monkeypatch):
+    write_series(tmp_path / "magnitude", ImageType=["ORIGINAL", "PRIMARY", "M", "NORM"])
+    write_series(tmp_path / "phase", ImageType=["ORIGINAL", "PRIMARY", "P", "NORM"])
+    files = {kind: next((tmp_path / kind).iterdir()) for kind in ("magnitude", "phase")}
+    database = SimpleNamespace(fileForInstance=lambda instance: str(files.get(instance, "")))
+    monkeypatch.setattr(slicer, "dicomDatabase", database, raising=False)
+    add("5: T2* GRE").SetAttribute("DICOM.instanceUIDs", "magnitude")
+    add("7: T2* GRE").SetAttribute("DICOM.instanceUIDs", "gone")
+    assert phase_of(a_scan) is None
+    own = add("6: T2* GRE")
+    own.SetAttribute("DICOM.instanceUIDs", "phase")
+    assert phase_of(a_scan) is own
+    assert phase_of(own) is None
+    (note,) = paired_before(export_phase(own, a_scan, tmp_path / "for the worker")).notes
+    assert note == "Phase was taken from 6: T2* GRE: its DICOM header, and the scan's grid."
 
 
 def test_the_local_phase_is_shown_in_place_of_the_scan_where_one_looks(

@@ -79,6 +79,16 @@ def test_the_exported_list_is_what_was_decided(a_session, tmp_path):
         a_session.exporting.export(tmp_path / "out")
 
 
+def test_an_export_says_when_the_list_was_changed_last_not_when_it_was_exported(a_session, tmp_path, monkeypatch):
+    decided = "2026-02-03T04:05:06+00:00"
+    for module in ("open_review", "deciding"):
+        monkeypatch.setattr(f"CMBSegmentationLib.session.{module}.utc_now", lambda: decided, raising=False)
+    a_session.deciding.decide("accepted", lesion_id=1)
+    for name in ("at once", "a week later"):
+        files = a_session.exporting.export(tmp_path / name)
+        assert read_list(files["json"]).search.reviewed_at == decided
+
+
 def test_a_place_that_a_reader_set_is_said_to_be_his(a_session, tmp_path):
     a_session.deciding.set_place("brainstem", "left", lesion_id=1)
     a_session.deciding.decide("accepted", lesion_id=1)

@@ -100,7 +100,7 @@ class Search:
     readers : tuple of str
         Who reviewed it.
     reviewed_at : str
-        ISO 8601, UTC; empty where nobody has.
+        When a reader changed the list last, or exported it as it was found: ISO 8601, UTC; empty where nobody has.
     """
 
     detector: UsedModel | None = None

@@ -1,4 +1,4 @@
-"""Phase in the scene: the image that belongs to a scan found by its name, and the local phase shown."""
+"""Phase in the scene: the image that belongs to a scan found by name or DICOM header, and the local phase shown."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from ..reading.phase.files import write_phase
 from ..reading.phase.image import PhaseImage
 from ..vocabulary.reasons import PHASE_NOT_USED
 from .names import RESULT_ATTRIBUTE
+from .origin import dicom_file_of
 from .volumes import image_from_volume, world_ijk_to_ras
 
 if TYPE_CHECKING:
     from .results import ResultNodes
 
+PHASE = "phase"  # of `reading.dicom.headers.KINDS`
 PHASE_NAME = re.compile(r"(?<![a-z])(pha?(se)?)(?![a-z])", re.IGNORECASE)
 
 
@@ -36,9 +38,10 @@ def phase_of(scan_node: slicer.vtkMRMLScalarVolumeNode | None) -> slicer.vtkMRML
     Returns
     -------
     vtkMRMLScalarVolumeNode or None
-        A volume on the scan's grid whose name says phase; of several, the one that is named most like the scan.
+        A volume on the scan's grid that is phase by its name or its DICOM header; of several, the one that is named
+        most like the scan.
     """
-    if scan_node is None or scan_node.GetScene() is None or PHASE_NAME.search(scan_node.GetName() or ""):
+    if scan_node is None or scan_node.GetScene() is None or _phase_by(scan_node):
         return None
     scene = scan_node.GetScene()
     nodes = [
@@ -50,8 +53,8 @@ def phase_of(scan_node: slicer.vtkMRMLScalarVolumeNode | None) -> slicer.vtkMRML
         for node in nodes
         if node.GetClassName() == "vtkMRMLScalarVolumeNode"
         and not node.GetAttribute(RESULT_ATTRIBUTE)
-        and PHASE_NAME.search(node.GetName() or "")
         and _lie_alike(node, scan_node)
+        and _phase_by(node)
     ]
     name = scan_node.GetName() or ""
     return max(found, key=lambda node: SequenceMatcher(None, node.GetName(), name).ratio(), default=None)
@@ -69,11 +72,23 @@ def export_phase(
     """
     image, _ = image_from_volume(phase_node)
     name, asked = phase_node.GetName() or "phase", phase_of(scan_node) is not phase_node
-    why = ", as asked." if asked else ": its name, and the scan's grid."
+    why = ", as asked." if asked else f": its {_phase_by(phase_node)}, and the scan's grid."
     folder.mkdir(exist_ok=True)
     path = folder / f"{phase_node.GetID()}.nrrd"
     write_phase(PhaseImage(image, name, asked=asked), [f"Phase was taken from {name}{why}"], path)
     return path
+
+
+def _phase_by(node: slicer.vtkMRMLScalarVolumeNode) -> str:
+    """Give what says that a volume is phase: its name, or the DICOM header of its series; empty if nothing does."""
+    if PHASE_NAME.search(node.GetName() or ""):
+        return "name"
+    file = dicom_file_of(node)
+    if file is None:
+        return ""
+    from ..reading.dicom.headers import kind_in_file  # a scene without DICOM needs no pydicom
+
+    return "DICOM header" if kind_in_file(file) == PHASE else ""
 
 
 def style_field(display_node: slicer.vtkMRMLScalarVolumeDisplayNode) -> None:

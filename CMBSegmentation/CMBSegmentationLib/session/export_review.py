@@ -186,7 +186,8 @@ def detection_of(review: OpenReview) -> Detection:
         replace(one.as_lesion(), place_by_reader=is_placed_by_reader(review.review, candidates, one))
         for one in review.lesions
     ]
-    search = replace(review.stored.search, readers=counts_of(lesions).readers, reviewed_at=utc_now())
+    reviewed_at = review.changed_at or utc_now()
+    search = replace(review.stored.search, readers=counts_of(lesions).readers, reviewed_at=reviewed_at)
     brain = candidates.brain
     if brain is None:
         brain = sitk.Cast(candidates.probability >= 0, sitk.sitkUInt8)

@@ -142,6 +142,11 @@ class OpenReview:
         """Whether the scan and its results are still in the scene."""
         return self._shown.is_there
 
+    @property
+    def changed_at(self) -> str:
+        """When a reader changed it last: UTC, ISO 8601; empty if none has."""
+        return self._changed_at
+
     def check_place(self) -> None:
         """Refuse to go on with a scan that lies elsewhere than where it was searched; `InputError` says what to do."""
         check_place(self.nodes.scan, self.candidates.probability)

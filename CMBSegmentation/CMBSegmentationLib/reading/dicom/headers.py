@@ -368,6 +368,14 @@ def _frame(path: Path, header: Dataset, index: int, groups: Sequence[Dataset]) -
     )
 
 
+def kind_in_file(path: Path) -> str:
+    """Tell what an image of a DICOM file shows, by its header as a whole: one of `KINDS`, say; empty if it is none."""
+    header = read_header(path)
+    if header is None:
+        return ""
+    return _kind(header, texts(header, "ImageType"), text(header, "ComplexImageComponent"))
+
+
 def _kind(header: Dataset, image_type: Sequence[str], component: str) -> str:
     """Tell what an image shows: by the vendor's private tag, its class, its type; all of them count."""
     sop_class = text(header, "SOPClassUID")
