@@ -314,6 +314,7 @@ def an_earlier_visit(tmp_path):
 
 def test_a_review_is_compared_with_an_earlier_scan(a_session, tmp_path):
     a_session.deciding.decide("rejected", lesion_id=2)
+    a_session.deciding.decide("uncertain", lesion_id=3)
     files = a_session.exporting.compare_with(an_earlier_visit(tmp_path), tmp_path / "changes")
     rows = list(csv.DictReader(files["table"].open(encoding="utf-8")))
     called = {(row["status"], row["first_id"], row["second_id"]) for row in rows}
@@ -322,7 +323,11 @@ def test_a_review_is_compared_with_an_earlier_scan(a_session, tmp_path):
     assert re.match(r"first scan: a dark spot is there, signal loss \d+\s% against \d+\s% where it was", missed["why"])
     (rejected,) = (row for row in rows if row["first_id"] == "2")
     assert "rejected by SI" in rejected["why"]
-    assert files["page"].read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    page = files["page"].read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    cells = re.findall(r'<td class="text">(uncertain|not reviewed|rejected)</td>', page)
+    assert sorted(cells) == ["not reviewed"] * 3 + ["uncertain"]  # 1 in both scans, 2 in the first; 3 in the second
+    assert re.search(r"Second: CMB 3, [\d.]+ mm, uncertain<", page)
     with refused("already holds"):
         a_session.exporting.compare_with(tmp_path / "earlier" / "results", tmp_path / "changes")
 
