@@ -56,7 +56,7 @@ class OpeningPart:
         if volume_node is not None and session.parameters.scan_node_id == volume_node.GetID():
             return
         node_id = volume_node.GetID() if volume_node else None
-        chosen = {"scan_node_id": node_id, "folder": self._logic.chosenFolder()}
+        chosen = {"scan_node_id": node_id, "folder": self._logic.folderOf(volume_node)}
         if self._edge.do(session.opening.set_parameters, **chosen):
             self.ui.reportText.setPlainText("")  # it belonged to the worklist's study
         else:
