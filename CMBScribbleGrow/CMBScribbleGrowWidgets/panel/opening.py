@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 from CMBSegmentationLib.files.write_soon import not_saved_line
 from CMBSegmentationWidgets.panel.messages import PROBLEM_STYLE
 from CMBSegmentationWidgets.panel.signals import Edge, unheard
+from CMBSegmentationWidgets.panel.words import short_name
 from CMBSegmentationWidgets.reader_name import ReaderName
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ class OpeningPart:
         if is_own:
             button.setText(_("Beside the scan"))
         else:
-            button.setText(where.name or str(where) if where else _("Choose where to save…"))
+            name = short_name(where.name or str(where)) if where else ""
+            button.setText(name or _("Choose where to save…"))
         button.setToolTip(str(where) if where else _("Choose where the annotation is saved"))
         self._show_saving()
 

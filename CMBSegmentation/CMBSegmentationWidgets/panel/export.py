@@ -17,6 +17,7 @@ from CMBSegmentationLib.session.export_review import holds_results
 from CMBSegmentationLib.session.exporting import holds_comparison
 
 from .messages import PROBLEM_STYLE, REQUESTER, Messages
+from .words import short_name
 
 if TYPE_CHECKING:
     from CMBSegmentationLib.session import ReviewSession
@@ -40,6 +41,7 @@ class ExportPart:
 
     def __init__(self, ui: Any, session: ReviewSession, messages: Messages) -> None:
         self.ui, self._session, self._messages = ui, session, messages
+        self._folder_tip = ui.folderButton.toolTip
         buttons = {
             ui.copyButton: self.copy, ui.exportButton: self.export, ui.folderButton: self.choose_folder,
             ui.compareButton: self.compare,
@@ -114,9 +116,11 @@ class ExportPart:
         path = review.path if review else None
         if review is None or path is None:
             ui.folderButton.setText(_("Choose where to save…"))
+            ui.folderButton.setToolTip(self._folder_tip)
         else:
             saved = _("Saved in {folder}") if review.not_saved is None else _("Not saved in {folder}")
-            ui.folderButton.setText(saved.format(folder=path.parent.name))
+            ui.folderButton.setText(saved.format(folder=short_name(path.parent.name)))
+            ui.folderButton.setToolTip(f"{path.parent}\n{self._folder_tip}")
         ui.folderButton.setVisible(review is not None)
         in_scene_only = _("The review is kept in the scene only, not on the disk: choose where to save.")
         ui.savedLabel.setText(not_saved_line(error) if error is not None else in_scene_only)
