@@ -154,7 +154,10 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onStatusChanged(self, status: Status) -> None:
         """Tell what was done, or why it was refused."""
+        from CMBSegmentationWidgets.panel.messages import PROBLEM_STYLE
+
         self.ui.statusLabel.setText("\n".join((status.message, *status.notes)).strip())
+        self.ui.statusLabel.setStyleSheet(PROBLEM_STYLE if status.state == "failed" else "")
         if status.state == "working":
             slicer.app.processEvents()  # what follows takes some seconds
 
@@ -226,8 +229,13 @@ class CMBScribbleGrowLogic(ScriptedLoadableModuleLogic):
 
     def chosenFolder(self) -> str | None:
         """Give the folder that the reader chose to save in; None if it is the scan's own or its worklist's."""
-        folder, item = self.session.parameters.folder, self.cases.item
-        return None if item is not None and folder == str(item.files.folder) else folder
+        folder = self.session.parameters.folder
+        return None if folder == self.cases.given_folder else folder
+
+    def folderOf(self, scan: Any) -> str | None:
+        """Give the folder that a scan's annotation is saved in: its worklist's, or the one that the reader chose."""
+        item = self.cases.item_of(scan)
+        return str(item.files.folder) if item is not None else self.chosenFolder()
 
     def paintSegment(self) -> str:
         """Give the id of the segment to paint in."""

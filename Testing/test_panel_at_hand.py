@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import numpy as np
 import pytest
 import slicer
 import slicer.util
@@ -165,12 +166,25 @@ def test_the_focus_of_a_button_that_goes_out_of_use_goes_to_the_list(a_panel):
     a_panel.click(ui.cancelButton)
 
 
-def test_the_panel_fits_beside_a_vertical_scroll_bar(a_panel):
+def test_the_panel_fits_beside_a_vertical_scroll_bar(open_panel, a_searched_scan, tmp_path):
     from PySide6 import QtWidgets
 
+    long = "sub-001_ses-01_acq-highres_run-01_T2starw"
+    slicer.util.addVolumeFromArray(np.zeros((3, 3, 3), np.float32), name=f"{long} CMB probability")
+    a_panel = open_panel("CMBSegmentation")
+    ui = a_panel.ui
+    ui.inputSelector.setCurrentNode(a_searched_scan)
+    a_panel.type(ui.readerEdit, "SI")
+    (tmp_path / long).mkdir()
+    a_panel.module.qt.QFileDialog.answers.append(str(tmp_path / long))
+    a_panel.click(ui.folderButton)
+    assert ui.folderButton.text == "Saved in sub-001…2starw"
+    assert str(tmp_path / long) in ui.folderButton.toolTip
+    for section in (ui.advancedSection, ui.viewSection, ui.keySection, ui.aboutSection):
+        section.collapsed = False
     a_panel.key("N")
     a_panel.key("R")  # the question, too
-    a_panel.window.resize(460, 700)
+    a_panel.window.resize(420, 700)
     a_panel.settle()
     (area,) = a_panel.window.findChildren(QtWidgets.QScrollArea)[:1]
     room = QtWidgets.QWidget.width(QtWidgets.QAbstractScrollArea.viewport(area))

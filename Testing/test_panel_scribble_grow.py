@@ -23,6 +23,7 @@ from CMBScribbleGrowLib.annotation.file import StudyFiles, write_study
 from CMBScribbleGrowLib.annotation.records import Annotation, Study
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.vocabulary.actions import SCRIBBLE
+from CMBSegmentationWidgets.panel.messages import PROBLEM_STYLE
 
 __all__ = ["a_scene", "new_scene", "open_panel"]
 
@@ -443,3 +444,79 @@ def test_a_list_is_that_of_who_reads_now_and_opens_once_somebody_is_named(open_p
     panel.type(ui.readerEdit, "ZZ")
     assert ui.progressLabel.text == "0 of 2 done"
     assert ui.scanSelector.currentNode().GetName() == "sub-02"
+
+
+def load_file(path):
+    """Load a scan's file as Slicer does: what cannot be read raises."""
+    node = slicer.util.addVolumeFromArray(sitk.GetArrayFromImage(sitk.ReadImage(path)), name=Path(path).name[:-4])
+    storage = node.GetScene().AddNewNodeByClass("vtkMRMLVolumeArchetypeStorageNode")
+    storage.SetFileName(path)
+    node.SetAndObserveStorageNodeID(storage.GetID())
+    return node
+
+
+@pytest.fixture
+def a_list(open_panel, a_scene, tmp_path, monkeypatch):
+    """A panel with a reader, and a folder with three scans, one of which (`damaged`) cannot be read."""
+
+    def make(damaged):
+        monkeypatch.setattr(slicer.util, "loadVolume", load_file)
+        panel = open_panel("CMBScribbleGrow")
+        panel.type(panel.ui.readerEdit, "SI")
+        for number in (1, 2, 3):
+            sitk.WriteImage(sitk.GetImageFromArray(head()), str(tmp_path / f"sub-0{number}.nii"))
+        (tmp_path / f"sub-0{damaged}.nii").write_bytes(b"garbage")
+        panel.module.qt.QFileDialog.answers.append(str(tmp_path))
+        panel.click(panel.ui.worklistFolderButton)
+        return panel
+
+    return make
+
+
+def test_a_list_whose_first_scan_cannot_be_loaded_is_gone_through_by_mouse(a_list):
+    panel = a_list(damaged=1)
+    ui = panel.ui
+    assert "sub-01.nii cannot be loaded" in ui.statusLabel.text
+    assert PROBLEM_STYLE in ui.statusLabel.styleSheet
+    assert ui.progressLabel.text == "0 of 3 done"
+    assert [one.enabled for one in (ui.previousButton, ui.nextButton, ui.doneButton)] == [False, True, False]
+    panel.click(ui.nextButton)
+    assert ui.statusLabel.text.startswith("sub-02: ")
+    assert ui.statusLabel.styleSheet == ""
+
+
+def test_where_the_next_scan_cannot_be_loaded_the_former_one_is_chosen_again_with_its_work(a_list):
+    panel = a_list(damaged=2)
+    ui, scan = panel.ui, panel.ui.scanSelector.currentNode()
+    paint(scan, "A")
+    panel.key("G")
+    panel.key("Return")
+    paint(scan, "B")
+    left = records(panel)
+    panel.key("Ctrl+D")
+    assert "sub-02.nii cannot be loaded" in ui.statusLabel.text
+    assert ui.scanSelector.currentNode() is None
+    assert (records(panel), ui.progressLabel.text) == ([], "1 of 3 done")
+    assert [one.enabled for one in (ui.previousButton, ui.nextButton, ui.doneButton)] == [True, True, False]
+    panel.key("G")
+    assert "Choose a scan." in ui.statusLabel.text
+    ui.scanSelector.setCurrentNode(scan)
+    assert records(panel) == left
+    assert panel.widget.logic.session.waiting == 1
+    assert ui.folderButton.text == "Beside the scan"
+    panel.click(ui.nextButton)
+    assert ui.scanSelector.currentNode().GetName() == "sub-03"
+    panel.click(ui.previousButton)
+    panel.click(ui.previousButton)
+    assert records(panel) == left
+
+
+def test_a_scan_of_the_list_that_is_chosen_by_hand_is_saved_where_the_list_has_it(a_list, tmp_path):
+    panel = a_list(damaged=2)
+    logic, scan = panel.widget.logic, panel.ui.scanSelector.currentNode()
+    logic.cases.open_worklist(str(tmp_path), str(tmp_path / "out"))
+    scan = panel.ui.scanSelector.currentNode()
+    panel.key("Ctrl+D")
+    assert logic.chosenFolder() is None
+    panel.ui.scanSelector.setCurrentNode(scan)
+    assert logic.session.study.disk.files.folder == tmp_path / "out" / "sub-01"

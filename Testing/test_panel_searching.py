@@ -100,6 +100,34 @@ def test_a_case_is_compared_with_an_earlier_scan(a_panel, a_searched_scan, tmp_p
     assert page.read_text(encoding="utf-8").count("stable") >= 3
 
 
+def test_compare_asks_which_of_several_scans_is_meant_and_before_it_replaces(
+    a_panel, a_searched_scan, tmp_path, monkeypatch
+):
+    voxels, results = slicer.util.arrayFromVolume(a_searched_scan), tmp_path / "results"
+    for number, name in enumerate(("before", "long-before")):
+        noise = np.random.default_rng(number).normal(0, 4, voxels.shape)
+        node = slicer.util.addVolumeFromArray(voxels + noise, ijkToRAS=oblique_ijk_to_ras(), name=name)
+        (tmp_path / name).mkdir()
+        scan = export_scan(node, tmp_path / name).path
+        write_detection(scan, results)
+    asked, answers = [], [False, True]
+
+    def may(question, *_, **__):
+        asked.append(question)
+        return answers.pop(0)
+
+    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", may, raising=False)
+    for told in ("Compared", "", "Compared"):
+        a_panel.module.qt.QFileDialog.answers += [str(results), str(scan), str(tmp_path / "out")]
+        a_panel.ui.statusLabel.setText("")
+        a_panel.click(a_panel.ui.compareButton)
+        assert a_panel.ui.statusLabel.text.startswith(told)
+        assert bool(a_panel.ui.statusLabel.text) == bool(told)
+    assert asked == ["The folder holds a comparison of this scan already. Replace it?"] * 2
+    (page,) = (tmp_path / "out").glob("*.html")
+    assert "long-before" in page.read_text(encoding="utf-8")
+
+
 # a detection
 
 

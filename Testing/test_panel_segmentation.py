@@ -145,6 +145,29 @@ def test_no_column_of_the_counts_is_cut_off(a_panel):
     assert "Class: 1 microbleed (definite + possible)." in a_panel.ui.summaryLabel.text
 
 
+@pytest.mark.parametrize(("width", "is_brief"), [(420, False), (420, True), (700, False)])
+def test_each_word_of_a_region_has_room_in_the_counts(a_panel, width, is_brief):
+    table, session = a_panel.ui.countTable, a_panel.widget.logic.session
+    for number, name in enumerate(("deep and periventricular white matter", "corpus callosum", "basal ganglia"), 1):
+        session.deciding.decide("accepted", lesion_id=number)
+        session.deciding.set_place(name, "left", lesion_id=number)
+    a_panel.window.resize(width, 500)
+    a_panel.settle()
+    if is_brief:
+        for column in range(1, table.columnCount):
+            table.item(0, column).setText("12 / 3")
+        a_panel.settle()
+    metrics = a_panel.module.qt.QFontMetrics(table.font)
+    names = [table.item(row, 0) for row in range(3)]
+    for row, item in enumerate(names):
+        words = item.text().split()
+        assert max(metrics.horizontalAdvance(word) for word in words) <= table.columnWidth(0) - 6
+        lines = -(-metrics.horizontalAdvance(item.text()) // (table.columnWidth(0) - 6))
+        assert table.rowHeight(row) >= lines * metrics.height()
+    assert names[-1].toolTip() == "deep and periventricular white matter"
+    assert names[-1].text() == ("deep and perivent. WM" if is_brief else names[-1].toolTip())
+
+
 def test_the_longest_region_is_read_whole_in_a_narrow_panel(a_panel):
     from PySide6 import QtWidgets
 

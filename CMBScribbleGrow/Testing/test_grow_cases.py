@@ -153,6 +153,53 @@ def test_a_scan_that_cannot_be_loaded_is_said_and_can_be_passed_over(cases, stud
     assert cases.next().study == "sub-03_swi"
 
 
+def test_a_list_whose_first_scan_cannot_be_loaded_is_shown_and_gone_through(cases, studies):
+    (studies / "sub-01_swi.nii.gz").write_bytes(b"damaged")
+    session = cases.session
+    again, shown = Cases(session, load_volume), []
+    again.changed.connect(lambda told: shown.append((told.progress, told.after.study)))
+    with refused("sub-01_swi.nii.gz cannot be loaded"):
+        again.open_worklist(str(studies))
+    assert shown[-1] == ((0, 3), "sub-02_swi")
+    assert (again.report, again.before, again.can_finish) == ("", None, False)
+    assert [again.next().study for _ in range(2)] == ["sub-02_swi", "sub-03_swi"]
+
+
+def test_the_study_before_one_that_cannot_be_loaded_is_open_to_be_chosen(cases, studies):
+    (studies / "sub-02_swi.nii.gz").write_bytes(b"damaged")
+    former, shown = cases.session.study.nodes.scan, []
+    cases.session.parameters_changed.connect(lambda parameters: shown.append(parameters.scan_node_id))
+    with refused("cannot be loaded"):
+        cases.done_and_next()
+    assert shown == [None]
+    assert (cases.before.study, cases.after.study, cases.report) == ("sub-01_swi", "sub-03_swi", "")
+    assert cases.item_of(former).study == "sub-01_swi"
+    assert cases.previous().study == "sub-01_swi"
+
+
+def test_a_scan_that_cannot_be_loaded_is_tried_again_where_nothing_else_is_to_do(cases, studies):
+    for _ in range(2):
+        cases.done_and_next()
+    scan = studies / "sub-03_swi.nii.gz"
+    whole = scan.read_bytes()
+    cases.previous()
+    scan.write_bytes(b"damaged")
+    with pytest.raises(InputError, match="cannot be loaded") as said:
+        cases.next()
+    assert said.value.hint == "Check the file; Next tries it again."
+    scan.write_bytes(whole)
+    assert cases.next().study == "sub-03_swi"
+
+
+def test_what_is_wrong_with_a_list_is_said_where_its_first_scan_cannot_be_loaded_too(cases, studies, tmp_path):
+    (studies / "sub-01_swi.nii.gz").write_bytes(b"damaged")
+    table = tmp_path / "list.csv"
+    table.write_text("scan,report\nstudies/sub-01_swi.nii.gz,\nstudies/sub-02_swi.nii.gz,gone.txt\n")
+    with pytest.raises(InputError, match="cannot be loaded") as said:
+        cases.open_worklist(str(table))
+    assert "the report gone.txt does not exist" in said.value.hint
+
+
 def test_a_study_that_cannot_be_saved_is_not_left(cases, studies, tmp_path):
     paint(cases.session.study.nodes.scan, "A")
     cases.session.growing.grow()
@@ -229,3 +276,14 @@ def test_a_scan_that_was_chosen_after_the_list_is_not_left_for_it(a_scene, studi
     assert cases.worklist is None
     assert cases.session.study.nodes.scan is scan
     cases.session.close()
+
+
+def test_where_an_annotation_cannot_be_opened_the_former_is_no_longer_shown(cases, studies):
+    (studies / "sub-02_swi_desc-cmb_annotation.json").write_text('{"schema_version": 99}')
+    session, shown = cases.session, []
+    session.parameters_changed.connect(lambda parameters: shown.append(parameters.scan_node_id))
+    session.annotation_changed.connect(shown.append)
+    other = load_volume(str(studies / "sub-02_swi.nii.gz"))
+    with refused("sub-02_swi_desc-cmb_annotation.json"):
+        session.opening.set_parameters(scan_node_id=other.GetID())
+    assert (session.study, shown) == (None, [None, None])

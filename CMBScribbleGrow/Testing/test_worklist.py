@@ -80,13 +80,14 @@ def test_study_folders_are_listed_with_the_sequence_on_which_microbleeds_show(tm
 
 
 @pytest.mark.parametrize(("mark", "encoding"), [(",", "utf-8"), (";", "utf-8-sig"), ("\t", "utf-8")])
-def test_a_csv_is_ordered_by_priority_then_name(table, mark, encoding):
+def test_a_csv_keeps_its_order_within_a_priority(table, mark, encoding):
     text = (
         "Scan,Study,Priority\nc_swi.nii.gz,gamma,other\nb_swi.nii.gz,beta,Tumour\n"
-        "a_swi.nii.gz,alpha,\nsub/d.nii,delta,tumor\ne.nii,Öps,no other pathology\n"
+        "sub/d.nii,delta,tumor\na_swi.nii.gz,alpha,\ne.nii,Öps,no other pathology\n"
     )
     worklist = read_worklist(table(text.replace(",", mark), encoding=encoding), READER)
     assert names(worklist.items) == ["Öps", "beta", "delta", "gamma", "alpha"]
+    assert names(read_worklist(table("scan\nc_swi.nii.gz\na_swi.nii.gz\n"), READER).items) == ["c_swi", "a_swi"]
 
 
 def test_a_scan_or_report_that_is_missing_and_an_unknown_priority_are_noted_and_stay_listed(table):

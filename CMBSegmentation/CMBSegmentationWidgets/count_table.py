@@ -9,9 +9,11 @@ import qt
 if TYPE_CHECKING:
     from CMBSegmentationLib.results.counts import Counts
 
-HEADINGS = ("Region", "left", "right", "other", "< 5 mm", "5–10 mm", "all")
+HEADINGS = ("Region", "left", "right", "other", "< 5", "5–10", "all")
+TIPS = {3: "On the midline, or no side was given", 4: "Smaller than 5 mm", 5: "5–10 mm"}
 ROW_HEIGHT = 22
 NARROWEST_PX = 30
+CELL_PADDING_PX = 8
 NOTHING = "–"
 
 
@@ -29,7 +31,8 @@ class CountTable:
         self._widget, self._caption = widget, caption
         widget.setColumnCount(len(HEADINGS))
         widget.setHorizontalHeaderLabels(list(HEADINGS))
-        widget.horizontalHeaderItem(3).setToolTip("On the midline, or no side was given")
+        for column, tip in TIPS.items():
+            widget.horizontalHeaderItem(column).setToolTip(tip)
         widget.setHorizontalScrollBarPolicy(qt.Qt.ScrollBarAlwaysOff)
         widget.setEditTriggers(qt.QAbstractItemView.NoEditTriggers)
         widget.setSelectionMode(qt.QAbstractItemView.NoSelection)
@@ -67,13 +70,26 @@ class CountTable:
         for row, line in enumerate(lines):
             for column, text in enumerate(line):
                 item = qt.QTableWidgetItem(text)
+                if column == 0:
+                    item.setToolTip(text)
                 item.setTextAlignment(int(qt.Qt.AlignVCenter) if column == 0 else int(qt.Qt.AlignCenter))
                 table.setItem(row, column, item)
         self._fit()
 
     def _fit(self, *_: Any) -> None:
-        """Give each region's name its lines, however wide the panel is made, and the table the height of its rows."""
+        """Give each region's name its lines, however wide the panel is made, and the table the height of its rows.
+
+        Where not even its words have room side by side with the numbers, a region has its short name.
+        """
+        from CMBSegmentationLib.vocabulary.regions import brief
+
         table = self._widget
+        room, metrics = table.columnWidth(0) - CELL_PADDING_PX, qt.QFontMetrics(table.font)
+        for row in range(table.rowCount):
+            item = table.item(row, 0)
+            name = item.toolTip()
+            has_room = all(metrics.horizontalAdvance(word) <= room for word in name.split())
+            item.setText(name if has_room else brief(name))
         table.resizeRowsToContents()
         heights = [table.rowHeight(row) for row in range(table.rowCount)]
         table.setFixedHeight(ROW_HEIGHT + sum(heights) + 2 * table.frameWidth)

@@ -18,7 +18,7 @@ from CMBScribbleGrowLib.growing.from_point import grower
 from CMBSegmentationLib.detecting.candidates.measuring import Measuring
 from CMBSegmentationLib.detecting.regions import FIRST_TISSUE
 from CMBSegmentationLib.results.stored_list import to_json
-from CMBSegmentationLib.review import from_text
+from CMBSegmentationLib.review import edits, from_text
 from CMBSegmentationLib.review import to_text as review_to_text
 from CMBSegmentationLib.scene import lesion_rows, list_of, load_results
 from CMBSegmentationLib.scene.names import LIST_ATTRIBUTE
@@ -152,6 +152,17 @@ def test_a_point_on_a_lesion_of_the_list_adds_none(a_session):
         a_session.editing.add_at(ras_of(*next(iter(LESION_PEAKS))))
     with refused("outside the scan"):
         a_session.editing.add_at((900, 0, 0))
+
+
+def test_a_point_beside_an_added_lesion_whose_voxels_would_be_its_own_names_it(a_session):
+    forget_candidate(a_session, UNSEEN)
+    k, j, i = UNSEEN
+    added = a_session.editing.add_at(ras_of(k, j, i + 1))
+    with refused(f"That is CMB {added.id}."):
+        a_session.editing.add_at(ras_of(k, j, i + 1))
+    review = a_session.review
+    with refused(f"That is CMB {added.id}."):
+        edits.added(review.review, review.candidates, review.numbers, added.voxels, None)
 
 
 def test_a_mask_that_was_grown_elsewhere_is_added_accepted(a_session):

@@ -10,6 +10,7 @@ from typing import Any
 import slicer
 
 from CMBSegmentationLib.errors import CMBError, InputError
+from CMBSegmentationLib.scene.volumes import file_of
 from CMBSegmentationLib.signal import Signal
 
 from ..scene import remove_nodes
@@ -42,12 +43,17 @@ class Cases:
     ----------
     changed : Signal
         Called with this, when the list, the present study or its report changed.
+    report : str
+        Of the present study; empty where it has none, or could not be opened.
+    given_folder : str or None
+        The folder that the study opened last was saved in, as the list has it.
     """
 
     def __init__(self, session: GrowSession, load_volume: Callable[[str], Any]) -> None:
         self.session = session
         self.changed = Signal()
         self.report = ""
+        self.given_folder: str | None = None
         self._load_volume = load_volume
         self._worklist: Worklist | None = None
         self._asked_for: AskedFor | None = None
@@ -95,7 +101,11 @@ class Cases:
         study, self._here = self.session.study, ""
         if study is not None and next_item(worklist) is None:
             self._here = next((item.study for item in worklist.items if item.files == study.disk.files), "")
-        self._open_to_do()
+        try:
+            self._open_to_do()
+        except CMBError as error:
+            error.hint = " ".join((error.hint, *worklist.notes))
+            raise
         self._add_notes(worklist.notes)
         return worklist
 
@@ -119,11 +129,15 @@ class Cases:
 
     @property
     def after(self) -> WorkItem | None:
-        """The study that `next` opens: the next to do; where all is done, the one after the present."""
+        """The study that `next` opens: the next to do; where all is done, the one after the present.
+
+        Behind these comes the present one itself, where it could not be opened.
+        """
         if self._worklist is None:
             return None
         items, place = self._placed()
-        return next_item(self._worklist, self._here) or next(iter(items[place + 1 :]), None)
+        again = items[place : place + 1] if self.session.study is None else []
+        return next_item(self._worklist, self._here) or next(iter([*items[place + 1 :], *again]), None)
 
     @property
     def can_finish(self) -> bool:
@@ -162,31 +176,45 @@ class Cases:
         return item
 
     def open(self, item: WorkItem) -> WorkItem:
-        """Open one study of the list; the present one is saved and leaves the scene, or stays where it cannot be."""
-        if self.session.study is not None:
-            self.session.opening.close_study()
+        """Open one study of the list; the present one is saved and leaves the scene, or stays where it cannot be.
+
+        Where the study cannot be loaded, none is open, and the reader is in its place: `next` and `previous` go on
+        from there. The scan of the former stays in the scene.
+        """
         try:
-            report = report_text(item)
-        except CMBError as error:
-            report = str(error)
-        # also if it cannot be loaded: else `next` never got past it
-        self._item, self._here, self.report = item, item.study, report
+            if self.session.study is not None:
+                self.session.opening.close_study()
+            self._item, self._here, self.report = item, item.study, ""
+            self._load(item)
+        finally:
+            self._refresh()
+        return item
+
+    def item_of(self, scan_node: slicer.vtkMRMLScalarVolumeNode | None) -> WorkItem | None:
+        """Give the study of the list that a scan of the scene is; None if it is none of them."""
+        file = file_of(scan_node) if scan_node is not None else ""
+        items = self._worklist.items if self._worklist is not None and file else ()
+        return next((item for item in items if item.scan == Path(file)), None)
+
+    def _load(self, item: WorkItem) -> None:
+        """Load a study's scan in place of the former one's, and open its annotation."""
         try:
             node = self._load_volume(str(item.scan))
         except Exception as error:  # what Slicer's readers raise is not to be foreseen
-            raise InputError(
-                f"{item.scan.name} cannot be loaded ({error}).", "Check the file; go on with the next."
-            ) from error
+            is_last = self.after is None or self.after.study == item.study
+            hint = "Check the file; Next tries it again." if is_last else "Check the file; go on with the next."
+            raise InputError(f"{item.scan.name} cannot be loaded ({error}).", hint) from error
+        try:
+            self.report = report_text(item)
+        except CMBError as error:
+            self.report = str(error)
         former, self._loaded = self._loaded, node
         if former is not None and former.GetScene() is not None:
             remove_nodes(former)
             former.GetScene().RemoveNode(former)
         about = {"report": item.report.name if item.report else "", "priority": item.priority}
-        try:
-            self.session.opening.open(node, folder=str(item.files.folder), **about)
-        finally:
-            self._refresh()
-        return item
+        self.given_folder = str(item.files.folder)
+        self.session.opening.open(node, folder=self.given_folder, **about)
 
     def _open_to_do(self) -> WorkItem | None:
         """Open the next study that is to do, or tell that there is none."""

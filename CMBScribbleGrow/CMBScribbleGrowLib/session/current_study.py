@@ -232,6 +232,7 @@ class CurrentStudy:
             if study.disk.not_saved is not None:  # it has a folder
                 self._closed.append(study.disk)
         self._forget()
+        self.parameters_changed(self.parameters)
         self.tell_of_study()
         return said
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import slicer
 
-from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.errors import CMBError, InputError
 
 from ..annotation.edits import told_by_acceptance
 from ..study.state import GrowParameters, State, Status
@@ -40,7 +40,8 @@ class Opening:
         Raises
         ------
         CMBError
-            A value is out of range, or what was open cannot be saved; all is as before then.
+            A value is out of range, or what was open cannot be saved: all is as before then. Or the annotation that
+            is asked for cannot be opened: what was open is saved and closed then.
         """
         before = self._current.parameters
         parameters = replace(before, **changes)
@@ -78,6 +79,7 @@ class Opening:
     def close_study(self) -> None:
         """Save and close the annotation; what cannot be saved stays open, and it raises why."""
         self._current.leave()
+        self._take(self._current.parameters)
         self._current.tell_of_study(Status(State.IDLE, "Saved and closed."))
 
     def _take(self, parameters: GrowParameters) -> None:
@@ -92,14 +94,19 @@ class Opening:
         if scan is None or not parameters.reader.strip():
             current.tell_of_study(Status(State.IDLE, asked_first(scan is not None, bool(parameters.reader.strip()))))
             return
-        study = current.study = OpenStudy(
-            scan,
-            parameters.reader.strip(),
-            parameters.folder,
-            report=report,
-            priority=priority,
-            clock=current.clock,
-        )
+        try:
+            study = current.study = OpenStudy(
+                scan,
+                parameters.reader.strip(),
+                parameters.folder,
+                report=report,
+                priority=priority,
+                clock=current.clock,
+            )
+        except CMBError:  # nothing is open now: user interfaces show the former no more
+            current.parameters_changed(current.parameters)
+            current.tell_of_study()
+            raise
         study.disk.noted.connect(current.note)
         notes = study.notes
         if study.disk.files is None:

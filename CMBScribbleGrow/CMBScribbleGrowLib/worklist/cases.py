@@ -1,4 +1,4 @@
-"""The studies that a reader has to annotate: read from a folder or a CSV, in the order of their priority.
+"""The studies that a reader has to annotate: read from a folder or a CSV, those of the same priority in its order.
 
 What is done is read from the annotation files, so a list is resumed from what is on the disk. To mark a study
 done, save `annotation.edits.with_done` of its annotation and ask for the list `refreshed`.
@@ -86,7 +86,8 @@ def read_worklist(source: Path, reader: str, out: Path | None = None) -> Worklis
     Returns
     -------
     Worklist
-        By priority (no other pathology, tumours, the rest, then those without one), then by name.
+        By priority (no other pathology, tumours, the rest, then those without one); those of the same priority in
+        the order of the CSV, of a folder by name.
 
     Raises
     ------
@@ -103,7 +104,8 @@ def read_worklist(source: Path, reader: str, out: Path | None = None) -> Worklis
         )
     found = [_as_on_disk(_item(one, out), reader) for one in listed]
     _check_files([item for item, _ in found])
-    items = sorted((item for item, _ in found), key=_order)
+    items = sorted((item for item, _ in found), key=_by_name) if source.is_dir() else [item for item, _ in found]
+    items.sort(key=_by_priority)
     missing = [f"{item.study}: {item.problem}" for item in items if item.problem]
     return Worklist(reader, tuple(items), (*notes, *missing, *(note for _, note in found if note)))
 
@@ -190,6 +192,10 @@ def _as_on_disk(item: WorkItem, reader: str) -> tuple[WorkItem, str]:
     return replace(item, done=study.of(reader).done, priority=item.priority or study.priority), ""
 
 
-def _order(item: WorkItem) -> tuple[int, str, str]:
+def _by_priority(item: WorkItem) -> int:
     order: Sequence[str] = (*PRIORITIES, NOT_ANSWERED)
-    return (order.index(item.priority), item.study.casefold(), item.study)
+    return order.index(item.priority)
+
+
+def _by_name(item: WorkItem) -> tuple[str, str]:
+    return item.study.casefold(), item.study

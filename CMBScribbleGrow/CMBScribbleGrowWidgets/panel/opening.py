@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 from CMBSegmentationLib.files.write_soon import not_saved_line
 from CMBSegmentationWidgets.panel.messages import PROBLEM_STYLE
 from CMBSegmentationWidgets.panel.signals import Edge, unheard
+from CMBSegmentationWidgets.panel.words import short_name
 from CMBSegmentationWidgets.reader_name import ReaderName
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class OpeningPart:
         if volume_node is not None and session.parameters.scan_node_id == volume_node.GetID():
             return
         node_id = volume_node.GetID() if volume_node else None
-        chosen = {"scan_node_id": node_id, "folder": self._logic.chosenFolder()}
+        chosen = {"scan_node_id": node_id, "folder": self._logic.folderOf(volume_node)}
         if self._edge.do(session.opening.set_parameters, **chosen):
             self.ui.reportText.setPlainText("")  # it belonged to the worklist's study
         else:
@@ -91,7 +92,8 @@ class OpeningPart:
         if is_own:
             button.setText(_("Beside the scan"))
         else:
-            button.setText(where.name or str(where) if where else _("Choose where to save…"))
+            name = short_name(where.name or str(where)) if where else ""
+            button.setText(name or _("Choose where to save…"))
         button.setToolTip(str(where) if where else _("Choose where the annotation is saved"))
         self._show_saving()
 

@@ -143,6 +143,8 @@ def find_scan(folder: Path) -> Path:
     ------
     InputError
         The folder cannot be read.
+    SeveralResultsError
+        It holds the results of several scans.
     ScanNotFoundError
         The scan is in neither place.
     """

@@ -20,6 +20,10 @@ from .stored_list import StoredList, from_json
 MOST_NAMED = 8  # scans in a message
 
 
+class SeveralResultsError(InputError):
+    """A folder holds the results of several scans, and which one is meant was not said or is none of them."""
+
+
 @dataclass(frozen=True)
 class ResultFolder:
     """The results of one scan.
@@ -63,7 +67,9 @@ def read_result_folder(folder: Path, stem: str | None = None) -> ResultFolder:
     Raises
     ------
     InputError
-        There is no list, or there are several and none is meant; or a file is damaged, missing or of another version.
+        There is no list, or a file is damaged, missing or of another version.
+    SeveralResultsError
+        There are several lists, and none is meant.
     """
     path = _list_of(folder, stem)
     first = path.name.removesuffix(ENDINGS["json"])
@@ -112,7 +118,7 @@ def _list_of(folder: Path, stem: str | None) -> Path:
         stems = ", ".join(scan_of(path.name.removesuffix(ENDINGS["json"])) for path in lists[:MOST_NAMED])
         more = f" and {len(lists) - MOST_NAMED} more" if len(lists) > MOST_NAMED else ""
         of = f", none of them of {stem}" if stem else ""
-        raise InputError(
+        raise SeveralResultsError(
             f"{folder} holds the results of {len(lists)} scans ({stems}{more}){of}.", "Give the scan that is meant."
         )
     return own[0] if own else lists[0]

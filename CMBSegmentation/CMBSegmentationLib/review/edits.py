@@ -207,11 +207,17 @@ def _corners_mm(candidates: CandidateField, voxels: Flat) -> NDArray[np.float64]
 
 def _free(review: Review, voxels: Flat) -> Flat:
     """Give the voxels that no fixed lesion has."""
-    others = [one.voxels for one in review.fixed if not one.deleted]
-    own = np.setdiff1d(voxels, np.concatenate(others)) if others else np.unique(voxels)
+    others = [one for one in review.fixed if not one.deleted]
+    own = np.setdiff1d(voxels, np.concatenate([one.voxels for one in others])) if others else np.unique(voxels)
     if not len(own):
-        raise InputError("There is a lesion already.", "Choose it in the list to decide on it.")
+        raise there_already(*(one for one in others if np.isin(voxels, one.voxels).any()))
     return own
+
+
+def there_already(*lesions: ReviewedLesion) -> InputError:
+    """Word that a place is a lesion's, or several lesions', on the list."""
+    names = " and ".join(f"CMB {one.id}" for one in lesions)
+    return InputError(f"That is {names}.", "Choose it in the list to decide on it.")
 
 
 def _put_together(

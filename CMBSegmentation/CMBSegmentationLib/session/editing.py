@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..review import ACCEPTED, ADDED, BELOW, MERGED, REJECTED, SPLIT, ReviewedLesion, Verdict, utc_now
 from ..review.annotated import same_mask
-from ..review.edits import added, deleted, merged, regrown, split, what_differs
+from ..review.edits import added, deleted, merged, regrown, split, there_already, what_differs
 from ..review.following import accepted, decided
 from ..scene import middle_of_views
 from .chosen_review import ChosenReview
@@ -247,4 +247,4 @@ def _said_of_faint(lesion: ReviewedLesion) -> str:
 
 def _refuse_on(lesion: ReviewedLesion | None) -> None:
     if lesion is not None:
-        raise InputError(f"That is CMB {lesion.id}.", "Choose it in the list to decide on it.")
+        raise there_already(lesion)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header
 
     from ..detecting.detect import Detection
+    from .open_review import OpenReview
 
 
 class Exporting:
@@ -157,9 +158,9 @@ def compare_detection(
         with it, or the folder cannot take the files; nothing is left half-written.
     """
     with drawing_packages():
-        from ..compare.page import ENDINGS, Study, write_comparison
+        from ..compare.page import Study, write_comparison
         from ..results.as_detection import find_scan, read_detection
-    check_output_folder(out, {stem + ending for ending in ENDINGS.values()}, overwrite)
+    check_output_folder(out, _names(stem), overwrite)
     scan = earlier_scan or find_scan(earlier_folder)
     stored = read_detection(earlier_folder, scan)
     earlier = stored.detection
@@ -168,6 +169,18 @@ def compare_detection(
             f"{earlier_folder} holds results of the scan under review.", "Give those of an earlier scan of the patient."
         )
     return write_comparison(Study(scan_stem(scan), earlier, stored.identity), Study(stem, later, whose), out)
+
+
+def holds_comparison(review: OpenReview, out: Path) -> bool:
+    """Tell whether a folder holds a comparison of this scan with an earlier one."""
+    return any((out / name).exists() for name in _names(stem_of(review)))
+
+
+def _names(stem: str) -> set[str]:
+    """Name the files of a comparison."""
+    with drawing_packages():
+        from ..compare.page import ENDINGS
+    return {stem + ending for ending in ENDINGS.values()}
 
 
 def _is_same(one: sitk.Image, other: sitk.Image) -> bool:

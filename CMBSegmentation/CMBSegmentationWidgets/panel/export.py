@@ -14,8 +14,10 @@ from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.files.write_soon import not_saved_line
 from CMBSegmentationLib.scene.origin import dicom_file_of
 from CMBSegmentationLib.session.export_review import holds_results
+from CMBSegmentationLib.session.exporting import holds_comparison
 
 from .messages import PROBLEM_STYLE, REQUESTER, Messages
+from .words import short_name
 
 if TYPE_CHECKING:
     from CMBSegmentationLib.session import ReviewSession
@@ -39,6 +41,7 @@ class ExportPart:
 
     def __init__(self, ui: Any, session: ReviewSession, messages: Messages) -> None:
         self.ui, self._session, self._messages = ui, session, messages
+        self._folder_tip = ui.folderButton.toolTip
         buttons = {
             ui.copyButton: self.copy, ui.exportButton: self.export, ui.folderButton: self.choose_folder,
             ui.compareButton: self.compare,
@@ -65,8 +68,7 @@ class ExportPart:
         """Write the review's files; earlier ones of the same scan are replaced only if the user agrees."""
         session = self._session
         overwrite = session.review is not None and holds_results(session.review, Path(folder))
-        question = _("The folder holds results of this scan already. Replace them?")
-        if overwrite and not slicer.util.confirmOkCancelDisplay(question, REQUESTER):
+        if overwrite and not _may(_("The folder holds results of this scan already. Replace them?")):
             return
         source = dicom_folder(session.detection.scan) if self.ui.dicomCheck.checked else None
         if self.ui.dicomCheck.checked and source is None:
@@ -84,15 +86,23 @@ class ExportPart:
             self._messages.tell(done + " " + _("Report as PDF: {name}.").format(name=page.name))
 
     def compare(self) -> None:
-        """Ask for the results of an earlier scan and for a folder, and write what changed."""
+        """Ask for the results of an earlier scan and for a folder, and write what changed.
+
+        An earlier comparison of the same scan is replaced only if the user agrees.
+        """
+        session = self._session
         earlier = _folder(_("Results of the earlier scan"))
         scan = _scan_of(earlier) if earlier else None
         out = _folder(_("Folder for the comparison")) if scan else ""
-        if out:
-            self._messages.tell(_("Aligning both scans takes some ten seconds."))
-            slicer.app.processEvents()
-            files = self._session.exporting.compare_with(earlier, out, earlier_scan=scan)
-            self._messages.tell(_("Compared: {file}.").format(file=files["page"]))
+        if not out:
+            return
+        overwrite = session.review is not None and holds_comparison(session.review, Path(out))
+        if overwrite and not _may(_("The folder holds a comparison of this scan already. Replace it?")):
+            return
+        self._messages.tell(_("Aligning both scans takes some ten seconds."))
+        slicer.app.processEvents()
+        files = session.exporting.compare_with(earlier, out, earlier_scan=scan, overwrite=overwrite)
+        self._messages.tell(_("Compared: {file}.").format(file=files["page"]))
 
     def choose_folder(self) -> None:
         """Ask for a folder, and save the review there from now on."""
@@ -106,9 +116,11 @@ class ExportPart:
         path = review.path if review else None
         if review is None or path is None:
             ui.folderButton.setText(_("Choose where to save…"))
+            ui.folderButton.setToolTip(self._folder_tip)
         else:
             saved = _("Saved in {folder}") if review.not_saved is None else _("Not saved in {folder}")
-            ui.folderButton.setText(saved.format(folder=path.parent.name))
+            ui.folderButton.setText(saved.format(folder=short_name(path.parent.name)))
+            ui.folderButton.setToolTip(f"{path.parent}\n{self._folder_tip}")
         ui.folderButton.setVisible(review is not None)
         in_scene_only = _("The review is kept in the scene only, not on the disk: choose where to save.")
         ui.savedLabel.setText(not_saved_line(error) if error is not None else in_scene_only)
@@ -125,15 +137,26 @@ def dicom_folder(scan: Any) -> str | None:
 
 
 def _scan_of(results: str) -> Path | None:
-    """Find the scan of a result folder, in it or beside it, or ask for its file; None if none was chosen."""
+    """Find the scan of a result folder, in it or beside it, or ask for its file; None if none was chosen.
+
+    Of the results of several scans, those of the scan that is chosen are meant.
+    """
     from CMBSegmentationLib.results.as_detection import ScanNotFoundError, find_scan
+    from CMBSegmentationLib.results.read_back import SeveralResultsError
 
     try:
         return find_scan(Path(results))
+    except SeveralResultsError:
+        title = _("The earlier scan itself: the folder holds the results of several")
     except ScanNotFoundError:
         title = _("The earlier scan itself, which is not beside its results")
-        file = qt.QFileDialog.getOpenFileName(slicer.util.mainWindow(), title, results)
-        return Path(file) if file else None
+    file = qt.QFileDialog.getOpenFileName(slicer.util.mainWindow(), title, results)
+    return Path(file) if file else None
+
+
+def _may(question: str) -> bool:
+    """Ask whether files may be replaced."""
+    return bool(slicer.util.confirmOkCancelDisplay(question, REQUESTER))
 
 
 def _folder(title: str) -> str:

@@ -8,6 +8,8 @@ from slicer.i18n import tr as _
 
 from CMBSegmentationLib.vocabulary.numbers import counted_class, threshold_text
 
+MOST_LETTERS = 14  # of a folder's name on a button
+
 if TYPE_CHECKING:
     from CMBSegmentationLib.review import ReviewedLesion
     from CMBSegmentationLib.session import ReviewSession
@@ -29,6 +31,11 @@ def describe(lesion: ReviewedLesion | None) -> str:
         said = lesion.verdict.decision + (f" by {lesion.verdict.reader}" if lesion.verdict.reader else "")
         said += f": {lesion.verdict.cause}" if lesion.verdict.cause else ""
     return " · ".join(filter(None, words)) + (f"\n{said}" if said else "")
+
+
+def short_name(name: str) -> str:
+    """Shorten the name of a folder in its middle, for a button: the panel is not made wider by it."""
+    return name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS // 2]}…{name[1 - MOST_LETTERS // 2 :]}"
 
 
 def load_hint() -> str:
