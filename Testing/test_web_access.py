@@ -113,6 +113,27 @@ def test_all_that_can_be_done_is_shown_whole_while_it_is_asked_what_a_lesion_is(
     page.set_viewport_size({"width": 1280, "height": 800})
 
 
+@pytest.mark.parametrize("size", [(853, 533), (900, 700), (1280, 800)])
+def test_a_message_covers_no_control_of_the_panel(reading, size):
+    page, before = reading, reading.viewport_size
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    try:
+        says = {
+            "message": "The file cannot be read. " * 8,
+            "message_hint": "Choose another. " * 4,
+            "message_kind": "error",
+        }
+        page.evaluate("said => window.trame.state.update({ ...said, message_shown: true })", says)
+        alert = page.get_by_role("alert").filter(has_text="cannot be read").locator(".v-snackbar__wrapper")
+        alert.wait_for()
+        told, panel = alert.bounding_box(), page.get_by_role("region", name="Panel").bounding_box()
+        assert 0 <= told["x"] <= panel["x"] - told["width"]
+        assert 0 <= told["y"] <= size[1] - told["height"]
+    finally:
+        page.evaluate("() => window.trame.state.update({ message_shown: false })")
+        page.set_viewport_size(before)
+
+
 # who reads
 
 

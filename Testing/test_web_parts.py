@@ -371,7 +371,7 @@ def exported(tmp_path, scan, write, study=None, **attributes):
         node=SimpleNamespace(GetName=lambda: "scan", GetAttribute=attributes.get),
         opened=SimpleNamespace(scan=scan, path=tmp_path / "study", series=None, header=None),
         reviewing=SimpleNamespace(session=SimpleNamespace(review=object(), exporting=exporting)),
-        scribbling=SimpleNamespace(session=SimpleNamespace(study=study)),
+        scribbling=SimpleNamespace(to_take_home=lambda: nullcontext(study)),
         tell=lambda message, hint="", kind="info": said.append(f"{message} {hint}"),
     )
     path, name, _ = asyncio.run(export(desk, "zip", tmp_path / "export"))
@@ -386,8 +386,9 @@ def not_writable(**_):
 def an_annotation(copy_to):
     """A study that cannot be saved where it lies."""
     files = SimpleNamespace(annotation=None, segments=None)
-    said = SimpleNamespace(entries=lambda: (), assessment=object())
-    return SimpleNamespace(annotation=said, disk=SimpleNamespace(files=files, flush=not_writable, copy_to=copy_to))
+    study = SimpleNamespace(annotations=[SimpleNamespace(is_empty=False)])
+    disk = SimpleNamespace(files=files, study=study, flush=not_writable, copy_to=copy_to)
+    return SimpleNamespace(disk=disk)
 
 
 def test_results_are_exported_with_an_annotation_that_cannot_be_saved(tmp_path):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import zipfile
 
 import pytest
 from playwright.sync_api import expect
-from web_browser import state_of_page, take, view_of, wait_until
+from web_browser import choose, go_to, new_page, state_of_page, take, view_of, wait_until
 from web_controls import assert_all_named, controls_of, place
 from web_pictures import AXIAL, brightness, colour
 from web_review import rows_of, state_of, wait_for_state
+
+from CMBSegmentationLib.files.bundled import sample_scan
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("chromium")]
 
@@ -306,6 +309,79 @@ def test_what_is_said_before_a_reader_is_named_waits_for_the_name(reading):
     assert state_of_page(page)["assessment"]["quality"] == "sufficient"
     expect(quality).to_have_value("sufficient")
     expect(flag).to_be_checked()
+
+
+def test_what_was_annotated_before_is_taken_home_though_scribble_was_not_opened_again(
+    reading, server, browser, asked_hosts, tmp_path
+):
+    page = reading
+    open_and_scribble(page)
+    page.keyboard.press("g")
+    grown = page.get_by_role("list", name="Grown microbleeds")
+    grown.wait_for()
+    page.get_by_label("Location").select_option("thalamus")
+    grown.get_by_text("thalamus").wait_for()
+    page.get_by_role("button", name="Accept as lesion").click()
+    grown.get_by_text("accepted", exact=True).wait_for()
+    page.get_by_role("tab", name="Review").click()
+    shutil.copy(sample_scan(), tmp_path / "copy.nii.gz")
+    choose(page, "Open", tmp_path / "copy.nii.gz", exact=True)
+    page.get_by_text("copy.nii.gz", exact=True).wait_for()
+    page.locator(".cmb-busy").wait_for(state="detached")
+    assert annotated_in(take(page, "Results"), "copy") == {"SI": ["thalamus"]}
+    chosen = rows_of(page)[2]
+    page.locator(f"[data-lesion='{chosen}']").click()
+    page.locator(f".cmb-current[data-lesion='{chosen}']").wait_for()
+    take(page, "Scene").save_as(tmp_path / "review.mrb")
+    fresh = new_page(browser, asked_hosts, reader="")
+    try:
+        go_to(fresh, server)
+        choose(fresh, "Open", tmp_path / "review.mrb", exact=True)
+        fresh.locator(f".cmb-current[data-lesion='{chosen}']").wait_for()
+        fresh.locator(".cmb-busy").wait_for(state="detached")
+        assert_chosen_is_seen(fresh)
+        assert annotated_in(take(fresh, "Results"), "copy") == {"SI": ["thalamus"]}
+        take(fresh, "Scene").save_as(tmp_path / "again.mrb")
+        assert [grown_in(tmp_path / one) for one in ("review.mrb", "again.mrb")] == [True, True]
+        assert not state_of_page(fresh)["reader"]  # and nobody was asked
+        fresh.reload()
+        fresh.get_by_role("button", name="Accept", exact=True).wait_for()
+        assert_chosen_is_seen(fresh)
+        fresh.evaluate("() => window.trame.trigger('name_reader', ['XY'])")
+        fresh.get_by_role("tab", name="Scribble").click()
+        fresh.get_by_label("Quality", exact=True).select_option("sufficient")
+        wait_until(fresh, lambda: state_of_page(fresh)["assessment"].get("quality") == "sufficient")
+        assert annotated_in(take(fresh, "Results"), "copy") == {"SI": ["thalamus"], "XY": []}
+    finally:
+        fresh.context.close()
+
+
+def annotated_in(results, stem):
+    """Where the lesions lie in the annotation of an exported zip, by reader; its masks are there, too."""
+    with zipfile.ZipFile(results.path()) as archive:
+        (name,) = (one for one in archive.namelist() if one.endswith("_annotation.json"))
+        said = json.loads(archive.read(name))
+        assert name.startswith(stem)
+        assert name.replace(".json", ".seg.nrrd") in archive.namelist()
+    return {one["reader"]: [lesion["location"] for lesion in one["microbleeds"]] for one in said["annotations"]}
+
+
+def grown_in(scene):
+    """Whether a saved scene has the mask of a grown lesion, and its record."""
+    with zipfile.ZipFile(scene) as archive:
+        (text,) = (archive.read(one).decode() for one in archive.namelist() if one.endswith(".mrml"))
+        (masks,) = (archive.read(one) for one in archive.namelist() if one.endswith("CMB grown.seg.nrrd"))
+    return "thalamus" in text and b"Segment0_Name:=CMB" in masks
+
+
+def assert_chosen_is_seen(page):
+    """The slices cross in the lesion on which a verdict would be."""
+
+    def off_by_mm():
+        state = state_of_page(page)
+        return [abs(a - b) for a, b in zip(state["crossing"], state["chosen"]["ras"], strict=True)]
+
+    wait_until(page, lambda: max(off_by_mm()) < 2, off_by_mm)
 
 
 def open_and_scribble(page):

@@ -256,6 +256,23 @@ def test_what_only_an_older_scene_says_is_kept_beside(grown, a_scene, reopened, 
     assert len(list(folder.glob("*.other-*.seg.nrrd"))) == 1
 
 
+def test_another_readers_annotation_that_only_the_scene_has_is_saved_before_it_is_replaced(
+    grown, a_scene, reopened, a_clock, tmp_path
+):
+    there = len(grown.lesions[0].mask)
+    grown.opening.close_study()
+    scene = reopened(a_scene)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    scan, again = scene.GetFirstNodeByName(SCAN_NAME), GrowSession(scene, clock=a_clock)
+    again.opening.open(scan, reader="XY", folder=str(elsewhere))
+    assert again.lesions == ()
+    again.opening.open(scan, reader="SI", folder=str(elsewhere))
+    assert [len(one.mask) for one in again.lesions] == [there]
+    again.close()
+    assert list(read_study(*elsewhere.glob("*_annotation.json")).readers)[:1] == ["SI"]
+
+
 @pytest.mark.parametrize("name", ["5%3a T2%2a GRE", "5: T2* GRE"])
 def test_an_annotation_under_a_former_name_is_found_and_renamed(a_session, a_head, a_clock, folder, name):
     a_head.SetName("5: T2* GRE")

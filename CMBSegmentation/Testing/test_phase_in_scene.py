@@ -1,4 +1,4 @@
-"""The phase of a scan in the scene: found by its name or its DICOM header, given to the search, its picture shown and exported."""
+"""The phase of a scan in the scene: found by name or DICOM header, given to the search, its picture shown, exported."""
 
 from types import SimpleNamespace
 

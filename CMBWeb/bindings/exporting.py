@@ -135,19 +135,18 @@ def _comparison(desk: PageSession) -> Path:
 
 
 def _annotation(desk: PageSession, folder: Path) -> list[Told]:
-    """Write the annotation's files as they are now to a folder, if anything was annotated; give what is to be told."""
-    study = desk.scribbling.session.study
-    said = study is not None and (any(study.annotation.entries()) or study.annotation.assessment)
-    if study is None or study.disk.files is None or not said:
-        return []
-    try:
-        study.disk.flush()
-    except CMBError as error:
-        study.disk.copy_to(folder)
-        return [(f"The export has the annotation as it is now; on the server it is not saved: {error.message}", "")]
-    for path in (study.disk.files.annotation, study.disk.files.segments):
-        if path.exists():
-            shutil.copy(path, folder)
+    """Write all readers' annotation as it is now to a folder, if there is any; give what is to be told."""
+    with desk.scribbling.to_take_home() as study:
+        if study is None or study.disk.files is None or all(one.is_empty for one in study.disk.study.annotations):
+            return []
+        try:
+            study.disk.flush()
+        except CMBError as error:
+            study.disk.copy_to(folder)
+            return [(f"The export has the annotation as it is now; on the server it is not saved: {error.message}", "")]
+        for path in (study.disk.files.annotation, study.disk.files.segments):
+            if path.exists():
+                shutil.copy(path, folder)
     return []
 
 
@@ -217,6 +216,11 @@ def _zip(path: Path, folder: Path) -> None:
 
 def _scene(desk: PageSession, path: Path) -> Path:
     desk.scribbling.put_down()
+    try:
+        with desk.scribbling.to_take_home():
+            pass  # the scene has it from then on
+    except CMBError as error:  # it takes nothing else with it
+        desk.tell(f"The annotation is missing in the scene: {error.message}", error.hint, "warning")
     desk.app.io_manager.write_scene(path.as_posix())
     if not path.is_file() or path.stat().st_size == 0:
         raise MachineError("The scene could not be written.", "Free some disk space and try again.")

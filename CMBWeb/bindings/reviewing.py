@@ -94,11 +94,16 @@ class Reviewing:
         state.filter, state.region_filter, state.sort_by, state.sort_down = LISTED, "", "id", False
 
     def resume(self) -> None:
-        """Show what was found before; where verdicts were given, go on at the next lesion without one."""
+        """Show what was found before; where verdicts were given, go on at the next lesion without one.
+
+        A lesion that is chosen already, as in a scene that was saved, is looked at: a verdict would be on it.
+        """
         session = self.session
         session.reopen()
         if session.review is not None and session.review.review.fixed and session.navigation.current is None:
             session.navigation.advance(0)
+        else:
+            session.navigation.jump()
 
     def save(self) -> None:
         """Write what is unsaved now: another scan comes. Raises where that fails: the scene is about to forget it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,12 @@ import slicer
 from trame_slicer.segmentation import SegmentationEffectErase, SegmentationEffectNoTool, SegmentationEffectPaint
 from trame_slicer.segmentation.paint_effect_parameters import BrushDiameterMode
 
-from CMBScribbleGrowLib.annotation.file import ANNOTATION_ENDING, SEGMENTS_ENDING
+from CMBScribbleGrowLib.annotation.file import ANNOTATION_ENDING, SEGMENTS_ENDING, StudyFiles, read_study
 from CMBScribbleGrowLib.annotation.records import Annotation
 from CMBScribbleGrowLib.scene import PAINT_SEGMENT
 from CMBScribbleGrowLib.scene.kept_study import read_kept
 from CMBScribbleGrowLib.session import GrowSession
+from CMBScribbleGrowLib.session.open_study import OpenStudy
 from CMBScribbleGrowLib.study.linked_lesion import LinkedLesion
 from CMBScribbleGrowLib.study.state import GrowParameters, State, Status
 from CMBSegmentationLib.errors import CMBError, told
@@ -78,12 +79,60 @@ class Scribbling:
             return False
         chosen = self.session.parameters
         if self.session.study is None or chosen.reader != reader or chosen.scan_node_id != node.GetID():
-            folder = str(self._desk.kept.scan_folder())
-            stem = kept_in(file_of(node), node.GetName(), folder, Kept(read_kept(node).stem))[1]
-            self._desk.kept.name_files(stem, ANNOTATION_ENDING, SEGMENTS_ENDING)
-            self.session.opening.open(node, reader=reader, folder=folder)
+            self._open_of(reader, node)
         self._desk.start(self.prepare())
         return True
+
+    def _open_of(self, reader: str, node: slicer.vtkMRMLScalarVolumeNode) -> OpenStudy:
+        folder = self._files(node).folder
+        return self.session.opening.open(node, reader=reader, folder=str(folder))
+
+    def _files(self, node: slicer.vtkMRMLScalarVolumeNode) -> StudyFiles:
+        """Name the files in which the scan's annotation is kept; they may have had other names before."""
+        folder = self._desk.kept.scan_folder()
+        stem = kept_in(file_of(node), node.GetName(), str(folder), Kept(read_kept(node).stem))[1]
+        self._desk.kept.name_files(stem, ANNOTATION_ENDING, SEGMENTS_ENDING)
+        return StudyFiles(folder, stem)
+
+    @unasked
+    def open_kept(self) -> None:
+        """Open what the reader who is named has annotated on the scan before, also where its panel is not shown.
+
+        The list goes on following it, and a scene that is saved holds it. Where that reader has annotated nothing,
+        nothing is opened.
+        """
+        reader, node = self._desk.reader.state.reader, self._desk.node
+        if node is not None and reader and self.session.study is None and reader in self._readers_kept(node):
+            self._open_of(reader, node)
+
+    @contextmanager
+    def to_take_home(self) -> Iterator[OpenStudy | None]:
+        """Have what was annotated on the scan open, now or before, whoever did it: it is about to be exported.
+
+        Nobody is asked who reads. Another reader's annotation is closed again; the scene and the disk have it then.
+        """
+        node, study = self._desk.node, self.session.study
+        readers = self._readers_kept(node) if study is None and node is not None else ()
+        if node is None or not readers:
+            yield study
+            return
+        named = self._desk.reader.state.reader
+        try:
+            yield self._open_of(named if named in readers else readers[-1], node)
+        finally:
+            if self.session.parameters.reader != named:
+                with suppress(CMBError):  # it stays open, and the page says that it is not saved
+                    self.session.opening.close_study()
+                    self.session.tell(Status())
+
+    def _readers_kept(self, node: slicer.vtkMRMLScalarVolumeNode) -> tuple[str, ...]:
+        """Name who has annotated the scan, by scene and disk: last, whose masks the scene has, or who came last."""
+        files, in_scene = self._files(node), read_kept(node)
+        readers = read_study(files.annotation).readers if files.annotation.exists() else ()
+        there = in_scene.reader if in_scene.study is not None else ""
+        if in_scene.study is None or in_scene.study.of(there).is_empty:
+            return readers
+        return (*(one for one in readers if one != there), there)
 
     @unasked
     def open_if_shown(self) -> None:
@@ -145,10 +194,12 @@ class Scribbling:
 
     @edge
     def name_reader(self) -> None:
-        """Go over to the annotation of the reader who was named, where one is open."""
+        """Go over to the annotation of the reader who was named, where one is open, or is kept."""
         if self.session.study is not None:
             self.put_down()
             self.open()
+        else:
+            self.open_kept()
 
     @edge
     def choose_brush(self, brush: str) -> None:

@@ -329,6 +329,7 @@ class PageSession:
             self.reviewing.take_scan(scan.node)
             self.phase.take_scan(scan)
             self.scribbling.open_if_shown()
+            self.scribbling.open_kept()
         if scan.doubts:
             self.tell(" ".join(scan.doubts), kind="warning")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
-from CMBSegmentationLib.vocabulary.actions import ACTIONS, BOTH, PAGE, PLACES, Action
+from CMBSegmentationLib.vocabulary.actions import ACTIONS, BOTH, BOTH_SAID, PAGE, PLACES, Action
 from CMBSegmentationLib.vocabulary.columns import PROBABILITY
 
 from ..state.names import keys, page
@@ -47,7 +47,7 @@ def build_help() -> None:
 def _groups() -> list[tuple[str, list[Action]]]:
     own = [one for one in ACTIONS if PAGE in one.front_ends]
     groups = [(title, [one for one in own if one.places == (place,)]) for place, title in PLACES.items()]
-    return [*groups, ("Reviewing and scribbling", [one for one in own if one.places == BOTH])]
+    return [*groups, (BOTH_SAID, [one for one in own if one.places == BOTH])]
 
 
 def _keys(title: str, actions: Iterable[Action]) -> None:

@@ -84,6 +84,7 @@ def _message() -> None:
         location="bottom left",
         color="surface-light",
         multi_line=True,
+        classes="cmb-message",
         **role("alert"),
     ):
         v3.VIcon(

@@ -330,6 +330,11 @@ class Annotation:
         """Whether the reader has finished the study."""
         return self.assessment is not None and self.assessment.done
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the reader has said nothing, or taken all of it back."""
+        return self.assessment is None and not any(self.entries())
+
     def entries(self) -> Iterator[Entry]:
         """Go through microbleeds, mimics, findings and series, in this order."""
         for name in LISTS.values():

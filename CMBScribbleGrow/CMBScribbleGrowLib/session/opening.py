@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,12 @@ from typing import Any
 import slicer
 
 from CMBSegmentationLib.errors import CMBError, InputError
+from CMBSegmentationLib.scene.volumes import file_of
 
 from ..annotation.edits import told_by_acceptance
+from ..annotation.file import read_study
+from ..scene.kept_study import read_kept
+from ..study.on_disk import files_of_scan
 from ..study.state import GrowParameters, State, Status
 from .current_study import CurrentStudy, asked_first
 from .open_study import OpenStudy
@@ -95,6 +100,7 @@ class Opening:
             current.tell_of_study(Status(State.IDLE, asked_first(scan is not None, bool(parameters.reader.strip()))))
             return
         try:
+            noted = _save_other_reader(scan, parameters)
             study = current.study = OpenStudy(
                 scan,
                 parameters.reader.strip(),
@@ -108,7 +114,7 @@ class Opening:
             current.tell_of_study()
             raise
         study.disk.noted.connect(current.note)
-        notes = study.notes
+        notes = tuple(dict.fromkeys((*noted, *study.notes)))
         if study.disk.files is None:
             notes = (*notes, "The scan has no folder of its own: choose one, or nothing is saved.")
         current.select(None)
@@ -123,3 +129,23 @@ class Opening:
         study.disk.move_to(files)
         self._current.show_saving()
         self._current.tell(Status(State.READY, f"Saved in {Path(files.folder)} from now on."))
+
+
+def _save_other_reader(scan: slicer.vtkMRMLScalarVolumeNode, parameters: GrowParameters) -> tuple[str, ...]:
+    """Save what the scene holds of another reader, which is about to be replaced there; give what is to be told."""
+    kept = read_kept(scan)
+    if kept.study is None or kept.reader in ("", parameters.reader.strip()) or kept.study.of(kept.reader).is_empty:
+        return ()
+    files = files_of_scan(file_of(scan), scan.GetName(), parameters.folder or kept.folder, kept.stem)
+    if files is None:
+        return ()  # `OpenStudy` refuses
+    if files.annotation.exists():
+        with contextlib.suppress(InputError):
+            if read_study(files.annotation).of(kept.reader) == kept.study.of(kept.reader):
+                return ()
+    other = OpenStudy(scan, kept.reader, parameters.folder)
+    try:
+        other.disk.flush()
+    finally:
+        other.close()
+    return other.notes

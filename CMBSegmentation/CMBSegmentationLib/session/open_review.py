@@ -209,7 +209,8 @@ class OpenReview:
         operating_point : str or None
             None, or one that the model does not have, takes the detection's own threshold.
         former : OpenReview or None
-            Of the same scan: a threshold that its reader set between its operating points stays, where they are the same.
+            Of the same scan: a threshold that its reader set between its operating points stays, where they are the
+            same.
         """
         own = self.candidates.rules.threshold
         if self.review.is_empty:

@@ -19,6 +19,7 @@ PLACES = {
 """Where a key acts: the page's tab or the panel of that name; the question belongs to reading and goes before it."""
 
 BOTH = (READ, SCRIBBLE)
+BOTH_SAID = "Reviewing and scribbling"
 PAGE, DESKTOP = "page", "desktop"
 FRONT_ENDS = (PAGE, DESKTOP)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import combinations
 
 from ..errors import InputError
-from .actions import ACTIONS, BOTH, DESKTOP, FRONT_ENDS, PAGE, PLACES, QUESTION, READ, Action
+from .actions import ACTIONS, BOTH, BOTH_SAID, DESKTOP, FRONT_ENDS, PAGE, PLACES, QUESTION, READ, Action
 
 SLICER_KEYS = {
     "Ctrl+O": "Add Data", "Ctrl+S": "Save Data", "Ctrl+W": "Close Scene", "Ctrl+F": "find a module",
@@ -191,7 +191,7 @@ def as_markdown() -> str:
         "panel's section *Keys*. (`make keys` writes this page from `CMBSegmentationLib/vocabulary/actions.py`.)",
     ]
     sections = {title: [one for one in ACTIONS if one.places == (place,)] for place, title in PLACES.items()}
-    sections["Reading and scribbling"] = [one for one in ACTIONS if one.places == BOTH]
+    sections[BOTH_SAID] = [one for one in ACTIONS if one.places == BOTH]
     for title, actions in sections.items():
         lines += ["", f"## {title}", "", "| key | what it does | page | Slicer |", "| --- | --- | --- | --- |"]
         for one in actions:
