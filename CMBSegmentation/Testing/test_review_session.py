@@ -326,6 +326,30 @@ def test_a_readers_own_threshold_survives_a_new_detection_by_the_same_model(a_se
     assert f"The threshold is {balanced:g} now: 0.42 was set for another model." in last(a_session).message
 
 
+def test_what_a_search_found_is_told_as_it_is_listed(a_scene, a_scan, tmp_path):
+    worker = AWorker()
+    session = ReviewSession(a_scene, runner=worker)
+    session.reading.set(reader="SI", folder=str(tmp_path))
+    told = []
+
+    def on_status(status):
+        if status.state == "done":
+            told.append((status.message, len(session.navigation.lesions)))  # the review is that of this search by then
+
+    session.detection.status_changed.connect(on_status)
+    for _ in range(2):
+        worker.code = None
+        session.detection.start(a_scan)
+        worker.finds_the_lesions()
+        session.poll()
+        session.listing.set_threshold(0.8)
+    (first, three), (again, two) = told
+    assert (three, two) == (3, 2)
+    assert first.startswith("sub-01 swi: 3 microbleeds, 1 ")
+    assert again.startswith("sub-01 swi: 2 microbleeds, 2 ")
+    session.close()
+
+
 def test_operating_points_list_at_their_thresholds(a_session):
     points = a_session.listing.operating_points
     assert points["sensitive"] < points["balanced"] < points["specific"]

@@ -323,9 +323,9 @@ class DetectionSession:
         self._stop_worker()
         self.found(results)
         notes = (*self._status.notes, *list_of(results).notes)
-        self._tell(Status(State.DONE, 1.0, _count(results), notes))
         if self.scan is results.scan:  # the user may have chosen another scan meanwhile
             self.results_changed(results)
+        self._tell(Status(State.DONE, 1.0, _count(results), notes))  # as it is listed by now
 
     def _stop_worker(self) -> None:
         run, self._run = self._run, None

@@ -57,14 +57,14 @@ class Messages:
         self.ui, self._session = ui, session
         self._log = PanelLog(ui.logText)
         self._told, self._is_of_action = 0, False  # how many lines, and whether the last one is of an action
-        self._is_result = False  # or what a search has found
+        self._noticed: list[Notice] = []  # of the review that a search which has just ended goes on with
         self.edge, self.unasked = Edge(self.refuse, self._begin), Edge(self.refuse)
         session.detection.status_changed.connect(self.show_status)
         session.noticed.connect(self._on_noticed)
 
     def tell(self, message: str, *, is_problem: bool = False, is_of_action: bool = False) -> None:
         """Write a line for the user; a problem stands out, and what is said of an action goes with the next one."""
-        self._told, self._is_of_action, self._is_result = self._told + 1, is_of_action, False
+        self._told, self._is_of_action = self._told + 1, is_of_action
         self.ui.statusLabel.setText(message)
         if not self._session.detection.is_running or is_problem:  # how far a search is changes all the time
             self._log.write(message, is_problem=is_problem)
@@ -90,13 +90,14 @@ class Messages:
 
     def show_status(self, status: Status) -> None:
         """Tell how far the detection is, or how it ended."""
-        self.tell("\n".join((status.message, *status.notes)).strip(), is_problem=status.error is not None)
-        self._is_result = status.error is None and not self._session.detection.is_running
+        noticed, self._noticed = self._noticed, []
+        lines = (status.message, *status.notes, *(one.message for one in noticed))
+        self.tell("\n".join(lines).strip(), is_problem=any(one.error is not None for one in (status, *noticed)))
 
     def _on_noticed(self, notice: Notice) -> None:
         of_action = notice.error is None and self.edge.is_acting
-        if self._is_result and notice.error is None and not of_action:  # as of the review that the search goes on with
-            self.ui.statusLabel.setText(f"{self.ui.statusLabel.text}\n{notice.message}".strip())
-            self._log.write(notice.message)
+        detection = self._session.detection
+        if detection.status.state == "running" and not detection.is_running:  # what it found is told next
+            self._noticed.append(notice)
             return
         self.tell(notice.message, is_problem=notice.error is not None, is_of_action=of_action)
