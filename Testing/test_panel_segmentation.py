@@ -151,8 +151,10 @@ def test_each_word_of_a_region_has_room_in_the_counts(a_panel, width, is_brief):
     for number, name in enumerate(("deep and periventricular white matter", "corpus callosum", "basal ganglia"), 1):
         session.deciding.decide("accepted", lesion_id=number)
         session.deciding.set_place(name, "left", lesion_id=number)
-    a_panel.window.resize(width, 500)
-    a_panel.settle()
+    a_panel.ui.viewSection.collapsed = False  # with it there is a scroll bar
+    for resized in (width, 700, width):
+        a_panel.window.resize(resized, 500)
+        a_panel.settle()
     if is_brief:
         for column in range(1, table.columnCount):
             table.item(0, column).setText("12 / 3")
@@ -445,6 +447,9 @@ def test_a_click_in_a_view_adds_a_missed_lesion(a_panel):
     interaction.SwitchToViewTransformMode()  # Escape, or Slicer's own button
     assert not a_panel.ui.addButton.checked
     assert a_panel.ui.statusLabel.text == ""
+    for said in ("Click the missed lesion in a slice view.", ""):
+        a_panel.click(a_panel.ui.addButton)
+        assert a_panel.ui.statusLabel.text == said
     a_panel.click(a_panel.ui.addButton)
     node = slicer.util.getNode("Missed microbleed")
     k, j, i = (12, 34, 34)

@@ -43,7 +43,7 @@ class CountTable:
         header.setMinimumSectionSize(NARROWEST_PX)
         header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         header.setSectionResizeMode(0, qt.QHeaderView.Stretch)  # a long name takes two lines: no column is cut off
-        header.sectionResized.connect(self._fit)
+        header.sectionResized.connect(lambda *_: qt.QTimer.singleShot(0, self._fit))  # once the layout has settled
         widget.setVisible(False)
         caption.setVisible(False)
 

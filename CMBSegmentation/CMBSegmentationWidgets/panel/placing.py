@@ -46,8 +46,8 @@ class Placing:
             event = interaction.InteractionModeChangedEvent
             self._observed = interaction, interaction.AddObserver(event, self._on_mode)
 
-    def stop(self) -> None:
-        """Take the mouse back from placing."""
+    def stop(self) -> bool:
+        """Take the mouse back from placing; tell whether a click was waited for."""
         (node, self._node), (observed, self._observed) = (self._node, None), (self._observed, None)
         if observed is not None:
             interaction, tag = observed
@@ -55,6 +55,7 @@ class Placing:
             interaction.SetCurrentInteractionMode(interaction.ViewTransform)
         if node is not None and node.GetScene() is not None:
             slicer.mrmlScene.RemoveNode(node)
+        return node is not None
 
     def _on_mode(self, interaction: Any, event: Any) -> None:
         is_placed = self._node is not None and self._node.GetNumberOfDefinedControlPoints() > 0

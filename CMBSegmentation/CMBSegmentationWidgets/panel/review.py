@@ -193,7 +193,8 @@ class ReviewPart:
     def _on_add_toggled(self, is_on: bool) -> None:
         """Have the next click in a slice view add a lesion, or not."""
         if not is_on:
-            self._placing.stop()
+            if self._placing.stop():
+                self._messages.tell("")
         elif self._edge.do(self._reader.need):
             self._placing.start(self._on_placed)
             self._messages.tell(_("Click the missed lesion in a slice view."))
