@@ -80,6 +80,8 @@ def test_strokes_apart_are_a_lesion_each(opened, a_head):
 def test_strokes_apart_are_one_group_if_the_reader_says_so(opened, a_head):
     paint(a_head, "A", "B", "C")
     opened.opening.set_parameters(grouped=True)
+    told = []
+    opened.parameters_changed.connect(told.append)
     (group,) = opened.growing.grow()
     assert len(group.strokes) == 3
     assert len(group.mask) == sum(len(stroke.mask) for stroke in group.strokes)
@@ -88,6 +90,17 @@ def test_strokes_apart_are_one_group_if_the_reader_says_so(opened, a_head):
     percent = opened.current.tolerance_percent
     assert opened.growing.preview(max(percent - 10, 0)).grouped
     assert rows(opened.study.nodes.curve)[0][0] == 0
+    assert told[-1].grouped is False  # what comes next is no group
+
+
+@pytest.mark.parametrize("other", ["reader", "scan"])
+def test_a_group_is_asked_for_of_one_reader_on_one_scan(opened, a_head, other):
+    opened.opening.set_parameters(grouped=True)
+    if other == "reader":
+        opened.opening.set_parameters(reader="Bob")
+    else:
+        opened.opening.open(a_head)
+    assert opened.parameters.grouped is False
 
 
 def test_a_scribble_that_is_painted_further_grows_its_lesion_anew(grown, a_head):

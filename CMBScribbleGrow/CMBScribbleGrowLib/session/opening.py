@@ -54,6 +54,7 @@ class Opening:
             return
         parameters.settings()  # checks the values
         if any(getattr(parameters, name) != getattr(before, name) for name in OPENS):
+            parameters = replace(parameters, **{"grouped": False, **changes})
             self._open(parameters)
         elif parameters.folder != before.folder and self._current.study is not None:
             self._move(self._current.study, parameters.folder)
@@ -74,6 +75,7 @@ class Opening:
         """
         if scan_node is None:
             raise InputError("No scan is chosen.", "Load a T2* or SWI volume and choose it.")
+        changes = {"grouped": False, **changes}
         parameters = replace(self._current.parameters, scan_node_id=scan_node.GetID(), **changes)
         self._open(parameters, report=report, priority=priority)
         self._take(parameters)

@@ -43,7 +43,8 @@ class GrowParameters:
     mode, tolerance_percent, largest_diameter_mm, connectivity
         Of the lesions that are grown next, as in `growing.settings.GrowSettings`.
     grouped : bool
-        Whether all strokes of a scribble are one group (cerebral amyloid angiopathy); else each is a lesion.
+        Whether all strokes that are grown next are one group (cerebral amyloid angiopathy); else each is a lesion. Off
+        again once they are grown, and with another scan or reader.
     """
 
     scan_node_id: str | None = None
