@@ -14,6 +14,15 @@ from web_browser import SAMPLE_NAME, choose, go_to, open_sample, state_of_page, 
 from web_pictures import THREE_D, picture
 from web_review import rows_of, state_of, wait_for_state
 
+CUT_CHOICES = """() => [...document.querySelectorAll('.cmb-where select')].filter(one => {
+  const whole = one.cloneNode();
+  whole.append(one.selectedOptions[0].cloneNode(true));
+  whole.style.cssText = "position: absolute; width: max-content; min-width: 0";
+  one.parentElement.append(whole);
+  const needed = whole.getBoundingClientRect().width;
+  whole.remove();
+  return needed > one.getBoundingClientRect().width + 1;
+}).map(one => one.selectedOptions[0].text)"""  # of which more is to be read than there is room for
 from CMBScribbleGrowLib.annotation.words import CAA_GROUP, OTHER
 
 sys.path.append(str(ROOT / "CMBSegmentation" / "Testing"))
@@ -132,6 +141,24 @@ def test_a_message_covers_no_control_of_the_panel(reading, size):
     finally:
         page.evaluate("() => window.trame.state.update({ message_shown: false })")
         page.set_viewport_size(before)
+
+
+def test_region_side_and_cause_of_the_lesion_are_read_whole(reading):
+    page, (first, *_) = reading, rows_of(reading)
+    page.locator(f"[data-lesion='{first}']").click()
+    page.keyboard.press("u")
+    wait_for_state(page, first, "uncertain")
+    page.locator(f"[data-lesion='{first}']").click()
+    longest = {"Region": "deep and periventricular white matter", "Side": "midline", "Suspected cause": "hypertension"}
+    for label, word in longest.items():
+        page.get_by_label(f"{label} of the lesion").select_option(word)
+    wait_until(page, lambda: state_of_page(page)["chosen"]["cause"] == "hypertension")
+    cut = []
+    for width, height in SIZES:
+        page.set_viewport_size({"width": width, "height": height})
+        cut += [(width, one) for one in page.evaluate(CUT_CHOICES)]
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert cut == []
 
 
 # who reads

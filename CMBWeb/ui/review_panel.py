@@ -243,7 +243,7 @@ def _facts(bound: Reviewing) -> None:
             )
             html.Span("phase: " + shown(f"{review.chosen}.phase"), v_if=f"{review.chosen}.phase")
         html.Div(shown(f"{review.chosen}.why"), v_if=f"{review.chosen}.why", classes="cmb-why")
-        with html.Div(classes="cmb-row cmb-tight"):
+        with html.Div(classes="cmb-row cmb-tight cmb-where"):
             for field, label, words, click, args, asked in (
                 (
                     "region",

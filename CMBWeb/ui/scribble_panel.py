@@ -127,7 +127,9 @@ def _growing(desk: PageSession) -> None:
                 for mode in METHODS:
                     html.Option(mode, value=mode)
         v3.VSpacer()
-        with html.Label(classes="cmb-field", title="All strokes that are grown next are one entry: the many of amyloid angiopathy"):
+        with html.Label(
+            classes="cmb-field", title="All strokes that are grown next are one entry: the many of amyloid angiopathy"
+        ):
             html.Input(type="checkbox", v_model=scribble.grouped, **named("One CAA group"))
             html.Span("CAA group")
     with html.Div(classes="cmb-row"):
