@@ -75,6 +75,50 @@ def test_a_mask_that_nobody_accepted_gives_its_number_alone(a_desk):
     assert (found.state, found.lesion.side) == ("accepted", "left")
 
 
+@pytest.mark.parametrize("place", [SECOND, FAINT])  # not reviewed yet, and dropped
+def test_a_lesion_of_the_list_is_accepted_as_its_scribble_says(a_desk, place):
+    a_desk.detect()
+    before = a_desk.list.review.find(number_at(a_desk, place))
+    grown = a_desk.grow(place)
+    a_desk.scribbles.growing.accept()
+    (record,) = a_desk.scribbles.annotation.microbleeds
+    a_desk.scribbles.answering.answer(record, location="thalamus", side="left", cause="CAA", uncertain=True)
+    added = a_desk.list.editing.add_at(ras_of(place))
+    assert added is a_desk.list.review.find(grown if place == FAINT else before.id)
+    assert (added.lesion.region, added.lesion.side, added.verdict.cause) == ("thalamus", "left", "CAA")
+    assert (added.state, added.verdict.reader) == ("uncertain", "SI")
+    a_desk.scribbles.answering.remove(record)
+    a_desk.list.poll()
+    assert a_desk.list.review.find(added.id).state == "accepted"  # its reader said so on the list, too
+    with pytest.raises(InputError, match=f"That is CMB {added.id}"):
+        a_desk.list.editing.add_at(ras_of(place))
+    a_desk.list.deciding.undo()
+    assert getattr(a_desk.list.review.find(before.id), "verdict", None) is None
+
+
+def test_a_lesion_with_a_verdict_is_not_added_whatever_its_scribble_says(a_desk):
+    a_desk.detect()
+    number = a_desk.grow(SECOND)
+    a_desk.accept()
+    with pytest.raises(InputError, match=f"That is CMB {number}") as refused:
+        a_desk.list.editing.add_at(ras_of(SECOND))
+    assert refused.value.hint == "Choose it in the list to decide on it."
+
+
+def test_another_readers_scribble_gives_its_number_alone(a_scribble):
+    a_scribble.list.reading.set(reader="Bob")
+    added = a_scribble.list.editing.add_at(ras_of(MISSED))
+    assert (added.id, added.state, added.verdict.reader, added.verdict.cause) == (5, "accepted", "Bob", "")
+    assert added.lesion.region != "thalamus"
+    a_scribble.list.poll()
+    assert a_scribble.list.review.find(5).verdict == added.verdict
+    number = a_scribble.grow(SECOND)
+    a_scribble.scribbles.growing.accept()
+    with pytest.raises(InputError, match=f"That is CMB {number}"):
+        a_scribble.list.editing.add_at(ras_of(SECOND))
+    assert a_scribble.list.review.find(number).verdict is None
+
+
 def test_a_scribble_of_a_saved_scene_of_an_earlier_version_still_gives_its_number(a_scribble):
     attribute = "CMBSegmentation.Annotated"
     text = a_scribble.scan.GetAttribute(attribute)

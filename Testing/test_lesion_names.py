@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from desk import FAINT, FIRST, SECOND, a_desk, number_at
 from oblique_scan import oblique_ijk_to_ras
 from slicer_scene import a_scene, new_scene
@@ -178,7 +179,10 @@ def test_a_lesion_of_the_list_that_is_grown_by_another_keeps_its_verdict(a_desk)
     a_desk.list.reading.set(reader="Xavier")
     (record,) = a_desk.scribbles.annotation.microbleeds
     a_desk.scribbles.answering.answer(record, cause="CAA")
-    assert a_desk.accept().verdict == replace(given, cause="CAA")
+    said = []
+    a_desk.list.noticed.connect(lambda notice: said.append(notice.message))
+    assert a_desk.accept().verdict == given
+    assert said == [f"CMB {number} stays as it is on the list: uncertain by KH."]
 
 
 def test_an_answer_that_comes_after_accepting_reaches_the_list_by_itself(a_desk):
@@ -369,9 +373,8 @@ def test_uncertain_is_the_same_in_the_annotation_and_on_the_list(a_desk):
         assert listed(a_desk, number)[0] == "accepted"  # the list's own reader, later
 
 
-def test_a_verdict_that_the_annotation_changes_has_the_time_and_the_reader_of_the_change(a_desk, monkeypatch):
+def test_a_verdict_that_its_readers_annotation_changes_has_the_time_of_the_change(a_desk, monkeypatch):
     a_desk.detect()
-    a_desk.list.reading.set(reader="KH")
     number = number_at(a_desk, SECOND)
     a_desk.list.deciding.decide("accepted", lesion_id=number)
     given = a_desk.list.review.find(number).verdict
@@ -392,6 +395,174 @@ def test_a_verdict_that_the_annotation_changes_has_the_time_and_the_reader_of_th
     a_desk.scribbles.answering.remove(record)
     assert listed(a_desk, number)[0] == "accepted"
     assert a_desk.list.review.find(number).verdict == given
+
+
+def as_reader(desk, name):
+    """Have somebody read, on the list and in the annotation."""
+    desk.list.reading.set(reader=name)
+    study = desk.scribbles.opening.open(desk.scan, reader=name, folder=str(desk.folder))
+    image = desk.scribbles.growing.without_brain()
+    if image is not None:
+        desk.scribbles.growing.take_brain(study, image, sitk.Cast(image > 0, sitk.sitkUInt8))
+
+
+def signed(desk, number):
+    """What files say of a lesion on the list, and who says it since when."""
+    said = listed(desk, number)
+    lesion = desk.list.review.find(number).as_lesion()
+    return (*said, lesion.reader, lesion.decided_at)
+
+
+def described(desk, place, **answers):
+    """Scribble a lesion, accept it in the annotation, and answer; give its record."""
+    number = desk.grow(place)
+    desk.scribbles.growing.accept()
+    record = next(one for one in desk.scribbles.annotation.microbleeds if one.id == number)
+    desk.scribbles.answering.answer(record, **answers)
+    return record
+
+
+BOBS = {"location": "brainstem", "side": "midline", "cause": "CAA", "uncertain": True}
+
+
+def test_an_annotation_says_nothing_of_a_lesion_with_another_readers_verdict(a_desk):
+    a_desk.detect()
+    number = number_at(a_desk, SECOND)
+    as_reader(a_desk, "Lea")
+    a_desk.list.navigation.select(number)
+    a_desk.list.deciding.decide("accepted", advance=False)
+    a_desk.list.deciding.set_cause("trauma")
+    a_desk.list.deciding.set_place("frontal", "left")
+    leas = signed(a_desk, number)
+    assert leas[4] == "Lea"
+    as_reader(a_desk, "Bob")
+    record = described(a_desk, SECOND, **BOBS)
+    assert a_desk.accept().id == number
+    assert signed(a_desk, number) == leas
+    a_desk.scribbles.answering.mark_done()
+    assert [note for note in a_desk.scribbles.status.notes if "in the list" in note] == [
+        f"CMB {number} is accepted in the list, uncertain here",
+        f"CMB {number}: frontal in the list, brainstem here",
+        f"CMB {number}: trauma in the list, CAA here",
+    ]
+    a_desk.scribbles.answering.remove(record)
+    assert signed(a_desk, number) == leas
+
+
+def test_another_readers_mask_does_not_replace_that_of_a_lesion_that_was_added(a_desk):
+    a_desk.detect()
+    as_reader(a_desk, "Lea")
+    number = a_desk.grow(FAINT)
+    before = a_desk.accept()
+    as_reader(a_desk, "Bob")
+    assert a_desk.grow(FAINT) == number
+    a_desk.scribbles.growing.preview(0.0)
+    a_desk.scribbles.poll()
+    assert len(a_desk.scribbles.current.mask) < len(before.voxels)
+    assert a_desk.accept() is a_desk.list.review.find(number)
+    assert np.array_equal(a_desk.list.review.find(number).voxels, before.voxels)
+    assert a_desk.list.review.find(number).verdict == before.verdict
+
+
+def test_going_from_one_reader_to_another_and_back_changes_nothing_on_the_list(a_desk):
+    a_desk.detect()
+    number = number_at(a_desk, SECOND)
+    as_reader(a_desk, "Lea")
+    measured = a_desk.list.deciding.decide("accepted", lesion_id=number).lesion
+    described(a_desk, SECOND, location="thalamus", side="left", cause="other")
+    leas = signed(a_desk, number)
+    assert leas[:5] == ("accepted", "thalamus", "left", "other", "Lea")
+    as_reader(a_desk, "Bob")
+    described(a_desk, SECOND, **BOBS)
+    assert signed(a_desk, number) == leas
+    as_reader(a_desk, "Lea")
+    assert signed(a_desk, number) == leas
+    (record,) = a_desk.scribbles.annotation.microbleeds
+    a_desk.scribbles.answering.answer(record, location="", side="", cause="")
+    assert signed(a_desk, number) == ("accepted", measured.region, measured.side, "", *leas[4:])
+    (link,) = a_desk.list.review.review.links.values()
+    assert (link.reader, link.own.verdict.reader, link.own.verdict.cause) == ("Lea", "Lea", "")
+
+
+def test_a_verdict_takes_nothing_of_another_readers_annotation(a_desk):
+    a_desk.detect()
+    number = number_at(a_desk, SECOND)
+    measured = a_desk.list.review.find(number).lesion
+    as_reader(a_desk, "Bob")
+    described(a_desk, SECOND, **BOBS)
+    a_desk.list.reading.set(reader="Lea")
+    a_desk.list.deciding.decide("accepted", lesion_id=number)
+    assert signed(a_desk, number)[:5] == ("accepted", measured.region, measured.side, "", "Lea")
+    a_desk.list.reading.set(reader=" Bob ")
+    a_desk.list.deciding.decide("accepted", lesion_id=number)
+    assert signed(a_desk, number)[:5] == ("accepted", "brainstem", "midline", "CAA", "Bob")
+
+
+def test_a_verdict_of_another_reader_loses_what_the_annotation_had_brought_and_undo_brings_it_back(a_desk):
+    a_desk.detect()
+    number = number_at(a_desk, SECOND)
+    measured = a_desk.list.review.find(number).lesion
+    as_reader(a_desk, "Lea")
+    described(a_desk, SECOND, location="thalamus", side="left", cause="CAA")
+    a_desk.accept()
+    leas = signed(a_desk, number)
+    a_desk.list.reading.set(reader="Bob")
+    a_desk.list.deciding.decide("accepted", lesion_id=number)
+    assert signed(a_desk, number)[:5] == ("accepted", measured.region, measured.side, "", "Bob")
+    a_desk.list.deciding.undo()
+    assert signed(a_desk, number) == leas
+
+
+def test_a_verdict_that_is_given_while_anothers_annotation_is_open_stays_as_ones_own_comes_back(a_desk):
+    a_desk.detect()
+    number = number_at(a_desk, SECOND)
+    as_reader(a_desk, "Lea")
+    a_desk.list.deciding.decide("accepted", lesion_id=number)
+    record = described(a_desk, SECOND, location="thalamus", cause="CAA")
+    assert listed(a_desk, number)[:2] == ("accepted", "thalamus")
+    a_desk.scribbles.opening.open(a_desk.scan, reader="Bob", folder=str(a_desk.folder))
+    a_desk.list.deciding.decide("uncertain", lesion_id=number)
+    given = signed(a_desk, number)
+    assert (given[0], given[1], given[3]) == ("uncertain", "thalamus", "CAA")
+    as_reader(a_desk, "Lea")
+    assert signed(a_desk, number) == given
+    a_desk.scribbles.answering.answer(record, cause="")
+    assert signed(a_desk, number)[3] == ""
+    a_desk.scribbles.opening.open(a_desk.scan, reader="Bob", folder=str(a_desk.folder))
+    a_desk.list.deciding.decide("rejected", "vessel", lesion_id=number)
+    a_desk.list.deciding.decide("accepted", lesion_id=number)
+    as_reader(a_desk, "Lea")
+    assert listed(a_desk, number)[:2] == ("accepted", "thalamus")
+
+
+def test_a_review_with_a_tie_to_another_readers_annotation_opens(a_desk, a_scene):
+    a_desk.detect()
+    number = number_at(a_desk, SECOND)
+    as_reader(a_desk, "Lea")
+    a_desk.list.deciding.decide("accepted", lesion_id=number)
+    described(a_desk, SECOND, cause="CAA")
+    a_desk.list.poll()
+    leas = signed(a_desk, number)
+    review = a_desk.list.review.review
+    old = review.with_link(number, replace(review.links[number], reader="Bob"))
+    a_desk.list.review.do(old, "as version 0.2.0 was once", number)
+    a_desk.list.close()
+    a_desk.open_list(a_scene)
+    assert signed(a_desk, number) == leas
+    as_reader(a_desk, "Bob")
+    assert signed(a_desk, number) == leas
+
+
+def test_a_cause_that_differs_in_list_and_annotation_is_told_when_it_is_finished(a_desk):
+    a_desk.detect()
+    number = number_at(a_desk, SECOND)
+    a_desk.list.navigation.select(number)
+    a_desk.list.deciding.decide("accepted", advance=False)
+    described(a_desk, SECOND, cause="CAA")
+    a_desk.list.poll()
+    assert not [note for note in a_desk.scribbles.answering.left_open if "in the list" in note]
+    a_desk.list.deciding.set_cause("trauma")
+    assert f"CMB {number}: trauma in the list, CAA here" in a_desk.scribbles.answering.left_open
 
 
 def test_a_group_is_no_lesion_of_the_list(a_desk):

@@ -50,6 +50,12 @@ class ListedLesions:
         fixed = self._saved.review.fixed if self._saved else ()
         return {one.id: (one.lesion.region, one.lesion.side) for one in fixed if one.state in DECISIONS}
 
+    @property
+    def causes(self) -> dict[int, str]:
+        """The suspected causes that verdicts name there, by number."""
+        fixed = self._saved.review.fixed if self._saved else ()
+        return {one.id: one.verdict.cause for one in fixed if one.verdict is not None and one.verdict.cause}
+
     def number_at(self, voxels: NDArray[np.integer]) -> int | None:
         """Give the number of a lesion that counts or was decided on and lies where the voxels (n, 3: k, j, i) do."""
         if self._nodes is None or self._saved is None:

@@ -46,8 +46,9 @@ class Answering:
             f"CMB {number} is {state} in the list" + ("" if state == REJECTED else f", {CONTRARY[state]} here")
             for number, state in study.contradicted().items()
         ]
-        elsewhere = [f"CMB {n}: {there} in the list, {here} here" for n, (there, here) in study.elsewhere().items()]
-        return [*not_grown, *pending, *contradicted, *elsewhere, *unanswered(study.annotation)]
+        differs = [*study.elsewhere().items(), *study.of_other_cause().items()]
+        other = [f"CMB {n}: {there} in the list, {here} here" for n, (there, here) in differs]
+        return [*not_grown, *pending, *contradicted, *other, *unanswered(study.annotation)]
 
     def answer(self, entry: Entry, **answers: Any) -> Entry:
         """Change answers in an entry of the annotation.

@@ -255,6 +255,12 @@ class OpenStudy:
                 found[one.id] = side, one.side
         return found
 
+    def of_other_cause(self) -> dict[int, tuple[str, str]]:
+        """Give the causes of single lesions in the list of the scan and here, by number, where the two differ."""
+        listed = ListedLesions(self.nodes.scan, self.grid).causes
+        single = {one.id: one.cause for one in self.annotation.microbleeds if one.grouping == SINGLE and one.cause}
+        return {n: (listed[n], here) for n, here in single.items() if listed.get(n, here) != here}
+
     def close(self) -> None:
         """Stop listening to the scene; `disk.flush` first."""
         self.shown.close()

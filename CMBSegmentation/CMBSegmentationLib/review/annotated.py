@@ -83,9 +83,19 @@ class Annotated:
     reader: str = ""
     masks: Mapping[int, Flat] = field(default_factory=dict, compare=False)
 
+    def of(self, number: int | None, reader: str) -> AnnotatedLesion | None:
+        """Give what a reader says of a lesion; None where the annotation has none, a group, or is another reader's."""
+        said = None if number is None or not same_reader(self.reader, reader) else self.lesions.get(number)
+        return None if said is None or said.grouped else said
+
     def number_at(self, voxels: Flat) -> int | None:
         """Give the number of the lesion that some voxels are the same as; None if there is none."""
         return same_mask(self.masks, voxels)
+
+
+def same_reader(one: str, other: str) -> bool:
+    """Whether two names are of one reader."""
+    return one.strip() == other.strip()
 
 
 def same_mask(masks: Mapping[int, Flat], voxels: Flat) -> int | None:

@@ -1,4 +1,7 @@
-"""The list follows the annotation of its scan both ways: what is said there comes, what is taken back goes."""
+"""The list follows the annotation of its scan both ways: what is said there comes, what is taken back goes.
+
+An annotation speaks for its own reader only: it changes nothing of a lesion that has another reader's verdict.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,15 @@ import numpy as np
 
 from ..vocabulary.places import region_in
 from ..vocabulary.verdicts import ACCEPTED, REJECTED, UNCERTAIN, Verdict, utc_now
-from .annotated import Annotated, AnnotatedLesion
+from .annotated import Annotated, AnnotatedLesion, same_reader
 from .lesion_list import ADDED, Link, Review, ReviewedLesion
 
 
 def known_to(review: Review, annotated: Annotated) -> Review:
-    """Tie lesions with a verdict to what the annotation says of them already: they stay as they are."""
+    """Tie lesions with a verdict of the annotation's reader to what it says of them already: they stay as they are."""
     for number, said in annotated.lesions.items():
-        lesion = review.find(number)
-        if number not in review.links and lesion is not None and _can_follow(lesion) and not said.grouped:
+        lesion, link = review.find(number), _link_of(review, number, annotated.reader)
+        if link is None and _can_follow(lesion, annotated.reader) and lesion is not None and not said.grouped:
             review = review.with_link(number, Link(lesion, said, annotated.reader))
     return review
 
@@ -54,21 +57,24 @@ def accepted(
     own : ReviewedLesion
         As the list has it without the annotation.
     lesion : ReviewedLesion
-        As it was accepted, with a verdict.
+        As it was accepted, with a verdict: of another reader than the annotation's, it stays as it is.
     annotated : Annotated
     is_added : bool
         Whether it is on the list because of the annotation alone.
     """
     said = annotated.lesions.get(lesion.id)
-    if said is None:
+    if said is None or not _can_follow(lesion, annotated.reader):
         return review.with_lesion(lesion)
-    link = None if is_added else _link_of(review, lesion.id, annotated)
+    link = None if is_added else _link_of(review, lesion.id, annotated.reader)
     link = link or Link(own, AnnotatedLesion(said.at), annotated.reader, is_added)
     return _answered(review, lesion, link, said)
 
 
 def decided(review: Review, lesion: ReviewedLesion, verdict: Verdict, annotated: Annotated) -> Review:
-    """Set a verdict of the list's own reader; place and cause are as annotated, where the list has none of its own.
+    """Set a verdict of the list's own reader.
+
+    Place and cause are as that reader has annotated them, where the list has none of its own. What another reader's
+    annotation had brought to the list goes: that reader has not said it of this verdict.
 
     Parameters
     ----------
@@ -78,18 +84,23 @@ def decided(review: Review, lesion: ReviewedLesion, verdict: Verdict, annotated:
     verdict : Verdict
     annotated : Annotated
     """
-    said = annotated.lesions.get(lesion.id)
-    link = _link_of(review, lesion.id, annotated)
-    if link is None or link.withdrawn is not None or not _is_still(link.own, lesion):
-        review, link = review.with_link(lesion.id, None), None
+    link = review.links.get(lesion.id)
+    if link is not None and (link.withdrawn is not None or not _is_still(link.own, lesion)):
+        link = None
+    if link is not None and not same_reader(link.reader, verdict.reader):
+        lesion, verdict, link = _without(review, link, lesion), _own_verdict(link, verdict), None
     after = replace(lesion, verdict=verdict)
-    if said is None or said.grouped:
-        return review.with_lesion(after)
+    said = annotated.of(lesion.id, verdict.reader)
+    last = link.said if said is None and link is not None else said  # another annotation may be open: as it was left
+    if last is None or (said is None and same_reader(annotated.reader, verdict.reader)):
+        return review.with_link(lesion.id, link).with_lesion(after)
     own = link.own if link is not None else lesion
     cause = own.verdict.cause if own.verdict and verdict.decision != REJECTED else ""
     own = replace(own, verdict=replace(verdict, cause=cause))
-    known = link.said if link is not None and lesion.state != REJECTED else AnnotatedLesion(said.at)
-    link = Link(own, replace(known, uncertain=said.uncertain), annotated.reader)
+    known = link.said if link is not None and lesion.state != REJECTED else AnnotatedLesion(last.at)
+    link = Link(own, replace(known, uncertain=last.uncertain), verdict.reader)
+    if said is None:
+        return review.with_link(lesion.id, link).with_lesion(after)
     return _answered(review, after, link, said)
 
 
@@ -113,9 +124,11 @@ def with_own_cause(review: Review, lesion: ReviewedLesion, verdict: Verdict) -> 
 
 def _followed_in(review: Review, number: int, annotated: Annotated) -> Review:
     said, lesion = annotated.lesions.get(number), review.find(number)
-    link = _link_of(review, number, annotated)
+    link = _link_of(review, number, annotated.reader)
+    if lesion is not None and lesion.verdict is not None and not same_reader(lesion.verdict.reader, annotated.reader):
+        return review
     if link is None:
-        if said is None or said.grouped or lesion is None or not _can_follow(lesion):
+        if said is None or said.grouped or lesion is None or not _can_follow(lesion, annotated.reader):
             return review
         link = Link(lesion, AnnotatedLesion(said.at), annotated.reader)
     is_taken_back = said is None or said.grouped or (not said.accepted and _needs_acceptance(link))
@@ -130,13 +143,27 @@ def _followed_in(review: Review, number: int, annotated: Annotated) -> Review:
     return _answered(review, lesion, link, said)
 
 
-def _link_of(review: Review, number: int, annotated: Annotated) -> Link | None:
+def _link_of(review: Review, number: int, reader: str) -> Link | None:
     link = review.links.get(number)
-    return link if link is not None and link.reader == annotated.reader else None
+    return link if link is not None and same_reader(link.reader, reader) else None
 
 
-def _can_follow(lesion: ReviewedLesion) -> bool:
-    return lesion.verdict is not None and lesion.state != REJECTED
+def _can_follow(lesion: ReviewedLesion | None, reader: str) -> bool:
+    """Whether a lesion counts by this reader's own verdict."""
+    verdict = None if lesion is None else lesion.verdict
+    return verdict is not None and verdict.decision != REJECTED and same_reader(verdict.reader, reader)
+
+
+def _without(review: Review, link: Link, lesion: ReviewedLesion) -> ReviewedLesion:
+    """Give a lesion where it lies without the annotation that it followed."""
+    return _placed(review, lesion.at_place(link.own.lesion.region, link.own.lesion.side))
+
+
+def _own_verdict(link: Link, verdict: Verdict) -> Verdict:
+    """Give a verdict without the cause that the annotation had brought."""
+    if not verdict.cause or verdict.cause != link.said.cause:
+        return verdict
+    return replace(verdict, cause=link.own.verdict.cause if link.own.verdict else "")
 
 
 def _needs_acceptance(link: Link) -> bool:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..review import ACCEPTED, ADDED, BELOW, MERGED, REJECTED, SPLIT, ReviewedLesion, Verdict, utc_now
-from ..review.annotated import same_mask
+from ..review.annotated import same_mask, same_reader
 from ..review.edits import added, deleted, merged, regrown, split, there_already, what_differs
 from ..review.following import accepted, decided
 from ..scene import middle_of_views
@@ -44,8 +44,9 @@ class Editing:
     def add_at(self, position_ras_mm: Sequence[float] | None = None) -> ReviewedLesion:
         """Add a lesion that was missed, accepted, grown from a point.
 
-        Where the annotation of the scan has a lesion, it is that one: its number, its answers and, if it is accepted
-        there, its mask. Where the program dropped a candidate, it is that one, accepted.
+        Where the annotation of the scan has a lesion, it is that one, by its number. Where the list's reader has
+        accepted it there, its answers are taken, and its mask where the list has none; so they are for one that is
+        listed and not reviewed. Where the program dropped a candidate, it is that one, accepted.
 
         Parameters
         ----------
@@ -55,19 +56,22 @@ class Editing:
         Raises
         ------
         InputError
-            The point lies outside the scan or the head or on a lesion of the list, or there is nothing dark.
+            The point lies outside the scan or the head or on another lesion of the list, or there is nothing dark.
         """
         review = self._chosen.ready()
         position = middle_of_views(self._chosen.detection.scene) if position_ras_mm is None else position_ras_mm
         if position is None:
             raise InputError("There is no slice view to point in.", "Choose a layout with slice views.")
         flat = review.flat_index(position)
-        _refuse_on(next((one for one in _decidable(review) if flat in one.voxels), None))
+        there = next((one for one in _decidable(review) if flat in one.voxels), None)
+        if there is not None and self._is_to_accept(review, there):
+            return self._taken_up(review, there)
+        _refuse_on(there)
         here = np.array([flat], np.int64)
         number = review.annotated.number_at(here)
         dropped = _dropped_at(review, here) if number is None else None
         if dropped is None:
-            mask = _accepted_mask(review, number)
+            mask = self._accepted_mask(review, number)
             voxels = review.grown_at(position) if mask is None else mask
             number = _annotated_at(review, voxels) if number is None else number
             if number is not None:
@@ -80,6 +84,8 @@ class Editing:
 
     def add_voxels(self, zyx: NDArray[np.integer], *, number: int | None = None) -> ReviewedLesion:
         """Add a lesion that was missed, accepted, from a mask that was made elsewhere.
+
+        One that has a verdict of another reader than the annotation's stays as it is.
 
         Parameters
         ----------
@@ -153,11 +159,15 @@ class Editing:
         """Accept a lesion of the list that was grown as a scribble, too; one that was added gets the new mask."""
         if lesion.state == REJECTED:
             raise InputError(f"CMB {lesion.id} is rejected in the list.", "Change its verdict if it is a microbleed.")
+        reader = self._speaker(review, lesion.id)
+        if lesion.verdict is not None and not same_reader(lesion.verdict.reader, reader):
+            self._chosen.after(f"CMB {lesion.id} stays as it is on the list: {_said_by(lesion.verdict)}")
+            return lesion
         if lesion.origin == ADDED:
             after, changed = regrown(review.review, review.candidates, lesion, voxels)
             what, said = f"mask of CMB {lesion.id} changed", f"changed, {changed.lesion.diameter_mm:.1f} mm"
         elif lesion.verdict is None:
-            after, changed = review.review, replace(lesion, verdict=self._acceptance())
+            after, changed = review.review, replace(lesion, verdict=self._acceptance(reader))
             what, said = f"CMB {lesion.id} accepted", "accepted"
         else:
             return lesion
@@ -169,7 +179,8 @@ class Editing:
         self, review: OpenReview, voxels: NDArray[np.int64], number: int | None = None, *, is_own: bool = False
     ) -> ReviewedLesion:
         """Add a lesion; ``is_own`` where the list's reader has said so, not the annotation alone."""
-        after, lesion = added(review.review, review.candidates, review.numbers, voxels, self._acceptance(), number)
+        verdict = self._acceptance(None if is_own else self._speaker(review, number))
+        after, lesion = added(review.review, review.candidates, review.numbers, voxels, verdict, number)
         if is_own:
             after = after.with_link(lesion.id, None)
         after = accepted(after, lesion, lesion, review.annotated, is_added=not is_own)
@@ -180,26 +191,48 @@ class Editing:
 
     def _added_as_annotated(self, review: OpenReview, voxels: NDArray[np.int64], number: int) -> ReviewedLesion:
         """Add what the annotation has by this number, on the reader's own word: it stays if the annotation goes."""
-        mask = _accepted_mask(review, number)
+        mask = self._accepted_mask(review, number)
         voxels = voxels if mask is None else mask
         same = review.find(number)
         if same is not None and np.isin(voxels, same.voxels).any():
-            if same in _decidable(review):
+            if same in _decidable(review) and not self._is_to_accept(review, same):
                 _refuse_on(same)
             return self._taken_up(review, same)
         _refuse_on(next((one for one in _decidable(review) if np.isin(voxels, one.voxels).any()), None))
         return self._added(review, voxels, number if same is None else None, is_own=True)
 
     def _taken_up(self, review: OpenReview, lesion: ReviewedLesion) -> ReviewedLesion:
-        """Accept a candidate that the program dropped."""
+        """Accept a candidate that the program dropped, or one that was not reviewed; as its reader has annotated it."""
         review.current = lesion.id
-        after = decided(review.review, lesion, self._acceptance(), review.annotated)
-        review.do(after, f"CMB {lesion.id} accepted", lesion.id)
-        self._chosen.after(f"CMB {lesion.id} accepted, {lesion.lesion.diameter_mm:.1f} mm: a dropped candidate")
+        said = review.annotated.of(lesion.id, self._reading.reader)
+        if said is not None and said.accepted:
+            own = replace(lesion, verdict=self._acceptance())
+            after = accepted(review.review.with_link(lesion.id, None), own, own, review.annotated)
+        else:
+            after = decided(review.review, lesion, self._acceptance(), review.annotated)
+        listed = after.find(lesion.id) or lesion
+        review.do(after, f"CMB {lesion.id} {listed.state}", lesion.id)
+        what = "a dropped candidate" if lesion.state == BELOW else "as annotated"
+        self._chosen.after(f"CMB {lesion.id} {listed.state}, {lesion.lesion.diameter_mm:.1f} mm: {what}")
         return review.find(lesion.id) or lesion
 
-    def _acceptance(self) -> Verdict:
-        return Verdict(ACCEPTED, "", self._reading.reader, utc_now())
+    def _acceptance(self, reader: str | None = None) -> Verdict:
+        return Verdict(ACCEPTED, "", self._reading.reader if reader is None else reader, utc_now())
+
+    def _speaker(self, review: OpenReview, number: int | None) -> str:
+        """Name who accepts a mask that was made elsewhere: whose annotation has it, else the list's reader."""
+        annotated = review.annotated
+        return (annotated.reader if number in annotated.lesions else "") or self._reading.reader
+
+    def _is_to_accept(self, review: OpenReview, lesion: ReviewedLesion) -> bool:
+        """Whether a lesion is not reviewed on the list, and the list's reader has accepted it in the annotation."""
+        said = review.annotated.of(lesion.id, self._reading.reader)
+        return lesion.verdict is None and said is not None and said.accepted
+
+    def _accepted_mask(self, review: OpenReview, number: int | None) -> NDArray[np.int64] | None:
+        """Give the mask that the annotation has of a lesion, if the list's reader has accepted it there."""
+        said = review.annotated.of(number, self._reading.reader)
+        return review.annotated.masks.get(number) if number is not None and said is not None and said.accepted else None
 
 
 def _decidable(review: OpenReview) -> list[ReviewedLesion]:
@@ -220,12 +253,6 @@ def _annotated_at(review: OpenReview, voxels: NDArray[np.int64]) -> int | None:
     return next(centres, None) if number is None else number
 
 
-def _accepted_mask(review: OpenReview, number: int | None) -> NDArray[np.int64] | None:
-    """Give the mask that the annotation has of a lesion, if its reader has accepted it."""
-    said = None if number is None else review.annotated.lesions.get(number)
-    return review.annotated.masks.get(number) if number is not None and said is not None and said.accepted else None
-
-
 def _refuse_nothing_dark(review: OpenReview, voxels: NDArray[np.int64]) -> None:
     """Refuse a point in the air, and one where nothing is darker than what is around it."""
     hint = "Point at the middle of the dark spot. What is too faint for that can be scribbled."
@@ -236,6 +263,10 @@ def _refuse_nothing_dark(review: OpenReview, voxels: NDArray[np.int64]) -> None:
         raise InputError("No brain tissue is around that.", hint)
     if loss < LEAST_SIGNAL_LOSS:
         raise InputError("Nothing dark is there: no signal loss against the tissue around it.", hint)
+
+
+def _said_by(verdict: Verdict) -> str:
+    return f"{verdict.decision} by {verdict.reader}" if verdict.reader else verdict.decision
 
 
 def _said_of_faint(lesion: ReviewedLesion) -> str:
