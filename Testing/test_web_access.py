@@ -14,15 +14,6 @@ from web_browser import SAMPLE_NAME, choose, go_to, open_sample, state_of_page, 
 from web_pictures import THREE_D, picture
 from web_review import rows_of, state_of, wait_for_state
 
-CUT_CHOICES = """() => [...document.querySelectorAll('.cmb-where select')].filter(one => {
-  const whole = one.cloneNode();
-  whole.append(one.selectedOptions[0].cloneNode(true));
-  whole.style.cssText = "position: absolute; width: max-content; min-width: 0";
-  one.parentElement.append(whole);
-  const needed = whole.getBoundingClientRect().width;
-  whole.remove();
-  return needed > one.getBoundingClientRect().width + 1;
-}).map(one => one.selectedOptions[0].text)"""  # of which more is to be read than there is room for
 from CMBScribbleGrowLib.annotation.words import CAA_GROUP, OTHER
 
 sys.path.append(str(ROOT / "CMBSegmentation" / "Testing"))
@@ -32,6 +23,15 @@ from CMBSegmentationLib.errors import InputError
 from CMBWeb.bindings.reader import LONGEST_NAME, checked_name
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("chromium")]
+CUT_CHOICES = """() => [...document.querySelectorAll('.cmb-place select')].filter(one => {
+  const whole = one.cloneNode();
+  whole.append(one.selectedOptions[0].cloneNode(true));
+  whole.style.cssText = "position: absolute; width: max-content; min-width: 0";
+  one.parentElement.append(whole);
+  const needed = whole.getBoundingClientRect().width;
+  whole.remove();
+  return needed > one.getBoundingClientRect().width + 1;
+}).map(one => one.selectedOptions[0].text)"""  # of which more is to be read than there is room for
 
 SIZES = [(900, 700), (860, 640), (1280, 800), (1280, 720), (1920, 1080), (853, 533)]  # the last: 1280 x 800 at 150 %
 BOXES = """() => {
@@ -149,10 +149,12 @@ def test_region_side_and_cause_of_the_lesion_are_read_whole(reading):
     page.keyboard.press("u")
     wait_for_state(page, first, "uncertain")
     page.locator(f"[data-lesion='{first}']").click()
+    page.locator(f".cmb-current[data-lesion='{first}']").wait_for()
     longest = {"Region": "deep and periventricular white matter", "Side": "midline", "Suspected cause": "hypertension"}
     for label, word in longest.items():
         page.get_by_label(f"{label} of the lesion").select_option(word)
-    wait_until(page, lambda: state_of_page(page)["chosen"]["cause"] == "hypertension")
+    said = ("region", "side", "cause")
+    wait_until(page, lambda: [state_of_page(page)["chosen"][one] for one in said] == list(longest.values()))
     cut = []
     for width, height in SIZES:
         page.set_viewport_size({"width": width, "height": height})

@@ -185,8 +185,8 @@ class Reviewing:
         self.session.deciding.question.close()
 
     @edge
-    def set_place(self, lesion_id: int, region: str, side: str) -> None:
-        """Say where a lesion lies: the one that the page showed when it was said."""
+    def set_place(self, lesion_id: int, region: str | None, side: str | None) -> None:
+        """Say where a lesion lies, the one that the page showed when it was said; None leaves what there is."""
         self.session.deciding.set_place(region, side, lesion_id=lesion_id)
 
     @edge

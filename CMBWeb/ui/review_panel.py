@@ -243,14 +243,14 @@ def _facts(bound: Reviewing) -> None:
             )
             html.Span("phase: " + shown(f"{review.chosen}.phase"), v_if=f"{review.chosen}.phase")
         html.Div(shown(f"{review.chosen}.why"), v_if=f"{review.chosen}.why", classes="cmb-why")
-        with html.Div(classes="cmb-row cmb-tight cmb-where"):
+        with html.Div(classes="cmb-row cmb-tight cmb-place"):
             for field, label, words, click, args, asked in (
                 (
                     "region",
                     "Region of the lesion",
                     ASSIGNABLE,
                     bound.set_place,
-                    "[chosen.id, $event.target.value, chosen.side]",
+                    "[chosen.id, $event.target.value, null]",
                     "true",
                 ),
                 (
@@ -258,7 +258,7 @@ def _facts(bound: Reviewing) -> None:
                     "Side of the lesion",
                     SIDES,
                     bound.set_place,
-                    "[chosen.id, chosen.region, $event.target.value]",
+                    "[chosen.id, null, $event.target.value]",
                     "true",
                 ),
                 (

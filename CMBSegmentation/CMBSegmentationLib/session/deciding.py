@@ -133,15 +133,15 @@ class Deciding:
         """
         return self.decide(REJECTED, mimic) if self.question.is_open else None
 
-    def set_place(self, region: str, side: str, *, lesion_id: int | None = None) -> ReviewedLesion | None:
+    def set_place(self, region: str | None, side: str | None, *, lesion_id: int | None = None) -> ReviewedLesion | None:
         """Say where a lesion lies; one without a verdict follows the threshold as before.
 
         Parameters
         ----------
-        region : str
-            One of `vocabulary.regions.ASSIGNABLE`, or empty.
-        side : str
-            One of `vocabulary.regions.SIDES`, or empty.
+        region : str or None
+            One of `vocabulary.regions.ASSIGNABLE`, or empty; None leaves it as it is.
+        side : str or None
+            One of `vocabulary.regions.SIDES`, or empty; None leaves it as it is.
         lesion_id : int, optional
             The current one if not given.
         """
@@ -150,6 +150,7 @@ class Deciding:
         if side and side not in SIDES:
             raise InputError(f"There is no side {side!r}.", f"Sides are {', '.join(SIDES)}.")
         review, lesion = self._chosen.ready(), self._chosen.lesion(lesion_id)
+        region, side = lesion.lesion.region if region is None else region, lesion.lesion.side if side is None else side
         if (lesion.lesion.region, lesion.lesion.side) != (region, side):
             review.do(with_place(review.review, lesion, region, side), f"place of CMB {lesion.id}", lesion.id)
         self._chosen.after(f"CMB {lesion.id}: {' '.join(filter(None, (side, region))) or 'no region'}")
