@@ -607,6 +607,19 @@ def test_a_scribble_on_a_lesion_of_the_list_is_described_as_the_list_does(a_desk
     assert (record.location, record.side) == ("", "left")  # a lobe does not say whether it is cortex
 
 
+def test_a_scribble_is_not_described_by_what_another_reader_decided_on_the_list(a_desk):
+    a_desk.detect()
+    second = number_at(a_desk, SECOND)
+    a_desk.list.reading.set(reader="Lea")
+    a_desk.list.deciding.set_place("thalamus", "right", lesion_id=second)
+    a_desk.list.deciding.decide("uncertain", lesion_id=second)
+    a_desk.list.deciding.set_cause("CAA", lesion_id=second)
+    a_desk.grow(SECOND)
+    (record,) = a_desk.scribbles.annotation.microbleeds
+    assert (record.reader, record.id) == (a_desk.scribbles.parameters.reader, second)
+    assert (record.location, record.side, record.cause, record.uncertain) == ("", "", "", False)
+
+
 def test_a_mimic_is_the_same_on_the_list_and_as_a_point(a_desk):
     a_desk.detect()
     first, second = number_at(a_desk, FIRST), number_at(a_desk, SECOND)

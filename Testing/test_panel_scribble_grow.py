@@ -21,6 +21,7 @@ from painted_scan import SPOTS, add_head, head, paint, ras_of
 from CMBScribbleGrowLib.annotation.edits import with_annotation, with_done
 from CMBScribbleGrowLib.annotation.file import StudyFiles, write_study
 from CMBScribbleGrowLib.annotation.records import Annotation, Study
+from CMBScribbleGrowLib.session import GrowSession
 from CMBSegmentationLib.errors import InputError
 from CMBSegmentationLib.vocabulary.actions import SCRIBBLE
 from CMBSegmentationWidgets.panel.messages import PROBLEM_STYLE
@@ -347,6 +348,32 @@ def test_the_panel_says_that_an_annotation_is_not_saved_until_it_is(a_panel):
     a_panel.wait_until(lambda: session.not_saved is None, 10)
     assert not ui.savedLabel.visible
     assert ui.savedInLabel.text == "Saved in:"
+
+
+def test_the_panel_goes_on_with_an_annotation_that_lies_in_the_chosen_folder(open_panel, new_scene, tmp_path):
+    day_before = GrowSession(new_scene())
+    scan = add_head()
+    day_before.opening.open(scan, reader="SI", folder=str(tmp_path))
+    paint(scan, "A")
+    day_before.growing.grow()
+    day_before.close()
+
+    new_scene()
+    scan = add_head()
+    panel = open_panel("CMBScribbleGrow")
+    panel.ui.scanSelector.setCurrentNode(scan)
+    panel.type(panel.ui.readerEdit, "SI")
+    assert records(panel) == []
+    panel.module.qt.QFileDialog.answers.append(str(tmp_path))
+    panel.click(panel.ui.folderButton)
+    assert "from now on" in panel.ui.statusLabel.text
+    assert "The annotation that was there is shown, last changed 20" in panel.ui.statusLabel.text
+    assert len(records(panel)) == 1
+    paint(scan, "B")
+    panel.key("G")
+    assert len(records(panel)) == 2
+    panel.key("Ctrl+Z")
+    assert len(records(panel)) == 1
 
 
 def test_buttons_of_a_worklist_that_can_do_nothing_are_disabled(open_panel, a_scene, tmp_path):

@@ -116,13 +116,21 @@ def test_two_readers_at_the_same_time_keep_each_others_entries_and_masks(saver, 
 def test_one_readers_second_window_does_not_lose_what_the_first_wrote(saver, files):
     first, second, notes = saver(), saver(), []
     second.noted.connect(notes.append)
-    first.changed(annotation(2))
+    first.changed(annotation(2), [segment()])
     first.flush()
-    second.changed(annotation(1))
+    second.changed(annotation(1), [segment(voxel=(2, 2, 2))])
     second.flush()
     (kept,) = files.folder.glob("*.other-*.json")
     assert len(read_study(kept).of("SI").microbleeds) == 2
-    assert kept.name in notes[0]
+    assert f"kept with its masks as {kept.name}" in notes[0]
+    (masks,) = read_segments(kept.with_name(kept.name.replace(".json", ".seg.nrrd")), small_scan())
+    assert masks.voxels.tolist() == [[1, 2, 3]]
+
+    first.changed(annotation(3))  # the masks are as they were here, not as the other window has them
+    first.flush()
+    (there,) = read_segments(files.segments, small_scan())
+    assert there.voxels.tolist() == [[1, 2, 3]]
+    assert len(list(files.folder.glob("*.other-*.json"))) == len(list(files.folder.glob("*.other-*.seg.nrrd"))) == 2
 
 
 def test_report_and_priority_known_beforehand_are_written_too(files, clock):

@@ -426,6 +426,21 @@ def test_a_folder_that_cannot_be_written_is_not_taken(grown, a_clock, folder, tm
     assert len(saved(grown, folder).microbleeds) == 1
 
 
+@pytest.mark.skipif(os.name != "posix", reason="platform: permissions are POSIX's")
+def test_a_read_only_folder_is_not_taken_also_where_nothing_is_annotated_yet(a_session, a_head, a_readers_home):
+    with bound_by_permissions():
+        first, second = (a_readers_home / name for name in ("annotations", "read-only"))
+        first.mkdir()
+        second.mkdir(0o500)
+        a_session.opening.open(a_head, reader="SI", folder=str(first))
+        with refused(f"could not be saved: {second} is not writable"):
+            a_session.opening.set_parameters(folder=str(second))
+        assert a_session.parameters.folder == str(first)
+        second.chmod(0o700)
+        a_session.opening.set_parameters(folder=str(second))
+        assert list(second.iterdir()) == []  # nothing to save yet
+
+
 def test_a_damaged_file_is_set_aside_and_the_reader_is_told(a_session, a_head, folder):
     file = folder / "sub-01_swi_desc-cmb_annotation.json"
     file.write_text("{half")

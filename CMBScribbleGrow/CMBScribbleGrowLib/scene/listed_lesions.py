@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import CMBError
 from CMBSegmentationLib.review import SavedReview, from_text
+from CMBSegmentationLib.review.annotated import same_reader
 from CMBSegmentationLib.scene import ResultNodes, find_results, lesion_rows, read_review
 from CMBSegmentationLib.scene.review_nodes import ids_of_segments, segment_name
 from CMBSegmentationLib.vocabulary.places import location_of
@@ -71,12 +72,14 @@ class ListedLesions:
                 return number
         return None
 
-    def answers(self, number: int) -> dict[str, Any]:
+    def answers(self, number: int, reader: str) -> dict[str, Any]:
         """Give what the list says of a lesion as answers of the protocol: only what it says.
 
         Parameters
         ----------
         number : int
+        reader : str
+            Who answers: of a lesion on which another one decided nothing is taken over.
 
         Returns
         -------
@@ -85,19 +88,21 @@ class ListedLesions:
         """
         rows = lesion_rows(self._nodes.table) if self._nodes is not None else ()
         row = next((one for one in rows if one["id"] == number), None)
-        if row is None:
+        if row is None or (row["decision"] in DECISIONS and not same_reader(row["reader"], reader)):
             return {}
         said = {"location": location_of(row["region"]), "side": row["side"], "cause": row.get("cause") or ""}
         answers: dict[str, Any] = {name: word for name, word in said.items() if word}
         return answers | ({"uncertain": True} if row["decision"] == UNCERTAIN else {})
 
-    def mimic_at(self, ras_mm: Sequence[float]) -> dict[str, Any]:
+    def mimic_at(self, ras_mm: Sequence[float], reader: str) -> dict[str, Any]:
         """Give what the list says that a rejected lesion at a point is: fields of `Mimic`, empty if it says nothing.
 
         Parameters
         ----------
         ras_mm : sequence of 3 float
             World RAS.
+        reader : str
+            Who marks it: what another one rejected is not taken over.
         """
         if self._saved is None or self._saved.grid.shape != self._grid.shape:
             return {}
@@ -106,9 +111,10 @@ class ListedLesions:
             return {}
         flat = int(np.ravel_multi_index(tuple(ijk[::-1]), self._grid.shape))
         for one in self._saved.review.fixed:
-            if one.verdict is not None and one.verdict.mimic and flat in one.voxels:
-                side = {"side": one.lesion.side} if one.verdict.mimic == CALCIFICATION and one.lesion.side else {}
-                return {"type": one.verdict.mimic, **side}
+            said = one.verdict
+            if said is not None and said.mimic and same_reader(said.reader, reader) and flat in one.voxels:
+                side = {"side": one.lesion.side} if said.mimic == CALCIFICATION and one.lesion.side else {}
+                return {"type": said.mimic, **side}
         return {}
 
 

@@ -230,7 +230,7 @@ class Growing:
         annotation = after.annotation
         for record in annotation.microbleeds:
             if record.id not in known:
-                annotation = with_entry(annotation, answered(record, **listed.answers(record.id)))
+                annotation = with_entry(annotation, answered(record, **listed.answers(record.id, record.reader)))
         return replace(after, annotation=annotation)
 
     def _numbers_for(self, study: OpenStudy, strokes: list[NDArray[np.intp]]) -> list[int]:

@@ -33,6 +33,7 @@ from ..scene.listed_lesions import ListedLesions
 from ..scene.scan_grid import ScanGrid
 from ..scene.shown_study import LANDMARKS, ShownStudy
 from ..study.linked_lesion import LinkedLesion, record_of, strokes_of
+from ..study.moving import AtHand, move, same_place
 from ..study.on_disk import (
     FoundOnDisk,
     StudyOnDisk,
@@ -223,9 +224,31 @@ class OpenStudy:
         scan = self.nodes.scan
         return files_of_scan(file_of(scan), scan.GetName(), folder, self._stem)
 
+    def move_to(self, files: StudyFiles) -> tuple[str, ...]:
+        """Save in another folder from now on, everything at once; give what the reader should know.
+
+        What this reader left there is gone on with, or is kept beside, as `moving.move` decides. Where it is gone on
+        with, undo begins anew: it would take away from the disk what nobody did here. Raises as `moving.move`; all is
+        as before then.
+        """
+        if same_place(self.disk.files, files):
+            self.disk.flush()
+            return ()
+        at_hand = AtHand(self.disk.files, self.disk.study, self.annotation, self._segments())
+        moved = move(files, at_hand, _scan_name(self.nodes.scan), self.image)
+        self.disk.saved_in(files, moved.study)
+        if moved.taken is not None:
+            self.history = History()
+            self.snapshot = moved.taken.snapshot
+            self.shown.show_all(self.snapshot, moved.taken.scribbles)
+            ensure_paint_segment(self.nodes)
+            self._strokes = self._strokes_in_scene()
+        self._keep_in_scene()
+        return moved.notes
+
     def listed_mimic(self, ras_mm: Sequence[float]) -> dict[str, Any]:
         """Give what the list of the scan says of a point (world RAS mm), as `ListedLesions.mimic_at`."""
-        return ListedLesions(self.nodes.scan, self.grid).mimic_at(ras_mm)
+        return ListedLesions(self.nodes.scan, self.grid).mimic_at(ras_mm, self.annotation.reader)
 
     def contradicted(self) -> dict[int, str]:
         """Give what the list of the scan decided on single lesions where it is not what is said here, by number.

@@ -128,9 +128,12 @@ class Opening:
             raise InputError("The scan has no folder of its own.", "Choose a folder.")
         self._current.settle()
         study.take_in()
-        study.disk.move_to(files)
+        before = study.snapshot
+        notes = study.move_to(files)
         self._current.show_saving()
-        self._current.tell(Status(State.READY, f"Saved in {Path(files.folder)} from now on."))
+        if study.snapshot is not before:
+            self._current.select(None)
+        self._current.tell_of_study(Status(State.READY, f"Saved in {Path(files.folder)} from now on.", notes))
 
 
 def _save_other_reader(scan: slicer.vtkMRMLScalarVolumeNode, parameters: GrowParameters) -> tuple[str, ...]:

@@ -10,12 +10,13 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from CMBSegmentationLib.errors import CMBError
-from CMBSegmentationLib.files.atomic_file import DamagedFileError, folder_lock, keep_copy, set_aside
+from CMBSegmentationLib.files.atomic_file import DamagedFileError, folder_lock, set_aside
 from CMBSegmentationLib.files.write_soon import WAIT_S, WriteSoon
 from CMBSegmentationLib.signal import Signal
 
 from ..annotation.edits import with_annotation
 from ..annotation.file import StudyFiles, make_folder, read_study, write_study
+from ..annotation.kept_beside import keep_beside, said_kept
 from ..annotation.records import Annotation, Study
 from ..annotation.segments_file import Segment, read_segments, write_segments
 
@@ -68,7 +69,8 @@ class Autosave:
         self.noted = Signal()
         self._files, self._study, self._scan = files, study, scan
         self._annotation = self._on_disk = study.of(reader)
-        self._segments: tuple[Segment, ...] | None = None
+        self._segments: tuple[Segment, ...] | None = None  # not written yet
+        self._own_segments: tuple[Segment, ...] | None = None  # as they are now, where that is known
         self._soon = WriteSoon(self._write, clock, wait_s)
         self._others: tuple[Stamp | None, list[Segment]] | None = None
 
@@ -101,7 +103,7 @@ class Autosave:
             raise ValueError(f"This saves {self._annotation.reader!r}, not {annotation.reader!r}")
         self._annotation = annotation
         if segments is not None:
-            self._segments = tuple(segments)
+            self._segments = self._own_segments = tuple(segments)
         self._soon.changed()
 
     def poll(self) -> bool:
@@ -175,6 +177,7 @@ class Autosave:
         return with_annotation(replace(found, report=report, priority=priority), self._annotation)
 
     def _keep_other_state(self, reader: str) -> None:
-        """Two windows under one name: what the other wrote is kept beside."""
-        copy = keep_copy(self._files.annotation, "other")
-        self.noted(f"{reader}'s annotation was changed elsewhere meanwhile; that state is kept as {copy.name}.")
+        """Two windows under one name: what the other wrote is kept beside, with its masks."""
+        copy = keep_beside(self._files)
+        self._segments = self._own_segments
+        self.noted(f"{reader}'s annotation was changed elsewhere meanwhile; that state is {said_kept(copy)}.")

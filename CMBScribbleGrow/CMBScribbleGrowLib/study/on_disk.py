@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -27,6 +26,7 @@ from CMBSegmentationLib.signal import Signal
 
 from ..annotation.edits import with_annotation
 from ..annotation.file import ANNOTATION_ENDING, StudyFiles, open_study, read_study, write_study
+from ..annotation.kept_beside import kept_beside, masks_beside
 from ..annotation.records import Annotation, Study
 from ..annotation.segments_file import Segment, grown_name, read_segments, scribble_name, write_segments
 from .autosave import Autosave
@@ -125,13 +125,12 @@ def keep_scene_beside(
     CMBError
         It cannot be written.
     """
-    for other in files.folder.glob(f"{glob.escape(files.stem)}{Path(ANNOTATION_ENDING).stem}.other-*.json"):
+    for other in kept_beside(files):
         with suppress(InputError):
             if read_study(other) == kept:  # the same scene was opened before
                 return other.name
     path = free_name(files.annotation, "other")
-    masks = path.with_name(path.name.removesuffix(path.suffix) + ".seg.nrrd")
-    write_segments(masks, all_segments(lesions, {}, reader), image)
+    write_segments(masks_beside(path), all_segments(lesions, {}, reader), image)
     write_study(path, kept)
     return path.name
 
@@ -201,7 +200,7 @@ class StudyOnDisk:
     Parameters
     ----------
     files : StudyFiles or None
-        None keeps it in memory until `move_to` gives a folder.
+        None keeps it in memory until `saved_in` gives a folder.
     study : Study
         As it was found.
     reader : str
@@ -256,16 +255,10 @@ class StudyOnDisk:
         if self._autosave is not None:
             self._autosave.changed(annotation, segments)
 
-    def move_to(self, files: StudyFiles) -> None:
-        """Save in another folder from now on, everything at once; raises as `flush`, and all is as before then."""
-        before = self.files, self._study, self._autosave
-        self._study = self.study
+    def saved_in(self, files: StudyFiles, study: Study) -> None:
+        """Save in another folder from now on, where all is written already (`moving.move`) as a study says."""
+        self._study, self._annotation, self._segments = study, study.of(self._reader), None
         self._save_in(files)
-        try:
-            self.flush()
-        except CMBError:
-            self.files, self._study, self._autosave = before
-            raise
 
     def poll(self) -> bool:
         """Write if it is time to; raises as `Autosave.poll`."""
