@@ -160,6 +160,7 @@ def saved(path: Path, image: sitk.Image, **sidecar) -> Path:
     [
         ("sub-01_part-mag_T2starw", "sub-01_part-phase_T2starw"),
         ("sub-01_ses-2_swi", "sub-01_ses-2_part-phase_GRE"),
+        ("sub-01_swi", "sub-01_part-phase_T2starw"),  # of which it was made
         ("sub-01_echo-2_part-mag_MEGRE", "sub-01_echo-2_part-phase_MEGRE"),
         ("scan_mag", "scan_phase"),
         ("head_e2", "head_e2_ph"),
