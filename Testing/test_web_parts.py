@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import subprocess
@@ -11,11 +12,14 @@ import time
 import zipfile
 from contextlib import nullcontext
 from dataclasses import asdict, replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 from module_file import ROOT
@@ -27,6 +31,7 @@ from dicom_series import a_volume, write_series
 
 from CMBCommand import cli
 from CMBSegmentationLib.errors import InputError, MachineError
+from CMBSegmentationLib.errors import told as told_of
 from CMBSegmentationLib.files.atomic_file import ASK
 from CMBSegmentationLib.reading.dicom.series import OfferedSeries, SeriesChoiceError
 from CMBSegmentationLib.reading.scan import FormatError, read_scan
@@ -35,7 +40,7 @@ from CMBSegmentationLib.scene.origin import origin_of
 from CMBSegmentationLib.scene.volumes import fill_volume, geometry_of, image_from_volume
 from CMBSegmentationLib.session import State, Status
 from CMBWeb.bindings.edge import edge, unasked
-from CMBWeb.bindings.exporting import export
+from CMBWeb.bindings.exporting import Exported, export
 from CMBWeb.bindings.phase_shown import PhaseShown
 from CMBWeb.bindings.reviewing import Reviewing
 from CMBWeb.bindings.scans import add_scan, read_in
@@ -44,6 +49,7 @@ from CMBWeb.files.session_folder import holds_review, private, remove_old
 from CMBWeb.page import reading_ahead
 from CMBWeb.page.grey_window import reading_window
 from CMBWeb.page.page_session import PageSession, _by_its_name
+from CMBWeb.page.routes import add_routes
 from CMBWeb.server import gateway
 from CMBWeb.server.access import Access, folder_name, is_plain, new_key
 from CMBWeb.server.names import ADVICE, without_folders
@@ -374,8 +380,10 @@ def exported(tmp_path, scan, write, study=None, **attributes):
         scribbling=SimpleNamespace(to_take_home=lambda: nullcontext(study)),
         tell=lambda message, hint="", kind="info": said.append(f"{message} {hint}"),
     )
-    path, name, _ = asyncio.run(export(desk, "zip", tmp_path / "export"))
-    assert (path.is_file(), name) == (True, "scan_cmb.zip")
+    made = asyncio.run(export(desk, "zip", tmp_path / "export"))
+    assert (made.path.is_file(), made.name) == (True, "scan_cmb.zip")
+    shutil.copy(made.path, tmp_path / "files.zip")
+    made.path.unlink()
     return said
 
 
@@ -395,14 +403,114 @@ def test_results_are_exported_with_an_annotation_that_cannot_be_saved(tmp_path):
     study = an_annotation(lambda folder: (folder / "scan_annotation.json").write_text("{}"))
     (said,) = exported(tmp_path, None, lambda **_: "", study)
     assert "has the annotation as it is now" in said
-    with zipfile.ZipFile(tmp_path / "export" / "files.zip") as archive:
+    with zipfile.ZipFile(tmp_path / "files.zip") as archive:
         assert archive.namelist() == ["list.tsv", "scan_annotation.json"]
+
+
+def full(path):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
+@pytest.fixture
+def disks(tmp_path, monkeypatch):
+    """The session's folder for exports, and the system's temporary one: two disks."""
+    session, system = tmp_path / "session" / "export", tmp_path / "system"
+    session.parent.mkdir()
+    system.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(system))
+    return session, system
+
+
+def a_reviewed_desk(writes, said):
+    """A page with a review whose files, report, PDF and scene are written by this, which is given a file's path."""
+
+    def put(path):
+        writes(path)
+        with zipfile.ZipFile(path, "w"):
+            pass
+        return path
+
+    def export_files(folder, **_):
+        folder.mkdir(exist_ok=True)
+        return {"report": put(folder / "report.html")}
+
+    exporting = SimpleNamespace(export=export_files, export_pdf=put)
+    return SimpleNamespace(
+        node=SimpleNamespace(GetName=lambda: "scan", GetAttribute=lambda name: None),
+        opened=SimpleNamespace(scan=None, path=None, series=None, header=None),
+        reviewing=SimpleNamespace(session=SimpleNamespace(review=object(), exporting=exporting)),
+        scribbling=SimpleNamespace(to_take_home=lambda: nullcontext(None), put_down=lambda: None),
+        app=SimpleNamespace(io_manager=SimpleNamespace(write_scene=lambda path: put(Path(path)))),
+        tell=lambda message, hint="", kind="info": said.append(message),
+    )
+
+
+@pytest.mark.parametrize("what", ["zip", "report", "pdf", "scene"])
+def test_an_export_is_made_on_another_disk_where_that_of_the_session_is_full(disks, what):
+    session, system = disks
+    said = []
+
+    def on_a_full_disk(path):
+        if session in path.parents:
+            path.write_bytes(b"half")
+            full(path)
+
+    desk = a_reviewed_desk(on_a_full_disk, said)
+    if what == "scene":  # Slicer says nothing
+        desk.app.io_manager.write_scene = lambda path: (
+            Path(path).write_bytes(b"half") if str(session) in path else zipfile.ZipFile(path, "w").close()
+        )
+    made = asyncio.run(export(desk, what, session))
+    assert made.folder in made.path.parents
+    assert (list(session.iterdir()), list(system.iterdir()), said) == ([], [made.folder], [])
+    assert made.folder.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("begins", ["full", "fills"])
+def test_an_export_for_which_no_disk_has_room_says_who_can_help_and_leaves_nothing(disks, monkeypatch, begins):
+    if begins == "fills":  # as the files are packed
+        monkeypatch.setattr("zipfile.ZipFile.write", lambda archive, *_, **__: full(archive.filename))
+    desk = a_reviewed_desk(full if begins == "full" else lambda path: None, [])
+    with pytest.raises(MachineError, match="The disk is full: nothing could be exported") as refused:
+        asyncio.run(export(desk, "zip", disks[0]))
+    assert refused.value.hint.startswith("Whoever runs cmb web has to free some space. What you did stays in this page")
+    assert [list(disk.iterdir()) for disk in disks] == [[], []]
+
+
+def test_an_export_is_made_also_where_not_even_a_folder_can_be(disks, monkeypatch):
+    session, system = disks
+    monkeypatch.setattr("CMBWeb.bindings.exporting.private", full)
+    assert asyncio.run(export(a_reviewed_desk(lambda path: None, []), "zip", session)).folder.parent == system
+
+
+def test_a_file_is_removed_once_it_was_taken_home(tmp_path):
+    made = Exported(tmp_path / "own" / "a.zip", "a.zip", "application/zip", tmp_path / "own")
+    made.folder.mkdir()
+    made.path.write_bytes(b"all of it")
+
+    async def exported(what):
+        return made
+
+    async def taken():
+        app = web.Application()
+        add_routes(app, SimpleNamespace(export=exported))
+        async with TestClient(TestServer(app)) as client:
+            return await (await client.get("/download/zip")).read()
+
+    assert asyncio.run(taken()) == b"all of it"
+    assert not made.folder.exists()
+
+
+def test_a_disk_that_is_full_is_told_as_such_wherever_it_is_noticed():
+    error = told_of(OSError(errno.ENOSPC, "No space left on device"))
+    assert (error.message, error.hint) == ("The disk is full.", "Free some space and try again.")
+    assert told_of(OSError(errno.EIO, "")).unforeseen
 
 
 def test_what_is_missing_in_an_export_is_said(tmp_path):
     (said,) = exported(tmp_path, None, lambda **_: "", an_annotation(lambda folder: not_writable()))
     assert said.startswith("Something is missing in what was exported: scan_annotation.json could not be saved")
-    with zipfile.ZipFile(tmp_path / "export" / "files.zip") as archive:
+    with zipfile.ZipFile(tmp_path / "files.zip") as archive:
         assert archive.namelist() == ["list.tsv"]
     study = an_annotation(lambda folder: (folder / "scan_annotation.json").write_text("{}"))
     (said,) = exported(tmp_path, None, not_writable, study)
@@ -520,17 +628,18 @@ def test_a_refusal_goes_with_the_next_action_that_succeeds(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("used", "notes", "hint"),
+    ("found", "used", "notes", "hint"),
     [
-        ("", [], "Open its phase with it, and detect again."),
-        ("phase.nii", [], "Its phase is open: detect again."),
-        ("phase.nii", ["Phase was not used: it is empty."], "Phase was not used: it is empty. Detect again once that"),
+        ("", "", [], "Open its phase with it, and detect again."),
+        ("phase.nii", "phase.nii", [], "Its phase is open: detect again."),
+        ("phase.nii", "", [], "Choose its phase under Phase, and detect again."),
+        ("p", "p", ["Phase was not used: it is empty."], "Phase was not used: it is empty. Detect again once that"),
     ],
 )
-def test_the_page_says_what_is_missing_for_the_local_phase(a_scene, tmp_path, used, notes, hint):
+def test_the_page_says_what_is_missing_for_the_local_phase(a_scene, tmp_path, found, used, notes, hint):
     desk = a_page_session(tmp_path)
     bound = PhaseShown.__new__(PhaseShown)
-    bound._desk, bound.state = desk, SimpleNamespace(phase_used=used)
+    bound._desk, bound.state = desk, SimpleNamespace(phase_found=found, phase_used=used)
     scan = a_scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "scan")
     session = desk.reviewing.session
     session.detection.results = SimpleNamespace(field=None, scan=scan)

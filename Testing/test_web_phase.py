@@ -70,6 +70,40 @@ def test_one_key_shows_the_local_phase_where_one_looks(reading, server, results_
     wait_until(page, lambda: np.abs(picture(page, AXIAL) - scan).mean() < 2, lambda: "the scan does not come back")
 
 
+def test_the_grey_windows_tools_are_those_of_what_is_shown(reading, server, results_with_phase):
+    page = reading
+    page.evaluate("() => window.trame.state.update({ panel: 'review' })")
+    give_review(server, server.key_of(page), results_with_phase)
+    page.get_by_role("button", name="Sample", exact=True).click()
+    wait_until(page, lambda: state_of_page(page)["phase_there"], lambda: "no phase in the page")
+
+    def window():
+        return state_of_page(page)["window_range"]
+
+    def drag():
+        box = page.locator(".layout-grid-item").nth(AXIAL).bounding_box()
+        page.mouse.move(box["x"] + 150, box["y"] + 150)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 190, box["y"] + 120, steps=5)
+        page.mouse.up()
+
+    scans, phases = window(), [-600, 600]
+    page.get_by_title("Scan intensity shown black, and white").wait_for()
+    for ends_with in ("v", "reset"):
+        page.keyboard.press("v")
+        wait_until(page, lambda: window() == phases, window)
+        label = page.get_by_title("Local phase shown black, and white: thousandths of a radian")
+        assert label.inner_text() == "-600 to 600"
+        drag()
+        wait_until(page, lambda: window() not in (phases, scans), window)
+        if ends_with == "reset":
+            page.get_by_label("Reset the grey window").click()
+            wait_until(page, lambda: window() == phases, window)
+            assert state_of_page(page)["window_limits"] == [-600, 1000]
+        page.keyboard.press("v")
+        wait_until(page, lambda: window() == scans, window)
+
+
 WIDTHS = """() => [...document.querySelectorAll('.cmb-table td, .cmb-table th:not(.cmb-col-merge)')]
     .filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.innerText)"""
 """The words of the list that reach beyond their cells."""

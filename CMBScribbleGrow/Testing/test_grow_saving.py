@@ -293,6 +293,30 @@ def test_an_annotation_under_a_former_name_is_found_and_renamed(a_session, a_hea
     again.close()
 
 
+def test_an_annotation_whose_files_follow_the_scans_name_says_that_name(a_session, a_head, a_clock, folder):
+    a_head.SetName("pat_T2starw")
+    a_session.opening.open(a_head, reader="SI", folder=str(folder))
+    paint(a_head, "A")
+    assert a_session.growing.grow()
+    a_session.answering.rate_series("pat_T2starw", flags=("blurry",))
+    a_session.opening.close_study()
+    for path in list(folder.iterdir()):  # as the page does when the same voxels are opened as another file
+        path.rename(path.with_name(path.name.replace("pat_T2starw", "series")))
+    find_nodes(a_head).scribbles.RemoveAttribute(STUDY_ATTRIBUTE)
+    a_head.SetName("series")
+    again = GrowSession(a_head.GetScene(), clock=a_clock)
+    again.opening.open(a_head, reader="EX", folder=str(folder))
+    study = read_study(folder / "series_desc-cmb_annotation.json")  # at once: it may be exported as it lies there
+    assert study.scan == again.study.disk.study.scan == "series"
+    assert [one.series for one in study.of("SI").series] == ["series"]
+    again.close()
+    a_head.SetName("series_1")  # as Slicer calls what is loaded twice: the file has the name that counts
+    once_more = GrowSession(a_head.GetScene(), clock=a_clock)
+    once_more.opening.open(a_head, reader="SI", folder=str(folder))
+    assert read_study(folder / "series_desc-cmb_annotation.json").scan == "series"
+    once_more.close()
+
+
 def test_an_annotation_keeps_its_name_in_a_saved_scene(a_session, a_head, a_scene, reopened, a_clock, folder):
     a_head.SetName("5: T2* GRE")
     a_session.opening.open(a_head, reader="SI", folder=str(folder))

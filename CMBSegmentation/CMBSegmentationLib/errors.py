@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 class CMBError(Exception):
     """A problem stated for the user.
@@ -65,6 +69,8 @@ def told(error: Exception) -> CMBError:
         return error
     if isinstance(error, MemoryError):
         return MachineError("There is not enough memory.", "Close other programs and try again.")
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
+        return MachineError("The disk is full.", "Free some space and try again.")
     return UnforeseenError(
         f"Unexpected: {type(error).__name__}: {error}", "Report it; in the shell, --debug says more."
     )

@@ -107,6 +107,21 @@ def test_the_local_phase_is_shown_in_place_of_the_scan_where_one_looks(
     assert shown(a_scene) == [a_scan]
 
 
+def test_the_local_phase_has_its_own_grey_window_each_time_it_is_shown(a_session, a_scan, a_result_folder_with_phase):
+    load_results(a_result_folder_with_phase[0], a_scan)
+    a_session.reopen()
+    a_session.reading.set(field=True)
+    display = find_results(a_scan).field.GetDisplayNode()
+    a_scan.GetDisplayNode().SetAutoWindowLevel(False)
+    a_scan.GetDisplayNode().SetWindowLevelMinMax(20, 239)
+    display.SetWindowLevelMinMax(-3000, 3100)  # as a drag in a view does
+    a_session.reading.set(field=False)
+    a_session.reading.set(field=True)
+    assert (display.GetWindowLevelMin(), display.GetWindowLevelMax()) == (-600, 600)
+    a_session.reading.set(field=False)
+    assert (a_scan.GetDisplayNode().GetWindowLevelMin(), a_scan.GetDisplayNode().GetWindowLevelMax()) == (20, 239)
+
+
 def test_a_scan_without_phase_says_so(a_session, a_scene, a_scan, a_result_folder):
     with pytest.raises(InputError, match="no local phase yet"):
         a_session.reading.set(field=True)
@@ -127,7 +142,10 @@ def test_what_is_missing_for_the_local_phase_is_said(a_session, a_scene, a_scan,
         check_has_field(a_session.detection.results, phase_is_open=True)
     with pytest.raises(InputError, match=r"used: it is empty\. Detect again once that is mended"):
         check_has_field(a_session.detection.results, ["Phase was not used: it is empty."], phase_is_open=True)
-    add(f"{SCAN_NAME} phase")
+    phase = add(f"{SCAN_NAME} phase")
+    with pytest.raises(InputError, match="Choose its phase under Phase, and detect again"):
+        a_session.reading.set(field=True)
+    a_session.detection.set_parameters(phase=(phase.GetID(),))
     with pytest.raises(InputError, match="Its phase is open: detect again"):
         a_session.reading.set(field=True)
 

@@ -8,8 +8,9 @@ import pytest
 import SimpleITK as sitk
 from dicom_series import PHASE, a_volume, write_enhanced, write_series
 
-from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.errors import InputError, MachineError
 from CMBSegmentationLib.reading.phase.files import write_phase
+from CMBSegmentationLib.reading.phase.image import PhaseImage
 from CMBSegmentationLib.reading.phase.pairing import read_phases
 from CMBSegmentationLib.reading.scan import read_scan
 
@@ -160,6 +161,7 @@ def saved(path: Path, image: sitk.Image, **sidecar) -> Path:
     [
         ("sub-01_part-mag_T2starw", "sub-01_part-phase_T2starw"),
         ("sub-01_ses-2_swi", "sub-01_ses-2_part-phase_GRE"),
+        ("sub-01_swi", "sub-01_part-phase_T2starw"),  # of which it was made
         ("sub-01_echo-2_part-mag_MEGRE", "sub-01_echo-2_part-phase_MEGRE"),
         ("scan_mag", "scan_phase"),
         ("head_e2", "head_e2_ph"),
@@ -174,6 +176,11 @@ def test_a_files_phase_is_found_by_name(scan, phase, tmp_path):
     np.testing.assert_array_equal(values_of(found.image), values_of(phase_values()))
     assert (found.te_ms, found.manufacturer) == (20.0, "GE")
     assert f"Phase was taken from {phase}.nii.gz" in notes[0]
+
+
+def test_a_phase_that_cannot_be_written_for_the_search_says_so(tmp_path):
+    with pytest.raises(MachineError, match="The phase could not be written"):
+        write_phase(PhaseImage(phase_values(), "phase"), (), tmp_path / "no folder" / "phase.nrrd")
 
 
 def test_a_files_phase_is_found_by_its_sidecar(tmp_path):

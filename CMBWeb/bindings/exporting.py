@@ -6,8 +6,11 @@ import asyncio
 import json
 import re
 import shutil
+import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -15,13 +18,15 @@ from typing import TYPE_CHECKING
 
 from CMBSegmentationLib.compare.page import ENDINGS as CHANGES
 from CMBSegmentationLib.errors import CMBError, InputError, MachineError
-from CMBSegmentationLib.files.atomic_file import put_in_place
+from CMBSegmentationLib.files.atomic_file import put_in_place, write_error
+from CMBSegmentationLib.files.disk_errors import FULL, OF_THE_DISK, is_of
 from CMBSegmentationLib.reading.scan import scan_stem
 from CMBSegmentationLib.results.names import ENDINGS_REPORT, first_part
 from CMBSegmentationLib.scene.origin import is_of_series, origin_of
 from CMBSegmentationLib.session.export_review import detection_of, stem_of
 from CMBSegmentationLib.session.exporting import compare_detection
 
+from ..files.session_folder import private
 from ..files.upload import EARLIER, Earlier, Received
 from ..page.own_process import elsewhere
 
@@ -33,33 +38,88 @@ Told = tuple[str, str]
 ZIP, REPORT, PDF, SCENE, CHANGED = "zip", "report", "pdf", "scene", "comparison"
 
 
-async def export(desk: PageSession, what: str, folder: Path) -> tuple[Path, str, str]:
-    """Write what was asked for.
+@dataclass(frozen=True)
+class Exported:
+    """A file for a reader to take home.
+
+    Attributes
+    ----------
+    path : Path
+    name : str
+        For the reader.
+    kind : str
+        MIME type.
+    folder : Path
+        Holds the file, and is to be removed once it was sent.
+    """
+
+    path: Path
+    name: str
+    kind: str
+    folder: Path
+
+
+class NoSceneError(MachineError):
+    """The scene was not written; Slicer does not say why."""
+
+
+async def export(desk: PageSession, what: str, folder: Path) -> Exported:
+    """Write what was asked for; where the session's disk is full, in the system's temporary folder.
 
     Parameters
     ----------
     desk : PageSession
     what : {"zip", "report", "pdf", "scene", "comparison"}
     folder : Path
-        Private; former exports in it are replaced.
+        The session's for exports: each has a private one of its own in it.
 
     Returns
     -------
-    path : Path
-    name : str
-        For the reader.
-    kind : str
-        MIME type.
+    Exported
 
     Raises
     ------
     CMBError
-        There is nothing to export, or it cannot be written.
+        There is nothing to export, or it cannot be written; nothing is left half-written.
     """
     if desk.node is None:
         raise InputError("No scan is open.", "Open one first.")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700)
+    try:
+        return await _exported_on(folder, desk, what)
+    except (CMBError, OSError) as error:
+        if not (is_of(OF_THE_DISK, error) or isinstance(error, NoSceneError)):
+            raise
+        first = error
+    try:
+        return await _exported_on(None, desk, what)
+    except (CMBError, OSError) as error:
+        if not (is_of(FULL, first) or is_of(FULL, error)):
+            raise first from error
+        raise MachineError(
+            "The disk is full: nothing could be exported.",
+            "Whoever runs cmb web has to free some space. What you did stays in this page: export again then.",
+        ) from error
+
+
+async def _exported_on(disk: Path | None, desk: PageSession, what: str) -> Exported:
+    with _folder_on(disk) as own:
+        return Exported(*await _written(desk, what, own), own)
+
+
+@contextmanager
+def _folder_on(disk: Path | None) -> Iterator[Path]:
+    """Make a private folder, in that of the session or in the system's temporary one; it goes where the block fails."""
+    own = Path(tempfile.mkdtemp(prefix="cmb-export-", dir=private(disk) if disk is not None else None))
+    try:
+        yield own
+    except BaseException:
+        shutil.rmtree(own, ignore_errors=True)
+        raise
+
+
+async def _written(desk: PageSession, what: str, folder: Path) -> tuple[Path, str, str]:
+    """Write what was asked for to an empty folder; give its path, its name for the reader and its MIME type."""
+    assert desk.node is not None
     stem = desk.node.GetName()
     if what == SCENE:
         return _scene(desk, folder / "scene.mrb"), f"{stem}.mrb", "application/zip"
@@ -87,6 +147,8 @@ def _write_files(desk: PageSession, folder: Path) -> None:
         try:
             return write(desk, folder)
         except CMBError as error:  # it takes nothing else with it
+            if is_of(FULL, error):
+                raise  # another disk may take all of it
             problems.append(error)
             return [(f"Something is missing in what was exported: {error.message}", error.hint)]
 
@@ -110,6 +172,8 @@ def _list(desk: PageSession, folder: Path) -> list[Told]:
             try:
                 write(dicom_folder=opened.path, series=opened.series)
             except CMBError as error:  # what was not asked for costs nothing that was
+                if is_of(FULL, error):
+                    raise
                 write()
                 return [(f"Exported without DICOM objects: {error.message}", error.hint)]
         else:
@@ -146,7 +210,10 @@ def _annotation(desk: PageSession, folder: Path) -> list[Told]:
             return [(f"The export has the annotation as it is now; on the server it is not saved: {error.message}", "")]
         for path in (study.disk.files.annotation, study.disk.files.segments):
             if path.exists():
-                shutil.copy(path, folder)
+                try:
+                    shutil.copy(path, folder)
+                except OSError as error:
+                    raise write_error(folder / path.name, error) from error
     return []
 
 
@@ -183,8 +250,11 @@ async def compare(desk: PageSession, earlier: Earlier, draft: Path, folder: Path
     opened = desk.opened.identity if desk.opened else None
     whose = opened or origin_of(review.nodes.scan).identity
     files = await elsewhere(compare_detection, later, stem, whose, earlier.results, draft, earlier_scan=scan)
-    shutil.rmtree(folder, ignore_errors=True)
-    put_in_place(draft, folder)
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        put_in_place(draft, folder)
+    except OSError as error:
+        raise write_error(folder, error) from error
     return folder / files["page"].name
 
 
@@ -206,12 +276,15 @@ def _under_its_name(scan: Received) -> Path:
 
 
 def _zip(path: Path, folder: Path) -> None:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for file in sorted(folder.rglob("*")):
-            if file.is_file():
-                stored = file.suffix in (".gz", ".nrrd", ".dcm")
-                kind = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
-                archive.write(file, file.relative_to(folder).as_posix(), compress_type=kind)
+    try:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            for file in sorted(folder.rglob("*")):
+                if file.is_file():
+                    stored = file.suffix in (".gz", ".nrrd", ".dcm")
+                    kind = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
+                    archive.write(file, file.relative_to(folder).as_posix(), compress_type=kind)
+    except OSError as error:
+        raise write_error(path, error) from error
 
 
 def _scene(desk: PageSession, path: Path) -> Path:
@@ -222,6 +295,9 @@ def _scene(desk: PageSession, path: Path) -> Path:
     except CMBError as error:  # it takes nothing else with it
         desk.tell(f"The annotation is missing in the scene: {error.message}", error.hint, "warning")
     desk.app.io_manager.write_scene(path.as_posix())
-    if not path.is_file() or path.stat().st_size == 0:
-        raise MachineError("The scene could not be written.", "Free some disk space and try again.")
+    if not zipfile.is_zipfile(path):  # nothing, or half of it
+        raise NoSceneError(
+            "The scene could not be written.",
+            "Whoever runs cmb web has to see that its disks have space. Export again then.",
+        )
     return path

@@ -56,7 +56,8 @@ class PhaseShown:
         reading = session.reading
         if not reading.parameters.field:
             notes = session.review.stored.notes if session.review is not None else ()
-            check_has_field(session.detection.results, notes, phase_is_open=bool(self.state.phase_used))
+            found, used = bool(self.state.phase_found), bool(self.state.phase_used)
+            check_has_field(session.detection.results, notes, phase_is_open=found, phase_is_chosen=used)
         reading.set(field=not reading.parameters.field)
 
     def refused(self, error: Exception) -> None:

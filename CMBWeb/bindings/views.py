@@ -69,7 +69,9 @@ class Views:
         self._server, self._app = server, app
         self.state = live(server.state, ViewsState)
         self._scan: slicer.vtkMRMLScalarVolumeNode | None = None
-        self._window: GreyWindow | None = None
+        self._shown: slicer.vtkMRMLScalarVolumeNode | None = None  # in the slice views: the scan, or its phase
+        self._scan_window: GreyWindow | None = None
+        self._window: GreyWindow | None = None  # of what is shown
         for view, kind, rates in (
             (NotedSlice, ViewType.SLICE_VIEW, SLICE_RATES),
             (ThreeDAfterSlices, ViewType.THREE_D_VIEW, THREE_D_RATES),
@@ -100,9 +102,9 @@ class Views:
 
     def show(self, scan: slicer.vtkMRMLScalarVolumeNode) -> None:
         """Show a scan in all views, with a window that shows microbleeds."""
-        self._scan = scan
+        self._scan = self._shown = scan
         self._app.display_manager.show_volume_in_slice_background(scan)
-        self._window = reading_window(slicer.util.arrayFromVolume(scan))
+        self._scan_window = self._window = reading_window(slicer.util.arrayFromVolume(scan))
         self.reset_window()
         self.reset()
 
@@ -121,17 +123,17 @@ class Views:
                 _look_from_front(view, _brain_bounds(self._scan) if self._scan is not None else None)
 
     def reset_window(self) -> None:
-        """Go back to the window that was found for the scan."""
+        """Go back to the window that was found for the scan; while its phase is shown, to that of the phase."""
         if self._window is None:
             return
-        self.state.window_limits = [self._window.lowest, self._window.highest]
-        self.state.window_step = (self._window.highest - self._window.lowest) / 500 or 1.0
+        self._show_limits(self._window)
         self.state.window_range = [self._window.low, self._window.high]
         self._apply_window(self._window.low, self._window.high)
 
     def poll(self) -> None:
-        """Take in the window that was dragged in a picture."""
-        display = self._scan.GetDisplayNode() if self._scan is not None else None
+        """Take in what is shown, the scan or its phase, and the window that was dragged in a picture."""
+        self._take_shown()
+        display = self._shown.GetDisplayNode() if self._shown is not None else None
         if display is None:
             return
         low, high = display.GetWindowLevelMin(), display.GetWindowLevelMax()
@@ -178,8 +180,32 @@ class Views:
         self.state.shown_alone = alone
         self.layouts.set_layout(alone or FOUR_UP)
 
+    def _take_shown(self) -> None:
+        """Have the grey window's tools be those of the volume that the slice views show now."""
+        shown = self._in_background() or self._scan
+        if shown is self._shown or shown is None or shown.GetDisplayNode() is None:
+            return
+        display, self._shown = shown.GetDisplayNode(), shown
+        low, high = display.GetWindowLevelMin(), display.GetWindowLevelMax()
+        if shown is self._scan and self._scan_window is not None:
+            self._window = self._scan_window
+        else:
+            lowest, highest = shown.GetImageData().GetScalarRange()
+            self._window = GreyWindow(low, high, min(low, lowest), max(high, highest))
+        self._show_limits(self._window)
+        self.state.window_range = [low, high]
+
+    def _in_background(self) -> slicer.vtkMRMLScalarVolumeNode | None:
+        """Give the volume that the slice views show."""
+        composite = self._app.scene.GetFirstNodeByClass("vtkMRMLSliceCompositeNode")
+        return self._app.scene.GetNodeByID(composite.GetBackgroundVolumeID() or "") if composite is not None else None
+
+    def _show_limits(self, window: GreyWindow) -> None:
+        self.state.window_limits = [window.lowest, window.highest]
+        self.state.window_step = (window.highest - window.lowest) / 500 or 1.0
+
     def _apply_window(self, low: float, high: float) -> None:
-        display = self._scan.GetDisplayNode() if self._scan is not None else None
+        display = self._shown.GetDisplayNode() if self._shown is not None else None
         if display is not None:
             display.SetAutoWindowLevel(False)
             display.SetWindowLevelMinMax(low, high)

@@ -97,8 +97,9 @@ class KeptResults:
         self._key = ""
 
     def begin(self, scan: KeptScan) -> None:
-        """Keep which scan is shown."""
-        (self._folder() / SCAN_FILE).write_text(json.dumps(asdict(scan)), encoding="utf-8")
+        """Keep which scan is shown; raises as `replacing`."""
+        with replacing(self._folder() / SCAN_FILE) as draft:
+            draft.write_text(json.dumps(asdict(scan)), encoding="utf-8")
 
     def scan(self) -> KeptScan | None:
         """Give the scan of the former session; None if there is none, or it is no longer there."""

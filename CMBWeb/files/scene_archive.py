@@ -14,6 +14,7 @@ from urllib.parse import unquote
 from xml.etree import ElementTree
 
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.files.disk_errors import FULL, is_of
 from CMBSegmentationLib.reading.image_file import READERS, read_image
 from CMBSegmentationLib.reading.image_header import DETACHED_SUFFIXES, META_SUFFIXES, NRRD_SUFFIXES, check_header
 
@@ -46,6 +47,8 @@ def check_scene(path: Path, name: str) -> None:
             for member in members:
                 _check_member(archive, member, name)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+        if is_of(FULL, error):  # of the folder in which it is unpacked
+            raise
         raise InputError(f"{name} cannot be opened as a scene.", HINT) from error
 
 

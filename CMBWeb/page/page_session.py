@@ -22,7 +22,7 @@ from CMBSegmentationLib.reading.dicom.series import SeriesChoiceError
 from CMBSegmentationLib.reading.scan import SUPPORTED, FormatError
 from CMBSegmentationLib.scene import load_results
 
-from ..bindings.exporting import compare, compared_with, export
+from ..bindings.exporting import Exported, compare, compared_with, export
 from ..bindings.keys import PageKeys
 from ..bindings.phase_shown import PhaseShown
 from ..bindings.reader import Reader
@@ -351,7 +351,7 @@ class PageSession:
         """Put a grown lesion on the list of microbleeds."""
         self.reviewing.add_grown(lesion)
 
-    async def export(self, what: str) -> tuple[Path, str, str]:
+    async def export(self, what: str) -> Exported:
         """Write what a reader takes home; as `exporting.export`."""
         with self.server.state:
             return await export(self, what, self._own_folder() / EXPORTS)

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from CMBSegmentationLib.errors import CMBError, told
 
+from ..files.session_folder import remove
 from ..files.upload import receive, receive_earlier
 from ..server.names import attachment, without_folders
 from ..server.page_process import SECRET_HEADER
@@ -44,8 +45,8 @@ def add_routes(app: web.Application, desk: PageSession) -> None:
     async def upload(request: web.Request) -> web.Response:
         try:
             received = await receive(request, desk.upload_folder())
-        except CMBError as error:
-            return _refused(error)
+        except Exception as error:
+            return _refused(told(error))
         desk.open_uploaded(received)
         return web.Response(status=204)
 
@@ -58,13 +59,18 @@ def add_routes(app: web.Application, desk: PageSession) -> None:
 
     async def download(request: web.Request) -> web.StreamResponse:
         try:
-            path, name, kind = await desk.export(request.match_info["what"])
+            made = await desk.export(request.match_info["what"])
         except Exception as error:
             return _refused(told(error))
-        headers = {"Content-Type": kind}
-        if kind != "text/html":
-            headers["Content-Disposition"] = attachment(name)
-        return web.FileResponse(path, headers=headers)
+        headers = {"Content-Type": made.kind}
+        if made.kind != "text/html":
+            headers["Content-Disposition"] = attachment(made.name)
+        try:
+            response = web.FileResponse(made.path, headers=headers)
+            await response.prepare(request)  # sends all of it
+        finally:
+            remove(made.folder)
+        return response
 
     app.router.add_post("/upload", upload)
     app.router.add_post("/compare", compare)

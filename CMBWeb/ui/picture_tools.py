@@ -6,11 +6,12 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
 from ..page.page_session import PageSession
-from ..state.names import page, review, views
+from ..state.names import page, phase, review, views
 from .aria import named, roving
 from .key_titles import titled
 from .phase_choice import build_phase_button
 
+OF_PHASE = "Local phase shown black, and white: thousandths of a radian"
 SLABS_MM = (0, 4, 8, 12, 16, 20)
 
 
@@ -29,19 +30,22 @@ def build_picture_tools(desk: PageSession) -> None:
             thumb_size=12,
             track_size=2,
             classes="cmb-window",
-            **named("Grey window, scan intensity"),
+            raw_attrs=[
+                f":aria-label=\"{phase.phase_shown} ? 'Grey window, local phase' : 'Grey window, scan intensity'\""
+            ],
         )
         html.Span(
-            "{{ Math.round(window_range[0]) }}–{{ Math.round(window_range[1]) }}",
+            f"{{{{ Math.round(window_range[0]) }}}}{{{{ {phase.phase_shown} ? ' to ' : '–' }}}}"
+            "{{ Math.round(window_range[1]) }}",
             classes="cmb-quiet cmb-number cmb-roomy",
-            title="Scan intensity shown black, and white",
+            title=(f"{phase.phase_shown} ? '{OF_PHASE}' : 'Scan intensity shown black, and white'",),
         )
         v3.VBtn(
             icon="mdi-restore",
             click=desk.views.reset_window,
             size="x-small",
             variant="text",
-            title="Grey window found for this scan",
+            title=(f"{phase.phase_shown} ? 'Grey window of the local phase' : 'Grey window found for this scan'",),
             **named("Reset the grey window"),
         )
         v3.VDivider(vertical=True)

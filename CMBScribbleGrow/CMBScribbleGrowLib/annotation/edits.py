@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
+from CMBSegmentationLib.reading.scan import scan_stem
 from CMBSegmentationLib.vocabulary.numbers import counted
 
 from .dependent_answers import is_asked
@@ -19,6 +21,19 @@ def with_annotation(study: Study, annotation: Annotation) -> Study:
     others = [one for one in study.annotations if one.reader != annotation.reader]
     place = study.readers.index(annotation.reader) if annotation.reader in study.readers else len(others)
     return replace(study, annotations=(*others[:place], annotation, *others[place:]))
+
+
+def with_scan(study: Study, scan: str) -> Study:
+    """Give a study its scan's present name; what was said of a series of the former name is said of it now."""
+    former, present = (scan_stem(Path(name)) for name in (study.scan, scan))
+
+    def named(annotation: Annotation) -> Annotation:
+        if present in [one.series for one in annotation.series]:
+            return annotation
+        renamed = (replace(one, series=present) if one.series == former else one for one in annotation.series)
+        return replace(annotation, series=tuple(renamed))
+
+    return replace(study, scan=scan, annotations=tuple(map(named, study.annotations)))
 
 
 def with_entry(annotation: Annotation, entry: Entry) -> Annotation:

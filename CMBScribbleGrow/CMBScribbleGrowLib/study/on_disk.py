@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from CMBSegmentationLib.errors import CMBError, InputError, told
 from CMBSegmentationLib.files.atomic_file import (
     DamagedFileError,
+    folder_lock,
     free_name,
     put_in_place,
     set_aside,
@@ -24,7 +25,7 @@ from CMBSegmentationLib.reading.scan import scan_stem
 from CMBSegmentationLib.review.kept_in import Kept, former_files, kept_in, plain_name
 from CMBSegmentationLib.signal import Signal
 
-from ..annotation.edits import with_annotation
+from ..annotation.edits import with_annotation, with_scan
 from ..annotation.file import ANNOTATION_ENDING, StudyFiles, open_study, read_study, write_study
 from ..annotation.kept_beside import kept_beside, masks_beside
 from ..annotation.records import Annotation, Study
@@ -95,7 +96,7 @@ def find_on_disk(files: StudyFiles, scan_name: str, reader: str, image: sitk.Ima
     """
     renamed = _rename_former(files, scan_name, image)
     study, notes = open_study(files, scan_name)
-    notes = (*renamed, *notes)
+    study, notes = _with_name_of_file(files, study, scan_name), (*renamed, *notes)
     try:
         segments = {segment.name: segment for segment in read_segments(files.segments, image)}
     except DamagedFileError as damage:
@@ -151,6 +152,21 @@ def _rename_former(files: StudyFiles, scan_name: str, image: sitk.Image) -> tupl
             raise write_error(files.annotation, error) from error
         return (f"The annotation of this scan was found as {path.name} and is named {files.annotation.name} now.",)
     return ()
+
+
+def _with_name_of_file(files: StudyFiles, study: Study, scan_name: str) -> Study:
+    """Have an annotation whose file has the scan's present name say that name, too, on the disk and as it is given.
+
+    Where it cannot be written, it stays as it is.
+    """
+    stem = _plain(files.stem)
+    if _plain(study.scan) == stem or _plain(scan_name) != stem:
+        return study
+    with suppress(CMBError), folder_lock(files.folder):
+        renamed = with_scan(read_study(files.annotation), scan_name)
+        write_study(files.annotation, renamed)
+        return renamed
+    return study
 
 
 def _is_of(former: StudyFiles, scan_name: str, image: sitk.Image) -> bool:

@@ -98,7 +98,13 @@ def style_field(display_node: slicer.vtkMRMLScalarVolumeDisplayNode) -> None:
     display_node.SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
 
 
-def check_has_field(results: ResultNodes | None, notes: Sequence[str] = (), *, phase_is_open: bool = False) -> None:
+def check_has_field(
+    results: ResultNodes | None,
+    notes: Sequence[str] = (),
+    *,
+    phase_is_open: bool = False,
+    phase_is_chosen: bool = True,
+) -> None:
     """Raise InputError where there is no local phase to show.
 
     Parameters
@@ -108,12 +114,17 @@ def check_has_field(results: ResultNodes | None, notes: Sequence[str] = (), *, p
         Of the search: one of them may say why phase was not used.
     phase_is_open : bool
         Whether the scan's phase is at hand outside the scene; in the scene it is looked for.
+    phase_is_chosen : bool
+        Whether a search that begins now is given it.
     """
     if results is None:
         raise InputError("There is no local phase yet.", "Choose a scan that has phase, and detect its microbleeds.")
     if results.field is None:
         is_open = phase_is_open or phase_of(results.scan) is not None
-        hint = "Its phase is open: detect again." if is_open else "Open its phase with it, and detect again."
+        hint = "Open its phase with it, and detect again."
+        if is_open:
+            choose = "Choose its phase under Phase, and detect again."
+            hint = "Its phase is open: detect again." if phase_is_chosen else choose
         for note in notes:
             if note.startswith(PHASE_NOT_USED):
                 hint = f"{note} Detect again once that is mended."
@@ -123,10 +134,13 @@ def check_has_field(results: ResultNodes | None, notes: Sequence[str] = (), *, p
 def show_field(results: ResultNodes, shown: bool) -> None:
     """Show the local phase, if there is one, in every slice view in place of the scan; or the scan again.
 
-    Where the views look, and how near, stays as it is.
+    Where the views look, and how near, stays as it is; the local phase has its own grey window each time.
     """
     scene = results.scan.GetScene()
-    volume = results.field if shown and results.field is not None else results.scan
+    field = results.field if shown else None
+    if field is not None:
+        style_field(field.GetDisplayNode())
+    volume = field if field is not None else results.scan
     for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")):
         scene.GetNthNodeByClass(number, "vtkMRMLSliceCompositeNode").SetBackgroundVolumeID(volume.GetID())
 

@@ -101,7 +101,8 @@ class Reading:
         results = self._chosen.detection.results
         if after.field and not before.field:
             shown = self._chosen.review
-            check_has_field(results, shown.stored.notes if shown is not None else ())
+            notes = shown.stored.notes if shown is not None else ()
+            check_has_field(results, notes, phase_is_chosen=bool(self._chosen.detection.parameters.phase))
             after = replace(after, overview=False)
         elif after.overview:
             after = replace(after, field=False)

@@ -10,6 +10,7 @@ from typing import Any
 
 import SimpleITK as sitk
 
+from ...errors import MachineError
 from ...vocabulary.reasons import PHASE_NOT_USED
 from ..scan import FILE_SUFFIXES, scan_stem
 from .image import PhaseImage
@@ -117,15 +118,26 @@ def sidecar_of(path: Path) -> dict[str, Any]:
 
 
 def write_phase(phase: PhaseImage, notes: Sequence[str], path: Path) -> None:
-    """Write a phase image that is paired already, for the search: `notes` say with what and why."""
-    sitk.WriteImage(phase.image, str(path))
+    """Write a phase image that is paired already, for the search: `notes` say with what and why.
+
+    Raises
+    ------
+    MachineError
+        It cannot be written.
+    """
     about = {
         "EchoTime": phase.te_ms / 1e3,
         "Manufacturer": phase.manufacturer,
         "ImageType": ["ORIGINAL", "PRIMARY", "P"],
         PAIRED: {"name": phase.name, "asked": phase.asked, "notes": list(notes)},
     }
-    path.with_name(f"{scan_stem(path)}.json").write_text(json.dumps(about), encoding="utf-8")
+    try:
+        sitk.WriteImage(phase.image, str(path))
+        path.with_name(f"{scan_stem(path)}.json").write_text(json.dumps(about), encoding="utf-8")
+    except (RuntimeError, OSError) as error:
+        raise MachineError(
+            f"The phase could not be written to {path.parent}.", "Free some disk space and try again."
+        ) from error
 
 
 def paired_before(path: Path) -> Paired | None:
