@@ -391,6 +391,8 @@ def open_and_scribble(page):
     page.keyboard.press("b")
     page.get_by_role("button", name="Paint", pressed=True).wait_for()
     scribble(page)
+    # what the mouse does in a view may arrive after a key that is pressed next
+    expect(page.get_by_role("status", name="Strokes")).to_contain_text("painted, not grown yet")
 
 
 def scribble(page, share=0.57):
