@@ -191,6 +191,18 @@ def test_a_scan_that_cannot_be_loaded_is_tried_again_where_nothing_else_is_to_do
     assert cases.next().study == "sub-03_swi"
 
 
+def test_a_scan_that_cannot_be_loaded_is_tried_again_before_what_is_done_is_opened(cases, studies):
+    (studies / "sub-02_swi.nii.gz").write_bytes(b"damaged")
+    with refused("sub-02_swi.nii.gz cannot be loaded"):
+        cases.done_and_next()
+    assert cases.next().study == "sub-03_swi"
+    for go_on in (cases.done_and_next, cases.next):  # it alone is to do
+        with pytest.raises(InputError, match="cannot be loaded") as said:
+            go_on()
+        assert said.value.hint.startswith("Check the file; Next tries it again.")
+    assert cases.before.study == "sub-01_swi"
+
+
 def test_what_is_wrong_with_a_list_is_said_where_its_first_scan_cannot_be_loaded_too(cases, studies, tmp_path):
     (studies / "sub-01_swi.nii.gz").write_bytes(b"damaged")
     table = tmp_path / "list.csv"

@@ -222,6 +222,17 @@ def test_other_readers_records_and_masks_stay_where_they_are(begun, places, a_cl
     check_masks_of(kept, session, "XY")
 
 
+def test_what_another_reader_said_elsewhere_is_told(begun, places):
+    one, two = places
+    begun(one, "AB", reader="XY", close=True)
+    begun(two, "C", reader="XY", close=True)
+    session = begun(two)
+    session.opening.set_parameters(folder=str(one))
+    assert f"Of XY the folder has another annotation; what was shown here stays in {two}." in said(session)
+    assert len(session.study.disk.study.of("XY").microbleeds) == 2
+    assert len(read_study(*two.glob("*_annotation.json")).of("XY").microbleeds) == 1
+
+
 # where it fails
 
 

@@ -343,10 +343,11 @@ def test_what_a_search_found_is_told_as_it_is_listed(a_scene, a_scan, tmp_path):
         worker.finds_the_lesions()
         session.poll()
         session.listing.set_threshold(0.8)
+        session.deciding.decide("rejected", "vessel", lesion_id=1)
     (first, three), (again, two) = told
     assert (three, two) == (3, 2)
-    assert first.startswith("sub-01 swi: 3 microbleeds, 1 ")
-    assert again.startswith("sub-01 swi: 2 microbleeds, 2 ")
+    assert first == "sub-01 swi: 3 microbleeds, 1 candidate dropped."
+    assert again == "sub-01 swi: 1 microbleed, 1 rejected, 2 candidates dropped."
     session.close()
 
 

@@ -131,13 +131,13 @@ class Cases:
     def after(self) -> WorkItem | None:
         """The study that `next` opens: the next to do; where all is done, the one after the present.
 
-        Behind these comes the present one itself, where it could not be opened.
+        Where only the present one is to do and could not be opened, it is that one again.
         """
         if self._worklist is None:
             return None
         items, place = self._placed()
-        again = items[place : place + 1] if self.session.study is None else []
-        return next_item(self._worklist, self._here) or next(iter([*items[place + 1 :], *again]), None)
+        again = [one for one in items[place : place + 1] if self.session.study is None and not one.done]
+        return next_item(self._worklist, self._here) or next(iter([*again, *items[place + 1 :]]), None)
 
     @property
     def can_finish(self) -> bool:

@@ -119,7 +119,17 @@ def move(files: StudyFiles, at_hand: AtHand, scan_name: str, image: sitk.Image) 
         said = (f"{which}; it is {said_kept(kept)}.",)
     else:
         said = ()
-    return Moved(study, found if is_taken else None, (*found.notes, *said))
+    return Moved(study, found if is_taken else None, (*found.notes, *said, *_otherwise_there(found.study, at_hand)))
+
+
+def _otherwise_there(found: Study, at_hand: AtHand) -> tuple[str, ...]:
+    """Say which other readers are shown as the folder has them, where that was otherwise until now."""
+    before = [one for one in at_hand.study.annotations if one.reader != at_hand.annotation.reader and not one.is_empty]
+    names = [one.reader for one in before if one.reader in found.readers and found.of(one.reader) != one]
+    if not names or at_hand.files is None:
+        return ()
+    who = " and ".join(names)
+    return (f"Of {who} the folder has another annotation; what was shown here stays in {at_hand.files.folder}.",)
 
 
 def same_place(one: StudyFiles | None, other: StudyFiles) -> bool:

@@ -29,7 +29,7 @@ from ..scene import (
 from ..scene.origin import origin_of
 from ..signal import Signal
 from ..vocabulary.numbers import counted
-from ..vocabulary.verdicts import UNDECIDED, certainty_of
+from ..vocabulary.verdicts import REJECTED, UNDECIDED, certainty_of
 from ..worker.process import (
     Process,
     ProcessRunner,
@@ -344,5 +344,7 @@ class DetectionSession:
 def _count(results: ResultNodes) -> str:
     rows = lesion_rows(results.table)
     listed = sum(bool(certainty_of(row["status"], row.get("decision") or UNDECIDED)) for row in rows)
-    found, dropped = counted(listed, "microbleed"), counted(len(rows) - listed, "candidate")
-    return f"{results.scan.GetName()}: {found}, {dropped} dropped."
+    rejected = sum(row.get("decision") == REJECTED for row in rows)
+    found, dropped = counted(listed, "microbleed"), counted(len(rows) - listed - rejected, "candidate")
+    by_reader = f"{rejected} rejected, " if rejected else ""
+    return f"{results.scan.GetName()}: {found}, {by_reader}{dropped} dropped."
