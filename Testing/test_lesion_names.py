@@ -443,6 +443,7 @@ def test_an_annotation_says_nothing_of_a_lesion_with_another_readers_verdict(a_d
     assert [note for note in a_desk.scribbles.status.notes if "in the list" in note] == [
         f"CMB {number} is accepted in the list, uncertain here",
         f"CMB {number}: frontal in the list, brainstem here",
+        f"CMB {number}: left in the list, midline here",
         f"CMB {number}: trauma in the list, CAA here",
     ]
     a_desk.scribbles.answering.remove(record)

@@ -483,22 +483,21 @@ def test_an_export_is_made_also_where_not_even_a_folder_can_be(disks, monkeypatc
     assert asyncio.run(export(a_reviewed_desk(lambda path: None, []), "zip", session)).folder.parent == system
 
 
-def test_a_file_is_removed_once_it_was_taken_home(tmp_path):
-    made = Exported(tmp_path / "own" / "a.zip", "a.zip", "application/zip", tmp_path / "own")
-    made.folder.mkdir()
-    made.path.write_bytes(b"all of it")
-
+def test_a_file_is_removed_once_it_was_taken_home_and_the_connection_goes_on(tmp_path):
     async def exported(what):
-        return made
+        folder = tmp_path / what
+        folder.mkdir()
+        (folder / "a.zip").write_bytes(what.encode())
+        return Exported(folder / "a.zip", "a.zip", "application/zip", folder)
 
     async def taken():
         app = web.Application()
         add_routes(app, SimpleNamespace(export=exported))
-        async with TestClient(TestServer(app)) as client:
-            return await (await client.get("/download/zip")).read()
+        async with TestClient(TestServer(app)) as client:  # one connection, as a browser keeps it
+            return [await (await client.get(f"/download/{what}")).read() for what in ("zip", "scene")]
 
-    assert asyncio.run(taken()) == b"all of it"
-    assert not made.folder.exists()
+    assert asyncio.run(taken()) == [b"zip", b"scene"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_disk_that_is_full_is_told_as_such_wherever_it_is_noticed():

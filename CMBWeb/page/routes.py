@@ -6,9 +6,11 @@ import hmac
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 
 from CMBSegmentationLib.errors import CMBError, told
 
+from ..bindings.exporting import Exported
 from ..files.session_folder import remove
 from ..files.upload import receive, receive_earlier
 from ..server.names import attachment, without_folders
@@ -30,6 +32,27 @@ def only_with_secret(secret: str) -> Callable[[web.Request, Handler], Awaitable[
         return await handler(request)
 
     return check
+
+
+class TakenHome(web.FileResponse):
+    """An exported file, whose folder is removed once it was sent, or the browser is gone.
+
+    Parameters
+    ----------
+    made : Exported
+    headers : dict
+    """
+
+    def __init__(self, made: Exported, headers: dict[str, str]) -> None:
+        super().__init__(made.path, headers=headers)
+        self._made = made
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Send all of it; aiohttp calls it once, and goes on with the connection."""
+        try:
+            return await super().prepare(request)
+        finally:
+            remove(self._made.folder)
 
 
 def add_routes(app: web.Application, desk: PageSession) -> None:
@@ -65,12 +88,7 @@ def add_routes(app: web.Application, desk: PageSession) -> None:
         headers = {"Content-Type": made.kind}
         if made.kind != "text/html":
             headers["Content-Disposition"] = attachment(made.name)
-        try:
-            response = web.FileResponse(made.path, headers=headers)
-            await response.prepare(request)  # sends all of it
-        finally:
-            remove(made.folder)
-        return response
+        return TakenHome(made, headers)
 
     app.router.add_post("/upload", upload)
     app.router.add_post("/compare", compare)

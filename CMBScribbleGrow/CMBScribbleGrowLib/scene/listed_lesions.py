@@ -10,7 +10,7 @@ import slicer
 from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import CMBError
-from CMBSegmentationLib.review import SavedReview, from_text
+from CMBSegmentationLib.review import ReviewedLesion, SavedReview, from_text
 from CMBSegmentationLib.review.annotated import same_reader
 from CMBSegmentationLib.scene import ResultNodes, find_results, lesion_rows, read_review
 from CMBSegmentationLib.scene.review_nodes import ids_of_segments, segment_name
@@ -40,22 +40,10 @@ class ListedLesions:
         return self._saved.numbers.last if self._saved else 0
 
     @property
-    def states(self) -> dict[int, str]:
-        """What a reader decided there, by number: of `vocabulary.verdicts.DECISIONS`."""
+    def decided(self) -> dict[int, ReviewedLesion]:
+        """The lesions that a reader decided on there, by number."""
         fixed = self._saved.review.fixed if self._saved else ()
-        return {one.id: one.state for one in fixed if one.state in DECISIONS}
-
-    @property
-    def places(self) -> dict[int, tuple[str, str]]:
-        """Region and side of the lesions that a reader decided on there, by number; empty where none is known."""
-        fixed = self._saved.review.fixed if self._saved else ()
-        return {one.id: (one.lesion.region, one.lesion.side) for one in fixed if one.state in DECISIONS}
-
-    @property
-    def causes(self) -> dict[int, str]:
-        """The suspected causes that verdicts name there, by number."""
-        fixed = self._saved.review.fixed if self._saved else ()
-        return {one.id: one.verdict.cause for one in fixed if one.verdict is not None and one.verdict.cause}
+        return {one.id: one for one in fixed if one.state in DECISIONS}
 
     def number_at(self, voxels: NDArray[np.integer]) -> int | None:
         """Give the number of a lesion that counts or was decided on and lies where the voxels (n, 3: k, j, i) do."""

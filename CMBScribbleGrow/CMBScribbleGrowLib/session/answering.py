@@ -46,9 +46,8 @@ class Answering:
             f"CMB {number} is {state} in the list" + ("" if state == REJECTED else f", {CONTRARY[state]} here")
             for number, state in study.contradicted().items()
         ]
-        differs = [*study.elsewhere().items(), *study.of_other_cause().items()]
-        other = [f"CMB {n}: {there} in the list, {here} here" for n, (there, here) in differs]
-        return [*not_grown, *pending, *contradicted, *other, *unanswered(study.annotation)]
+        differ = [f"CMB {number}: {there} in the list, {here} here" for number, there, here in study.differences()]
+        return [*not_grown, *pending, *contradicted, *differ, *unanswered(study.annotation)]
 
     def answer(self, entry: Entry, **answers: Any) -> Entry:
         """Change answers in an entry of the annotation.

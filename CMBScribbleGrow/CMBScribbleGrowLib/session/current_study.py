@@ -68,6 +68,11 @@ class CurrentStudy:
         """Whether a tolerance is shown that is not kept as a step yet."""
         return self._before_preview is not None
 
+    def take(self, parameters: GrowParameters) -> None:
+        """Have user interfaces show what is wanted now."""
+        self.parameters = parameters
+        self.parameters_changed(parameters)
+
     def ready(self, *, settle: bool = True) -> OpenStudy:
         """Give the open study with all that its reader did until now; `InputError` if there is none."""
         study = self.study
@@ -232,7 +237,7 @@ class CurrentStudy:
             if study.disk.not_saved is not None:  # it has a folder
                 self._closed.append(study.disk)
         self._forget()
-        self.parameters_changed(self.parameters)
+        self.take(self.parameters)
         self.tell_of_study()
         return said
 

@@ -78,8 +78,7 @@ class Growing:
         study.do(self._recorded(study, lesions), what, segment=segment_id, taken=taken)
         self._current.select(lesions[-1])
         if self._current.parameters.grouped:  # it was asked for these strokes
-            self._current.parameters = replace(self._current.parameters, grouped=False)
-            self._current.parameters_changed(self._current.parameters)
+            self._current.take(replace(self._current.parameters, grouped=False))
         notes = (*notes, *(str(one) for one in refused), *_notes(lesions))
         self._current.tell_of_study(Status(State.READY, f"{what[0].upper()}{what[1:]}.", notes))
         return lesions

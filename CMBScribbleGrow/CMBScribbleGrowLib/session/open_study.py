@@ -16,6 +16,7 @@ import slicer
 from numpy.typing import NDArray
 
 from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.review import ReviewedLesion
 from CMBSegmentationLib.review.history import History
 from CMBSegmentationLib.scene import image_from_volume
 from CMBSegmentationLib.scene.volumes import file_of
@@ -24,7 +25,7 @@ from CMBSegmentationLib.vocabulary.verdicts import ACCEPTED, UNCERTAIN
 
 from ..annotation.edits import next_id, utc_now, with_entry, without_entry
 from ..annotation.file import StudyFiles
-from ..annotation.records import Annotation, Mimic, Study
+from ..annotation.records import Annotation, Microbleed, Mimic, Study
 from ..annotation.segments_file import Segment
 from ..annotation.words import SINGLE
 from ..scene import GrowNodes, ensure_paint_segment, grid_of, name_landmark, read_lesions
@@ -255,34 +256,36 @@ class OpenStudy:
 
         What is accepted there is certain, what is uncertain there is not, and what is rejected there is no microbleed.
         """
-        states = ListedLesions(self.nodes.scan, self.grid).states
-        single = {one.id: one for one in self.annotation.microbleeds if one.grouping == SINGLE}
-        said = {number: UNCERTAIN if one.uncertain else ACCEPTED for number, one in single.items()}
-        return {number: states[number] for number in said if states.get(number, said[number]) != said[number]}
+        said = ((one.id, listed.state, UNCERTAIN if one.uncertain else ACCEPTED) for one, listed in self._on_both())
+        return {number: there for number, there, here in said if there != here}
 
-    def elsewhere(self) -> dict[int, tuple[str, str]]:
-        """Give where single lesions lie in the list of the scan where that is not where they lie here, by number.
+    def differences(self) -> list[tuple[int, str, str]]:
+        """Give where place and cause of single lesions differ in the list of the scan and here.
 
         Returns
         -------
-        dict
-            Of number: what the list says, what is said here. What only one of the two says contradicts nothing.
+        list of (int, str, str)
+            Number, what the list says, what is said here. What only one of the two says differs from nothing.
         """
-        listed = ListedLesions(self.nodes.scan, self.grid).places
-        found = {}
-        for one in self.annotation.microbleeds:
-            region, side = listed.get(one.id, ("", "")) if one.grouping == SINGLE else ("", "")
-            if region and one.location and region not in REGIONS_OF[one.location]:
-                found[one.id] = region, one.location
-            elif side and one.side and side != one.side:
-                found[one.id] = side, one.side
+        found = []
+        for one, listed in self._on_both():
+            there = listed.lesion
+            if there.region and one.location and there.region not in REGIONS_OF[one.location]:
+                found.append((one.id, there.region, one.location))
+            cause = listed.verdict.cause if listed.verdict is not None else ""
+            said = ((there.side, one.side), (cause, one.cause))
+            found += [
+                (one.id, listed_word, word)
+                for listed_word, word in said
+                if listed_word and word and listed_word != word
+            ]
         return found
 
-    def of_other_cause(self) -> dict[int, tuple[str, str]]:
-        """Give the causes of single lesions in the list of the scan and here, by number, where the two differ."""
-        listed = ListedLesions(self.nodes.scan, self.grid).causes
-        single = {one.id: one.cause for one in self.annotation.microbleeds if one.grouping == SINGLE and one.cause}
-        return {n: (listed[n], here) for n, here in single.items() if listed.get(n, here) != here}
+    def _on_both(self) -> list[tuple[Microbleed, ReviewedLesion]]:
+        """Pair single lesions with those of the list that a reader decided on."""
+        decided = ListedLesions(self.nodes.scan, self.grid).decided
+        single = (one for one in self.annotation.microbleeds if one.grouping == SINGLE)
+        return [(one, decided[one.id]) for one in single if one.id in decided]
 
     def close(self) -> None:
         """Stop listening to the scene; `disk.flush` first."""

@@ -58,7 +58,7 @@ class Opening:
             self._open(parameters)
         elif parameters.folder != before.folder and self._current.study is not None:
             self._move(self._current.study, parameters.folder)
-        self._take(parameters)
+        self._current.take(parameters)
 
     def open(
         self, scan_node: slicer.vtkMRMLScalarVolumeNode | None, *, report: str = "", priority: str = "", **changes: Any
@@ -78,7 +78,7 @@ class Opening:
         changes = {"grouped": False, **changes}
         parameters = replace(self._current.parameters, scan_node_id=scan_node.GetID(), **changes)
         self._open(parameters, report=report, priority=priority)
-        self._take(parameters)
+        self._current.take(parameters)
         if self._current.study is None:
             raise InputError("No reader is named.", "Type the reader's name or initials.")
         return self._current.study
@@ -86,12 +86,8 @@ class Opening:
     def close_study(self) -> None:
         """Save and close the annotation; what cannot be saved stays open, and it raises why."""
         self._current.leave()
-        self._take(self._current.parameters)
+        self._current.take(self._current.parameters)
         self._current.tell_of_study(Status(State.IDLE, "Saved and closed."))
-
-    def _take(self, parameters: GrowParameters) -> None:
-        self._current.parameters = parameters
-        self._current.parameters_changed(parameters)
 
     def _open(self, parameters: GrowParameters, *, report: str = "", priority: str = "") -> None:
         """Save and leave what was open, then open what parameters name."""
@@ -112,7 +108,7 @@ class Opening:
                 clock=current.clock,
             )
         except CMBError:  # nothing is open now: user interfaces show the former no more
-            current.parameters_changed(current.parameters)
+            current.take(current.parameters)
             current.tell_of_study()
             raise
         study.disk.noted.connect(current.note)
