@@ -273,12 +273,8 @@ class OpenStudy:
             if there.region and one.location and there.region not in REGIONS_OF[one.location]:
                 found.append((one.id, there.region, one.location))
             cause = listed.verdict.cause if listed.verdict is not None else ""
-            said = ((there.side, one.side), (cause, one.cause))
-            found += [
-                (one.id, listed_word, word)
-                for listed_word, word in said
-                if listed_word and word and listed_word != word
-            ]
+            pairs = ((there.side, one.side), (cause, one.cause))
+            found += [(one.id, *pair) for pair in pairs if all(pair) and pair[0] != pair[1]]
         return found
 
     def _on_both(self) -> list[tuple[Microbleed, ReviewedLesion]]:
