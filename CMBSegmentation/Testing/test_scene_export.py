@@ -14,9 +14,10 @@ from oblique_scan import (
 )
 from scenes import turned
 
-from CMBSegmentationLib.errors import InputError
+from CMBSegmentationLib.errors import InputError, MachineError
 from CMBSegmentationLib.reading.scan import read_scan
 from CMBSegmentationLib.scene import (
+    export_mask,
     export_scan,
     image_from_volume,
 )
@@ -136,3 +137,13 @@ def test_a_volume_under_a_warp_is_refused(a_scene, a_scan):
     a_scan.SetAndObserveTransformNodeID(node.GetID())
     with pytest.raises(InputError, match="warp"):
         image_from_volume(a_scan)
+
+
+def test_what_cannot_be_written_for_the_search_is_named(a_scene, a_scan, tmp_path):
+    mask = a_scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "brain")
+    mask.SetAndObserveImageData(a_scan.GetImageData())
+    nowhere = tmp_path / "removed meanwhile"
+    with pytest.raises(MachineError, match="The scan could not be written"):
+        export_scan(a_scan, nowhere)
+    with pytest.raises(MachineError, match="The brain mask could not be written"):
+        export_mask(mask, a_scan, nowhere)

@@ -66,12 +66,7 @@ def export_scan(volume_node: slicer.vtkMRMLScalarVolumeNode, folder: Path) -> Ex
     """
     image, notes = image_from_volume(volume_node)
     path = folder / f"{_file_stem(volume_node.GetName())}.nrrd"
-    try:
-        sitk.WriteImage(image, str(path))
-    except RuntimeError as error:
-        raise MachineError(
-            f"The scan could not be written to the temporary folder {folder}.", "Free some disk space and try again."
-        ) from error
+    _write(image, path, "scan")
     return ExportedScan(path, notes)
 
 
@@ -92,6 +87,8 @@ def export_mask(
     ------
     InputError
         It has no voxels, or another size than the scan.
+    MachineError
+        The file cannot be written.
     """
     own = mask_node.GetImageData()
     if (
@@ -106,8 +103,18 @@ def export_mask(
     mask = sitk.GetImageFromArray((slicer.util.arrayFromVolume(mask_node) > 0).astype(np.uint8))
     set_geometry(mask, world_ijk_to_ras(mask_node))
     path = folder / "brain_mask.nii.gz"
-    sitk.WriteImage(mask, str(path))
+    _write(mask, path, "brain mask")
     return path
+
+
+def _write(image: sitk.Image, path: Path, what: str) -> None:
+    try:
+        sitk.WriteImage(image, str(path))
+    except RuntimeError as error:
+        raise MachineError(
+            f"The {what} could not be written to the temporary folder {path.parent}.",
+            "Free some disk space and try again.",
+        ) from error
 
 
 def image_from_volume(volume_node: slicer.vtkMRMLScalarVolumeNode) -> tuple[sitk.Image, tuple[str, ...]]:
