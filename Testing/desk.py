@@ -21,7 +21,7 @@ from CMBScribbleGrowLib.session import GrowSession
 from CMBSegmentationLib.scene import export_scan, load_results
 from CMBSegmentationLib.session import ReviewSession
 
-FIRST, SECOND, _, FAINT = LESION_PEAKS  # k, j, i; at 0.5 the list has the first three
+FIRST, SECOND, THIRD, FAINT = LESION_PEAKS  # k, j, i; at 0.5 the list has the first three
 
 
 class Desk:

@@ -313,6 +313,7 @@ def test_the_button_says_where_the_annotation_is_saved(open_panel, a_scene, tmp_
     scan = add_head()
     panel = open_panel("CMBScribbleGrow")
     panel.ui.scanSelector.setCurrentNode(scan)
+    assert panel.ui.folderButton.text == "Choose where to save…"
     panel.type(panel.ui.readerEdit, "SI")
     assert "nothing is saved" in panel.ui.statusLabel.text
     assert panel.ui.savedLabel.visible

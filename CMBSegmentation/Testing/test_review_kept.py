@@ -226,6 +226,17 @@ def test_a_search_that_goes_on_with_a_review_on_the_disk_says_whose_it_is(a_sess
     session.close()
 
 
+def test_a_review_that_was_kept_under_another_name_says_so(a_session, a_scan, elsewhere, open_review):
+    a_session.deciding.decide("accepted", lesion_id=1, advance=False)
+    a_session.reading.set(folder=str(elsewhere))
+    forget(a_scan)
+    assert "under the name" not in said(open_review(a_scan, elsewhere))
+    (kept,) = elsewhere.glob("*_review.json")
+    kept.write_text(json.dumps(json.loads(kept.read_text()) | {"scan": "visit 1"}))
+    forget(a_scan)
+    assert "Its review was kept under the name visit 1." in said(open_review(a_scan, elsewhere))
+
+
 # one name
 
 

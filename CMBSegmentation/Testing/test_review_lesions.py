@@ -239,6 +239,16 @@ def test_a_merged_lesion_has_the_verdicts_that_do_not_differ(a_session, decision
     assert ("differ" in last(a_session).message) == bool(said)
 
 
+def test_what_two_readers_accepted_apart_is_not_reviewed_once_it_is_merged(a_session):
+    ids = [one.id for one in a_session.editing.split(1)]
+    for number, reader in zip(ids, ("Lea", "Max"), strict=True):
+        a_session.reading.set(reader=reader)
+        a_session.deciding.decide("accepted", lesion_id=number)
+    a_session.editing.merge(ids)
+    assert states(a_session)[1] == "unreviewed"
+    assert "of several readers (CMB 1: Lea, CMB 5: Max), so it is not reviewed yet" in last(a_session).message
+
+
 def test_a_merged_lesion_has_the_cause_and_the_place_that_do_not_differ(a_session):
     ids = [one.id for one in a_session.editing.split(1)]
     for number, cause, side in zip(ids, ("CAA", "trauma"), ("left", "right"), strict=True):

@@ -11,10 +11,20 @@ from CMBScribbleGrowLib.study.linked_lesion import LinkedLesion
 from ..state.declared import ScribbleState
 
 
-def show_annotation(
+def show_annotation(state: ScribbleState, annotation: Annotation | None) -> None:
+    """Show an annotation in the page but for its lesions; all empty where none is open."""
+    said = annotation.assessment if annotation else None
+    series = annotation.series[0] if annotation and annotation.series else None
+    state.mimics = [asdict(one) for one in (annotation.mimics if annotation else ())]
+    state.findings = [asdict(one) for one in (annotation.findings if annotation else ())]
+    state.assessment = asdict(said) if said else {}
+    state.series = asdict(series) if series else {}
+
+
+def show_grown(
     state: ScribbleState, annotation: Annotation | None, lesions: Sequence[LinkedLesion], verdicts: Mapping[int, str]
 ) -> None:
-    """Show an annotation in the page; all empty where none is open.
+    """Show an annotation's lesions in the page; none where none is open.
 
     Parameters
     ----------
@@ -37,9 +47,3 @@ def show_annotation(
         }
         for one in (annotation.microbleeds if annotation else ())
     ]
-    said = annotation.assessment if annotation else None
-    series = annotation.series[0] if annotation and annotation.series else None
-    state.mimics = [asdict(one) for one in (annotation.mimics if annotation else ())]
-    state.findings = [asdict(one) for one in (annotation.findings if annotation else ())]
-    state.assessment = asdict(said) if said else {}
-    state.series = asdict(series) if series else {}

@@ -29,7 +29,7 @@ from ..server.names import without_folders
 from ..state import names
 from ..state.declared import NO_TOOL, SCRIBBLE_PANEL, ScribbleState
 from ..state.typed import live, on_change
-from .annotation_shown import show_annotation
+from .annotation_shown import show_annotation, show_grown
 from .edge import edge, unasked
 from .growth_figure import growth_figure
 
@@ -54,6 +54,7 @@ class Scribbling:
         session.parameters_changed.connect(self._show_parameters)
         session.status_changed.connect(self._show_status)
         session.annotation_changed.connect(self._show_annotation)
+        session.list_changed.connect(self._show_grown)
         session.current_changed.connect(self._show_current)
         self._showing = self._preparing = self._grow_when_ready = False
         state, name = desk.server.state, names.scribble
@@ -460,9 +461,14 @@ class Scribbling:
         self._show_steps()
 
     def _show_annotation(self, annotation: Annotation | None) -> None:
-        show_annotation(self.state, annotation, self.session.lesions, self.session.listed_verdicts)
+        show_annotation(self.state, annotation)
+        self._show_grown()
         self._show_steps()
         self._show_answers()
+
+    def _show_grown(self) -> None:
+        session = self.session
+        show_grown(self.state, session.annotation, session.lesions, session.listed_verdicts)
 
     def _show_steps(self) -> None:
         session, state = self.session, self.state

@@ -97,6 +97,7 @@ def _for_the_list(snapshot: Snapshot, shape: tuple[int, int, int]) -> Annotated:
             uncertain=one.uncertain,
             accepted=one.counts,
             grouped=one.grouping != SINGLE,
+            time=one.time,
         )
     mimics = [AnnotatedMimic((one.r_mm, one.a_mm, one.s_mm), one.type) for one in annotation.mimics]
     masks = {

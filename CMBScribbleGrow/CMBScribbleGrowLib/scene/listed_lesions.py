@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import slicer
 from numpy.typing import NDArray
 
+from CMBSegmentationLib.detecting.candidates.grid import Grid
 from CMBSegmentationLib.errors import CMBError
-from CMBSegmentationLib.review import ReviewedLesion, SavedReview, from_text
+from CMBSegmentationLib.review import ReviewedLesion, SavedReview, from_text, on_grid
 from CMBSegmentationLib.review.annotated import same_reader
+from CMBSegmentationLib.review.kept_in import kept_in
+from CMBSegmentationLib.review.review_file import ENDING
 from CMBSegmentationLib.scene import ResultNodes, find_results, lesion_rows, read_review
 from CMBSegmentationLib.scene.review_nodes import ids_of_segments, segment_name
+from CMBSegmentationLib.scene.volumes import file_of
 from CMBSegmentationLib.vocabulary.places import location_of
 from CMBSegmentationLib.vocabulary.verdicts import CALCIFICATION, DECISIONS, UNCERTAIN
 
 from .scan_grid import ScanGrid, segment_on_scan
 
+SAME_LESION_MM = 2.0  # between a scribble and the voxel where a search found a lesion most probable
+
 
 class ListedLesions:
-    """The numbers that the list of a scan has given, as the scene has them now.
+    """The numbers that the list of a scan has given: as the scene has them now or, without a list there, the disk.
 
     Parameters
     ----------
@@ -32,7 +39,10 @@ class ListedLesions:
     def __init__(self, scan_node: slicer.vtkMRMLScalarVolumeNode, grid: ScanGrid) -> None:
         self._grid = grid
         self._nodes: ResultNodes | None = find_results(scan_node)
-        self._saved = _saved_review(self._nodes)
+        text = list_in_scene(scan_node) if self._nodes is not None else _review_on_disk(scan_node)
+        saved = _parsed(text) if text else None
+        here = on_grid(saved, Grid(grid.shape, grid.ijk_to_ras[:3, [2, 1, 0, 3]])) if saved is not None else None
+        self._saved = saved if here is None and self._nodes is not None else here  # the scan may have been moved
 
     @property
     def last_number(self) -> int:
@@ -42,23 +52,37 @@ class ListedLesions:
     @property
     def decided(self) -> dict[int, ReviewedLesion]:
         """The lesions that a reader decided on there, by number."""
-        fixed = self._saved.review.fixed if self._saved else ()
-        return {one.id: one for one in fixed if one.state in DECISIONS}
+        if self._saved is None or self._saved.grid.shape != self._grid.shape:
+            return {}
+        return {one.id: one for one in self._saved.review.fixed if one.state in DECISIONS}
 
     def number_at(self, voxels: NDArray[np.integer]) -> int | None:
         """Give the number of a lesion that counts or was decided on and lies where the voxels (n, 3: k, j, i) do."""
-        if self._nodes is None or self._saved is None:
+        if self._saved is None:
             return None
         flat = np.ravel_multi_index(tuple(np.asarray(voxels).T), self._grid.shape)
         if self._saved.grid.shape == self._grid.shape:
             for one in self._saved.review.fixed:
                 if not one.deleted and np.isin(flat, one.voxels).any():
                     return one.id
+        if self._nodes is None:
+            return self._number_near(self._saved, voxels)
         for number in ids_of_segments(self._nodes.segmentation):
             own = segment_on_scan(self._nodes.segmentation, segment_name(number), self._grid).voxels
             if len(own) and np.isin(flat, np.ravel_multi_index(tuple(own.T), self._grid.shape)).any():
                 return number
         return None
+
+    def _number_near(self, saved: SavedReview, voxels: NDArray[np.integer]) -> int | None:
+        """Give the number of the lesion that a search found nearest to voxels (n, 3), where that is there."""
+        peaks = [peak for peak in saved.numbers.by_peak if peak >= 0]
+        if not peaks:
+            return None
+        steps = np.abs(np.stack(np.unravel_index(peaks, self._grid.shape), -1)[:, None] - np.asarray(voxels)[None])
+        spacing_mm = np.linalg.norm(self._grid.ijk_to_ras[:3, [2, 1, 0]], axis=0)
+        between_mm = np.linalg.norm(np.maximum(steps - 1, 0) * spacing_mm, axis=-1).min(axis=1)
+        nearest = int(between_mm.argmin())
+        return saved.numbers.by_peak[peaks[nearest]] if between_mm[nearest] <= SAME_LESION_MM else None
 
     def answers(self, number: int, reader: str) -> dict[str, Any]:
         """Give what the list says of a lesion as answers of the protocol: only what it says.
@@ -106,15 +130,10 @@ class ListedLesions:
         return {}
 
 
-def listed_verdicts(scan_node: slicer.vtkMRMLScalarVolumeNode) -> dict[int, str]:
-    """Give what readers decided on lesions of a scan's list, by number: "rejected (vessel)", say."""
+def list_in_scene(scan_node: slicer.vtkMRMLScalarVolumeNode) -> str:
+    """Give the review of a scan's list as the scene has it now, as text; empty where there is none."""
     nodes = find_results(scan_node)
-    rows = lesion_rows(nodes.table) if nodes is not None else ()
-    return {
-        row["id"]: f"{row['decision']} ({row['mimic']})" if row.get("mimic") else row["decision"]
-        for row in rows
-        if row["decision"] in DECISIONS
-    }
+    return (read_review(nodes) or "") if nodes is not None else ""
 
 
 def numbers_for(
@@ -138,9 +157,18 @@ def numbers_for(
     return numbers
 
 
-def _saved_review(nodes: ResultNodes | None) -> SavedReview | None:
-    text = read_review(nodes) if nodes is not None else None
+def _review_on_disk(scan_node: slicer.vtkMRMLScalarVolumeNode) -> str | None:
+    """Read the review that CMB Segmentation would find of a scan that has no list yet; None if there is none."""
+    folder, stem = kept_in(file_of(scan_node), scan_node.GetName() or "", None)
     try:
-        return from_text(text, "The review in the scene") if text else None
+        return (folder / (stem + ENDING)).read_text(encoding="utf-8") if folder is not None else None
+    except (OSError, UnicodeDecodeError):  # the list tells of it
+        return None
+
+
+@lru_cache(maxsize=2)
+def _parsed(text: str) -> SavedReview | None:
+    try:
+        return from_text(text, "The review")
     except CMBError:  # the list tells of it
         return None

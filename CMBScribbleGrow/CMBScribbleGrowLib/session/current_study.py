@@ -36,14 +36,15 @@ class CurrentStudy:
     study : OpenStudy or None
     parameters_changed, status_changed, annotation_changed, current_changed : Signal
         As those of `GrowSession`.
-    saving_changed : Signal
-        As that of `GrowSession`.
+    saving_changed, list_changed : Signal
+        As those of `GrowSession`.
     """
 
     def __init__(self, scene: slicer.vtkMRMLScene, clock: Callable[[], float] = time.monotonic) -> None:
         self.scene, self.clock = scene, clock
         self.parameters_changed, self.status_changed = Signal(), Signal()
-        self.annotation_changed, self.current_changed, self.saving_changed = Signal(), Signal(), Signal()
+        self.annotation_changed, self.current_changed = Signal(), Signal()
+        self.saving_changed, self.list_changed = Signal(), Signal()
         self.parameters, self.status = GrowParameters(), Status()
         self.study: OpenStudy | None = None
         self._current: int | None = None
@@ -171,6 +172,8 @@ class CurrentStudy:
             if self.is_previewing and self.clock() - self._moved_at >= SETTLED_S:
                 self.settle()
                 self._tell_tolerance()
+            if study.list_changed():
+                self.list_changed()
             failed, saved = study.disk.not_saved is not None, study.disk.poll()
         except CMBError as error:
             if str(error) != self._save_error:

@@ -10,7 +10,6 @@ import slicer
 from CMBSegmentationLib.errors import CMBError
 
 from ..annotation.records import Annotation
-from ..scene.listed_lesions import listed_verdicts
 from ..study.linked_lesion import LinkedLesion
 from ..study.state import GrowParameters, GrowStep, State, Status
 from .answering import Answering
@@ -47,6 +46,8 @@ class GrowSession:
         Called with the new `Status`.
     annotation_changed : Signal
         Called with the reader's `Annotation`, or None where no study is open.
+    list_changed : Signal
+        Called where the list of the same scan is another: `listed_verdicts` and `answering.left_open` may be.
     current_changed : Signal
         Called with the `LinkedLesion` that is being worked on, or None.
     saving_changed : Signal
@@ -57,7 +58,7 @@ class GrowSession:
         current = self._current = CurrentStudy(scene, clock)
         self.parameters_changed, self.status_changed = current.parameters_changed, current.status_changed
         self.annotation_changed, self.current_changed = current.annotation_changed, current.current_changed
-        self.saving_changed = current.saving_changed
+        self.saving_changed, self.list_changed = current.saving_changed, current.list_changed
         self.opening, self.growing, self.answering = Opening(current), Growing(current), Answering(current)
 
     @property
@@ -97,9 +98,9 @@ class GrowSession:
 
     @property
     def listed_verdicts(self) -> dict[int, str]:
-        """What the list of the same scan says of its lesions, by number; as `scene.listed_lesions.listed_verdicts`."""
+        """What the list of the same scan says of its lesions, by number; as `OpenStudy.listed_verdicts`."""
         study = self.study
-        return listed_verdicts(study.nodes.scan) if study is not None and study.is_there else {}
+        return study.listed_verdicts() if study is not None and study.is_there else {}
 
     @property
     def can_undo(self) -> bool:

@@ -30,7 +30,7 @@ from ..annotation.segments_file import Segment
 from ..annotation.words import SINGLE
 from ..scene import GrowNodes, ensure_paint_segment, grid_of, name_landmark, read_lesions
 from ..scene.kept_study import KeptStudy, read_kept, write_kept
-from ..scene.listed_lesions import ListedLesions
+from ..scene.listed_lesions import ListedLesions, list_in_scene
 from ..scene.scan_grid import ScanGrid
 from ..scene.shown_study import LANDMARKS, ShownStudy
 from ..study.linked_lesion import LinkedLesion, record_of, strokes_of
@@ -119,6 +119,7 @@ class OpenStudy:
             self.shown.show_all(self.snapshot, on_disk.scribbles)
         ensure_paint_segment(self.nodes)
         self._strokes = self._strokes_in_scene()
+        self._list = list_in_scene(scan_node)
         self.shown.listen()
         self._keep_in_scene()
         if use_scene and self.annotation != on_disk.study.of(reader):
@@ -277,11 +278,28 @@ class OpenStudy:
             found += [(one.id, *pair) for pair in pairs if all(pair) and pair[0] != pair[1]]
         return found
 
+    def listed_verdicts(self) -> dict[int, str]:
+        """Give what readers decided on single lesions in the list of the scan, by number: "rejected (vessel)", say."""
+        verdicts = {one.id: (listed.state, listed.verdict) for one, listed in self._on_both()}
+        return {n: f"{state} ({said.mimic})" if said and said.mimic else state for n, (state, said) in verdicts.items()}
+
+    def list_changed(self) -> bool:
+        """Tell whether the list of the scan is another than when this was last asked."""
+        before, self._list = self._list, list_in_scene(self.nodes.scan)
+        return self._list != before
+
     def _on_both(self) -> list[tuple[Microbleed, ReviewedLesion]]:
-        """Pair single lesions with those of the list that a reader decided on."""
+        """Pair single lesions with those of the list that a reader decided on, and that lie there."""
         decided = ListedLesions(self.nodes.scan, self.grid).decided
         single = (one for one in self.annotation.microbleeds if one.grouping == SINGLE)
-        return [(one, decided[one.id]) for one in single if one.id in decided]
+        pairs = [(one, decided[one.id]) for one in single if one.id in decided]
+        return [(one, listed) for one, listed in pairs if self._lies_on(one, listed)]
+
+    def _lies_on(self, one: Microbleed, listed: ReviewedLesion) -> bool:
+        lesion = self.snapshot.lesion(one.id)
+        if lesion is None or not len(lesion.mask):
+            return True  # nothing is known that says otherwise
+        return bool(np.isin(np.ravel_multi_index(tuple(lesion.mask.T), self.grid.shape), listed.voxels).any())
 
     def close(self) -> None:
         """Stop listening to the scene; `disk.flush` first."""

@@ -85,7 +85,7 @@ class OpeningPart:
         """Show where the annotation that is open is saved; where none is open, what was chosen for the next."""
         button, study, chosen = self.ui.folderButton, self._session.study, self._session.parameters.folder
         if study is None:
-            where, is_own = Path(chosen) if chosen else None, not chosen
+            where, is_own = Path(chosen) if chosen else None, not chosen and self._may_have_folder()
         else:
             files, own = study.disk.files, study.files_in(None) if study.is_there else None
             where, is_own = files.folder if files else None, files == own and own is not None
@@ -96,6 +96,13 @@ class OpeningPart:
             button.setText(name or _("Choose where to save…"))
         button.setToolTip(str(where) if where else _("Choose where the annotation is saved"))
         self._show_saving()
+
+    def _may_have_folder(self) -> bool:
+        """Whether the scan that is chosen has a folder of its own, as the next one may where none is chosen."""
+        from CMBSegmentationLib.scene.volumes import file_of
+
+        scan = self.ui.scanSelector.currentNode()
+        return scan is None or bool(file_of(scan))
 
     def _show_saving(self) -> None:
         """Show that what is annotated is not on the disk, as long as that is so."""

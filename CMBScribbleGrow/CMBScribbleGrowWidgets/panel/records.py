@@ -52,12 +52,12 @@ class RecordsPart:
         ):
             button.connect("clicked()", edge.on(action))
         self._session.annotation_changed.connect(self.show)
+        self._session.list_changed.connect(self._show_listed)
         self._session.current_changed.connect(lambda lesion: self._update_buttons())
 
     def show(self, annotation: Annotation | None) -> None:
         """List the records, and show the chosen ones."""
-        current = self._session.current
-        self._lesions.show(annotation.microbleeds if annotation else (), current.id if current else None)
+        self._show_listed()
         self._list_landmarks(self._mimics, "mimics", annotation)
         self._list_landmarks(self._findings, "findings", annotation)
         self._lesion_form.show(self._lesions.current)
@@ -66,8 +66,13 @@ class RecordsPart:
         series = self._logic.series()
         self._series_flags.show(series.flags if series else None)
         self._series_form.show(series)
-        self.ui.unansweredText.setPlainText("\n".join(self._session.answering.left_open))
         self._update_buttons()
+
+    def _show_listed(self) -> None:
+        """Show what the list of the same scan says, too: of each lesion, and of what is still open."""
+        annotation, current = self._session.annotation, self._session.current
+        self._lesions.show(annotation.microbleeds if annotation else (), current.id if current else None)
+        self.ui.unansweredText.setPlainText("\n".join(self._session.answering.left_open))
 
     def _set_up_lesions(self) -> None:
         ui = self.ui

@@ -66,10 +66,10 @@ class ClinicalChange:
             name for name, one in (("first", self.before), ("second", self.after)) if one.is_read and one.not_read
         ]
         if halfway:
-            scans = f"{halfway[0]} scan is" if len(halfway) == 1 else "two scans is"
+            scans, whose = (f"{halfway[0]} scan", "its") if len(halfway) == 1 else ("two scans", "their")
             return (
-                f"The review of the {scans} not finished, and what is not reviewed does not count: the columns do not "
-                "show how the burden changed."
+                f"The review of the {scans} is not finished, and {whose} classes leave out what is not reviewed: the "
+                "columns do not show how the burden changed."
             )
         if self.before.is_read != self.after.is_read:
             read, unread = ("first", "second") if self.before.is_read else ("second", "first")

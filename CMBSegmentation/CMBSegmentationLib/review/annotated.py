@@ -36,6 +36,8 @@ class AnnotatedLesion:
         Whether its reader has accepted it, with its present mask or an earlier one.
     grouped : bool
         Whether it stands for a group: no lesion of the list.
+    time : str
+        When its reader said something of it last: UTC, ISO 8601; empty if that is not known.
     """
 
     at: Place
@@ -45,6 +47,7 @@ class AnnotatedLesion:
     uncertain: bool = False
     accepted: bool = True
     grouped: bool = False
+    time: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,11 @@ class Annotated:
         said = None if number is None or not same_reader(self.reader, reader) else self.lesions.get(number)
         return None if said is None or said.grouped else said
 
+    def is_elsewhere(self, number: int, voxels: Flat) -> bool:
+        """Whether its lesion of a number shares no voxel with some: its mask is known, and is another lesion's."""
+        mask = self.masks.get(number)
+        return mask is not None and not np.isin(mask, voxels).any()
+
     def number_at(self, voxels: Flat) -> int | None:
         """Give the number of the lesion that some voxels are the same as; None if there is none."""
         return same_mask(self.masks, voxels)
@@ -115,6 +123,7 @@ def annotated_from_row(row: Mapping[str, Any]) -> AnnotatedLesion:
         uncertain=bool(row.get("uncertain", False)),
         accepted=bool(row.get("accepted", True)),
         grouped=bool(row.get("grouped", False)),
+        time=str(row.get("time", "")),
     )
 
 

@@ -122,6 +122,9 @@ def what_differs(review: Review, parts: Sequence[ReviewedLesion]) -> str:
     if len({one.decision for one in verdicts}) > 1:
         words = ", ".join(f"CMB {one.id} {one.state}" for one in said)
         differ = [f"their verdicts differ ({words}), so it is not reviewed yet"]
+    elif len({one.reader for one in verdicts}) > 1:
+        words = ", ".join(f"CMB {one.id}: {one.verdict.reader or 'nobody named'}" for one in said if one.verdict)
+        differ = [f"their verdicts are of several readers ({words}), so it is not reviewed yet"]
     else:
         differ = []
         told |= {"mimics": [one.mimic for one in verdicts], "causes": [one.cause for one in verdicts]}
@@ -161,9 +164,12 @@ def deleted(review: Review, lesion: ReviewedLesion) -> Review:
 
 
 def _common_verdict(parts: Sequence[ReviewedLesion]) -> Verdict | None:
-    """Give what all verdicts on the parts say, as of the last one; None if there is none, or decisions differ."""
+    """Give what all verdicts on the parts say, as of the last one; None if there is none, or they differ.
+
+    Verdicts of several readers differ, too: none of them has seen the whole.
+    """
     verdicts = [one.verdict for one in parts if one.verdict is not None]
-    if len({one.decision for one in verdicts}) != 1:
+    if len({(one.decision, one.reader) for one in verdicts}) != 1:
         return None
     last = max(verdicts, key=lambda one: one.time)
     return replace(last, mimic=_common(one.mimic for one in verdicts), cause=_common(one.cause for one in verdicts))

@@ -15,14 +15,7 @@ from ..vocabulary.verdicts import ACCEPTED, REJECTED, UNCERTAIN, Verdict, utc_no
 from .annotated import Annotated, AnnotatedLesion, same_reader
 from .lesion_list import ADDED, Link, Review, ReviewedLesion
 
-
-def known_to(review: Review, annotated: Annotated) -> Review:
-    """Tie lesions with a verdict of the annotation's reader to what it says of them already: they stay as they are."""
-    for number, said in annotated.lesions.items():
-        lesion, link = review.find(number), _link_of(review, number, annotated.reader)
-        if link is None and _can_follow(lesion, annotated.reader) and lesion is not None and not said.grouped:
-            review = review.with_link(number, Link(lesion, said, annotated.reader))
-    return review
+TO_THE_SECOND = len("2026-01-31T09:30:00")  # of a time in UTC, however it goes on
 
 
 def followed(review: Review, annotated: Annotated, seen: Collection[int]) -> Review:
@@ -130,7 +123,7 @@ def _followed_in(review: Review, number: int, annotated: Annotated) -> Review:
     if link is None:
         if said is None or said.grouped or lesion is None or not _can_follow(lesion, annotated.reader):
             return review
-        link = Link(lesion, AnnotatedLesion(said.at), annotated.reader)
+        link = Link(lesion, _said_before(lesion, said), annotated.reader)
     is_taken_back = said is None or said.grouped or (not said.accepted and _needs_acceptance(link))
     if link.withdrawn is not None:
         return review if said is None or is_taken_back else _put_back(review, link, said)
@@ -141,6 +134,17 @@ def _followed_in(review: Review, number: int, annotated: Annotated) -> Review:
     if said is None or is_taken_back:
         return _withdrawn(review, link, lesion)
     return _answered(review, lesion, link, said)
+
+
+def _said_before(lesion: ReviewedLesion, said: AnnotatedLesion) -> AnnotatedLesion:
+    """Give what of an annotation is no news to a verdict that did not follow it yet.
+
+    That it is uncertain is none if it was said before the verdict, nor is its cause if the list has one of its own.
+    """
+    assert lesion.verdict is not None
+    is_before = bool(said.time) and said.time[:TO_THE_SECOND] < lesion.verdict.time[:TO_THE_SECOND]
+    cause = said.cause if lesion.verdict.cause else ""
+    return AnnotatedLesion(said.at, cause=cause, uncertain=said.uncertain and is_before)
 
 
 def _link_of(review: Review, number: int, reader: str) -> Link | None:

@@ -33,7 +33,7 @@ from ..review import (
     on_grid,
     to_text,
 )
-from ..review.following import followed, known_to
+from ..review.following import followed
 from ..review.kept_in import Kept, kept_in
 from ..review.review_file import ENDING
 from ..scene import (
@@ -110,7 +110,9 @@ class OpenReview:
         self.candidates = candidates_of(nodes)
         self.notes: list[str] = []
         self.annotated = Annotated()
+        self.lesions: tuple[ReviewedLesion, ...] = ()
         self._seen: set[tuple[str, int]] = set()
+        self._others: set[int] = set()  # lesions of the annotation with the number of another one here
         self._clock = clock
         self._shown = ShownReview(nodes)
         self._history: History[Step] = History()
@@ -123,11 +125,9 @@ class OpenReview:
         in_scene = self._in_scene()
         self._begin_with(in_scene, self._save_in(folder))
         self._remember(folder)
-        self.review = known_to(self.review, read_annotated(nodes.scan))
         view = read_view(nodes)
         self.current: int | None = view.get("current") if isinstance(view.get("current"), int) else None
         self.show_dropped = bool(view.get("show_dropped", False))
-        self.lesions: tuple[ReviewedLesion, ...] = ()
         self.show(save=not self.review.is_empty)
 
     def note_found(self) -> None:
@@ -299,14 +299,29 @@ class OpenReview:
         return int(np.ravel_multi_index(tuple(self._index(position_ras_mm)), self.candidates.shape))
 
     def learn_annotated(self) -> None:
-        """Learn what the annotation of the same scan says: its numbers are given to no other lesion."""
-        self.annotated = read_annotated(self.nodes.scan)
-        self._seen |= {(self.annotated.reader, number) for number in self.annotated.lesions}
+        """Learn what the annotation of the same scan says: its numbers are given to no other lesion.
+
+        Where it has a number for another lesion than the list, as one that was made without the list may, it says
+        nothing of that lesion.
+        """
+        annotated = read_annotated(self.nodes.scan)
         places = {}
-        for number, one in self.annotated.lesions.items():
+        for number, one in annotated.lesions.items():
             with contextlib.suppress(InputError):  # outside: the scan was moved since
                 places[number] = NOWHERE if one.grouped else self.flat_index(one.at)
         self.numbers.reserved = places
+        self.annotated = self._without_others(annotated)
+        self._seen |= {(self.annotated.reader, number) for number in self.annotated.lesions}
+
+    def _without_others(self, annotated: Annotated) -> Annotated:
+        """Leave out the lesions that have the number of another one of the list; note which, once."""
+        here = {one.id: one for one in (*self.lesions, *self.review.fixed) if not one.deleted}
+        others = {n for n in annotated.lesions if n in here and annotated.is_elsewhere(n, here[n].voxels)}
+        if others - self._others:
+            which = ", ".join(f"CMB {number}" for number in sorted(others))
+            self.notes.append(f"{which}: another lesion in the annotation than here. What is said there stays there.")
+        self._others = others
+        return replace(annotated, lesions={n: one for n, one in annotated.lesions.items() if n not in others})
 
     def follow_annotated(self) -> list[int]:
         """Follow what the annotation has said or taken back since this was last asked; give which lesions changed."""
@@ -446,6 +461,8 @@ class OpenReview:
             self._found = on_disk
         if taken is not None:
             self._take(taken)
+        if taken is on_disk and on_disk is not None and on_disk.scan not in ("", self.nodes.scan.GetName()):
+            self.notes.append(f"Its review was kept under the name {on_disk.scan}.")
 
     def _takes(self, found: SavedReview) -> bool:
         """Take a review that lies in a folder where it says more than the one at hand, and all of that."""
