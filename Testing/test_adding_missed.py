@@ -169,6 +169,20 @@ def test_a_faint_one_is_added_and_said_to_be_faint(a_desk):
     assert added.state == "accepted"
     assert 0 < added.lesion.contrast < 0.15
     assert "its signal loss is only" in said[-1].message
+    loss = round(100 * added.lesion.contrast)
+    assert f"only {loss} %" in said[-1].message
+
+
+def test_a_scribble_where_nothing_is_dark_is_said_to_be_no_darker(a_desk):
+    said = []
+    a_desk.list.noticed.connect(said.append)
+    values = slicer.util.arrayFromVolume(a_desk.scan)
+    values[3:6, 33:36, 9:12] = 700  # of 600
+    a_desk.detect()
+    bright = np.stack(np.meshgrid([3, 4, 5], [33, 34, 35], [9, 10, 11], indexing="ij"), -1).reshape(-1, 3)
+    added = a_desk.list.editing.add_voxels(bright)
+    assert added.lesion.contrast < 0
+    assert said[-1].message.endswith("; it is no darker than what is around it.")
 
 
 def test_a_search_of_a_moved_scan_names_lesions_as_their_scribbles_are_named(a_desk):

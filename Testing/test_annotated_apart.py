@@ -55,7 +55,8 @@ def test_a_number_that_means_another_lesion_says_nothing_of_it(a_desk):
     a_desk.list.poll()
     assert listed(a_desk, 1) == before
     assert any("CMB 1: another lesion in the annotation than here" in one for one in told)
-    assert [one for one in a_desk.scribbles.answering.left_open if "in the list" in one] == []
+    told_here = [one for one in a_desk.scribbles.answering.left_open if "in the list" in one]
+    assert told_here == ["CMB 1 is another lesion in the list, accepted here"]
     assert a_desk.scribbles.listed_verdicts == {}
     with pytest.raises(InputError, match="That is CMB 2"):
         a_desk.list.editing.add_voxels(a_desk.scribbles.lesions[0].mask, number=1)
@@ -130,3 +131,26 @@ def test_what_differs_goes_as_soon_as_the_list_has_followed(a_desk):
     assert len(seen) == 1
     assert not any("in the list" in one for one in seen[0])
     assert a_desk.scribbles.listed_verdicts == {number: "uncertain"}
+
+
+def test_what_is_accepted_and_has_no_verdict_in_a_list_that_is_read_is_told(a_desk):
+    a_desk.detect()
+
+    def told():
+        return [one for one in a_desk.scribbles.answering.left_open if "in the list" in one]
+
+    added = a_desk.grow(FAINT)
+    a_desk.scribbles.growing.accept()
+    assert told() == []  # nobody has read the list
+    a_desk.list.deciding.decide("accepted", lesion_id=1)
+    assert told() == [f"CMB {added} is not in the list, accepted here"]
+    a_desk.accept()
+    assert told() == []
+    a_desk.list.editing.delete(added)
+    assert told() == [f"CMB {added} is not in the list, accepted here"]
+    a_desk.accept()
+    second = a_desk.grow(SECOND)
+    a_desk.accept()
+    assert told() == []
+    a_desk.list.deciding.undo()
+    assert told() == [f"CMB {second} is not reviewed in the list, accepted here"]

@@ -16,7 +16,17 @@ import pytest
 import SimpleITK as sitk
 from PIL import Image
 from tsv_table import rows_of as rows_of_table
-from web_browser import SAMPLE_NAME, choose, go_to, open_sample, state_of_page, take, wait_until, wait_until_told
+from web_browser import (
+    SAMPLE_NAME,
+    choose,
+    drag_grey_window,
+    go_to,
+    open_sample,
+    state_of_page,
+    take,
+    wait_until,
+    wait_until_told,
+)
 from web_pictures import THREE_D, lit
 from web_review import reject, rows_of, wait_for_state
 
@@ -72,6 +82,7 @@ def test_a_scene_opens_where_the_review_was_left_and_both_have_one_review(readin
     page.get_by_text("review.mrb", exact=True).wait_for()
     wait_for_state(page, first, "accepted")
     wait_until(page, lambda: 0.15 < lit(page, THREE_D) < 0.7)  # the brain fills the 3D view, and is all in it
+    drag_grey_window(page)
     reject(page, second)
     open_sample(page)
     wait_for_state(page, second, "rejected")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from module_file import ROOT
-from web_browser import choose, open_sample, state_of_page, wait_until
+from web_browser import choose, drag_grey_window, open_sample, state_of_page, wait_until
 from web_pictures import AXIAL, picture
 from web_review import give_review, rows_of
 
@@ -80,24 +80,14 @@ def test_the_grey_windows_tools_are_those_of_what_is_shown(reading, server, resu
     def window():
         return state_of_page(page)["window_range"]
 
-    def changed_by_moving():
-        across.append(across[-1] + 4)
-        page.mouse.move(across[-1], down)
-        return window() not in (phases, scans)
-
     scans, phases = window(), [-600, 600]
-    box = page.locator(".layout-grid-item").nth(AXIAL).bounding_box()
     page.get_by_title("Scan intensity shown black, and white").wait_for()
     for ends_with in ("v", "reset"):
         page.keyboard.press("v")
         wait_until(page, lambda: window() == phases, window)
         label = page.get_by_title("Local phase shown black, and white: thousandths of a radian")
         assert label.inner_text() == "-600 to 600"
-        across, down = [box["x"] + 50], box["y"] + 150
-        page.mouse.move(across[-1], down)
-        page.mouse.down()
-        wait_until(page, changed_by_moving, window)  # at a hand's pace: of moves at once, only the last is sent
-        page.mouse.up()
+        drag_grey_window(page)
         if ends_with == "reset":
             page.get_by_label("Reset the grey window").click()
             wait_until(page, lambda: window() == phases, window)

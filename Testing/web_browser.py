@@ -215,6 +215,22 @@ def wait_until_told(page: Page, message: str, hint: str = "") -> None:
     alert.wait_for(state="hidden")
 
 
+def drag_grey_window(page: Page) -> None:
+    """Drag in the axial view until the grey window is another, as slowly as a hand: few moves at once are lost."""
+    box, before = view_of(page, 0), state_of_page(page)["window_range"]
+    across, down = [box["x"] + 50], box["y"] + 150
+
+    def is_another() -> bool:
+        across.append(across[-1] + 4)
+        page.mouse.move(across[-1], down)
+        return bool(state_of_page(page)["window_range"] != before)
+
+    page.mouse.move(across[-1], down)
+    page.mouse.down()
+    wait_until(page, is_another, lambda: before)
+    page.mouse.up()
+
+
 def view_of(page: Page, number: int) -> dict[str, float]:
     """Give the box of a view: 0 axial, 1 sagittal, 2 coronal, 3 3D."""
     box = page.locator(".layout-grid-item").nth(number).bounding_box()

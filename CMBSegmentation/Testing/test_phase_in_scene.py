@@ -13,7 +13,7 @@ from oblique_scan import SCAN_NAME, SCAN_SHAPE, oblique_ijk_to_ras, scan_voxels
 from CMBSegmentationLib.errors import InputError, MachineError
 from CMBSegmentationLib.reading.phase.files import paired_before
 from CMBSegmentationLib.results.names import ENDINGS_PHASE
-from CMBSegmentationLib.scene import check_has_field, export_phase, find_results, load_results, phase_of
+from CMBSegmentationLib.scene import check_has_field, export_phase, find_results, load_results, phase_of, show_field
 from CMBSegmentationLib.session import ReviewSession
 from CMBSegmentationLib.session.export_review import detection_of
 
@@ -104,6 +104,9 @@ def test_the_local_phase_is_shown_in_place_of_the_scan_where_one_looks(
     assert not a_session.reading.parameters.overview
     assert shown(a_scene) == [node]
     a_session.reading.set(field=False)
+    assert shown(a_scene) == [a_scan]
+    show_field(find_results(a_scan), True)
+    a_session.reopen()  # a scene was opened in which the local phase was shown: nobody has asked for it here
     assert shown(a_scene) == [a_scan]
 
 

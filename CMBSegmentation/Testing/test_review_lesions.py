@@ -315,6 +315,9 @@ def test_a_jump_centres_the_views_at_a_fixed_field_of_view(a_session, a_scene):
     a_session.reading.set(slab_mm=12.0)
     assert views[0].GetSlabReconstructionEnabled()
     assert views[0].GetSlabReconstructionThickness() == 12.0
+    views[0].SetSlabReconstructionEnabled(False)
+    a_session.reopen()  # a scene was opened, which was looked at otherwise
+    assert views[0].GetSlabReconstructionEnabled()
     a_session.reading.set(slab_mm=None)
     assert not views[0].GetSlabReconstructionEnabled()
 

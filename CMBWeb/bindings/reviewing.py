@@ -240,7 +240,8 @@ class Reviewing:
 
     @edge
     def add_grown(self, lesion: LinkedLesion) -> None:
-        """Put a lesion that was grown from a scribble on the list; a group is none of its lesions."""
+        """Put a lesion that was grown from a scribble on the list, and tell of it; a group is none of its lesions."""
+        self.state.notice = ""
         if self.session.review is not None and not lesion.grouped:
             self.session.editing.add_voxels(lesion.mask, number=lesion.id)
 

@@ -274,8 +274,11 @@ class Scribbling:
 
     @edge
     def accept(self) -> None:
-        """Keep the current mask, and put it on the list of microbleeds."""
+        """Keep the current mask, and put it on the list of microbleeds; what became of it there is told here, too."""
         self._desk.add_grown(self.session.growing.accept())
+        said = self._desk.reviewing.state.notice
+        if said and said != self.session.status.message:
+            self.session.note(f"In the list: {said}")
 
     @edge
     def undo(self) -> None:

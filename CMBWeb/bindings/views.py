@@ -107,6 +107,8 @@ class Views:
         self._scan_window = self._window = reading_window(slicer.util.arrayFromVolume(scan))
         self.reset_window()
         self.reset()
+        self.set_left_drag()  # a scene that was opened brought its own
+        self._take_crosshair()
 
     def reset(self) -> None:
         """Look at the whole scan again."""

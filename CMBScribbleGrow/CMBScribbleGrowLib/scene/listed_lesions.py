@@ -50,6 +50,11 @@ class ListedLesions:
         return self._saved.numbers.last if self._saved else 0
 
     @property
+    def numbers(self) -> set[int]:
+        """The numbers of all that the list in the scene shows or hides; empty if there is none."""
+        return {row["id"] for row in lesion_rows(self._nodes.table)} if self._nodes is not None else set()
+
+    @property
     def decided(self) -> dict[int, ReviewedLesion]:
         """The lesions that a reader decided on there, by number."""
         if self._saved is None or self._saved.grid.shape != self._grid.shape:

@@ -34,8 +34,8 @@ class Answering:
     def left_open(self) -> list[str]:
         """What the reader has not finished.
 
-        What is painted and not grown, grown and not accepted, contradicted by the list, or asked by the protocol and
-        not answered.
+        What is painted and not grown, grown and not accepted, contradicted by the list or without a verdict there, or
+        asked by the protocol and not answered.
         """
         study = self._current.study
         if study is None:
@@ -46,8 +46,9 @@ class Answering:
             f"CMB {number} is {state} in the list" + ("" if state == REJECTED else f", {CONTRARY[state]} here")
             for number, state in study.contradicted().items()
         ]
+        missing = [f"CMB {number} is {how} in the list, accepted here" for number, how in study.not_on_list().items()]
         differ = [f"CMB {number}: {there} in the list, {here} here" for number, there, here in study.differences()]
-        return [*not_grown, *pending, *contradicted, *differ, *unanswered(study.annotation)]
+        return [*not_grown, *pending, *contradicted, *missing, *differ, *unanswered(study.annotation)]
 
     def answer(self, entry: Entry, **answers: Any) -> Entry:
         """Change answers in an entry of the annotation.

@@ -154,6 +154,10 @@ class GrowSession:
         """Tell the reader something that happened around the session, such as in its worklist."""
         self._current.tell(status)
 
+    def note(self, note: str) -> None:
+        """Add a note to what was told last."""
+        self._current.note(note)
+
     def refuse(self, why: str) -> None:
         """Take a refusal of the user interface's, or one that an action raised, as what was told last."""
         self._current.tell(Status(State.FAILED, why))

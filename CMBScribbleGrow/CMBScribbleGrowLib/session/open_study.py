@@ -278,6 +278,22 @@ class OpenStudy:
             found += [(one.id, *pair) for pair in pairs if all(pair) and pair[0] != pair[1]]
         return found
 
+    def not_on_list(self) -> dict[int, str]:
+        """Give which single lesions are accepted here and have no verdict in a list of the scan that is read.
+
+        Returns
+        -------
+        dict
+            By number: "not reviewed", "another lesion" or "not" there.
+        """
+        listed = ListedLesions(self.nodes.scan, self.grid)
+        if not listed.decided or not listed.numbers:
+            return {}
+        both = {one.id for one, _ in self._on_both()}
+        left = [one.id for one in self.annotation.microbleeds if one.grouping == SINGLE and one.counts]
+        words = {n: "another lesion" if n in listed.decided else "not reviewed" for n in listed.numbers}
+        return {number: words.get(number, "not") for number in left if number not in both}
+
     def listed_verdicts(self) -> dict[int, str]:
         """Give what readers decided on single lesions in the list of the scan, by number: "rejected (vessel)", say."""
         verdicts = {one.id: (listed.state, listed.verdict) for one, listed in self._on_both()}

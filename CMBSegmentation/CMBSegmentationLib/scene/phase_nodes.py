@@ -136,13 +136,25 @@ def show_field(results: ResultNodes, shown: bool) -> None:
 
     Where the views look, and how near, stays as it is; the local phase has its own grey window each time.
     """
-    scene = results.scan.GetScene()
     field = results.field if shown else None
     if field is not None:
         style_field(field.GetDisplayNode())
     volume = field if field is not None else results.scan
-    for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")):
-        scene.GetNthNodeByClass(number, "vtkMRMLSliceCompositeNode").SetBackgroundVolumeID(volume.GetID())
+    for view in _shown_in_slices(results):
+        view.SetBackgroundVolumeID(volume.GetID())
+
+
+def field_is_shown(results: ResultNodes) -> bool:
+    """Whether any slice view shows the local phase in place of the scan."""
+    field = results.field
+    return field is not None and any(
+        view.GetBackgroundVolumeID() == field.GetID() for view in _shown_in_slices(results)
+    )
+
+
+def _shown_in_slices(results: ResultNodes) -> list[slicer.vtkMRMLSliceCompositeNode]:
+    scene, kind = results.scan.GetScene(), "vtkMRMLSliceCompositeNode"
+    return [scene.GetNthNodeByClass(number, kind) for number in range(scene.GetNumberOfNodesByClass(kind))]
 
 
 def _lie_alike(one: slicer.vtkMRMLScalarVolumeNode, other: slicer.vtkMRMLScalarVolumeNode) -> bool:

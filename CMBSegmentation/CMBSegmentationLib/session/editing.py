@@ -273,7 +273,8 @@ def _said_of_faint(lesion: ReviewedLesion) -> str:
     loss = lesion.lesion.contrast
     if loss is None or loss >= FAINT_SIGNAL_LOSS:
         return ""
-    return f"; its signal loss is only {100 * max(loss, 0):.0f} %"
+    percent = round(100 * loss)
+    return f"; its signal loss is only {percent} %" if percent > 0 else "; it is no darker than what is around it"
 
 
 def _refuse_on(lesion: ReviewedLesion | None) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..scene import check_has_field, set_slab, show_field, show_overview
+from ..scene.phase_nodes import field_is_shown
 from ..scene.shown.brain_surface import hide_3d, show_3d
 from ..signal import Signal
 from .chosen_review import ChosenReview
@@ -121,6 +122,16 @@ class Reading:
             set_slab(self._chosen.detection.scene, after.slab_mm)
         self.apply()
         self.changed(before, after)
+
+    def show_anew(self) -> None:
+        """Have the views show what the reader wants: a scene that was opened brought along how it was looked at."""
+        wanted, results = self._parameters, self._chosen.detection.results
+        if results is not None and field_is_shown(results) and not wanted.field:
+            show_field(results, False)
+        if results is not None and wanted.overview:
+            show_overview(results, True)
+        else:
+            set_slab(self._chosen.detection.scene, wanted.slab_mm)
 
     def apply(self) -> None:
         """Have the results in the scene look as the reader wants them."""

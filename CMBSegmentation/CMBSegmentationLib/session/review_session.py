@@ -121,6 +121,7 @@ class ReviewSession:
     def reopen(self) -> None:
         """Look at the scene again: it was closed, or another was opened."""
         self._chosen.drop_closed()
+        self.reading.show_anew()
         self.detection.results_changed(self.detection.results)
 
     def _on_results(self, results: ResultNodes | None) -> None:
