@@ -323,16 +323,17 @@ class CMBSegmentationLogic(ScriptedLoadableModuleLogic):
         return CMBSegmentationParameterNode(super().getParameterNode())
 
     def firstScan(self, preferred: Any = None) -> Any:
-        """Give the preferred or the first volume that is neither a result of a detection nor phase; None without."""
+        """Give the preferred or the first volume that is no result of a detection, of phase only where all are."""
         from CMBSegmentationLib.scene.names import RESULT_ATTRIBUTE
         from CMBSegmentationLib.scene.phase_nodes import PHASE_NAME
 
         volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-        for volume in [preferred, *volumes] if preferred else volumes:
-            is_scan = volume.GetClassName() == "vtkMRMLScalarVolumeNode" and not volume.GetAttribute(RESULT_ATTRIBUTE)
-            if is_scan and not PHASE_NAME.search(volume.GetName() or ""):
-                return volume
-        return None
+        scans = [
+            volume
+            for volume in ([preferred, *volumes] if preferred else volumes)
+            if volume.GetClassName() == "vtkMRMLScalarVolumeNode" and not volume.GetAttribute(RESULT_ATTRIBUTE)
+        ]
+        return next((scan for scan in scans if not PHASE_NAME.search(scan.GetName() or "")), next(iter(scans), None))
 
     def jumpToLesion(self, lesionId: int) -> None:
         """Centre the slice views on a lesion of the chosen scan."""

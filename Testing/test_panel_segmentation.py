@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import slicer
 import slicer.util
+import vtk
 from module_file import ROOT
 from panels import open_panel
 from slicer_scene import a_scene, new_scene, reopened
@@ -52,6 +53,14 @@ def test_a_key_without_a_list_says_what_to_do(open_panel):
 def test_the_first_scan_is_chosen_and_results_are_not_offered(a_panel, a_searched_scan):
     assert a_panel.ui.inputSelector.currentNode() is a_searched_scan
     assert a_panel.ui.detectButton.enabled
+
+
+def test_a_scan_that_is_called_phase_is_chosen_where_there_is_no_other(open_panel, a_scene):
+    phase = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "7: SWI ph1")
+    panel = open_panel("CMBSegmentation")
+    assert panel.widget.logic.firstScan() is phase
+    slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "6: SWI")
+    assert panel.widget.logic.firstScan(phase).GetName() == "6: SWI"
 
 
 # the list
@@ -287,6 +296,25 @@ def test_a_place_that_is_refused_is_taken_out_of_the_list(a_panel, monkeypatch):
     region.activated.emit(region.currentIndex)
     assert region.currentText == was
     assert a_panel.ui.statusLabel.text == "The moon is no place. Choose another."
+
+
+def test_threshold_point_and_dropped_ones_that_are_refused_are_shown_as_they_are(a_panel, a_searched_scan):
+    ui, session = a_panel.ui, a_panel.widget.logic.session
+    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "atlas")
+    matrix = vtk.vtkMatrix4x4()
+    matrix.SetElement(0, 3, 7.0)
+    transform.SetMatrixTransformToParent(matrix)
+    was = ui.thresholdSlider.value, ui.operatingPointSelector.currentText, ui.droppedCheck.checked
+    a_searched_scan.SetAndObserveTransformNodeID(transform.GetID())
+    ui.thresholdSlider.setValue(0.97)
+    a_panel.key("D")
+    other = next(name for name in ("sensitive", "specific") if name != was[1])
+    a_panel.choose(ui.operatingPointSelector, other)
+    ui.operatingPointSelector.activated.emit(ui.operatingPointSelector.currentIndex)
+    assert "moved or resampled" in ui.statusLabel.text
+    a_searched_scan.SetAndObserveTransformNodeID(None)
+    session.poll()
+    assert (ui.thresholdSlider.value, ui.operatingPointSelector.currentText, ui.droppedCheck.checked) == was
 
 
 def test_what_the_detector_found_is_not_deleted_by_a_key(a_panel):

@@ -110,7 +110,9 @@ def test_only_an_earlier_scan_with_its_results_is_compared(reading, tmp_path):
     compare_with(page, [results])
     wait_until_told(page, "The earlier scan and its results are needed, both.")
     compare_with(page, [sample_scan(), results])
-    wait_until_told(page, "the .zip holds results of the scan under review.", "Give those of an earlier scan")
+    wait_until_told(
+        page, "The results in the .zip are those of the scan under review.", "Give those of an earlier scan"
+    )
 
 
 def test_what_changed_since_an_earlier_scan_is_shown_side_by_side(reading, results, tmp_path):

@@ -103,6 +103,18 @@ def test_there_is_nothing_before_the_first_and_nothing_after_all_is_done(cases):
     assert "3 of 3 are done" in cases.session.status.message
 
 
+def test_a_list_of_which_nothing_can_be_opened_says_so(a_scene, studies):
+    for file in studies.glob("*.nii.gz"):
+        file.unlink()
+    table = studies / "list.csv"
+    table.write_text("scan\nsub-01_swi.nii.gz\n")
+    session = GrowSession(a_scene)
+    session.opening.set_parameters(reader="SI")
+    Cases(session, load_volume).open_worklist(str(table))
+    assert session.status.message == "None of the studies to do can be opened: 0 of 1 are done."
+    session.close()
+
+
 def test_a_list_of_which_all_is_done_is_shown_as_such(cases, a_scene, studies):
     for _ in range(3):
         cases.done_and_next()

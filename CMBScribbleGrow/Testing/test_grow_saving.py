@@ -505,7 +505,7 @@ def test_a_scan_that_was_moved_or_changed_is_refused(grown, a_head):
     matrix = oblique_ijk_to_ras()
     matrix[0, 3] += 9
     a_head.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(matrix))
-    with refused("moved or changed"):
+    with refused("moved or resampled"):
         grown.growing.preview(3.0)
     a_head.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(oblique_ijk_to_ras()))
     assert grown.growing.preview(3.0)

@@ -154,7 +154,7 @@ def test_a_lesion_whose_spot_was_dark_before_is_not_called_new_nor_gone_where_it
     detected = [a_lesion(n, a_movement.TransformPoint(one)) for n, one in enumerate(even_places, start=1)]
     changes = compare(Visit(before, brain, []), Visit(after, moved_brain, detected), found)
     assert [change.status for change in changes] == [THERE_BEFORE] * len(always) + [NEW] * len(once)
-    assert all("signal loss" in change.why for change in changes[: len(always)])
+    assert all("a dark spot is there" in change.why for change in changes[: len(always)])
     detected = [a_lesion(n, one) for n, one in enumerate(even_places, start=1)]
     all_before = with_spots(image, even_places)
     some_after = with_spots(moved, [a_movement.TransformPoint(one) for one in always], radius_mm=2.5)
@@ -170,7 +170,7 @@ def test_a_lesion_whose_spot_was_dark_before_is_not_called_new_nor_gone_where_it
             THERE_BEFORE,
             "; a candidate there was dropped by the pro",
         ),
-        ({"reason": Reason(Rule.TOO_SMALL, 0.8, 1.0)}, THERE_BEFORE, "signal loss"),
+        ({"reason": Reason(Rule.TOO_SMALL, 0.8, 1.0)}, THERE_BEFORE, "a dark spot is there"),
         ({"reason": Reason(Rule.CALCIUM, 9.0, 4.0)}, NOT_SEEN, "dropped by the program (calcium by its phase"),
         ({"decision": "rejected", "reader": "KH", "mimic": "vessel"}, NOT_SEEN, "there was rejected by KH: vessel"),
         ({"decision": "rejected"}, NOT_SEEN, "first scan: a candidate there was rejected by a reader"),

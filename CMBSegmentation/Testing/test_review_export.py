@@ -156,6 +156,7 @@ def test_the_archive_gets_what_was_decided(a_reviewed_series, tmp_path):
     assert paper.StudyInstanceUID == pydicom.dcmread(files["dicom_sr"]).StudyInstanceUID
     written, report = pydicom.dcmread(files["dicom_seg"]), pydicom.dcmread(files["dicom_sr"])
     assert str(written.PatientName) == "Doe^Jane"
+    assert "research, reviewed" in written.SeriesDescription
     kept = [one for one in session.navigation.lesions if one.counts]
     assert [one.id for one in kept] == [1, 3]
     assert len(written.SegmentSequence) == len(kept)
@@ -266,7 +267,9 @@ def test_the_archive_is_told_what_was_not_read(a_reviewed_series, tmp_path):
     files = session.exporting.export(tmp_path / "out", dicom_folder=study)
     report = pydicom.dcmread(files["dicom_sr"])
     assert numbers_of_lesions(report) == {"All CMB": 1, "Detected, not read": 1}
-    assert_valid(files["dicom_sr"])
+    for one in (report, pydicom.dcmread(files["dicom_seg"])):
+        assert "research, partly reviewed" in one.SeriesDescription
+    assert_valid(files["dicom_seg"], files["dicom_sr"])
 
 
 def test_dicom_without_a_series_is_refused_and_the_other_results_are_there(a_session, tmp_path):
@@ -320,7 +323,9 @@ def test_a_review_is_compared_with_an_earlier_scan(a_session, tmp_path):
     called = {(row["status"], row["first_id"], row["second_id"]) for row in rows}
     assert called == {("stable", "1", "1"), ("there before, not detected", "", "3"), ("not seen", "2", "")}
     (missed,) = (row for row in rows if row["second_id"] == "3")
-    assert re.match(r"first scan: a dark spot is there, signal loss \d+\s% against \d+\s% where it was", missed["why"])
+    assert re.match(
+        r"first scan: a dark spot is there, \d+\s% below what is around it against \d+\s% at the lesion", missed["why"]
+    )
     (rejected,) = (row for row in rows if row["first_id"] == "2")
     assert "rejected by SI" in rejected["why"]
     page = files["page"].read_text(encoding="utf-8")

@@ -352,7 +352,7 @@ def test_a_scan_that_was_moved_since_its_search_is_told_at_once_and_nothing_is_e
     a_session.navigation.next()
     a_scan.SetAndObserveTransformNodeID(turned(a_scene).GetID())
     a_session.poll()
-    assert "sub-01 swi was moved or changed since it was searched" in last(a_session).message
+    assert "sub-01 swi was moved or resampled since it was searched" in last(a_session).message
     count = len(a_session.said)
     a_session.poll()
     assert len(a_session.said) == count
@@ -363,7 +363,7 @@ def test_a_scan_that_was_moved_since_its_search_is_told_at_once_and_nothing_is_e
         lambda: a_session.exporting.export(out),
         lambda: a_session.exporting.export_pdf(tmp_path / "out.pdf"),
     ):
-        with refused("take it out of the transform to atlas"):
+        with refused("Put it back there (it is under the transform to atlas now)"):
             action()
     assert not out.exists()
     a_scan.SetAndObserveTransformNodeID(None)
@@ -377,7 +377,7 @@ def test_a_scan_that_is_opened_moved_is_reviewed_once_it_is_back(a_session, a_sc
     a_scan.SetAndObserveTransformNodeID(turned(a_scene).GetID())
     session = open_review(a_scan)
     assert session.review is None
-    assert "moved or changed" in last(session).message
+    assert "moved or resampled" in last(session).message
     a_scan.SetAndObserveTransformNodeID(None)
     session.poll()
     assert states(session)[1] == "unreviewed"

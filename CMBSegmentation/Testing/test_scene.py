@@ -203,7 +203,7 @@ def test_results_of_a_scan_under_a_transform_lie_where_the_scan_is_shown(a_scene
 def test_a_scan_that_was_moved_meanwhile_is_refused(a_scene, a_scan, a_result_folder):
     before = node_counts(a_scene)
     a_scan.SetAndObserveTransformNodeID(turned(a_scene).GetID())
-    with pytest.raises(InputError, match="moved or changed"):
+    with pytest.raises(InputError, match="moved or resampled"):
         load_results(a_result_folder, a_scan)
     assert node_counts(a_scene) == before
 
@@ -326,14 +326,14 @@ def test_another_threshold_lists_the_lesions_anew(a_scan, a_result_folder, thres
 def test_a_scan_that_got_other_voxels_since_cannot_be_relisted(a_scan, a_result_folder):
     load_results(a_result_folder, a_scan)
     slicer.util.updateVolumeFromArray(a_scan, scan_voxels()[:15])
-    with pytest.raises(InputError, match="moved or changed"):
+    with pytest.raises(InputError, match="moved or resampled"):
         candidates_of(find_results(a_scan))
 
 
 def test_a_scan_that_was_moved_since_cannot_be_relisted(a_scene, a_scan, a_result_folder):
     load_results(a_result_folder, a_scan)
     a_scan.SetAndObserveTransformNodeID(turned(a_scene).GetID())
-    with pytest.raises(InputError, match="moved or changed"):
+    with pytest.raises(InputError, match="moved or resampled"):
         candidates_of(find_results(a_scan))
 
 

@@ -134,6 +134,14 @@ def test_the_user_hears_that_a_transform_was_applied(a_scene, a_session, a_scan)
     assert "to atlas" in a_session.status.notes[0]
 
 
+def test_the_user_hears_that_the_scan_is_called_phase(a_session, a_worker, a_scan):
+    a_scan.SetName("SWI_phase")
+    a_session.start(a_scan)
+    a_worker.finds_the_lesions()
+    a_session.poll()
+    assert "By its name, SWI_phase is phase. Choose the magnitude" in a_session.status.notes[0]
+
+
 def test_the_user_hears_what_was_repaired_in_the_scan(a_session, a_worker, a_scan):
     voxels = scan_voxels().astype(np.float32)
     voxels[0, 0, :5] = np.nan

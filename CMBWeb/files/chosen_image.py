@@ -44,7 +44,7 @@ def one_of_images(wanted: KeptScan) -> tuple[KeptScan, tuple[str, ...]]:
     chosen = scans if len(scans) == 1 else [one for one in scans if one.name == wanted.series]
     if not chosen:
         raise ImageChoiceError(
-            f"{wanted.name}: {len(scans)} images may be the scan.",
+            f"{len(scans)} of {len(images)} images may be the scan.",
             offered=[OfferedSeries(one.name, one.name, _about(one)) for one in scans],
         )
     (scan,) = chosen

@@ -222,7 +222,9 @@ class Cases:
         if item is not None:
             return self.open(item)
         done, count = self.progress
-        said = f"There is no other study to do: {done} of {count} are done."
+        is_stuck = not self._here and done < count  # what is left cannot be loaded
+        said = "None of the studies to do can be opened" if is_stuck else "There is no other study to do"
+        said = f"{said}: {done} of {count} are done."
         if not self._here and self.before is not None:
             said += " Previous opens the last one."
         self.session.tell(Status(State.READY, said))

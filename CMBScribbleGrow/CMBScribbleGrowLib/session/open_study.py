@@ -146,13 +146,13 @@ class OpenStudy:
         return sum(len(strokes_of(self._voxels(flat))) for flat in self._strokes.values() if len(flat))
 
     def check_scan(self) -> None:
-        """Refuse to go on with a scan that was closed, moved or changed; `InputError` says which."""
+        """Refuse to go on with a scan that was closed, moved or resampled; `InputError` says which."""
         name = self.nodes.scan.GetName()
         if not self.is_there:
             raise InputError(f"{name} was closed.", "What was annotated is saved; load the scan to go on.")
         if not self.grid.same(grid_of(self.nodes.scan)):
             raise InputError(
-                f"{name} was moved or changed since it was chosen.", "Undo that, or choose the scan again to go on."
+                f"{name} was moved or resampled since it was chosen.", "Undo that, or choose the scan again to go on."
             )
 
     # steps

@@ -130,6 +130,11 @@ def is_read(lesions: Sequence[Lesion]) -> bool:
     return any(lesion.decision != UNDECIDED for lesion in lesions)
 
 
+def review_state(*, is_read: bool, is_finished: bool) -> str:
+    """Name how far a list was reviewed."""
+    return ("reviewed" if is_finished else "partly reviewed") if is_read else "unreviewed"
+
+
 def columns_of(lesions: Sequence[Lesion]) -> tuple[str, ...]:
     """Name the columns of a list: `COLUMNS` and, once a reader has decided, `REVIEW_COLUMNS`."""
     return (*COLUMNS, *(REVIEW_COLUMNS if is_read(lesions) else ()))

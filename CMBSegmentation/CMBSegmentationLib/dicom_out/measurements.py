@@ -9,7 +9,7 @@ import highdicom as hd
 import numpy as np
 from pydicom.dataset import Dataset
 
-from ..detecting.lesions import Lesion
+from ..detecting.lesions import Lesion, review_state
 from ..reading.dicom.headers import Frame
 from ..results.counts import Counts
 from ..results.summary import left_out_of
@@ -63,7 +63,7 @@ def report_object(
         serial_number=software.serial,
     )  # fmt: skip
     observer = hd.sr.ObserverContext(codes.DEVICE, device)
-    state = "reviewed" if counts.is_read else "unreviewed"
+    state = review_state(is_read=counts.is_read, is_finished=not counts.not_read)
     slices = Slices(frames, sources)
     numbers = {ALL: counts.microbleeds} | ({NOT_READ: counts.not_read} if counts.is_read and counts.not_read else {})
     groups: list[Any] = [_count(name, number, frames, sources, software) for name, number in numbers.items()]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from ..detecting.lesions import Lesion, is_read
+from ..detecting.lesions import Lesion, is_read, review_state
 from ..reading.dicom.headers import Frame
 from ..vocabulary.looks import LESION_COLOUR, REVIEW_COLOURS
 from ..vocabulary.verdicts import UNDECIDED, UNREVIEWED
@@ -80,7 +80,7 @@ def segmentation_object(
         for number, lesion in enumerate(lesions, start=1)
     ]
     step = labels.GetSpacing()[2]
-    state = "reviewed" if read else "unreviewed"
+    state = review_state(is_read=read, is_finished=all(one.decision != UNDECIDED for one in lesions))
     segmentation = hd.seg.Segmentation(
         source_images=sources,
         pixel_array=_segment_numbers(labels, lesions),

@@ -41,7 +41,7 @@ def phase_of(scan_node: slicer.vtkMRMLScalarVolumeNode | None) -> slicer.vtkMRML
         A volume on the scan's grid that is phase by its name or its DICOM header; of several, the one that is named
         most like the scan.
     """
-    if scan_node is None or scan_node.GetScene() is None or _phase_by(scan_node):
+    if scan_node is None or scan_node.GetScene() is None or phase_by(scan_node):
         return None
     scene = scan_node.GetScene()
     nodes = [
@@ -54,7 +54,7 @@ def phase_of(scan_node: slicer.vtkMRMLScalarVolumeNode | None) -> slicer.vtkMRML
         if node.GetClassName() == "vtkMRMLScalarVolumeNode"
         and not node.GetAttribute(RESULT_ATTRIBUTE)
         and _lie_alike(node, scan_node)
-        and _phase_by(node)
+        and phase_by(node)
     ]
     name = scan_node.GetName() or ""
     return max(found, key=lambda node: SequenceMatcher(None, node.GetName(), name).ratio(), default=None)
@@ -72,14 +72,14 @@ def export_phase(
     """
     image, _ = image_from_volume(phase_node)
     name, asked = phase_node.GetName() or "phase", phase_of(scan_node) is not phase_node
-    why = ", as asked." if asked else f": its {_phase_by(phase_node)}, and the scan's grid."
+    why = ", as asked." if asked else f": its {phase_by(phase_node)}, and the scan's grid."
     folder.mkdir(exist_ok=True)
     path = folder / f"{phase_node.GetID()}.nrrd"
     write_phase(PhaseImage(image, name, asked=asked), [f"Phase was taken from {name}{why}"], path)
     return path
 
 
-def _phase_by(node: slicer.vtkMRMLScalarVolumeNode) -> str:
+def phase_by(node: slicer.vtkMRMLScalarVolumeNode) -> str:
     """Give what says that a volume is phase: its name, or the DICOM header of its series; empty if nothing does."""
     if PHASE_NAME.search(node.GetName() or ""):
         return "name"

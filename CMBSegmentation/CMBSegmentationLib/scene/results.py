@@ -101,7 +101,7 @@ def load_results(folder: Path, scan_node: slicer.vtkMRMLScalarVolumeNode, output
     Raises
     ------
     InputError
-        A file is missing, damaged or of another version, or the scan was moved or changed since it
+        A file is missing, damaged or of another version, or the scan was moved or resampled since it
         was searched; the scene is as it was.
     """
     found = read_result_folder(folder, kept_in(file_of(scan_node), scan_node.GetName() or "", None)[1])
@@ -167,7 +167,7 @@ def candidates_of(nodes: ResultNodes) -> CandidateField:
     Raises
     ------
     InputError
-        No probability is stored, or the scan was moved or changed since it was searched.
+        No probability is stored, or the scan was moved or resampled since it was searched.
     """
     if nodes.probability is None:
         raise InputError(
@@ -250,10 +250,10 @@ def _check_grid(image: sitk.Image, scan_node: slicer.vtkMRMLScalarVolumeNode, ij
 
 def _moved(scan_node: slicer.vtkMRMLScalarVolumeNode) -> InputError:
     parent = scan_node.GetParentTransformNode()
-    back = f"take it out of the transform {parent.GetName()}" if parent is not None else "undo that"
+    now = f" (it is under the transform {parent.GetName()} now)" if parent is not None else ""
     return InputError(
-        f"{scan_node.GetName()} was moved or changed since it was searched: its list belongs to the former place.",
-        f"Either {back}, or run the detection again.",
+        f"{scan_node.GetName()} was moved or resampled since it was searched: its list belongs to the former place.",
+        f"Put it back there{now}, or run the detection again.",
     )
 
 

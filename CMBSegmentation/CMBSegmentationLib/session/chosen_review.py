@@ -93,8 +93,12 @@ class ChosenReview:
         """Have lesions follow what their annotation has said or taken back meanwhile; undo passes over it."""
         review = self.review
         numbers = review.follow_annotated() if review is not None and review.is_there else []
-        if review is not None and numbers:
-            self.after(f"{', '.join(f'CMB {number}' for number in numbers)}: as annotated")
+        if review is None or not numbers:
+            return
+        here = [f"CMB {number}" for number in numbers if review.find(number) is not None]
+        gone = [f"CMB {number}" for number in numbers if review.find(number) is None]
+        said = (f"{', '.join(here)}: as annotated" * bool(here), f"{', '.join(gone)}: off the list" * bool(gone))
+        self.after("; ".join(filter(None, said)))
 
     def lesion(self, lesion_id: int | None) -> ReviewedLesion:
         """Give a lesion of the list, the current one where None is asked for; `InputError` if there is none."""

@@ -27,6 +27,7 @@ from ..scene import (
     load_results,
 )
 from ..scene.origin import origin_of
+from ..scene.phase_nodes import phase_by
 from ..signal import Signal
 from ..vocabulary.numbers import counted
 from ..vocabulary.verdicts import REJECTED, UNDECIDED, certainty_of
@@ -241,7 +242,7 @@ class DetectionSession:
             raise
         self._run = _Run(volume_node, folder, process, self._parameters.output)
         self.started(volume_node)
-        self._tell(Status(State.RUNNING, 0.0, "Starting the detector", exported.notes))
+        self._tell(Status(State.RUNNING, 0.0, "Starting the detector", (*exported.notes, *_called_phase(volume_node))))
 
     def poll(self) -> None:
         """Take in what the worker said; never waits. Call it a few times a second while running."""
@@ -339,6 +340,13 @@ class DetectionSession:
     def _tell(self, status: Status) -> None:
         self._status = status
         self.status_changed(status)
+
+
+def _called_phase(scan_node: slicer.vtkMRMLScalarVolumeNode) -> tuple[str, ...]:
+    """Warn of a volume that is called phase: a search of phase finds nothing, or anything."""
+    what = phase_by(scan_node)
+    hint = "Choose the magnitude or SWI as the scan, and the phase under Phase"
+    return (f"By its {what}, {scan_node.GetName()} is phase. {hint}.",) if what else ()
 
 
 def _count(results: ResultNodes) -> str:

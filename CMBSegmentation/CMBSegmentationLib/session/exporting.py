@@ -166,7 +166,8 @@ def compare_detection(
     earlier = stored.detection
     if _is_same(earlier.image, later.image):
         raise InputError(
-            f"{earlier_folder} holds results of the scan under review.", "Give those of an earlier scan of the patient."
+            f"The results in {earlier_folder} are those of the scan under review.",
+            "Give those of an earlier scan of the patient.",
         )
     return write_comparison(Study(scan_stem(scan), earlier, stored.identity), Study(stem, later, whose), out)
 

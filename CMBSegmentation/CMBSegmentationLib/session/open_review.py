@@ -95,7 +95,7 @@ class OpenReview:
     Raises
     ------
     InputError
-        No probability is stored, or the scan was moved or changed since it was searched.
+        No probability is stored, or the scan was moved or resampled since it was searched.
     """
 
     def __init__(

@@ -146,7 +146,7 @@ class ReviewPart:
         ui.operatingPointSelector.connect("activated(int)", self._on_operating_point)  # by the user, never by `show`
         ui.thresholdSlider.connect("valueChanged(double)", self._on_threshold)
         ui.droppedCheck.connect(
-            "toggled(bool)", lambda checked: self._edge.do(session.listing.show_dropped, bool(checked))
+            "toggled(bool)", lambda checked: self._do_or_show(session.listing.show_dropped, bool(checked))
         )
         ui.sideSelector.connect("activated(int)", self._on_place)
         ui.regionSelector.connect("activated(int)", self._on_place)
@@ -161,8 +161,10 @@ class ReviewPart:
         if name == "custom" and listing.operating_point:
             self._show_operating_point()
             return
-        self.next_point = name
-        self._edge.do(listing.set_operating_point, None if name == "custom" else name)
+        former, self.next_point = self.next_point, name
+        if not self._do_or_show(listing.set_operating_point, None if name == "custom" else name):
+            self.next_point = former
+            self._show_operating_point()
 
     def _show_operating_point(self) -> None:
         """Name the threshold at which the scan is listed, or will be once it is searched."""
@@ -173,7 +175,14 @@ class ReviewPart:
     def _on_threshold(self, threshold: float) -> None:
         """List anew while the slider moves."""
         if self._session.review is not None:
-            self._edge.do(self._session.listing.set_threshold, threshold)
+            self._do_or_show(self._session.listing.set_threshold, threshold)
+
+    def _do_or_show(self, action: Callable[..., object], *args: Any) -> bool:
+        """Do what a control asks for; where it is refused, have the controls show what is so all the same."""
+        is_done = self._edge.do(action, *args)
+        if not is_done:
+            self.show()
+        return is_done
 
     def _close_places(self) -> None:
         """Give the focus to the list: region and side were opened for another lesion than the one to be shown."""
