@@ -40,8 +40,7 @@ class ListedLesions:
         self._grid = grid
         self._nodes: ResultNodes | None = find_results(scan_node)
         text = list_in_scene(scan_node) if self._nodes is not None else _review_on_disk(scan_node)
-        saved = _parsed(text) if text else None
-        here = on_grid(saved, Grid(grid.shape, grid.ijk_to_ras[:3, [2, 1, 0, 3]])) if saved is not None else None
+        saved, here = _read(text, grid.shape, grid.ijk_to_ras.tobytes()) if text else (None, None)
         self._saved = saved if here is None and self._nodes is not None else here  # the scan may have been moved
 
     @property
@@ -171,9 +170,14 @@ def _review_on_disk(scan_node: slicer.vtkMRMLScalarVolumeNode) -> str | None:
         return None
 
 
-@lru_cache(maxsize=2)
-def _parsed(text: str) -> SavedReview | None:
+@lru_cache(maxsize=2)  # asked for each lesion that is shown
+def _read(
+    text: str, shape: tuple[int, int, int], ijk_to_ras: bytes
+) -> tuple[SavedReview, SavedReview | None] | tuple[None, None]:
+    """Give a review as it was saved, and on the scan's grid; None where it is damaged, or of another grid."""
     try:
-        return from_text(text, "The review")
+        saved = from_text(text, "The review")
     except CMBError:  # the list tells of it
-        return None
+        return None, None
+    zyx_to_ras = np.frombuffer(ijk_to_ras, np.float64).reshape(4, 4)[:3, [2, 1, 0, 3]]
+    return saved, on_grid(saved, Grid(shape, zyx_to_ras))
