@@ -12,6 +12,7 @@ import slicer.util
 import vtk
 from module_file import ROOT
 from panels import open_panel
+from PySide6 import QtCore, QtTest, QtWidgets
 from slicer_scene import a_scene, new_scene, reopened
 
 sys.path.append(str(ROOT / "CMBSegmentation" / "Testing"))  # the scans that the module's own tests use
@@ -406,6 +407,24 @@ def test_rows_are_merged_and_split(a_panel):
     table.selectAll()
     a_panel.key("Ctrl+M")
     assert cells(a_panel, 0) == ["1"]
+
+
+def test_rows_are_chosen_with_ctrl_and_a_click(a_panel):
+    qt, table = QtWidgets.QTableWidget, a_panel.ui.lesionTable
+
+    def click(row, key=QtCore.Qt.KeyboardModifier.NoModifier):
+        place = qt.visualItemRect(table, table.item(row, 1)).center()
+        QtTest.QTest.mouseClick(qt.viewport(table), QtCore.Qt.MouseButton.LeftButton, key, place)
+        a_panel.settle()
+        return sorted({item.row() for item in qt.selectedItems(table)})
+
+    ctrl = QtCore.Qt.KeyboardModifier.ControlModifier
+    assert click(0) == [0]
+    assert click(2, ctrl) == [0, 2]
+    assert a_panel.widget.logic.session.navigation.current.id == 3
+    assert click(1, ctrl) == [0, 1, 2]
+    assert click(1, ctrl) == [0, 2]
+    assert click(1) == [1]
 
 
 def test_what_is_no_longer_listed_is_not_merged(a_panel):

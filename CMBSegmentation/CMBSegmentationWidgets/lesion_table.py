@@ -73,6 +73,7 @@ class LesionTable:
         self._fitted: tuple[bool, ...] = ()  # which columns were left out when the widths were chosen
         self._lesions: Sequence[ReviewedLesion] = ()
         self._order: list[int] = []
+        self._is_moved_in = False  # by the reader: Qt has not chosen the row yet
         header.sortIndicatorChanged.connect(self._on_sorted)
 
     def show(self, lesions: Sequence[ReviewedLesion], current_id: int | None) -> None:
@@ -122,7 +123,7 @@ class LesionTable:
         """Mark a lesion's row, without telling."""
         table = self._widget
         row = next((row for row in range(table.rowCount) if self._id(row) == lesion_id), -1)
-        if row == table.currentRow() and row >= 0 and table.item(row, 0).isSelected():
+        if row >= 0 and row == table.currentRow() and (self._is_moved_in or table.item(row, 0).isSelected()):
             return
         was_blocked = table.blockSignals(True)
         table.clearSelection()  # else a key with Ctrl, such as undo, would choose one more row, as Ctrl and a click do
@@ -158,8 +159,13 @@ class LesionTable:
         return int(self._widget.item(row, NUMBER_COLUMN).text())
 
     def _on_cell(self, row: int, column: int, former_row: int, former_column: int) -> None:
-        if row >= 0 and row != former_row:
+        if row < 0 or row == former_row:
+            return
+        self._is_moved_in = True
+        try:
             self._chosen(self._id(row))
+        finally:
+            self._is_moved_in = False
 
     def _on_sorted(self, *_: Any) -> None:
         """Have the rows follow the heading's arrow."""
