@@ -323,7 +323,7 @@ class CMBSegmentationLogic(ScriptedLoadableModuleLogic):
         return CMBSegmentationParameterNode(super().getParameterNode())
 
     def firstScan(self, preferred: Any = None) -> Any:
-        """Give the preferred or the first volume that is no result of a detection, of phase only where all are."""
+        """Give the preferred or the first volume that is no result; one called phase where there is no other."""
         from CMBSegmentationLib.scene.names import RESULT_ATTRIBUTE
         from CMBSegmentationLib.scene.phase_nodes import PHASE_NAME
 

@@ -54,7 +54,7 @@ def test_a_number_that_means_another_lesion_says_nothing_of_it(a_desk):
     a_desk.scribbles.answering.answer(record, **SAID)
     a_desk.list.poll()
     assert listed(a_desk, 1) == before
-    assert any("CMB 1: another lesion in the annotation than here" in one for one in told)
+    assert any("CMB 1: another lesion has this number in the annotation" in one for one in told)
     told_here = [one for one in a_desk.scribbles.answering.left_open if "in the list" in one]
     assert told_here == ["CMB 1 is another lesion in the list, accepted here"]
     assert a_desk.scribbles.listed_verdicts == {}

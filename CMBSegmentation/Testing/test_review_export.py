@@ -324,7 +324,7 @@ def test_a_review_is_compared_with_an_earlier_scan(a_session, tmp_path):
     assert called == {("stable", "1", "1"), ("there before, not detected", "", "3"), ("not seen", "2", "")}
     (missed,) = (row for row in rows if row["second_id"] == "3")
     assert re.match(
-        r"first scan: a dark spot is there, \d+\s% below what is around it against \d+\s% at the lesion", missed["why"]
+        r"first scan: a dark spot is there, \d+\s% darker than what is around it \(the lesion: \d+\s%\)", missed["why"]
     )
     (rejected,) = (row for row in rows if row["first_id"] == "2")
     assert "rejected by SI" in rejected["why"]

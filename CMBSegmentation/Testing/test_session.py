@@ -139,7 +139,7 @@ def test_the_user_hears_that_the_scan_is_called_phase(a_session, a_worker, a_sca
     a_session.start(a_scan)
     a_worker.finds_the_lesions()
     a_session.poll()
-    assert "By its name, SWI_phase is phase. Choose the magnitude" in a_session.status.notes[0]
+    assert "SWI_phase is phase, by its name. Choose the magnitude" in a_session.status.notes[0]
 
 
 def test_the_user_hears_what_was_repaired_in_the_scan(a_session, a_worker, a_scan):

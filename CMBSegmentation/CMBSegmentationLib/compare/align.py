@@ -177,7 +177,7 @@ def _unmatched(
     here = signal_loss_at(visit.image, _lps(lesion), lesion.diameter_mm) or 0.0
     if there is None or there < max(VISIBLE_LOSS, VISIBLE_SHARE * here):
         return (NOT_SEEN, why) if why else (absent, "")
-    spot = f"a dark spot is there, {100 * there:.0f} % below what is around it against {100 * here:.0f} % at the lesion"
+    spot = f"a dark spot is there, {100 * there:.0f} % darker than what is around it (the lesion: {100 * here:.0f} %)"
     return visible, f"{spot}; {why}" if why else spot
 
 

@@ -20,8 +20,8 @@ LOOKUP = ("index", "name")
 NO_REGION = "tissue without a region"
 NAME = {"name": {"Description": "What the label stands for"}}
 DESCRIPTIONS = {
-    "about": "Cerebral microbleeds, one label each: the table's rows with the name microbleed. Its other rows, dropped "
-    "or rejected, are not in the image.",
+    "about": "Cerebral microbleeds, one label each: the rows of the table that are named microbleed. Those named "
+    "dropped or rejected are not in the image.",
     "about_probability": "Probability of a microbleed, by the detector alone, 0 to 1.",
 }
 OF_BRAIN = {

@@ -19,6 +19,7 @@ from ..reading.phase.image import PhaseImage
 from ..vocabulary.reasons import PHASE_NOT_USED
 from .names import RESULT_ATTRIBUTE
 from .origin import dicom_file_of
+from .shown.views import slice_contents
 from .volumes import image_from_volume, world_ijk_to_ras
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def show_field(results: ResultNodes, shown: bool) -> None:
     if field is not None:
         style_field(field.GetDisplayNode())
     volume = field if field is not None else results.scan
-    for view in _shown_in_slices(results):
+    for view in slice_contents(results.scan.GetScene()):
         view.SetBackgroundVolumeID(volume.GetID())
 
 
@@ -148,13 +149,8 @@ def field_is_shown(results: ResultNodes) -> bool:
     """Whether any slice view shows the local phase in place of the scan."""
     field = results.field
     return field is not None and any(
-        view.GetBackgroundVolumeID() == field.GetID() for view in _shown_in_slices(results)
+        view.GetBackgroundVolumeID() == field.GetID() for view in slice_contents(results.scan.GetScene())
     )
-
-
-def _shown_in_slices(results: ResultNodes) -> list[slicer.vtkMRMLSliceCompositeNode]:
-    scene, kind = results.scan.GetScene(), "vtkMRMLSliceCompositeNode"
-    return [scene.GetNthNodeByClass(number, kind) for number in range(scene.GetNumberOfNodesByClass(kind))]
 
 
 def _lie_alike(one: slicer.vtkMRMLScalarVolumeNode, other: slicer.vtkMRMLScalarVolumeNode) -> bool:

@@ -344,9 +344,8 @@ class DetectionSession:
 
 def _called_phase(scan_node: slicer.vtkMRMLScalarVolumeNode) -> tuple[str, ...]:
     """Warn of a volume that is called phase: a search of phase finds nothing, or anything."""
-    what = phase_by(scan_node)
-    hint = "Choose the magnitude or SWI as the scan, and the phase under Phase"
-    return (f"By its {what}, {scan_node.GetName()} is phase. {hint}.",) if what else ()
+    what, hint = phase_by(scan_node), "Choose the magnitude or SWI as the scan, and this one under Phase."
+    return (f"{scan_node.GetName()} is phase, by its {what}. {hint}",) if what else ()
 
 
 def _count(results: ResultNodes) -> str:

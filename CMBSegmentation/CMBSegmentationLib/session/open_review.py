@@ -319,7 +319,7 @@ class OpenReview:
         others = {n for n in annotated.lesions if n in here and annotated.is_elsewhere(n, here[n].voxels)}
         if others - self._others:
             which = ", ".join(f"CMB {number}" for number in sorted(others))
-            self.notes.append(f"{which}: another lesion in the annotation than here. What is said there stays there.")
+            self.notes.append(f"{which}: another lesion has this number in the annotation. It changes nothing here.")
         self._others = others
         return replace(annotated, lesions={n: one for n, one in annotated.lesions.items() if n not in others})
 

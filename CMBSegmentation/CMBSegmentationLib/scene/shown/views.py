@@ -21,6 +21,12 @@ def slice_nodes(scene: slicer.vtkMRMLScene) -> Iterator[slicer.vtkMRMLSliceNode]
         yield scene.GetNthNodeByClass(number, "vtkMRMLSliceNode")
 
 
+def slice_contents(scene: slicer.vtkMRMLScene) -> Iterator[slicer.vtkMRMLSliceCompositeNode]:
+    """Give, for each slice view, which volumes it shows."""
+    for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")):
+        yield scene.GetNthNodeByClass(number, "vtkMRMLSliceCompositeNode")
+
+
 def jump_to(
     scene: slicer.vtkMRMLScene, position_ras_mm: Sequence[float], field_of_view_mm: float | None = None
 ) -> None:
@@ -68,8 +74,8 @@ def show_overview(results: ResultNodes, shown: bool) -> None:
     """Show the probability, projected through the whole head, in every slice view; or the scan again."""
     scene = results.scan.GetScene()
     volume = results.probability if shown and results.probability is not None else results.scan
-    for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")):
-        scene.GetNthNodeByClass(number, "vtkMRMLSliceCompositeNode").SetBackgroundVolumeID(volume.GetID())
+    for view in slice_contents(scene):
+        view.SetBackgroundVolumeID(volume.GetID())
     set_slab(scene, WHOLE_HEAD_MM if volume is results.probability else None, "Max")
 
 
