@@ -226,6 +226,22 @@ def test_a_search_that_goes_on_with_a_review_on_the_disk_says_whose_it_is(a_sess
     session.close()
 
 
+def test_a_scan_that_was_reviewed_and_not_searched_yet_says_so(a_session, a_scan, elsewhere, open_review):
+    a_session.deciding.decide("accepted", lesion_id=1, advance=False)
+    a_session.reading.set(folder=str(elsewhere))
+    a_session.close()
+    a_scan.GetScene().RemoveNode(find_results(a_scan).table)
+    (kept,) = elsewhere.glob("*_review.json")
+    session = open_review(a_scan, elsewhere)
+    assert said(session) == f"There is a review of {a_scan.GetName()} already: {kept}. Detect microbleeds to show it."
+    assert session.review is None
+    session.reading.set(folder=str(elsewhere.parent))
+    session.reading.set(folder=str(elsewhere))
+    assert said(session).count(f"already: {kept}.") == 2
+    kept.unlink()
+    assert said(open_review(a_scan, elsewhere)) == ""
+
+
 def test_a_review_that_was_kept_under_another_name_says_so(a_session, a_scan, elsewhere, open_review):
     a_session.deciding.decide("accepted", lesion_id=1, advance=False)
     a_session.reading.set(folder=str(elsewhere))

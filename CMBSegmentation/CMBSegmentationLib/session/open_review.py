@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+import slicer
 
 from ..errors import CMBError, InputError
 from ..files.atomic_file import DamagedFileError
@@ -34,7 +35,7 @@ from ..review import (
     to_text,
 )
 from ..review.following import followed
-from ..review.kept_in import Kept, kept_in
+from ..review.kept_in import Kept, former_files, kept_in
 from ..review.review_file import ENDING
 from ..scene import (
     ResultNodes,
@@ -57,6 +58,15 @@ from ..vocabulary.verdicts import ACCEPTED, BELOW, UNCERTAIN, utc_now
 STAYS = {ACCEPTED: "accepted", UNCERTAIN: "called uncertain"}  # others that count were added, merged or split
 NOWHERE = -1
 DARKEST_WITHIN_MM = 1.5  # a click is rarely on a lesion's darkest voxel
+
+
+def review_on_disk(scan: slicer.vtkMRMLScalarVolumeNode, folder: str | None) -> Path | None:
+    """Find the review of a scan that was not searched yet, in the chosen folder or beside it; None if there is none."""
+    where, stem = kept_in(file_of(scan), scan.GetName() or "", folder)
+    if where is None:
+        return None
+    path = where / (stem + ENDING)
+    return next((one for one in (path, *former_files(path, ENDING)) if one.is_file()), None)
 
 
 class OpenReview:

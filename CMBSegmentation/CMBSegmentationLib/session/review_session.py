@@ -19,8 +19,8 @@ from .editing import Editing
 from .exporting import Exporting
 from .listing import Listing
 from .navigation import Navigation
-from .open_review import OpenReview
-from .reading import Reading
+from .open_review import OpenReview, review_on_disk
+from .reading import Reading, ReviewParameters
 
 
 class ReviewSession:
@@ -91,6 +91,7 @@ class ReviewSession:
         )
         self._refused: tuple[str, str] | None = None  # scan whose review could not be opened, and where it lay then
         self.detection.results_changed.connect(self._on_results)
+        self.reading.changed.connect(self._on_reading)
 
     @property
     def review(self) -> OpenReview | None:
@@ -128,6 +129,7 @@ class ReviewSession:
         """Open the review of what is chosen, or of what a detection has just found: at its first lesion."""
         self.reading.set(field=False)
         is_new = results is not None and self._opened(results)
+        self._tell_of_review_on_disk()
         self.navigation.set_order(())
         self.review_changed()  # the user interface says in which order it lists
         if is_new and self.navigation.current is None and self.navigation.lesions:
@@ -147,6 +149,19 @@ class ReviewSession:
         if opened:
             self.reading.apply()
         return is_new
+
+    def _on_reading(self, before: ReviewParameters, after: ReviewParameters) -> None:
+        if after.folder != before.folder:
+            self._tell_of_review_on_disk()
+
+    def _tell_of_review_on_disk(self) -> None:
+        """Tell that a scan without a list was reviewed before: only a search shows that review."""
+        scan = self.detection.scan
+        if scan is None or self.detection.results is not None or self.detection.is_searching:
+            return
+        path = review_on_disk(scan, self.reading.parameters.folder)
+        if path is not None:
+            self._chosen.tell(f"There is a review of {scan.GetName()} already: {path}. Detect microbleeds to show it.")
 
     def _open_again(self) -> None:
         """Try again to open a review that was refused, once its scan lies elsewhere: it may be back where it was."""
