@@ -52,8 +52,11 @@ def test_it_follows_the_annotation_and_stays_when_that_is_taken_back(a_scribble)
     a_scribble.list.navigation.select(number)
     found = a_scribble.list.review.find(number)
     assert (found.state, found.lesion.side) == ("accepted", "right")
+    told = []
+    a_scribble.list.noticed.connect(lambda notice: told.append(notice.message))
     a_scribble.scribbles.answering.remove(record)
-    a_scribble.list.navigation.next()
+    a_scribble.list.poll()
+    assert told == [f"CMB {number}: no longer as annotated."]
     a_scribble.list.listing.show_dropped(True)
     assert a_scribble.list.review.find(number).state == "accepted"  # its reader said so on the list, too
 

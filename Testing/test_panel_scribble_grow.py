@@ -315,7 +315,7 @@ def test_the_button_says_where_the_annotation_is_saved(open_panel, a_scene, tmp_
     panel.ui.scanSelector.setCurrentNode(scan)
     assert panel.ui.folderButton.text == "Choose where to save…"
     panel.type(panel.ui.readerEdit, "SI")
-    assert "nothing is saved" in panel.ui.statusLabel.text
+    assert "kept in the scene only" in panel.ui.statusLabel.text
     assert panel.ui.savedLabel.visible
     assert "in the scene only" in panel.ui.savedLabel.text
     assert panel.ui.folderButton.text == "Choose where to save…"
@@ -499,6 +499,20 @@ def a_list(open_panel, a_scene, tmp_path, monkeypatch):
         return panel
 
     return make
+
+
+def test_keys_act_in_the_study_that_a_click_on_done_opened(a_list):
+    panel = a_list(damaged=3)
+    ui, session = panel.ui, panel.widget.logic.session
+    ui.doneButton.setFocus()
+    panel.key("Space")
+    assert ui.progressLabel.text == "1 of 3 done"
+    paint(session.study.nodes.scan, "A")
+    panel.key("G")
+    assert len(session.lesions) == 1
+    ui.reportText.setFocus()  # read, not typed into
+    panel.key("Return")
+    assert session.lesions[0].accepted
 
 
 def test_a_list_whose_first_scan_cannot_be_loaded_is_gone_through_by_mouse(a_list):

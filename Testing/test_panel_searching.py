@@ -175,10 +175,14 @@ def test_what_a_search_found_is_told_with_where_its_review_is_kept(open_panel, n
     head.GetStorageNode().SetFileName(None)  # as from the DICOM database
     panel = open_panel("CMBSegmentation")
     panel.ui.inputSelector.setCurrentNode(head)
+    assert not panel.ui.thresholdSlider.visible
     detect(panel, dark_model)
+    assert panel.ui.thresholdSlider.visible
     found, *others = panel.ui.statusLabel.text.split("\n")
     assert found.startswith("head_T2starw: 2 microbleeds")
     assert [line for line in others if line.startswith("The scan has no folder of its own")]
+    panel.ui.thresholdSlider.setValue(0.999)
+    assert panel.ui.statusLabel.text.split("\n") == ["head_T2starw: 0 microbleeds, 3 candidates dropped.", *others]
 
 
 def test_a_case_is_reviewed_by_keyboard_alone(open_panel, new_scene, tmp_path, dark_model):

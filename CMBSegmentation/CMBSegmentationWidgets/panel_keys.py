@@ -94,7 +94,8 @@ class PanelKeys:
 
     def _on_focus(self, former: Any = None, widget: Any = None) -> None:
         """Leave all keys to a field that is typed into, such as Slicer's Python console: a shortcut would take them."""
-        is_typed = widget is not None and any(widget.inherits(kind) for kind in TYPED_INTO)
+        is_field = widget is not None and any(widget.inherits(kind) for kind in TYPED_INTO)
+        is_typed = is_field and not widget.property("readOnly")
         for shortcut in self._shortcuts:
             shortcut.setEnabled(not is_typed)
         for shortcut in self._of_question:

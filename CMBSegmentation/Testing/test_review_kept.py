@@ -14,7 +14,7 @@ from review_sessions import a_clock, a_session, last, states
 from scenes import turned
 
 from CMBSegmentationLib.review.kept_in import Kept, kept_in
-from CMBSegmentationLib.scene import find_results, read_review, write_review
+from CMBSegmentationLib.scene import find_results, load_results, read_review, write_review
 from CMBSegmentationLib.session import DetectionSession, ReviewSession
 
 __all__ = ["a_clock", "a_session"]
@@ -226,20 +226,55 @@ def test_a_search_that_goes_on_with_a_review_on_the_disk_says_whose_it_is(a_sess
     session.close()
 
 
-def test_a_scan_that_was_reviewed_and_not_searched_yet_says_so(a_session, a_scan, elsewhere, open_review):
+def test_a_scan_that_was_reviewed_and_not_searched_yet_says_so(a_session, a_scan, a_time, elsewhere, open_review):
     a_session.deciding.decide("accepted", lesion_id=1, advance=False)
     a_session.reading.set(folder=str(elsewhere))
     a_session.close()
     a_scan.GetScene().RemoveNode(find_results(a_scan).table)
     (kept,) = elsewhere.glob("*_review.json")
     session = open_review(a_scan, elsewhere)
-    assert said(session) == f"There is a review of {a_scan.GetName()} already: {kept}. Detect microbleeds to show it."
     assert session.review is None
-    session.reading.set(folder=str(elsewhere.parent))
-    session.reading.set(folder=str(elsewhere))
-    assert said(session).count(f"already: {kept}.") == 2
-    kept.unlink()
-    assert said(open_review(a_scan, elsewhere)) == ""
+    assert f"There is a review of {a_scan.GetName()}, last changed 2090-01-01 00:0" in said(session)
+    assert f"UTC by SI: {kept}. Detect microbleeds to go on with it." in said(session)
+    whole = kept.read_text()
+    for damaged in (whole[:200], json.dumps(json.loads(whole) | {"shape": [9, 9, 9]})):
+        kept.write_text(damaged)
+        assert said(open_review(a_scan, elsewhere)) == ""
+        assert kept.read_text() == damaged
+
+
+@pytest.mark.parametrize(
+    ("stored", "listed_at", "note"),
+    [
+        ({}, 0.42, "It is listed at 0.42, as it was when it was last open."),
+        ({"threshold": "sensitive"}, "sensitive", "It is listed at"),
+        ({"operating_points": {"balanced": 0.2}}, "balanced", "now: 0.42 was set for another model."),
+        ({"operating_points": {}}, "balanced", "now: 0.42 was set by an earlier version."),
+        ({"threshold": "balanced"}, "balanced", ""),
+    ],
+)
+def test_a_review_on_the_disk_goes_on_at_its_threshold(
+    a_session, a_scan, elsewhere, open_review, a_result_folder, stored, listed_at, note
+):
+    points = a_session.listing.operating_points
+    a_session.deciding.decide("accepted", lesion_id=1, advance=False)
+    a_session.listing.set_threshold(0.42)
+    a_session.reading.set(folder=str(elsewhere))
+    a_session.close()
+    (kept,) = elsewhere.glob("*_review.json")
+    stored = stored | ({"threshold": points[stored["threshold"]]} if "threshold" in stored else {})
+    kept.write_text(json.dumps(json.loads(kept.read_text()) | stored))
+    a_scan.GetScene().RemoveNode(find_results(a_scan).table)
+    session = open_review(a_scan, elsewhere)
+    session.detection.started(a_scan)
+    session.reading.set(operating_point="balanced")
+    session.detection.found(load_results(a_result_folder, a_scan))
+    session.detection.results_changed(session.detection.results)
+    assert session.listing.threshold == points.get(listed_at, listed_at)
+    assert note in said(session)
+    assert bool(note) == ("listed at" in said(session) or "The threshold is" in said(session))
+    session.save()
+    assert json.loads(kept.read_text())["threshold"] == session.listing.threshold
 
 
 def test_a_review_that_was_kept_under_another_name_says_so(a_session, a_scan, elsewhere, open_review):

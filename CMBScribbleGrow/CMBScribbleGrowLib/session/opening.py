@@ -114,7 +114,10 @@ class Opening:
         study.disk.noted.connect(current.note)
         notes = tuple(dict.fromkeys((*noted, *study.notes)))
         if study.disk.files is None:
-            notes = (*notes, "The scan has no folder of its own: choose one, or nothing is saved.")
+            notes = (
+                *notes,
+                "The scan has no folder of its own: choose one, or the annotation is kept in the scene only.",
+            )
         current.select(None)
         current.tell_of_study(Status(State.READY, f"{scan.GetName()}: {told_by_acceptance(study.annotation)}.", notes))
 

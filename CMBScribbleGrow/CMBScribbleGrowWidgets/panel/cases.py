@@ -9,6 +9,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from CMBSegmentationWidgets.at_hand import allow
 from CMBSegmentationWidgets.panel.signals import Edge
 
 if TYPE_CHECKING:
@@ -78,6 +79,6 @@ class CasesPart:
     def _update_buttons(self) -> None:
         """Allow what can be done now."""
         ui, cases = self.ui, self._cases
-        ui.previousButton.setEnabled(cases.before is not None)
-        ui.nextButton.setEnabled(cases.after is not None)
-        ui.doneButton.setEnabled(cases.can_finish)
+        allow(ui.previousButton, cases.before is not None, ui.lesionList)
+        allow(ui.nextButton, cases.after is not None, ui.lesionList)
+        allow(ui.doneButton, cases.can_finish, ui.lesionList)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from slicer.i18n import tr as _
 
 from CMBScribbleGrowLib.annotation import words as vocabulary
+from CMBSegmentationWidgets.at_hand import allow
 from CMBSegmentationWidgets.panel.signals import Edge
 
 from ..answer_form import AnswerForm, FlagList, RecordList
@@ -165,7 +166,7 @@ class RecordsPart:
         """Allow what can be done now."""
         ui = self.ui
         for button in (ui.placeMimicButton, ui.placeFindingButton):
-            button.setEnabled(self._session.study is not None)
-        ui.removeLesionButton.setEnabled(self._lesions.current is not None)
-        ui.removeMimicButton.setEnabled(self._mimics.current is not None)
-        ui.removeFindingButton.setEnabled(self._findings.current is not None)
+            allow(button, self._session.study is not None, ui.lesionList)
+        allow(ui.removeLesionButton, self._lesions.current is not None, ui.lesionList)
+        allow(ui.removeMimicButton, self._mimics.current is not None, ui.lesionList)
+        allow(ui.removeFindingButton, self._findings.current is not None, ui.lesionList)

@@ -179,6 +179,27 @@ class ReviewAutosave:
         self.noted(f"{self.path.name} was changed elsewhere meanwhile; that state is kept as {copy.name}.")
 
 
+def review_at(path: Path, grid: Grid, scan: str) -> tuple[Path, SavedReview] | None:
+    """Look for the review of a scan in a file, or in one under an earlier name, and leave the files as they are.
+
+    Parameters
+    ----------
+    path : Path
+    grid, scan
+        As of `ReviewAutosave.load`.
+
+    Returns
+    -------
+    tuple of Path and SavedReview, or None
+        None where `load` would find nothing to go on with.
+    """
+    for file in (path, *former_files(path, ENDING)):
+        saved = _peek(file, grid)
+        if saved is not None and not saved.review.is_empty and (file == path or saved.scan == scan):
+            return file, saved
+    return None
+
+
 def _read(path: Path) -> str | None:
     try:
         return path.read_text(encoding="utf-8", errors="replace")

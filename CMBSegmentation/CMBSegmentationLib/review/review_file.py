@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,8 @@ class SavedReview:
         The scan's name.
     changed_at : str
         When a reader last did anything to it (ISO 8601, UTC); of one that version 0.1.0 wrote, the last verdict.
+    operating_points : dict of str to float
+        Threshold by name, of the model that its threshold was set for; empty in what version 0.1.0 wrote.
     """
 
     review: Review
@@ -49,6 +51,7 @@ class SavedReview:
     grid: Grid
     scan: str = ""
     changed_at: str = ""
+    operating_points: Mapping[str, float] = field(default_factory=dict)
 
 
 def to_text(saved: SavedReview) -> str:
@@ -62,6 +65,7 @@ def to_text(saved: SavedReview) -> str:
             "shape": list(saved.grid.shape),
             "zyx_to_ras": saved.grid.zyx_to_ras.round(6).tolist(),
             "threshold": saved.review.threshold,
+            "operating_points": dict(saved.operating_points),
             "last_number": saved.numbers.last,
             "numbers": [[peak, number] for peak, number in saved.numbers.by_peak.items()],
             "lesions": [_lesion_to_json(one, saved.review.threshold) for one in saved.review.fixed],
@@ -122,7 +126,8 @@ def from_text(text: str, source: str) -> SavedReview:
         links = {link.own.id: link for link in (_link_from_json(one, voxels) for one in data.get("links", ()))}
         changed_at = str(data.get("changed_at", _last_verdict(fixed)))  # since 0.2.0
         review, grid = Review(threshold, fixed, places, links), Grid(shape, to_ras)
-        return SavedReview(review, numbers, grid, str(data["scan"]), changed_at)
+        points = {str(name): float(at) for name, at in data.get("operating_points", {}).items()}  # since 0.2.0
+        return SavedReview(review, numbers, grid, str(data["scan"]), changed_at, points)
     except DamagedFileError:
         raise
     except Exception as error:  # whatever a damaged file holds

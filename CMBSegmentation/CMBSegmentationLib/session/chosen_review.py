@@ -7,9 +7,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import slicer
+
+from ..detecting.candidates.grid import Grid
 from ..errors import CMBError, InputError
 from ..review import Grower, ReviewedLesion
+from ..review.autosave import review_at
+from ..review.kept_in import kept_in
+from ..review.review_file import ENDING
+from ..review.two_states import last_change
 from ..scene import ResultNodes
+from ..scene.volumes import file_of, world_ijk_to_ras
 from ..signal import Signal
 from .detection_session import DetectionSession
 from .open_review import OpenReview
@@ -95,10 +103,13 @@ class ChosenReview:
         numbers = review.follow_annotated() if review is not None and review.is_there else []
         if review is None or not numbers:
             return
-        here = [f"CMB {number}" for number in numbers if review.find(number) is not None]
-        gone = [f"CMB {number}" for number in numbers if review.find(number) is None]
-        said = (f"{', '.join(here)}: as annotated" * bool(here), f"{', '.join(gone)}: off the list" * bool(gone))
-        self.after("; ".join(filter(None, said)))
+        became: dict[str, list[str]] = {"as annotated": [], "no longer as annotated": [], "off the list": []}
+        for number in numbers:
+            link = review.review.links.get(number)
+            is_withdrawn = link is not None and link.withdrawn is not None
+            how = "no longer as annotated" if is_withdrawn else "as annotated"
+            became["off the list" if review.find(number) is None else how].append(f"CMB {number}")
+        self.after("; ".join(f"{', '.join(names)}: {how}" for how, names in became.items() if names))
 
     def lesion(self, lesion_id: int | None) -> ReviewedLesion:
         """Give a lesion of the list, the current one where None is asked for; `InputError` if there is none."""
@@ -170,8 +181,6 @@ class ChosenReview:
         self._open[number] = review
         if is_new:
             review.list_new(operating_point, former)
-            if former is None:
-                review.note_found()
         self.tell_notes(review)
         return True, is_new
 
@@ -260,3 +269,28 @@ class ChosenReview:
         else:
             if self._moved.pop(number, None):
                 self.tell(f"{review.nodes.scan.GetName()} lies where it was searched again.")
+
+
+def told_of_review(scan: slicer.vtkMRMLScalarVolumeNode, folder: str | None) -> str:
+    """Say that a search of a scan will go on with a review that only the disk has; empty if there is none.
+
+    Parameters
+    ----------
+    scan : vtkMRMLScalarVolumeNode
+    folder : str or None
+        Where reviews are saved; None takes the scan's own folder.
+    """
+    name = scan.GetName() or ""
+    where, stem = kept_in(file_of(scan), name, folder)
+    if where is None:
+        return ""
+    try:
+        k_j_i_to_ras = world_ijk_to_ras(scan)[:3, [2, 1, 0, 3]]
+    except CMBError:  # a scan that cannot be searched: the search says why
+        return ""
+    grid = Grid(scan.GetImageData().GetDimensions()[::-1], k_j_i_to_ras)
+    found = review_at(where / (stem + ENDING), grid, name)
+    if found is None:
+        return ""
+    path, saved = found
+    return f"There is a review of {name}, {last_change(saved)}: {path}. Detect microbleeds to go on with it."

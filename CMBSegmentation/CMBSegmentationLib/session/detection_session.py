@@ -163,6 +163,7 @@ class DetectionSession:
         self._parameters = DetectionParameters()
         self._status = Status()
         self._run: _Run | None = None
+        self._found_on: slicer.vtkMRMLScalarVolumeNode | None = None  # the scan of which `status` tells the count
 
     @property
     def parameters(self) -> DetectionParameters:
@@ -244,6 +245,13 @@ class DetectionSession:
         self.started(volume_node)
         self._tell(Status(State.RUNNING, 0.0, "Starting the detector", (*exported.notes, *_called_phase(volume_node))))
 
+    def recounted(self) -> Status:
+        """Give how a search ended, as its lesions are listed by now: the threshold may have been moved since."""
+        results = self.results
+        if self._status.state is not State.DONE or results is None or self._found_on is not results.scan:
+            return self._status
+        return replace(self._status, message=_count(results))
+
     def poll(self) -> None:
         """Take in what the worker said; never waits. Call it a few times a second while running."""
         run = self._run
@@ -322,6 +330,7 @@ class DetectionSession:
             self._tell(Status(State.FAILED, message=f"{name}{error}", error=error))
             return
         self._stop_worker()
+        self._found_on = results.scan
         self.found(results)
         notes = (*self._status.notes, *list_of(results).notes)
         if self.scan is results.scan:  # the user may have chosen another scan meanwhile

@@ -257,7 +257,10 @@ def _refuse_nothing_dark(review: OpenReview, voxels: NDArray[np.int64]) -> None:
     """Refuse a point in the air, and one where nothing is darker than what is around it."""
     hint = "Point at the middle of the dark spot. What is too faint for that can be scribbled."
     if not review.candidates.is_in_head(voxels):
-        raise InputError("That is outside the head.", hint)
+        raise InputError(
+            "That is outside the head, or at its edge: what lies around it is as dark as air.",
+            "Point at a dark spot in the brain. What lies at the edge can be scribbled.",
+        )
     loss = review.candidates.measured(voxels).contrast
     if loss is None:
         raise InputError("No brain tissue is around that.", hint)

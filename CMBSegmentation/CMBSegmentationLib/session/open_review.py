@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
-import slicer
 
 from ..errors import CMBError, InputError
 from ..files.atomic_file import DamagedFileError
@@ -35,7 +34,7 @@ from ..review import (
     to_text,
 )
 from ..review.following import followed
-from ..review.kept_in import Kept, former_files, kept_in
+from ..review.kept_in import Kept, kept_in
 from ..review.review_file import ENDING
 from ..scene import (
     ResultNodes,
@@ -51,22 +50,13 @@ from ..scene.annotated import read_annotated
 from ..scene.results import check_place
 from ..scene.review_nodes import read_kept_in, write_kept_in
 from ..scene.volumes import file_of
-from ..vocabulary.operating_points import CUSTOM, checked_threshold, point_at
+from ..vocabulary.operating_points import CUSTOM, SAME_THRESHOLD, checked_threshold, point_at
 from ..vocabulary.reasons import CALCIUM, Rule
 from ..vocabulary.verdicts import ACCEPTED, BELOW, UNCERTAIN, utc_now
 
 STAYS = {ACCEPTED: "accepted", UNCERTAIN: "called uncertain"}  # others that count were added, merged or split
 NOWHERE = -1
 DARKEST_WITHIN_MM = 1.5  # a click is rarely on a lesion's darkest voxel
-
-
-def review_on_disk(scan: slicer.vtkMRMLScalarVolumeNode, folder: str | None) -> Path | None:
-    """Find the review of a scan that was not searched yet, in the chosen folder or beside it; None if there is none."""
-    where, stem = kept_in(file_of(scan), scan.GetName() or "", folder)
-    if where is None:
-        return None
-    path = where / (stem + ENDING)
-    return next((one for one in (path, *former_files(path, ENDING)) if one.is_file()), None)
 
 
 class OpenReview:
@@ -140,11 +130,6 @@ class OpenReview:
         self.show_dropped = bool(view.get("show_dropped", False))
         self.show(save=not self.review.is_empty)
 
-    def note_found(self) -> None:
-        """Note that the list goes on with a review that only the disk had: nobody has seen it here yet."""
-        if self._found is not None and not self._found.review.is_empty:
-            self.notes.append(f"The review on the disk is shown, {last_change(self._found)}.")
-
     # the list
 
     @property
@@ -214,31 +199,46 @@ class OpenReview:
     def list_new(self, operating_point: str | None, former: OpenReview | None) -> None:
         """List what a search has just found: numbered as the detector did, then at an operating point.
 
+        A review that only the disk had goes on at its own threshold, one that is open where its reader set another
+        than the operating points; of another model neither does. What is read on from the disk is noted.
+
         Parameters
         ----------
         operating_point : str or None
             None, or one that the model does not have, takes the detection's own threshold.
         former : OpenReview or None
-            Of the same scan: a threshold that its reader set between its operating points stays, where they are the
-            same.
+            Of the same scan, as it was open when the search ended.
         """
-        own = self.candidates.rules.threshold
+        own, points = self.candidates.rules.threshold, self.stored.search.operating_points
+        found = self._found if former is None and self._found is not None and not self._found.review.is_empty else None
+        before = former._saved() if former is not None else found
         if self.review.is_empty:
             self.numbers.by_peak.clear()
             self.numbers.last = 0
         self.list_at(own)
-        points = self.stored.search.operating_points
         chosen = points.get(operating_point or "", own)
-        if former is not None and point_at(former.stored.search.operating_points, former.review.threshold) == CUSTOM:
-            if former.stored.search.operating_points == points:
-                chosen = former.review.threshold
-            else:
-                self.notes.append(
-                    f"The threshold is {chosen:.3g} now: {former.review.threshold:.3g} was set for another model."
-                )
+        if found is not None:
+            self.notes.append(f"The review on the disk is shown, {last_change(found)}.")
+        if before is not None:
+            chosen = self._threshold_after(before, chosen, is_shown_first=found is not None)
         if chosen != own:
             self.list_at(chosen)
         self.notes += self._calcium_that_stays()
+
+    def _threshold_after(self, before: SavedReview, chosen: float, *, is_shown_first: bool) -> float:
+        """Give the threshold of a review from before the search where it still holds, else the chosen one."""
+        was, points = before.review.threshold, self.stored.search.operating_points
+        is_custom = point_at(before.operating_points, was) == CUSTOM
+        if abs(was - chosen) < SAME_THRESHOLD or not (is_custom or is_shown_first):
+            return chosen
+        if before.operating_points == points:
+            if is_shown_first:
+                self.notes.append(f"It is listed at {was:.3g}, as it was when it was last open.")
+            return was
+        if is_custom:
+            setter = "for another model" if before.operating_points else "by an earlier version"
+            self.notes.append(f"The threshold is {chosen:.3g} now: {was:.3g} was set {setter}.")
+        return chosen
 
     def _calcium_that_stays(self) -> list[str]:
         """Say which lesions a reader has on the list that the search drops as calcium, as none knew on deciding."""
@@ -505,7 +505,8 @@ class OpenReview:
 
     def _saved(self) -> SavedReview:
         name = self.nodes.scan.GetName() or ""
-        return SavedReview(self.review, self.numbers, self.candidates.grid, name, self._changed_at)
+        points = self.stored.search.operating_points
+        return SavedReview(self.review, self.numbers, self.candidates.grid, name, self._changed_at, points)
 
     def _take(self, saved: SavedReview) -> None:
         self.review, self.numbers, self._changed_at = saved.review, saved.numbers, saved.changed_at

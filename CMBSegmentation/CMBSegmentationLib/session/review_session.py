@@ -12,15 +12,15 @@ from ..review import Grower
 from ..scene import ResultNodes
 from ..scene.volumes import place_of
 from ..worker.process import ProcessRunner, Subprocess
-from .chosen_review import ChosenReview, Notice
+from .chosen_review import ChosenReview, Notice, told_of_review
 from .deciding import Deciding
 from .detection_session import DetectionSession
 from .editing import Editing
 from .exporting import Exporting
 from .listing import Listing
 from .navigation import Navigation
-from .open_review import OpenReview, review_on_disk
-from .reading import Reading, ReviewParameters
+from .open_review import OpenReview
+from .reading import Reading
 
 
 class ReviewSession:
@@ -91,7 +91,6 @@ class ReviewSession:
         )
         self._refused: tuple[str, str] | None = None  # scan whose review could not be opened, and where it lay then
         self.detection.results_changed.connect(self._on_results)
-        self.reading.changed.connect(self._on_reading)
 
     @property
     def review(self) -> OpenReview | None:
@@ -150,18 +149,14 @@ class ReviewSession:
             self.reading.apply()
         return is_new
 
-    def _on_reading(self, before: ReviewParameters, after: ReviewParameters) -> None:
-        if after.folder != before.folder:
-            self._tell_of_review_on_disk()
-
     def _tell_of_review_on_disk(self) -> None:
         """Tell that a scan without a list was reviewed before: only a search shows that review."""
         scan = self.detection.scan
         if scan is None or self.detection.results is not None or self.detection.is_searching:
             return
-        path = review_on_disk(scan, self.reading.parameters.folder)
-        if path is not None:
-            self._chosen.tell(f"There is a review of {scan.GetName()} already: {path}. Detect microbleeds to show it.")
+        said = told_of_review(scan, self.reading.parameters.folder)
+        if said:
+            self._chosen.tell(said)
 
     def _open_again(self) -> None:
         """Try again to open a review that was refused, once its scan lies elsewhere: it may be back where it was."""

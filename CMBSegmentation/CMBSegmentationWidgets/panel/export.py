@@ -16,6 +16,7 @@ from CMBSegmentationLib.scene.origin import dicom_file_of
 from CMBSegmentationLib.session.export_review import holds_results
 from CMBSegmentationLib.session.exporting import holds_comparison
 
+from ..at_hand import allow
 from .messages import PROBLEM_STYLE, REQUESTER, Messages
 from .words import short_name
 
@@ -127,7 +128,7 @@ class ExportPart:
         ui.savedLabel.setStyleSheet(PROBLEM_STYLE)
         ui.savedLabel.setVisible(error is not None or (review is not None and path is None))
         for widget in (ui.copyButton, ui.exportButton, ui.dicomCheck, ui.pdfCheck, ui.compareButton):
-            widget.setEnabled(review is not None)
+            allow(widget, review is not None, ui.lesionTable)
 
 
 def dicom_folder(scan: Any) -> str | None:

@@ -57,14 +57,16 @@ class Messages:
         self.ui, self._session = ui, session
         self._log = PanelLog(ui.logText)
         self._told, self._is_of_action = 0, False  # how many lines, and whether the last one is of an action
+        self._count_told = ""  # of the search whose end is told at present
         self._noticed: list[Notice] = []  # of the review that a search which has just ended goes on with
         self.edge, self.unasked = Edge(self.refuse, self._begin), Edge(self.refuse)
         session.detection.status_changed.connect(self.show_status)
         session.noticed.connect(self._on_noticed)
+        session.review_changed.connect(self._recount)
 
     def tell(self, message: str, *, is_problem: bool = False, is_of_action: bool = False) -> None:
         """Write a line for the user; a problem stands out, and what is said of an action goes with the next one."""
-        self._told, self._is_of_action = self._told + 1, is_of_action
+        self._told, self._is_of_action, self._count_told = self._told + 1, is_of_action, ""
         self.ui.statusLabel.setText(message)
         if not self._session.detection.is_running or is_problem:  # how far a search is changes all the time
             self._log.write(message, is_problem=is_problem)
@@ -93,6 +95,15 @@ class Messages:
         noticed, self._noticed = self._noticed, []
         lines = (status.message, *status.notes, *(one.message for one in noticed))
         self.tell("\n".join(lines).strip(), is_problem=any(one.error is not None for one in (status, *noticed)))
+        self._count_told = status.message if status.state == "done" else ""
+
+    def _recount(self) -> None:
+        """Keep the count of a search that was told true while its threshold is moved."""
+        if not self._count_told:
+            return
+        count = self._session.detection.recounted().message
+        self.ui.statusLabel.setText(self.ui.statusLabel.text.replace(self._count_told, count, 1))
+        self._count_told = count
 
     def _on_noticed(self, notice: Notice) -> None:
         of_action = notice.error is None and self.edge.is_acting

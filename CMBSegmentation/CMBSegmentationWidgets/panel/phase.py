@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from CMBSegmentationLib.scene import phase_of
 
+from ..at_hand import allow
 from .signals import Edge, unheard
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class PhasePart:
     """
 
     def __init__(self, ui: Any, session: ReviewSession, edge: Edge) -> None:
-        self._box, self._session, self._edge = ui.fieldCheck, session, edge
+        self._box, self._list, self._session, self._edge = ui.fieldCheck, ui.lesionTable, session, edge
         self._filled_for: str | None = None  # ID of the scan whose phase was looked for last
         self._filled = False
         self._box.connect("toggled(bool)", self._on_toggled)
@@ -73,4 +74,4 @@ class PhasePart:
 
     def _update(self) -> None:
         results = self._session.detection.results
-        self._box.setEnabled(results is not None and results.field is not None)
+        allow(self._box, results is not None and results.field is not None, self._list)

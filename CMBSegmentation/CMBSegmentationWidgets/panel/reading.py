@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..at_hand import allow
 from ..reader_name import ReaderName
 from .signals import Edge, unheard
 
@@ -63,7 +64,7 @@ class ReadingPart:
     def update_buttons(self) -> None:
         """Allow what can be done now."""
         for widget in (self.ui.overviewCheck, self.ui.threeDCheck):
-            widget.setEnabled(self._session.review is not None)
+            allow(widget, self._session.review is not None, self.ui.lesionTable)
 
     def _set(self, **changes: Any) -> bool:
         """Read so from now on, if it is not refused; what is refused is taken out of the widgets again."""

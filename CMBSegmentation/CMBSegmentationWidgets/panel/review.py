@@ -128,6 +128,8 @@ class ReviewPart:
             ui.thresholdSlider, ui.droppedCheck, ui.addButton, ui.nextButton, ui.previousButton, ui.mergeButton,
         ):  # fmt: skip
             allow(widget, session.review is not None, ui.lesionTable)
+        for widget in (ui.thresholdSliderLabel, ui.thresholdSlider):
+            widget.setVisible(session.review is not None)  # else it shows what the scan is not listed at
         for widget in (
             ui.acceptButton, ui.rejectButton, ui.uncertainButton, ui.splitButton, ui.sideSelector, ui.regionSelector,
         ):  # fmt: skip
