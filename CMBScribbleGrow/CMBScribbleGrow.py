@@ -61,6 +61,7 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.pollTimer = None
         self.keys: PanelKeys | None = None
         self.focusRing: FocusRing | None = None
+        self.isShown = False
 
     def setup(self) -> None:
         """Build the panel; called when the user opens the module for the first time."""
@@ -91,12 +92,14 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def enter(self) -> None:
         """Listen to the keyboard while the module is shown, and take the name that the other panel was given."""
+        self.isShown = True
         self.opening.reader.recall()
         self.records.show(self.logic.session.annotation)  # the list may say something else by now
         self.keys.listen()
 
     def exit(self) -> None:
         """Leave the keyboard to other modules."""
+        self.isShown = False
         self.keys.ignore()
         self.growing.leave()
 
@@ -129,9 +132,15 @@ class CMBScribbleGrowWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Have a timer ask the session for news, and the scene tell what is loaded."""
         self.pollTimer = qt.QTimer()
         self.pollTimer.setInterval(POLL_INTERVAL_MS)
-        self.pollTimer.connect("timeout()", self.logic.session.poll)
+        self.pollTimer.connect("timeout()", self.poll)
         self.pollTimer.start()
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneChanged)
+
+    def poll(self) -> None:
+        """Ask the session for news; while the list is read instead, the annotation is that of who reads it."""
+        if not self.isShown:
+            self.opening.reader.follow()
+        self.logic.session.poll()
 
     def refuse(self, why: str) -> None:
         """Tell why something was refused."""

@@ -77,6 +77,21 @@ def test_a_scan_with_a_review_on_the_disk_is_scribbled_in_its_numbers(a_desk, a_
     assert a_desk.grow(FAINT) == 4  # a candidate that was dropped
 
 
+def test_what_is_taken_back_leaves_a_rejected_lesion_too(a_desk):
+    a_desk.detect()
+    first = number_at(a_desk, FIRST)
+    a_desk.list.deciding.decide("accepted", lesion_id=first)
+    place = listed(a_desk, first)[1:3]
+    record = annotate(a_desk, FIRST)
+    record = a_desk.scribbles.answering.answer(record, location="brainstem", side="right")
+    a_desk.list.poll()
+    assert listed(a_desk, first)[1:3] == ("brainstem", "right") != place
+    a_desk.list.deciding.decide("rejected", "vessel", lesion_id=first)
+    a_desk.scribbles.answering.answer(record, location="", side="")
+    a_desk.list.poll()
+    assert listed(a_desk, first) == ("rejected", *place, "")
+
+
 @pytest.mark.parametrize(
     ("said_at", "expected"),
     [

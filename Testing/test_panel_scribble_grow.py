@@ -187,6 +187,20 @@ def test_the_name_is_the_one_that_the_other_panel_was_given(a_panel):
     assert (a_panel.ui.readerEdit.text, a_panel.widget.logic.session.study.reader) == ("AB", "AB")
 
 
+def test_the_annotation_is_that_of_who_reads_the_list_meanwhile(a_panel):
+    settings = a_panel.module.qt.QSettings()
+    a_panel.ui.readerEdit.setText("half a na")  # typed at this moment
+    a_panel.widget.poll()
+    assert a_panel.ui.readerEdit.text == "half a na"
+    a_panel.widget.enter()
+    former = a_panel.widget.logic.session.study.reader
+    a_panel.widget.exit()
+    settings.setValue("CMBSegmentation/Reader", "AB")
+    assert former != "AB"
+    a_panel.widget.poll()
+    assert a_panel.widget.logic.session.study.reader == "AB"
+
+
 def test_typing_an_answer_accepts_nothing(a_panel):
     paint(a_panel.scan, "A")
     a_panel.key("G")

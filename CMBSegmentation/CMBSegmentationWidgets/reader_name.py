@@ -34,6 +34,11 @@ class ReaderName:
         self._edit.setText(qt.QSettings().value(SETTING, "") or "")
         self.take()
 
+    def follow(self) -> None:
+        """Take the name that was typed in the other panel meanwhile, if it is another one."""
+        if (qt.QSettings().value(SETTING, "") or "") != self._edit.text.strip():
+            self.recall()
+
     def take(self) -> None:
         """Take the name as it stands in the field, and remember it for the next start."""
         if self._named(self._edit.text.strip()):

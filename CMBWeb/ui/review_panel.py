@@ -310,7 +310,7 @@ def _change(bound: Reviewing) -> None:
                 bound.add_here,
                 "false",
             ),
-            ("Split", "Split the lesion in two", bound.split, NONE_CHOSEN),
+            ("Split", "Split the lesion into two or more", bound.split, NONE_CHOSEN),
             ("Merge", "Merge the ticked lesions into one", bound.merge, f"{review.merging}.length < 2"),
             (
                 "Delete",

@@ -200,8 +200,11 @@ def _answered(review: Review, lesion: ReviewedLesion, link: Link, said: Annotate
     """Set a lesion with what the annotation says of it that it did not say before."""
     review = review.with_link(lesion.id, replace(link, said=said, withdrawn=None))
     verdict, own, before = lesion.verdict, link.own, link.said
-    if verdict is None or verdict.decision == REJECTED:
+    if verdict is None:
         return review.with_lesion(lesion)
+    if verdict.decision == REJECTED:  # it takes nothing, and what it had taken goes with what had said it
+        is_same = (said.location, said.side) == (before.location, before.side)
+        return review.with_lesion(lesion if is_same else _without(review, link, lesion))
     if said.uncertain != before.uncertain:
         decision = UNCERTAIN if said.uncertain else ACCEPTED
         if decision != verdict.decision:  # another verdict: of whoever gave it in the annotation, and now
