@@ -22,7 +22,7 @@ from oblique_scan import LESION_PEAKS, oblique_ijk_to_ras, scan_voxels, write_de
 from segmentation_panel import a_panel, a_searched_scan, cells, picture, verdicts
 from tsv_table import rows_of
 
-from CMBSegmentationLib.scene import OWN_NEW, export_scan, load_results
+from CMBSegmentationLib.scene import OWN_NEW, export_scan, find_results, load_results
 from CMBSegmentationLib.scene.segment_voxels import add_segment
 from CMBSegmentationLib.scene.volumes import fill_volume, geometry_of
 
@@ -359,6 +359,19 @@ def test_several_scans_keep_their_own_reviews(a_panel, a_scene, a_searched_scan,
     a_panel.ui.inputSelector.setCurrentNode(a_searched_scan)
     assert verdicts(a_panel)[0] == "accepted"
     assert len(LESION_PEAKS) == 4
+
+
+def test_a_review_that_only_the_disk_has_is_told_as_its_scan_is_chosen(a_panel, a_scene, a_searched_scan, tmp_path):
+    session, ui = a_panel.widget.logic.session, a_panel.ui
+    session.reading.set(folder=str(tmp_path))
+    a_panel.key("N")
+    a_panel.key("A")
+    session.save()
+    ui.inputSelector.setCurrentNode(None)
+    a_scene.RemoveNode(find_results(a_searched_scan).table)
+    ui.inputSelector.setCurrentNode(a_searched_scan)
+    assert ui.statusLabel.text.startswith(f"There is a review of {a_searched_scan.GetName()}, last changed ")
+    assert "Detect microbleeds to go on with it." in ui.statusLabel.text
 
 
 def test_that_nothing_is_saved_on_the_disk_is_seen_in_the_panel(a_panel, tmp_path):

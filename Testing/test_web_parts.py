@@ -545,7 +545,7 @@ def a_page_session(folder):
     desk = PageSession.__new__(PageSession)
     desk.state = SimpleNamespace(**asdict(PageState()))
     desk.server = SimpleNamespace(state=nullcontext())
-    desk.folder, desk._waiting = folder, None
+    desk.folder, desk._waiting, desk._is_opening = folder, None, False
     detection = SimpleNamespace(is_running=False)
     desk.reviewing = SimpleNamespace(session=SimpleNamespace(detection=detection))
     desk.opening = []
@@ -731,6 +731,16 @@ def test_a_message_that_asks_to_wait_goes_when_there_is_nothing_left_to_wait_for
     assert desk.state.message_shown
     desk._opening_is_over()
     assert not desk.state.message_shown
+
+
+def test_a_scan_that_is_chosen_during_an_export_is_to_be_opened_after_it(tmp_path):
+    desk = a_page_session(tmp_path)
+    desk.state.busy = "Writing the results …"  # as the browser sets it
+    assert not desk._begin_opening("a.nii")
+    assert desk.state.message == "Results are being written or compared."
+    assert "Open the scan once that is done." in desk.state.message_hint
+    desk.state.busy = ""
+    assert desk._begin_opening("a.nii")
 
 
 def test_a_review_that_is_resumed_says_how_it_was_searched(tmp_path):

@@ -111,7 +111,20 @@ def test_a_list_of_which_nothing_can_be_opened_says_so(a_scene, studies):
     session = GrowSession(a_scene)
     session.opening.set_parameters(reader="SI")
     Cases(session, load_volume).open_worklist(str(table))
-    assert session.status.message == "None of the studies to do can be opened: 0 of 1 are done."
+    assert session.status.message == "None of the studies to do can be opened (sub-01_swi): 0 of 1 are done."
+    session.close()
+
+
+def test_what_cannot_be_opened_is_still_to_do_when_the_rest_is_done(a_scene, studies):
+    (studies / "sub-02_swi.nii.gz").unlink()
+    table = studies / "list.csv"
+    table.write_text("scan\nsub-01_swi.nii.gz\nsub-02_swi.nii.gz\n")
+    session = GrowSession(a_scene)
+    session.opening.set_parameters(reader="SI")
+    cases = Cases(session, load_volume)
+    cases.open_worklist(str(table))
+    cases.done_and_next()
+    assert session.status.message == "None of the other studies to do can be opened (sub-02_swi): 1 of 2 are done."
     session.close()
 
 

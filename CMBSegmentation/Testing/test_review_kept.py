@@ -233,13 +233,16 @@ def test_a_scan_that_was_reviewed_and_not_searched_yet_says_so(a_session, a_scan
     a_scan.GetScene().RemoveNode(find_results(a_scan).table)
     (kept,) = elsewhere.glob("*_review.json")
     session = open_review(a_scan, elsewhere)
+    session.tell_of_review_on_disk()
     assert session.review is None
     assert f"There is a review of {a_scan.GetName()}, last changed 2090-01-01 00:0" in said(session)
     assert f"UTC by SI: {kept}. Detect microbleeds to go on with it." in said(session)
     whole = kept.read_text()
     for damaged in (whole[:200], json.dumps(json.loads(whole) | {"shape": [9, 9, 9]})):
         kept.write_text(damaged)
-        assert said(open_review(a_scan, elsewhere)) == ""
+        again = open_review(a_scan, elsewhere)
+        again.tell_of_review_on_disk()
+        assert said(again) == ""
         assert kept.read_text() == damaged
 
 
@@ -422,6 +425,39 @@ def test_a_scan_that_was_moved_since_its_search_is_told_at_once_and_nothing_is_e
     assert "lies where it was searched again" in last(a_session).message
     a_session.deciding.decide("accepted", lesion_id=1)
     assert a_session.exporting.export(out)
+
+
+@pytest.mark.parametrize("is_resampled", [False, True])
+def test_a_review_goes_with_a_scan_that_was_moved_and_searched_again(
+    a_session, a_scan, a_scene, tmp_path, a_clock, is_resampled
+):
+    worker = a_session.detection._runner = AWorker()
+    a_session.deciding.decide("accepted", lesion_id=1, advance=False)
+    a_session.save()
+    before, path = a_session.review.find(1), a_session.review.path
+    transform = turned(a_scene)
+    a_scan.SetAndObserveTransformNodeID(transform.GetID())
+    if is_resampled:
+        slicer.util.updateVolumeFromArray(a_scan, slicer.util.arrayFromVolume(a_scan) + 1)
+    a_session.poll()
+    a_session.detection.start(a_scan)
+    worker.finds_the_lesions()
+    a_session.poll()
+    a_session.poll()
+    assert "lies where it was searched again" not in said(a_session).split("moved or resampled")[-1]
+    if is_resampled:
+        assert states(a_session)[1] == "unreviewed"
+        assert decisions(*copies(tmp_path)) == {1: "accepted"}
+        assert f"It was set aside as {copies(tmp_path)[0].name}" in said(a_session)
+        return
+    after = a_session.review.find(1)
+    assert after.state == "accepted"
+    assert after.voxels.tolist() == before.voxels.tolist()
+    found = next(one for one in a_session.review.stored.lesions if one.id == 1)
+    assert (after.lesion.r_mm, after.lesion.s_mm) == pytest.approx((found.r_mm, found.s_mm), abs=0.05)
+    assert after.lesion.r_mm != before.lesion.r_mm
+    assert decisions(path) == {1: "accepted"}
+    assert copies(tmp_path) == []
 
 
 def test_a_scan_that_is_opened_moved_is_reviewed_once_it_is_back(a_session, a_scan, a_scene, open_review):

@@ -44,6 +44,7 @@ from ..ui.view_corner import view_corner
 POLL_S = 0.1
 SAMPLE_NAME = "cmb-sample_T2starw"
 OPENING, DETECTING = "A scan is being opened.", "A detection is running."
+WRITING = "Results are being written or compared."
 NOT_OPENED = "was not opened: the review of the scan that is shown is not saved yet."
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class PageSession:
         self.opened: OpenedScan | None = None
         self._tasks: set[asyncio.Future[Any]] = set()
         self._waiting: KeptScan | None = None  # for its series to be chosen
+        self._is_opening = False
         self.views = Views(server, app, view_corner(lambda name: self.views.show_alone(name)))
         self.kept = KeptResults(self.review_folder, lambda: queue_folder(self._own_folder()))
         self.reader = Reader(self)
@@ -274,8 +276,10 @@ class PageSession:
 
     def _is_busy(self) -> bool:
         """Whether no scan can be opened now; then the reader is told why."""
-        if self.state.busy:
+        if self._is_opening:
             self.tell(OPENING, "Wait until it is shown.", "warning")
+        elif self.state.busy:  # an export or a comparison
+            self.tell(WRITING, "Open the scan once that is done.", "warning")
         elif self.reviewing.session.detection.is_running:
             self.tell(DETECTING, "Wait for it or cancel it, then open another scan.", "warning")
         else:
@@ -287,6 +291,7 @@ class PageSession:
         self._take_back(DETECTING)
 
     def _opening_is_over(self) -> None:
+        self._is_opening = False
         with self.server.state:
             self.state.busy = ""
         self._take_back(OPENING)
@@ -300,6 +305,7 @@ class PageSession:
         if self._is_busy():
             return False
         self._forget_waiting()
+        self._is_opening = True
         with self.server.state:
             self.state.busy, self.state.message_shown = f"Reading {name} …", False
         return True

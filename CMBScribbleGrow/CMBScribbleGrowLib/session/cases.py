@@ -18,6 +18,8 @@ from ..study.state import GrowParameters, State, Status
 from ..worklist.cases import WorkItem, Worklist, next_item, read_worklist, refreshed, report_text
 from .grow_session import GrowSession
 
+MOST_NAMED = 5  # studies, in one message
+
 
 @dataclass(frozen=True)
 class AskedFor:
@@ -218,12 +220,15 @@ class Cases:
 
     def _open_to_do(self) -> WorkItem | None:
         """Open the next study that is to do, or tell that there is none."""
-        item = next_item(self._open_list(), self._here)
+        worklist = self._open_list()
+        item = next_item(worklist, self._here)
         if item is not None:
             return self.open(item)
         done, count = self.progress
-        is_stuck = not self._here and done < count  # what is left cannot be loaded
-        said = "None of the studies to do can be opened" if is_stuck else "There is no other study to do"
+        left = [one.study for one in worklist.items if not one.done and one.study != self._here]  # cannot be opened
+        which = "other studies" if self._here else "studies"
+        named = ", ".join(left[:MOST_NAMED]) + ", …" * (len(left) > MOST_NAMED)
+        said = f"None of the {which} to do can be opened ({named})" if left else "There is no other study to do"
         said = f"{said}: {done} of {count} are done."
         if not self._here and self.before is not None:
             said += " Previous opens the last one."

@@ -81,12 +81,14 @@ class ReviewAutosave:
         text = self._on_disk()
         if text is None:
             return None
+        word = "damaged"
         try:
             saved = on_grid(from_text(text, self.path.name), grid)
             if saved is None:
+                word = "other"
                 raise DamagedFileError(f"{self.path.name} belongs to a scan of another size or place.")
         except DamagedFileError as damage:
-            self.noted(set_aside(self.path, damage))
+            self.noted(set_aside(self.path, damage, word))
             return None
         self._known = text
         return saved

@@ -177,7 +177,9 @@ class ChosenReview:
         if former is not None:
             former.flush()
         operating_point = self._found_at.pop(number, None)
-        review = OpenReview(results, folder, self._clock, self._grower)
+        if is_new:  # where it lies now is where it was searched
+            self._moved.pop(number, None)
+        review = OpenReview(results, folder, self._clock, self._grower, former)
         self._open[number] = review
         if is_new:
             review.list_new(operating_point, former)

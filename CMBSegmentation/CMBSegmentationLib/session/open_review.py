@@ -16,6 +16,7 @@ from ..files.atomic_file import DamagedFileError
 from ..results.stored_list import StoredList
 from ..review import (
     Annotated,
+    CandidateField,
     Grower,
     GrowsFrom,
     History,
@@ -35,7 +36,7 @@ from ..review import (
 )
 from ..review.following import followed
 from ..review.kept_in import Kept, kept_in
-from ..review.review_file import ENDING
+from ..review.review_file import ENDING, gone_with
 from ..scene import (
     ResultNodes,
     ShownReview,
@@ -71,6 +72,8 @@ class OpenReview:
         Seconds that never go back.
     grower : Grower, optional
         Grows what the detector missed.
+    former : OpenReview, optional
+        Of the same scan, before it was searched again.
 
     Attributes
     ----------
@@ -104,6 +107,7 @@ class OpenReview:
         folder: str | None = None,
         clock: Callable[[], float] = time.monotonic,
         grower: Grower | None = None,
+        former: OpenReview | None = None,
     ) -> None:
         self.nodes = nodes
         self.stored: StoredList = list_of(nodes)
@@ -122,6 +126,8 @@ class OpenReview:
         self.review, self.numbers = Review(self.candidates.rules.threshold), Numbering()
         self._changed_at, self.stem = "", ""
         self._found: SavedReview | None = None  # on the disk, where the scene had none
+        if former is not None:
+            former.go_with(nodes, self.candidates)
         in_scene = self._in_scene()
         self._begin_with(in_scene, self._save_in(folder))
         self._remember(folder)
@@ -145,6 +151,30 @@ class OpenReview:
     def check_place(self) -> None:
         """Refuse to go on with a scan that lies elsewhere than where it was searched; `InputError` says what to do."""
         check_place(self.nodes.scan, self.candidates.probability)
+
+    def go_with(self, nodes: ResultNodes, candidates: CandidateField) -> None:
+        """Have scene and disk hold the review at the place where its scan was searched again after it was moved.
+
+        Parameters
+        ----------
+        nodes : ResultNodes
+            Of the new search.
+        candidates : CandidateField
+            Of the new search; where their scan has other voxels, as after resampling, the review stays as it was.
+
+        Raises
+        ------
+        CMBError
+            It cannot be written.
+        """
+        before, after = (sitk.GetArrayViewFromImage(one.scan) for one in (self.candidates, candidates))
+        if self.candidates.grid.is_like(candidates.grid) or not np.array_equal(before, after):
+            return
+        gone = gone_with(self._saved(), candidates.grid)
+        write_review(nodes, to_text(gone))
+        if self._autosave is not None:
+            self._autosave.changed(gone)
+            self._autosave.flush()
 
     @property
     def scan_image(self) -> sitk.Image:

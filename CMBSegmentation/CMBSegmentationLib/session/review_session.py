@@ -128,7 +128,6 @@ class ReviewSession:
         """Open the review of what is chosen, or of what a detection has just found: at its first lesion."""
         self.reading.set(field=False)
         is_new = results is not None and self._opened(results)
-        self._tell_of_review_on_disk()
         self.navigation.set_order(())
         self.review_changed()  # the user interface says in which order it lists
         if is_new and self.navigation.current is None and self.navigation.lesions:
@@ -149,8 +148,8 @@ class ReviewSession:
             self.reading.apply()
         return is_new
 
-    def _tell_of_review_on_disk(self) -> None:
-        """Tell that a scan without a list was reviewed before: only a search shows that review."""
+    def tell_of_review_on_disk(self) -> None:
+        """Tell that the chosen scan was reviewed before, where it has no list: only a search shows that review."""
         scan = self.detection.scan
         if scan is None or self.detection.results is not None or self.detection.is_searching:
             return

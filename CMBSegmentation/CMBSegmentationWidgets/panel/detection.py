@@ -37,6 +37,7 @@ class DetectionPart:
         ui.cancelButton.connect("clicked()", messages.edge.on(self._session.detection.cancel))
         self._session.detection.status_changed.connect(self.show_status)
         self._session.detection.results_changed.connect(self.show_output)
+        self._session.detection.results_changed.connect(lambda results: self._session.tell_of_review_on_disk())
 
     def detect(self) -> None:
         """Start a detection; missing packages are installed first if the user allows it."""
