@@ -361,17 +361,31 @@ def test_several_scans_keep_their_own_reviews(a_panel, a_scene, a_searched_scan,
     assert len(LESION_PEAKS) == 4
 
 
-def test_a_review_that_only_the_disk_has_is_told_as_its_scan_is_chosen(a_panel, a_scene, a_searched_scan, tmp_path):
-    session, ui = a_panel.widget.logic.session, a_panel.ui
-    session.reading.set(folder=str(tmp_path))
-    a_panel.key("N")
-    a_panel.key("A")
-    session.save()
-    ui.inputSelector.setCurrentNode(None)
-    a_scene.RemoveNode(find_results(a_searched_scan).table)
-    ui.inputSelector.setCurrentNode(a_searched_scan)
-    assert ui.statusLabel.text.startswith(f"There is a review of {a_searched_scan.GetName()}, last changed ")
-    assert "Detect microbleeds to go on with it." in ui.statusLabel.text
+def test_a_review_that_only_the_disk_has_is_told_as_its_scan_is_chosen(open_panel, new_scene, tmp_path, dark_model):
+    def told(panel):
+        return panel.ui.statusLabel.text.startswith("There is a review of head_T2starw, last changed ")
+
+    scene = new_scene()
+    panel, other = open_panel("CMBSegmentation", scene), slicer.util.addVolumeFromArray(scan_voxels(), name="other")
+    head = add_head(tmp_path)
+    panel.ui.inputSelector.setCurrentNode(head)
+    assert not told(panel)
+    detect(panel, dark_model)
+    panel.type(panel.ui.readerEdit, "SI")
+    panel.key("A")
+    panel.ui.inputSelector.setCurrentNode(other)
+    panel.widget.logic.session.save()
+    scene.RemoveNode(find_results(head).table)
+    panel.ui.inputSelector.setCurrentNode(head)
+    assert told(panel)
+    panel.close()
+    scene = new_scene()
+    add_head(tmp_path)
+    panel = open_panel("CMBSegmentation", scene)
+    assert told(panel)
+    detect(panel, dark_model)
+    assert "The review on the disk is shown" in panel.ui.statusLabel.text
+    assert "There is a review" not in panel.ui.statusLabel.text
 
 
 def test_that_nothing_is_saved_on_the_disk_is_seen_in_the_panel(a_panel, tmp_path):
