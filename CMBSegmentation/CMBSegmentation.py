@@ -243,7 +243,7 @@ class CMBSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             phase=self.phase.fill(chosen),
         )
         self.detection.update_buttons()
-        if scan is None:
+        if scan is None and self.logic.firstScan() is None:
             self.messages.tell(load_hint())
 
     def onSceneStartClose(self, caller: Any = None, event: Any = None) -> None:

@@ -61,6 +61,16 @@ def test_it_follows_the_annotation_and_stays_when_that_is_taken_back(a_scribble)
     assert a_scribble.list.review.find(number).state == "accepted"  # its reader said so on the list, too
 
 
+def test_a_place_that_was_set_on_the_list_goes_with_the_lesion_that_is_deleted(a_scribble):
+    added = a_scribble.list.editing.add_at(ras_of(MISSED))
+    a_scribble.list.deciding.set_place("brainstem", None, lesion_id=added.id)
+    assert a_scribble.list.review.find(added.id).lesion.region == "brainstem"
+    a_scribble.list.editing.delete(added.id)
+    again = a_scribble.list.editing.add_at(ras_of(MISSED))
+    assert (again.id, again.lesion.region) == (added.id, added.lesion.region)
+    assert again.lesion.region != "brainstem"
+
+
 def test_a_mask_that_nobody_accepted_gives_its_number_alone(a_desk):
     darken(a_desk, MISSED)
     a_desk.detect()

@@ -162,6 +162,23 @@ def test_a_scan_whose_brain_was_found_elsewhere_grows_without_waiting(opened, a_
     assert len(opened.growing.grow()) == 1
 
 
+def test_a_lesion_that_was_chosen_before_the_brain_was_found_has_its_curve_then(opened, a_head):
+    paint(a_head, "A")
+    (lesion,) = opened.growing.grow()
+    opened.growing.accept()
+    scan, reader, folder = a_head, opened.parameters.reader, opened.parameters.folder
+    opened.opening.close_study()
+    opened.growing._prepared = None
+    opened.opening.open(scan, reader=reader, folder=folder)
+    shown = []
+    opened.current_changed.connect(shown.append)
+    assert not opened.growing.select(lesion.id).strokes
+    image = opened.growing.without_brain()
+    opened.growing.take_brain(opened.study, image, brain_mask(image))
+    assert shown[-1].id == lesion.id
+    assert shown[-1].strokes
+
+
 def test_the_brain_of_another_study_is_left_alone(opened, a_head):
     former, image = opened.study, opened.growing.without_brain()
     opened.opening.set_parameters(reader="KL")

@@ -22,14 +22,14 @@ def _layout() -> dict[str, Any]:
 
 
 def growth_figure(lesion: LinkedLesion | None) -> dict[str, Any]:
-    """Draw a lesion's growth curve, its tolerance marked on it; nothing without a lesion that has one.
+    """Draw a lesion's growth curve, its tolerance marked on it; nothing without a lesion whose curve is known.
 
     Returns
     -------
     dict
         ``data`` and ``layout``, as plotly takes them.
     """
-    if lesion is None or lesion.tolerance_percent is None:
+    if lesion is None or lesion.tolerance_percent is None or not lesion.strokes:
         return {"data": [], "layout": _layout()}
     percent, voxels = growth_curve(lesion)
     at = voxels_at(lesion, percent[:1] * 0 + lesion.tolerance_percent)

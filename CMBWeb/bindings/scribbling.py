@@ -185,7 +185,8 @@ class Scribbling:
         finally:
             self._preparing = False
         if brain is not None:
-            self.session.growing.take_brain(study, image, brain)
+            with self._desk.server.state:
+                self.session.growing.take_brain(study, image, brain)
         if self._grow_when_ready:
             self._grow_when_ready = False
             with self._desk.server.state:

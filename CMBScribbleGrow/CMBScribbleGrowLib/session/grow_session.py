@@ -133,11 +133,11 @@ class GrowSession:
 
     def undo(self) -> GrowStep | None:
         """Go back by one step: a stroke is one, too."""
-        return self._after(self._current.ready().undo(), "Undone", "Nothing to be undone.")
+        return self._after(self._current.ready().undo(), "Undone", "Nothing to undo.")
 
     def redo(self) -> GrowStep | None:
         """Go forward by one step that was undone."""
-        return self._after(self._current.ready().redo(), "Done again", "Nothing to be done again.")
+        return self._after(self._current.ready().redo(), "Done again", "Nothing to do again.")
 
     def poll(self) -> None:
         """Take in what was painted or placed, keep a preview that rests, save what is due; never waits long.

@@ -197,6 +197,9 @@ class Growing:
             with contextlib.suppress(CMBError):  # told when it is asked for
                 node = study.nodes.scan
                 self._prepared = (node.GetID(), node.GetImageData().GetMTime(), scan_to_grow(image, brain))
+                lesion = self._current.lesion
+                if lesion is not None and not lesion.strokes:  # chosen before its curve could be known
+                    self.select(lesion.id)
 
     def _grown(
         self,

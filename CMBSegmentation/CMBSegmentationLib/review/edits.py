@@ -160,7 +160,8 @@ def split(
 
 def deleted(review: Review, lesion: ReviewedLesion) -> Review:
     """Forget a lesion of which a reader added all; a candidate of the detector's that lay under it is listed again."""
-    return review.without(lesion.id)
+    places = {number: place for number, place in review.places.items() if number != lesion.id}
+    return replace(review, places=places).without(lesion.id)
 
 
 def _common_verdict(parts: Sequence[ReviewedLesion]) -> Verdict | None:
