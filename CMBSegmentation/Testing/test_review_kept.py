@@ -280,6 +280,19 @@ def test_a_review_on_the_disk_goes_on_at_its_threshold(
     assert json.loads(kept.read_text())["threshold"] == session.listing.threshold
 
 
+def test_a_threshold_alone_goes_on_from_the_disk_too(a_session, a_scan, elsewhere, open_review, a_result_folder):
+    a_session.reading.set(folder=str(elsewhere))
+    a_session.listing.set_threshold(0.42)
+    a_session.close()
+    a_scan.GetScene().RemoveNode(find_results(a_scan).table)
+    session = open_review(a_scan, elsewhere)
+    session.detection.started(a_scan)
+    session.detection.found(load_results(a_result_folder, a_scan))
+    session.detection.results_changed(session.detection.results)
+    assert session.listing.threshold == 0.42
+    assert said(session) == "It is listed at 0.42, as it was when it was last open."
+
+
 def test_a_review_that_was_kept_under_another_name_says_so(a_session, a_scan, elsewhere, open_review):
     a_session.deciding.decide("accepted", lesion_id=1, advance=False)
     a_session.reading.set(folder=str(elsewhere))

@@ -301,5 +301,5 @@ def _grid(image: sitk.Image) -> tuple[tuple[float, ...], tuple[int, ...]]:
 def png_uri(grey: NDArray[np.uint8]) -> str:
     """Write a picture of grey values as a data URI."""
     stream = io.BytesIO()
-    Image.fromarray(grey).save(stream, "PNG", optimize=True)
+    Image.fromarray(grey).save(stream, "PNG")
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")

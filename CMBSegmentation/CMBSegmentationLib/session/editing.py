@@ -165,7 +165,9 @@ class Editing:
             return lesion
         if lesion.origin == ADDED:
             after, changed = regrown(review.review, review.candidates, lesion, voxels)
-            what, said = f"mask of CMB {lesion.id} changed", f"changed, {changed.lesion.diameter_mm:.1f} mm"
+            how = "accepted" if np.array_equal(changed.voxels, lesion.voxels) else "changed"
+            what = f"mask of CMB {lesion.id} {how}"
+            said = f"{how}, {changed.lesion.diameter_mm:.1f} mm{_said_of_faint(changed)}"
         elif lesion.verdict is None:
             after, changed = review.review, replace(lesion, verdict=self._acceptance(reader))
             what, said = f"CMB {lesion.id} accepted", "accepted"
@@ -274,7 +276,7 @@ def _said_by(verdict: Verdict) -> str:
 
 def _said_of_faint(lesion: ReviewedLesion) -> str:
     loss = lesion.lesion.contrast
-    if loss is None or loss >= FAINT_SIGNAL_LOSS:
+    if loss is None or round(loss, 2) >= FAINT_SIGNAL_LOSS:  # as it is told
         return ""
     percent = round(100 * loss)
     return f"; its signal loss is only {percent} %" if percent > 0 else "; it is no darker than what is around it"

@@ -229,8 +229,8 @@ class OpenReview:
     def list_new(self, operating_point: str | None, former: OpenReview | None) -> None:
         """List what a search has just found: numbered as the detector did, then at an operating point.
 
-        A review that only the disk had goes on at its own threshold, one that is open where its reader set another
-        than the operating points; of another model neither does. What is read on from the disk is noted.
+        A threshold that its reader set between the operating points stays, and any of a review that only the disk had,
+        unless it is another model's. What is read on from the disk is noted.
 
         Parameters
         ----------
@@ -240,29 +240,30 @@ class OpenReview:
             Of the same scan, as it was open when the search ended.
         """
         own, points = self.candidates.rules.threshold, self.stored.search.operating_points
-        found = self._found if former is None and self._found is not None and not self._found.review.is_empty else None
+        found = self._found if former is None else None
         before = former._saved() if former is not None else found
         if self.review.is_empty:
             self.numbers.by_peak.clear()
             self.numbers.last = 0
         self.list_at(own)
         chosen = points.get(operating_point or "", own)
-        if found is not None:
+        if found is not None and not found.review.is_empty:
             self.notes.append(f"The review on the disk is shown, {last_change(found)}.")
         if before is not None:
-            chosen = self._threshold_after(before, chosen, is_shown_first=found is not None)
+            chosen = self._threshold_after(before, chosen)
         if chosen != own:
             self.list_at(chosen)
         self.notes += self._calcium_that_stays()
 
-    def _threshold_after(self, before: SavedReview, chosen: float, *, is_shown_first: bool) -> float:
+    def _threshold_after(self, before: SavedReview, chosen: float) -> float:
         """Give the threshold of a review from before the search where it still holds, else the chosen one."""
         was, points = before.review.threshold, self.stored.search.operating_points
         is_custom = point_at(before.operating_points, was) == CUSTOM
-        if abs(was - chosen) < SAME_THRESHOLD or not (is_custom or is_shown_first):
+        is_reviewed = before is self._found and not before.review.is_empty
+        if abs(was - chosen) < SAME_THRESHOLD or not (is_custom or is_reviewed):
             return chosen
         if before.operating_points == points:
-            if is_shown_first:
+            if before is self._found:
                 self.notes.append(f"It is listed at {was:.3g}, as it was when it was last open.")
             return was
         if is_custom:

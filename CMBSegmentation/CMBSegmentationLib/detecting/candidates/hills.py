@@ -155,12 +155,12 @@ def _highest_of_each(
 
 def _touching(flat: NDArray[np.intp], shape: tuple[int, ...]) -> Iterator[Pairs]:
     """Give the pairs of voxels that touch (26-connectivity), as places in `flat`, one direction at a time."""
-    z, y, x = np.unravel_index(flat, shape)
+    padded = tuple(n + 2 for n in shape)  # no neighbour lies outside
+    at = np.ravel_multi_index(tuple(one + 1 for one in np.unravel_index(flat, shape)), padded)
+    place = np.full(padded, -1, np.int32).ravel()
+    place[at] = np.arange(len(flat))
     steps = [(dz, dy, dx) for dz in (0, 1) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if (dz, dy, dx) > (0, 0, 0)]
     for dz, dy, dx in steps:
-        stays = (z + dz < shape[0]) & (y + dy >= 0) & (y + dy < shape[1]) & (x + dx >= 0) & (x + dx < shape[2])
-        one = np.flatnonzero(stays)
-        wanted = flat[one] + (dz * shape[1] + dy) * shape[2] + dx
-        place = np.minimum(np.searchsorted(flat, wanted), len(flat) - 1)
-        there = flat[place] == wanted
-        yield one[there], place[there]
+        neighbour = place[at + (dz * padded[1] + dy) * padded[2] + dx]
+        one = np.flatnonzero(neighbour >= 0)
+        yield one, neighbour[one].astype(np.intp)
