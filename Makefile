@@ -11,7 +11,7 @@ QT := libxkbcommon0 libdbus-1-3 libfontconfig1 libglib2.0-0
 TESTING := dicom3tools orthanc orthanc-dicomweb dcmtk openssl poppler-utils chromium libatomic1 procps iproute2
 SAMPLE := Resources/SampleData/cmb-sample_T2starw.nii.gz
 
-.PHONY: demo web test tests panels soak lint benchmark pictures ohif keys lock clean python-packages debian-packages
+.PHONY: demo web test tests soak lint benchmark pictures ohif keys lock clean python-packages debian-packages
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.ready-demo
@@ -22,7 +22,7 @@ web: $(VENV)/.ready-web
 
 # Four processes with one thread each, as two of them mostly wait (for pages, nodes and workers); they share the files,
 # the longest first (conftest.py). Qt's panels in processes of their own: the stand-ins for Slicer's modules must not
-# meet the real ones, and a fault of Qt's takes no other test with it; beside the others, after the linters. What is compiled
+# meet the real ones, and a fault of Qt's takes no other test with it. Linters run beside the tests. What is compiled
 # is kept, also where PYTHONDONTWRITEBYTECODE is set: the tests start hundreds of processes.
 test: export OMP_NUM_THREADS := 1
 test: export OPENBLAS_NUM_THREADS := 1
@@ -31,15 +31,11 @@ test: export TF_NUM_INTEROP_THREADS := 1
 test: export ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS := 1
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.ready-test
-	$(MAKE) --no-print-directory --jobs 2 tests lint panels
+	$(MAKE) --no-print-directory --jobs 2 tests lint
 
 tests: $(VENV)/.ready-test
 	$(BIN)/python -m pytest --numprocesses 4 --dist loadgroup --no-loadscope-reorder --ignore-glob='*/test_panel_*.py'
-
-panels: $(VENV)/.ready-test
-	@nice $(BIN)/python -m pytest --numprocesses 2 --dist load Testing/test_panel_*.py > $(VENV)/panels.log 2>&1 \
-	    || { cat $(VENV)/panels.log; exit 1; }
-	@tail -n 1 $(VENV)/panels.log
+	$(BIN)/python -m pytest --numprocesses 2 --dist load Testing/test_panel_*.py
 
 # What is long by nature: tests marked so, property tests with a hundred times the examples, a thousand scans.
 soak: $(VENV)/.ready-test
