@@ -298,6 +298,18 @@ def test_own_segments_are_replaced_only_where_the_user_agrees(
     a_panel.click(a_panel.ui.cancelButton)
 
 
+def test_no_search_is_asked_for_while_one_runs(open_panel, new_scene, tmp_path, dark_model):
+    scene = new_scene()
+    add_head(tmp_path)
+    panel = open_panel("CMBSegmentation", scene)
+    assert "click Detect microbleeds" in panel.ui.summaryLabel.text
+    panel.ui.modelPath.currentPath = str(dark_model)
+    panel.click(panel.ui.detectButton)
+    assert panel.ui.summaryLabel.text == "No list yet: the scan is being searched."
+    panel.click(panel.ui.cancelButton)
+    assert "click Detect microbleeds" in panel.ui.summaryLabel.text
+
+
 def test_cancel_ends_the_search(a_panel, dark_model):
     a_panel.ui.modelPath.setCurrentPath(str(dark_model))
     a_panel.click(a_panel.ui.detectButton)

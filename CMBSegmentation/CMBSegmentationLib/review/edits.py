@@ -93,7 +93,7 @@ def merged(
         Fewer than two are given, or they are not parts of one lesion: more than `MERGED_WITHIN_MM` lies between them.
     """
     if len(parts) < 2:
-        raise InputError("Merging needs two lesions or more.", "Choose them in the list with Ctrl held down.")
+        raise InputError("Merging needs two lesions or more.", "Choose their rows in the list first.")
     _refuse_apart(candidates, parts)
     number = min(one.id for one in parts)
     voxels = np.unique(np.concatenate([one.voxels for one in parts]))
@@ -106,8 +106,7 @@ def merged(
         _common(side) or own.side or _common(one.lesion.side for one in parts),
     )
     ids = [one.id for one in parts]
-    places = {each: place for each, place in review.places.items() if each not in ids}
-    after = replace(review, places=places).without(*ids).with_lesion(lesion)
+    after = review.without_places(*ids).without(*ids).with_lesion(lesion)
     if _common(region) or _common(side):
         after = after.with_place(number, _common(region) or None, _common(side) or None)
     return after, lesion
@@ -160,8 +159,7 @@ def split(
 
 def deleted(review: Review, lesion: ReviewedLesion) -> Review:
     """Forget a lesion of which a reader added all; a candidate of the detector's that lay under it is listed again."""
-    places = {number: place for number, place in review.places.items() if number != lesion.id}
-    return replace(review, places=places).without(lesion.id)
+    return review.without_places(lesion.id).without(lesion.id)
 
 
 def _common_verdict(parts: Sequence[ReviewedLesion]) -> Verdict | None:

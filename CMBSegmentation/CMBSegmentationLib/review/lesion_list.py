@@ -169,6 +169,10 @@ class Review:
         """Forget lesions."""
         return replace(self, fixed=tuple(one for one in self.fixed if one.id not in ids))
 
+    def without_places(self, *ids: int) -> Review:
+        """Forget which places a reader gave to lesions."""
+        return replace(self, places={number: place for number, place in self.places.items() if number not in ids})
+
 
 @dataclass
 class Numbering:

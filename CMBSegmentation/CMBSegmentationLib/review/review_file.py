@@ -145,8 +145,8 @@ def on_grid(saved: SavedReview, grid: Grid) -> SavedReview | None:
     return replace(saved, review=replace(saved.review, fixed=fixed, links=links), numbers=numbers, grid=grid)
 
 
-def gone_with(saved: SavedReview, grid: Grid) -> SavedReview:
-    """Have a review lie where its scan lies by now: at the same voxels, wherever these were moved to.
+def moved_with_scan(saved: SavedReview, grid: Grid) -> SavedReview:
+    """Move a review to where its scan was moved: the voxels stay the same, their positions change.
 
     Parameters
     ----------
@@ -155,15 +155,15 @@ def gone_with(saved: SavedReview, grid: Grid) -> SavedReview:
         Of the same shape as the review's, with the axes in the same order.
     """
     before, after = (np.vstack([one.zyx_to_ras, (0, 0, 0, 1)]) for one in (saved.grid, grid))
-    step = after @ np.linalg.inv(before)
+    by = after @ np.linalg.inv(before)
 
-    def gone(one: ReviewedLesion) -> ReviewedLesion:
-        r_mm, a_mm, s_mm = (step @ (one.lesion.r_mm, one.lesion.a_mm, one.lesion.s_mm, 1.0))[:3].round(2).tolist()
+    def moved(one: ReviewedLesion) -> ReviewedLesion:
+        r_mm, a_mm, s_mm = (by @ (one.lesion.r_mm, one.lesion.a_mm, one.lesion.s_mm, 1.0))[:3].round(2).tolist()
         return replace(one, lesion=replace(one.lesion, r_mm=r_mm, a_mm=a_mm, s_mm=s_mm))
 
-    fixed = tuple(gone(one) for one in saved.review.fixed)
+    fixed = tuple(moved(one) for one in saved.review.fixed)
     links = {
-        n: replace(one, own=gone(one.own), withdrawn=one.withdrawn and gone(one.withdrawn))
+        n: replace(one, own=moved(one.own), withdrawn=one.withdrawn and moved(one.withdrawn))
         for n, one in saved.review.links.items()
     }
     return replace(saved, review=replace(saved.review, fixed=fixed, links=links), grid=grid)

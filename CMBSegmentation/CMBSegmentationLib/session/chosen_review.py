@@ -287,10 +287,10 @@ def told_of_review(scan: slicer.vtkMRMLScalarVolumeNode, folder: str | None) -> 
     if where is None:
         return ""
     try:
-        k_j_i_to_ras = world_ijk_to_ras(scan)[:3, [2, 1, 0, 3]]
+        zyx_to_ras = world_ijk_to_ras(scan)[:3, [2, 1, 0, 3]]
     except CMBError:  # a scan that cannot be searched: the search says why
         return ""
-    grid = Grid(scan.GetImageData().GetDimensions()[::-1], k_j_i_to_ras)
+    grid = Grid(scan.GetImageData().GetDimensions()[::-1], zyx_to_ras)
     found = review_at(where / (stem + ENDING), grid, name)
     if found is None:
         return ""

@@ -36,7 +36,7 @@ from ..review import (
 )
 from ..review.following import followed
 from ..review.kept_in import Kept, kept_in
-from ..review.review_file import ENDING, gone_with
+from ..review.review_file import ENDING, moved_with_scan
 from ..scene import (
     ResultNodes,
     ShownReview,
@@ -127,7 +127,7 @@ class OpenReview:
         self._changed_at, self.stem = "", ""
         self._found: SavedReview | None = None  # on the disk, where the scene had none
         if former is not None:
-            former.go_with(nodes, self.candidates)
+            former.follow_scan(nodes, self.candidates)
         in_scene = self._in_scene()
         self._begin_with(in_scene, self._save_in(folder))
         self._remember(folder)
@@ -152,8 +152,8 @@ class OpenReview:
         """Refuse to go on with a scan that lies elsewhere than where it was searched; `InputError` says what to do."""
         check_place(self.nodes.scan, self.candidates.probability)
 
-    def go_with(self, nodes: ResultNodes, candidates: CandidateField) -> None:
-        """Have scene and disk hold the review at the place where its scan was searched again after it was moved.
+    def follow_scan(self, nodes: ResultNodes, candidates: CandidateField) -> None:
+        """Move the review, in scene and on disk, to where its scan was moved and searched again.
 
         Parameters
         ----------
@@ -170,10 +170,10 @@ class OpenReview:
         before, after = (sitk.GetArrayViewFromImage(one.scan) for one in (self.candidates, candidates))
         if self.candidates.grid.is_like(candidates.grid) or not np.array_equal(before, after):
             return
-        gone = gone_with(self._saved(), candidates.grid)
-        write_review(nodes, to_text(gone))
+        moved = moved_with_scan(self._saved(), candidates.grid)
+        write_review(nodes, to_text(moved))
         if self._autosave is not None:
-            self._autosave.changed(gone)
+            self._autosave.changed(moved)
             self._autosave.flush()
 
     @property

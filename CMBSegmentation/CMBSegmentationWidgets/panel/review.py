@@ -105,7 +105,6 @@ class ReviewPart:
         self._show_operating_point()
         self._counts.show(session.listing.counts)
         ui.droppedCheck.setText(_("Show dropped candidates ({count})").format(count=session.listing.dropped))
-        ui.summaryLabel.setText(summary_line(session))
         self.update_buttons()
 
     def show_current(self, lesion: ReviewedLesion | None) -> None:
@@ -121,8 +120,9 @@ class ReviewPart:
         self.update_buttons()
 
     def update_buttons(self) -> None:
-        """Allow what can be done now."""
+        """Allow what can be done now, and say why a list is empty."""
         ui, session = self.ui, self._session
+        ui.summaryLabel.setText(summary_line(session))
         current = session.navigation.current
         for widget in (
             ui.thresholdSlider, ui.droppedCheck, ui.addButton, ui.nextButton, ui.previousButton, ui.mergeButton,

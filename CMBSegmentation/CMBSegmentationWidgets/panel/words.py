@@ -48,6 +48,8 @@ def load_hint() -> str:
 
 def summary_line(session: ReviewSession) -> str:
     """Word how far the review is, and why a list is empty."""
+    if session.review is None and session.detection.is_searching:
+        return _("No list yet: the scan is being searched.")
     if session.review is None:
         return _("No list yet: choose a scan and click Detect microbleeds.")
     counts = session.listing.counts
